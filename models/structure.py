@@ -1,0 +1,89 @@
+"""Which units of each group a network still has, by their original indices."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+Kind = Literal["head", "neuron", "channel"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class GroupStructure:
+    """One group: what its units are, how many it had when dense, and the sorted original indices still there."""
+
+    kind: Kind
+    total: int
+    kept: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if list(self.kept) != sorted(set(self.kept)):
+            raise ValueError(f"kept units must be sorted and distinct, found {self.kept}")
+        if self.kept and not (0 <= self.kept[0] and self.kept[-1] < self.total):
+            raise ValueError(f"kept units must lie in 0..{self.total - 1}, found {self.kept}")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """Group name → its kept units, in the order in which the network's groups are described."""
+
+    groups: dict[str, GroupStructure]
+
+    def kept(self, name: str) -> tuple[int, ...]:
+        return self.groups[name].kept
+
+    def counts(self) -> dict[str, int]:
+        """Kept units of every group, by group name."""
+        return {name: len(group.kept) for name, group in self.groups.items()}
+
+    def kept_of_kind(self) -> dict[str, int]:
+        """Kept units summed over the groups of each kind that occurs."""
+        return self._sum(lambda group: len(group.kept))
+
+    def total_of_kind(self) -> dict[str, int]:
+        """Original units summed over the groups of each kind that occurs."""
+        return self._sum(lambda group: group.total)
+
+    def _sum(self, size: Any) -> dict[str, int]:
+        sums: dict[str, int] = {}
+        for group in self.groups.values():
+            sums[group.kind] = sums.get(group.kind, 0) + size(group)
+        return sums
+
+    def without(self, drop: Mapping[str, Iterable[int]]) -> Structure:
+        """The structure after removing, group by group, the units with these original indices."""
+        groups = dict(self.groups)
+        for name, units in drop.items():
+            gone = set(units)
+            group = groups[name]
+            missing = gone - set(group.kept)
+            if missing:
+                raise ValueError(f"{name}: units {sorted(missing)} are not there to be removed")
+            kept = tuple(unit for unit in group.kept if unit not in gone)
+            groups[name] = GroupStructure(group.kind, group.total, kept)
+        return Structure(groups)
+
+    def is_dense(self) -> bool:
+        return all(len(group.kept) == group.total for group in self.groups.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            name: {"kind": group.kind, "total": group.total, "kept": list(group.kept)}
+            for name, group in self.groups.items()
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Structure:
+        return cls(
+            {
+                name: GroupStructure(group["kind"], int(group["total"]), tuple(group["kept"]))
+                for name, group in value.items()
+            }
+        )
+
+    def digest_text(self) -> str:
+        """A canonical text of the structure, for hashing."""
+        return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
