@@ -1,0 +1,180 @@
+"""A trial's record: `record.jsonl`, its configuration first, then every epoch and state end: the truth about it.
+
+Only the trial appends while it runs. A line that a crash tore off is dropped on reading. What lies beyond the newest
+checkpoint is cut off when the trial goes on, and written again with the same numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from models import atomic
+
+SCHEMA_VERSION = 1
+Status = Literal["pending", "running", "finished", "stopped", "diverged", "failed", "interrupted"]
+ENDED: frozenset[str] = frozenset({"finished", "stopped", "diverged", "failed"})
+STATUSES: tuple[str, ...] = get_args(Status)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which trial of a study this is. `number` counts an arm's configurations from 0."""
+
+    id: str
+    arm: str = "trial"
+    phase: Literal["trial", "search", "confirm"] = "trial"
+    number: int = 0
+    seed: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": self.id, "arm": self.arm, "phase": self.phase, "number": self.number, "seed": self.seed}
+
+
+@dataclass(frozen=True)
+class StateEnd:
+    """What is reported of a state: the compact network after its last epoch, never its best one."""
+
+    state: int
+    epochs: int
+    """Epochs trained in all states up to this one's end."""
+    val_accuracy: float
+    val_loss: float
+    test_accuracy: float
+    test_loss: float
+    params: int
+    macs: int
+    removed_percent: float
+    kept: dict[str, int]
+    """Units left, by kind: head, neuron, channel."""
+    training_macs: float
+    """Multiply-accumulates spent on training up to here: three forward passes' worth per image."""
+    seconds: float
+    """Training time of all states up to here."""
+    removal: dict[str, float] | None = None
+    """For RSST: val_accuracy_before, val_accuracy_after, magnitude_ratio."""
+    file: str | None = None
+    """The state's network, relative to the trial's folder."""
+    structure: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "state", **self.__dict__}
+
+    @classmethod
+    def from_json(cls, line: Mapping[str, Any]) -> StateEnd:
+        known = cls.__dataclass_fields__
+        return cls(**{key: value for key, value in line.items() if key in known})
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """Everything a record says. `header` is its first line; `epochs` are its epoch lines as they stand."""
+
+    folder: Path
+    header: dict[str, Any]
+    epochs: list[dict[str, Any]]
+    states: list[StateEnd]
+    end: dict[str, Any] | None
+
+    @property
+    def identity(self) -> Identity:
+        return Identity(**self.header["identity"])
+
+    @property
+    def config(self) -> dict[str, Any]:
+        config: dict[str, Any] = self.header["config"]
+        return config
+
+    @property
+    def status(self) -> str:
+        """`running` until an end line says more; only whoever drives the run can tell running from interrupted."""
+        return "running" if self.end is None else str(self.end["status"])
+
+    @property
+    def error(self) -> str | None:
+        return None if self.end is None else self.end.get("error")
+
+
+def record_path(folder: Path) -> Path:
+    return folder / "record.jsonl"
+
+
+def read_record(folder: Path) -> TrialRecord | None:
+    """Read a trial's record, or None where there is none yet (or only a torn first line)."""
+    path = record_path(folder)
+    if not path.exists():
+        return None
+    lines = complete_lines(path)
+    if not lines:
+        return None
+    header, *rest = lines
+    ends = [line for line in rest if line["kind"] == "end"]
+    return TrialRecord(
+        folder=folder,
+        header=header,
+        epochs=[line for line in rest if line["kind"] == "epoch"],
+        states=[StateEnd.from_json(line) for line in rest if line["kind"] == "state"],
+        end=ends[-1] if ends else None,
+    )
+
+
+def complete_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a JSON-lines file, without a last one that was torn off in writing."""
+    lines: list[dict[str, Any]] = []
+    for raw in path.read_bytes().split(b"\n")[:-1]:
+        if raw.strip():
+            lines.append(json.loads(raw))
+    return lines
+
+
+class RecordWriter:
+    """Appends lines to a trial's record, each flushed to the disk before it counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = record_path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def start(self, header: Mapping[str, Any]) -> None:
+        """Begin the record with its configuration line, replacing nothing that is there."""
+        atomic.write_bytes(self.path, encode({"kind": "config", "schema_version": SCHEMA_VERSION, **header}))
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        with self.path.open("ab") as handle:
+            handle.write(encode(line))
+            handle.flush()
+            os.fsync(handle.fileno())
+
+    def size(self) -> int:
+        """Bytes written so far; a checkpoint keeps this to cut the record back to."""
+        return self.path.stat().st_size
+
+    def cut(self, size: int) -> None:
+        """Drop everything after the first `size` bytes."""
+        content = self.path.read_bytes()
+        if len(content) > size:
+            atomic.write_bytes(self.path, content[:size])
+
+
+def end_line(status: str, **details: Any) -> dict[str, Any]:
+    """The last line of a record: how the trial ended. `details` may hold error, step, reason."""
+    return {"kind": "end", "status": status, **details}
+
+
+def encode(line: Mapping[str, Any]) -> bytes:
+    return json.dumps(finite(line), separators=(",", ":"), allow_nan=False).encode("utf-8") + b"\n"
+
+
+def finite(value: Any) -> Any:
+    """The same JSON value with every number that is not finite turned into null."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    return value
