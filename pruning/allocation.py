@@ -1,0 +1,142 @@
+"""Which units go: from scores and budgets to the drop set, in original indices.
+
+Units of different kinds are never ranked together. Only units still in the structure are candidates, so removal
+compounds. Equal scores are settled by group order, then by unit index: the earlier unit stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from models.errors import UserError, WorkFailed
+from models.structure import Kind, Structure
+from models.units import UnitGroup
+from pruning.names import look_up
+from pruning.schedules import unit_count
+
+Scope = Literal["layerwise", "global"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+Drop = Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`drop`: group name → sorted original indices to remove, empty groups left out; `counts`: kept afterwards."""
+
+    drop: Drop
+    counts: Mapping[str, int]
+
+
+def budget_counts(
+    structure: Structure, kept: Mapping[Kind, float], scope: Scope, min_kept: int = 1
+) -> dict[str, int]:
+    """Units to keep at these kept fractions: by kind under `global`, by group name under `layerwise`.
+
+    Kinds that `kept` does not name are left alone. The floor is `min_kept` per group (its size, where it is smaller).
+    """
+    look_up("prune.scope", scope, dict.fromkeys(SCOPES))
+    if min_kept < 0:
+        raise UserError(f"prune.min_kept: found {min_kept}; it must be 0 or more")
+    if scope == "layerwise":
+        return {
+            name: unit_count(group.total, kept[group.kind], min(min_kept, group.total), len(group.kept))
+            for name, group in structure.groups.items()
+            if group.kind in kept
+        }
+    totals, present = structure.total_of_kind(), structure.kept_of_kind()
+    return {
+        kind: unit_count(totals[kind], kept[kind], floor_of_kind(structure, kind, min_kept), present[kind])
+        for kind in kept
+        if kind in totals
+    }
+
+
+def floor_of_kind(structure: Structure, kind: Kind, min_kept: int) -> int:
+    """Units of this kind that are reserved: `min_kept` in every group."""
+    return sum(min(min_kept, group.total) for group in structure.groups.values() if group.kind == kind)
+
+
+def select(
+    scores: Mapping[str, Tensor],
+    groups: Sequence[UnitGroup],
+    structure: Structure,
+    *,
+    kinds: Collection[Kind],
+    counts: Mapping[str, int],
+    scope: Scope,
+    min_kept: int = 1,
+) -> Selection:
+    """The lowest-scored units beyond the budget.
+
+    `scores`: group name → (count,), larger = more important, by position in the present network; `groups` describe that
+    network; `counts` as from `budget_counts` (by kind or by group name, following `scope`). Under `global` the best
+    `min_kept` units of each group are reserved before the rest of the kind is ranked.
+    Raises WorkFailed where a score is not finite.
+    """
+    look_up("prune.scope", scope, dict.fromkeys(SCOPES))
+    chosen = [group for group in groups if group.kind in kinds]
+    ranked = {group.name: _ranked(group, scores, structure) for group in chosen}
+    kept: dict[str, set[int]] = {}
+    if scope == "layerwise":
+        for group in chosen:
+            budget = max(counts.get(group.name, group.count), min(min_kept, group.count))
+            kept[group.name] = set(ranked[group.name][:budget])
+    else:
+        for kind in dict.fromkeys(group.kind for group in chosen):
+            same = [group for group in chosen if group.kind == kind]
+            budget = counts.get(kind, sum(group.count for group in same))
+            kept |= _keep_globally(same, scores, ranked, budget, min_kept)
+    drop = {}
+    for group in chosen:
+        originals = structure.kept(group.name)
+        gone = tuple(originals[position] for position in range(group.count) if position not in kept[group.name])
+        if gone:
+            drop[group.name] = gone
+    after = structure.counts()
+    return Selection(drop, {name: count - len(drop.get(name, ())) for name, count in after.items()})
+
+
+def positions_of(structure: Structure, drop: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
+    """The drop set's original indices as positions in the network that has this structure."""
+    found = {}
+    for name, originals in drop.items():
+        place = {original: position for position, original in enumerate(structure.kept(name))}
+        found[name] = tuple(place[original] for original in originals)
+    return found
+
+
+def _ranked(group: UnitGroup, scores: Mapping[str, Tensor], structure: Structure) -> list[int]:
+    """Positions from the most to the least important; equal scores in index order."""
+    values = scores[group.name]
+    if values.shape != (group.count,) or len(structure.kept(group.name)) != group.count:
+        raise ValueError(f"{group.name}: {group.count} units, scores of shape {tuple(values.shape)}, structure differs")
+    if not bool(torch.isfinite(values).all()):
+        raise WorkFailed(f"{group.name}: a unit's importance is not finite; the network has diverged, lower train.lr")
+    order: list[int] = torch.sort(values.double().cpu(), descending=True, stable=True).indices.tolist()
+    return order
+
+
+def _keep_globally(
+    groups: Sequence[UnitGroup],
+    scores: Mapping[str, Tensor],
+    ranked: Mapping[str, list[int]],
+    budget: int,
+    min_kept: int,
+) -> dict[str, set[int]]:
+    kept = {group.name: set(ranked[group.name][:min_kept]) for group in groups}
+    left = budget - sum(len(units) for units in kept.values())
+    if left <= 0:
+        return kept
+    rest = [(group.name, position) for group in groups for position in sorted(ranked[group.name][min_kept:])]
+    numbers: dict[str, list[float]] = {group.name: scores[group.name].double().tolist() for group in groups}
+    values = torch.tensor([numbers[name][position] for name, position in rest], dtype=torch.float64)
+    best: list[int] = torch.sort(values, descending=True, stable=True).indices[:left].tolist()
+    for place in best:
+        name, position = rest[place]
+        kept[name].add(position)
+    return kept
