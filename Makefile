@@ -1,0 +1,40 @@
+# Needs Python 3.11 or newer, make and a package registry; nothing else has to be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.8
+export UV_NO_CONFIG := 1
+
+.PHONY: setup sweep test test-fast lint lock clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python 3.11 or newer is needed; name one with make PYTHON=...')"
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --requirement requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	touch $@
+
+sweep: setup
+	$(BIN)/prunetune sweep configs/quickstart.yaml
+
+test: setup
+	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory lint
+
+test-fast: setup
+	$(BIN)/python -m pytest -m "not slow and not ray"
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+lock:
+	$(BIN)/uv pip compile pyproject.toml --group test --universal --python-version 3.11 --upgrade \
+		--no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,63 @@
+"""What a result depends on besides its configuration: versions, commit, machine. Written into every record."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+LIBRARIES = ("torch", "torchvision", "timm", "numpy", "safetensors", "ray", "optuna")
+
+
+def environment(device: torch.device, precision: str, threads: int) -> dict[str, Any]:
+    """Versions, commit, processor, GPU, threads and number format, as plain JSON."""
+    return {
+        "python": platform.python_version(),
+        "libraries": library_versions(),
+        "commit": commit(),
+        "processor": processor(),
+        "device": str(device),
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "precision": precision,
+        "threads": threads,
+    }
+
+
+@cache
+def library_versions() -> dict[str, str]:
+    """Versions of what is installed; a trial runs without Ray and Optuna, so they may be missing."""
+    installed = {distribution.metadata["Name"].lower(): distribution.version for distribution in metadata.distributions()}
+    return {name: installed[name] for name in LIBRARIES if name in installed}
+
+
+@cache
+def commit() -> str | None:
+    """The commit of the checkout this code runs from, with `-dirty` where it was changed; None outside a checkout."""
+    folder = Path(__file__).resolve().parent.parent
+    if not (folder / ".git").exists():
+        return None
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            cwd=folder, capture_output=True, text=True, check=True, timeout=20,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip() or None
+
+
+@cache
+def processor() -> str:
+    """The processor's name, as Linux gives it, else what Python knows."""
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return f"{line.split(':', 1)[1].strip()} ({os.cpu_count()} logical cores)"
+    return platform.processor() or platform.machine()

@@ -1,0 +1,43 @@
+"""Where a trial stands: what its checkpoint's JSON holds besides the tensors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from pruning.allocation import Drop
+
+
+@dataclass(frozen=True)
+class Standing:
+    """State and epoch count what is finished: epoch e of state s means e epochs of s are done.
+
+    At an epoch of 0 the state's own work (selection, rewinding, removal) is still to be done. `drop` is what this
+    state's selection chose; `removal` what was measured around its removal.
+    """
+
+    state: int = 0
+    epoch: int = 0
+    epochs_total: int = 0
+    training_macs: float = 0.0
+    seconds: float = 0.0
+    drop: dict[str, list[int]] = field(default_factory=dict)
+    removal: dict[str, float] | None = None
+    scale: float | None = None
+    """The loss scaler's factor, where float16 is used."""
+
+    def chosen(self) -> Drop:
+        return {name: tuple(units) for name, units in self.drop.items()}
+
+    def with_drop(self, drop: Drop) -> Standing:
+        return replace(self, drop={name: list(units) for name, units in drop.items()})
+
+    def next_state(self) -> Standing:
+        return replace(self, state=self.state + 1, epoch=0, drop={}, removal=None)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Standing:
+        return cls(**value)
