@@ -1,0 +1,98 @@
+"""What a network costs: parameters, multiply-accumulates, and measured time."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from models.units import UnitGroup, describe
+
+WARM_UP_BATCHES = 3
+MEASURED_BATCHES = 15
+
+
+def count_parameters(model: nn.Module) -> int:
+    """All parameters, trainable or frozen; buffers do not count."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def prunable_parameters(model: nn.Module, groups: Iterable[UnitGroup] | None = None) -> int:
+    """Parameters tied to some unit of `groups` (default: of all groups of `model` as it stands); each counts once."""
+    tied = {
+        tied.tensor
+        for group in (describe(model) if groups is None else groups)
+        for tied in group.slices
+        if tied.is_parameter
+    }
+    return sum(parameter.numel() for name, parameter in model.named_parameters() if name in tied)
+
+
+def count_macs(model: nn.Module, input_shape: tuple[int, int, int]) -> int:
+    """Multiply-accumulates of one image (channels, height, width) through the real network, in eval mode.
+
+    Counted by torch's FlopCounterMode, halved: matrix products, convolutions and attention; not norms and activations.
+    The mode of every module is restored.
+    """
+    image = _images(model, 1, input_shape)
+    counter = FlopCounterMode(display=False)
+    # With the math kernel, attention is two ordinary products on every device, so counts do not depend on kernels.
+    with _evaluating(model), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+        model(image)
+    return counter.get_total_flops() // 2
+
+
+def measure_latency(
+    model: nn.Module, input_shape: tuple[int, int, int], device: torch.device | str, batch: int
+) -> float:
+    """Median milliseconds of a forward pass of `batch` images on `device`, in eval mode, after a warm-up.
+
+    The model is moved to `device` and stays there.
+    """
+    target = torch.device(device)
+    model.to(target)
+    images = _images(model, batch, input_shape)
+    with _evaluating(model), torch.inference_mode():
+        for _ in range(WARM_UP_BATCHES):
+            model(images)
+        times = [_seconds(model, images) for _ in range(MEASURED_BATCHES)]
+    return statistics.median(times) * 1000.0
+
+
+def _seconds(model: nn.Module, images: Tensor) -> float:
+    _synchronise(images.device)
+    start = time.perf_counter()
+    model(images)
+    _synchronise(images.device)
+    return time.perf_counter() - start
+
+
+def _synchronise(device: torch.device) -> None:
+    """Wait for a device that works on its own; the CPU has nothing to wait for."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def _images(model: nn.Module, batch: int, input_shape: tuple[int, int, int]) -> Tensor:
+    example = next(model.parameters())
+    return torch.zeros((batch, *input_shape), device=example.device, dtype=example.dtype)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode inside, every module's own mode again outside."""
+    training = {module: module.training for module in model.modules()}
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in training.items():
+            module.training = mode

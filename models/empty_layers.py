@@ -1,0 +1,41 @@
+"""Convolution and BatchNorm for maps with no channels left, which torch's own kernels refuse or get wrong.
+
+A layer of these has the same parameters, of size zero, under the same names, so state dicts stay as they were.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class EmptyConv2d(nn.Conv2d):
+    """A convolution without input or without output channels: a sum over nothing, so its bias alone, or zero."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        height, width = (
+            _output_side(side, self.kernel_size[axis], self.stride[axis], self.padding[axis], self.dilation[axis])
+            for axis, side in enumerate(input.shape[-2:])
+        )
+        output = input.new_zeros((input.shape[0], self.out_channels, height, width))
+        return output if self.bias is None else output + self.bias[:, None, None]
+
+
+class EmptyBatchNorm2d(nn.BatchNorm2d):
+    """A BatchNorm over no channels: it hands its input on."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input
+
+
+def swap_if_empty(module: nn.Module) -> None:
+    """Give a convolution or BatchNorm that has just lost its last channel a forward pass that can do without."""
+    if isinstance(module, nn.Conv2d) and module.weight.numel() == 0:
+        module.__class__ = EmptyConv2d
+    elif isinstance(module, nn.BatchNorm2d) and module.num_features == 0:
+        module.__class__ = EmptyBatchNorm2d
+
+
+def _output_side(side: int, kernel: int, stride: int, padding: int | str, dilation: int) -> int:
+    if isinstance(padding, str):
+        raise NotImplementedError(f"padding {padding!r} given by name")
+    return (side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1

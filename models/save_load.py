@@ -1,0 +1,123 @@
+"""A network as one safetensors file: spec, structure and metadata in the header, the compact weights behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from models.atomic import replace_via
+from models.compaction import compact
+from models.errors import UserError
+from models.registry import build
+from models.spec import ModelSpec
+from models.structure import Structure
+
+HEADER_KEY = "prunetune"
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """The parts of a model file. `state` is the compact network's state dict; `metadata` is what `save` was given."""
+
+    spec: ModelSpec
+    structure: Structure
+    state: dict[str, Tensor]
+    metadata: dict[str, Any]
+
+
+def save(
+    path: Path | str,
+    model_state: Mapping[str, Tensor],
+    spec: ModelSpec,
+    structure: Structure,
+    metadata: Mapping[str, Any],
+) -> None:
+    """Write the network (spec, structure, compact state dict) to `path`, atomically; `metadata` must be JSON."""
+    header = {
+        "format": FORMAT,
+        "spec": spec.to_json(),
+        "structure": structure.to_json(),
+        "metadata": dict(metadata),
+    }
+    tensors = {name: _storable(tensor) for name, tensor in model_state.items()}
+    text = json.dumps(header, separators=(",", ":"), allow_nan=False)
+    with replace_via(Path(path)) as temporary:
+        save_file(tensors, str(temporary), metadata={HEADER_KEY: text})
+
+
+def load(path: Path | str) -> nn.Module:
+    """The compact network in a file written by `save`, on the CPU, in eval mode.
+
+    Raises:
+        UserError: the file is missing, damaged, or not one of ours.
+    """
+    parts = load_parts(path)
+    try:
+        model = build_compact(parts.spec, parts.structure)
+        model.load_state_dict(parts.state, strict=True)
+    except (RuntimeError, UserError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: its weights do not fit its own header ({reason}); write it again") from error
+    return model.eval()
+
+
+def load_parts(path: Path | str) -> LoadedModel:
+    """Spec, structure, weights and metadata of a file written by `save`, without building the network.
+
+    Raises:
+        UserError: the file is missing, damaged, or not one of ours.
+    """
+    if not Path(path).is_file():
+        raise UserError(f"{path}: no such model file; expected a safetensors file written by prunetune")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            text = (file.metadata() or {}).get(HEADER_KEY)
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- not a mapping
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path}: damaged or not a safetensors file ({error}); get or write it again") from error
+    if text is None:
+        raise UserError(f"{path}: safetensors without the header key {HEADER_KEY!r}; expected a file of prunetune's")
+    return _parse(path, text, state)
+
+
+def build_compact(spec: ModelSpec, structure: Structure) -> nn.Module:
+    """A network of `spec` cut down to `structure`, at random weights; torch's global generator is left as it was.
+
+    Raises:
+        UserError: `structure` does not belong to `spec`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        model = build(spec)
+    try:
+        compact(model, structure)
+    except ValueError as error:
+        raise UserError(f"model {spec.arch}: {error}") from error
+    return model
+
+
+def _parse(path: Path | str, text: str, state: dict[str, Tensor]) -> LoadedModel:
+    try:
+        header = json.loads(text)
+        found = header["format"]
+        if found != FORMAT:
+            raise UserError(f"{path}: header format {found!r}, expected {FORMAT}; use the prunetune that wrote it")
+        spec = ModelSpec.from_json(header["spec"])
+        structure = Structure.from_json(header["structure"])
+        return LoadedModel(spec, structure, state, header["metadata"])
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{path}: its header cannot be read ({reason}); write it again") from error
+
+
+def _storable(tensor: Tensor) -> Tensor:
+    """A contiguous CPU tensor with storage of its own, which is what safetensors takes."""
+    return tensor.detach().to("cpu", copy=True).contiguous()
