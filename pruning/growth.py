@@ -1,8 +1,8 @@
 """How the RSST penalty's strength grows over a state, and how strong it must be to shrink its units as asked.
 
 lambda_t = lambda_max * f(tau_t). Ramp step i (from 0) of R has tau = (i+1)/R, so that the last one has tau = 1; then
-lambda holds at lambda_max; then the units are removed. GReg (Wang et al., ICLR 2021, arXiv 2012.09243) and RST (Bai et al.,
-ICLR 2022, arXiv 2203.04248) let lambda grow by a constant per update, which is the curve `x`.
+lambda holds at lambda_max; then the units are removed. GReg (Wang et al., ICLR 2021, arXiv 2012.09243) and RST (Bai et
+al., ICLR 2022, arXiv 2203.04248) let lambda grow by a constant per update, which is the curve `x`.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ class StatePlan:
     """What happens to the drop set in one state; all unit indices are original ones.
 
     `remove_now` goes before the first step. `shrink` stays, with penalty `strengths[t]` (lambda) at optimiser step t of
-    the state, and goes once `remove_after_step` steps are done (1..steps). `strengths` is as long as the state, 0 after the
-    removal, or empty where nothing shrinks.
+    the state, and goes once `remove_after_step` steps are done (1..steps). `strengths` is as long as the state, 0 after
+    the removal, or empty where nothing shrinks.
     """
 
     remove_now: Drop = field(default_factory=dict)

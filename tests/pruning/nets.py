@@ -124,7 +124,7 @@ def channel_group(net: ConvNet, number: int) -> UnitGroup:
 
 
 def structure_of(groups: tuple[UnitGroup, ...]) -> Structure:
-    return Structure({group.name: GroupStructure(group.kind, group.count, tuple(range(group.count))) for group in groups})
+    return Structure({g.name: GroupStructure(g.kind, g.count, tuple(range(g.count))) for g in groups})
 
 
 def token_net(seed: int = 0) -> tuple[Net, tuple[UnitGroup, ...]]:

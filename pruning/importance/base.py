@@ -1,0 +1,69 @@
+"""What a criterion is given, and what it needs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from models.units import UnitGroup
+
+Batches = Iterable[tuple[Tensor, Tensor]]
+Loss = Callable[[Tensor, Tensor], Tensor]
+Scores = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that scores may rest on: the trained network, and calibration data where a criterion needs it.
+
+    `batches` gives (images, labels); `loss` (logits, labels) → the mean loss of the batch, a scalar; `masks` parameter
+    name → 0/1 or bool, shaped like the parameter; `generator` a CPU generator.
+    """
+
+    model: nn.Module
+    groups: Sequence[UnitGroup]
+    batches: Batches | None = None
+    loss: Loss | None = None
+    generator: torch.Generator | None = None
+    masks: Mapping[str, Tensor] | None = None
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """`compute` scores the evidence: group name → (count,) float64 on the CPU; the other fields say what it needs."""
+
+    name: str
+    compute: Callable[[Evidence], Scores]
+    needs_batches: bool = False
+    needs_loss: bool = False
+    needs_masks: bool = False
+    needs_generator: bool = False
+
+
+@contextmanager
+def undisturbed(model: nn.Module) -> Iterator[None]:
+    """The model in eval mode with gradients on for every parameter; modes and flags come back afterwards.
+
+    Eval mode keeps dropout and depth out of the scores, batch statistics unchanged and samples apart from each other.
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
+    try:
+        model.eval()
+        for parameter, _ in flags:
+            parameter.requires_grad_(True)
+        yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for parameter, flag in flags:
+            parameter.requires_grad_(flag)
+
+
+def on_device_of(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    device = next(model.parameters()).device
+    return images.to(device), labels.to(device)
