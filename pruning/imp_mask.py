@@ -77,7 +77,7 @@ def surviving(model: nn.Module, groups: Sequence[UnitGroup], masks: Mapping[str,
 
 
 def unit_weights(model: nn.Module, groups: Sequence[UnitGroup]) -> dict[str, int]:
-    """Maskable weights that one unit of each group holds in the present network: the unit size of `imp_counts`."""
+    """Maskable weights that one unit of each group holds in the present network: the unit size of `imp_widths`."""
     parameters = dict(model.named_parameters())
     return {
         group.name: sum(
@@ -88,7 +88,7 @@ def unit_weights(model: nn.Module, groups: Sequence[UnitGroup]) -> dict[str, int
     }
 
 
-def imp_counts(
+def imp_widths(
     model: nn.Module,
     groups: Sequence[UnitGroup],
     structure: Structure,

@@ -53,14 +53,14 @@ def solve_factor(macs_at: Callable[[float], float], dense_macs: float, target: f
     return _bisect(lambda factor: macs_at(factor) <= limit, 0.0, high)
 
 
-def largest_counts(
+def counts_for_target(
     counts_at: CountsAt, macs_of: MacsOf, kinds: Sequence[Kind], dense_macs: float, target: float
 ) -> dict[str, int]:
     """The counts of the largest network within the target, for the last event.
 
     `counts_at(factors)` gives the units to keep (as for `allocation.select`) with each kind's ratio scaled by its
-    factor; `macs_of(counts)` the cost of the network that these counts would leave. First one factor for all kinds; then
-    each kind alone, in the order of `kinds`, takes what room is left, so that where the next step would have been a
+    factor; `macs_of(counts)` the cost of the network that these counts would leave. First one factor for all kinds;
+    then each kind alone, in the order of `kinds`, takes what room is left, so that where the next step would have been a
     whole head, neurons fill its place. Each set of counts is costed once.
     """
     limit = target * dense_macs
