@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from trainables.prune_config import PruneConfig
+from trainables.prune_config import PruneConfig, RewindEpoch
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -165,6 +165,13 @@ class TrialConfig(Section):
             raise ValueError(
                 f"train.epochs_total: {self.train.epochs_total} epochs cannot give each of {self.states + 1} states one"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _rewind_point_is_reached(self) -> Self:
+        rewind, first = self.prune.rewind, self.epochs_of_states()[0]
+        if isinstance(rewind, RewindEpoch) and rewind.epoch > first:
+            raise ValueError(f"prune.rewind: epoch {rewind.epoch} lies beyond state 0, which has {first} epochs")
         return self
 
 

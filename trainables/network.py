@@ -15,6 +15,7 @@ from models.spec import ModelSpec
 from models.structure import Kind, Structure
 from models.units import UnitGroup, dense_structure, describe, kinds_of_target
 from pruning.allocation import Drop
+from pruning.imp_mask import apply_masks, weight_totals
 from trainables.config import TrainConfig
 from trainables.optimizers import build_optimizer, load_state_by_name, state_by_name
 from trainables.prune_config import PruneConfig
@@ -44,9 +45,11 @@ class Network:
     dense_groups: tuple[UnitGroup, ...]
     kinds: tuple[Kind, ...]
     original_prunable: int
+    weight_totals: dict[Kind, int]
+    dense_macs: int
     masked: bool = False
     masks: dict[str, Tensor] = field(default_factory=dict)
-    _macs: dict[str, int] = field(default_factory=dict)
+    _counted: tuple[Structure, int] | None = None
 
     @classmethod
     def dense(cls, spec: ModelSpec, state: Mapping[str, Tensor], prune: PruneConfig, device: torch.device) -> Network:
@@ -56,8 +59,10 @@ class Network:
         model.load_state_dict(dict(state), strict=True)
         groups = describe(model)
         kinds = tuple(kind for kind in kinds_of_target(prune.target) if any(group.kind == kind for group in groups))
-        original = prunable_parameters(model, [group for group in groups if group.kind in kinds])
-        return cls(spec, model.to(device), dense_structure(groups), groups, kinds, original)
+        pruned = [group for group in groups if group.kind in kinds]
+        original, totals = prunable_parameters(model, pruned), weight_totals(model, pruned)
+        macs = count_macs(model, spec.input_shape)
+        return cls(spec, model.to(device), dense_structure(groups), groups, kinds, original, totals, macs)
 
     def restrict(self, structure: Structure) -> None:
         """Cut a dense network to `structure`."""
@@ -99,18 +104,18 @@ class Network:
 
     def apply_masks(self) -> None:
         """Zero what the unstructured masks have removed; after every step, since the optimiser moves it."""
-        parameters = dict(self.model.named_parameters())
-        with torch.no_grad():
-            for name, mask in self.masks.items():
-                parameters[name].mul_(mask)
+        apply_masks(self.model, self.masks)
 
     def cost(self) -> Cost:
         """Counted on the real network; MACs are counted once for each structure."""
-        key = self.structure.digest_text()
-        if key not in self._macs:
-            self._macs[key] = count_macs(self.model, self.spec.input_shape)
         left = prunable_parameters(self.model, self.pruned_groups())
         if self.masked:
             left -= sum(int((mask == 0).sum()) for mask in self.masks.values())
         removed = 100.0 * (1.0 - left / self.original_prunable) if self.original_prunable else 0.0
-        return Cost(count_parameters(self.model), self._macs[key], removed)
+        return Cost(count_parameters(self.model), self.macs(), removed)
+
+    def macs(self) -> int:
+        """Multiply-accumulates per image, counted once for each structure."""
+        if self._counted is None or self._counted[0] is not self.structure:
+            self._counted = (self.structure, count_macs(self.model, self.spec.input_shape))
+        return self._counted[1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -42,6 +43,8 @@ class ScheduleConfig(PruneSection):
                 raise ValueError(f"`kept` lists {len(self.kept)} fractions but states is {self.states}")
             if any(later > earlier for earlier, later in zip(self.kept, self.kept[1:], strict=False)):
                 raise ValueError(f"`kept` must not rise, found {list(self.kept)}")
+        if self.macs_target is not None and (self.kept is not None or self.rate_per_state is not None):
+            raise ValueError("macs_target scales the ratios; it goes with neither `kept` nor `rate_per_state`")
         return self
 
     def ratio_of(self, kind: str) -> float:
@@ -84,6 +87,9 @@ class ScratchConfig(PruneSection):
     """The `scratch` control: a named arm's final structure, trained from random weights."""
 
     arm: str | None = None
+    """The arm of the study whose best trial gives the structure."""
+    file: Path | None = None
+    """The state file that gives the structure; a study fills it in from `arm`."""
     match: Literal["epochs", "macs"] = "epochs"
     """Train for the same number of epochs, or for the same training MACs."""
 
@@ -113,3 +119,9 @@ class PruneConfig(PruneSection):
     schedule: ScheduleConfig = ScheduleConfig()
     rsst: RsstConfig = RsstConfig()
     scratch: ScratchConfig = ScratchConfig()
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> Self:
+        if self.widths == "imp" and self.schedule.macs_target is not None:
+            raise ValueError("widths: imp takes its widths from weight magnitudes; it cannot meet a macs_target too")
+        return self

@@ -1,0 +1,150 @@
+"""Everything a trial stands on, made ready and checked before its first step: data, weights, network, header."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from models.errors import UserError
+from models.initial_weights import InitialWeights, InitRequest, initial_weights
+from models.registry import resolve_spec
+from models.save_load import LoadedModel, load_parts
+from models.spec import ModelSpec
+from pruning.methods import get_method
+from trainables.config import TrialConfig
+from trainables.data import Data, load_data
+from trainables.environment import environment
+from trainables.network import Network
+from trainables.precision import resolve_device, resolve_precision
+from trainables.procedure import TRAINING_COST, Procedure
+from trainables.record import Identity
+from trainables.seeds import derive
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """`header` is the record's first line; `warnings` are for people."""
+
+    procedure: Procedure
+    header: dict[str, Any]
+    warnings: tuple[str, ...]
+
+
+def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = None) -> Prepared:
+    """Load data and proven weights and build the dense network of a trial; nothing is trained yet.
+
+    Raises UserError for what the request got wrong, WeightsRefused for weights that are not what they claim.
+    """
+    device = resolve_device(config.train.device)
+    precision = resolve_precision(config.train.precision, device)
+    torch.set_num_threads(config.train.threads)
+    if device.type == "cuda":
+        torch.backends.cudnn.deterministic = True
+        torch.backends.cudnn.benchmark = False
+    data = load_data(config.data, device)
+    method = get_method(config.prune.method)
+    source = _scratch_source(config) if method.from_scratch else None
+    spec = spec_of(config, data)
+    weights = load_weights(config, spec, from_scratch=method.from_scratch, store=store)
+    mean, std = normalisation(weights, data)
+    data = data.normalised(mean, std)
+    network = Network.dense(spec, weights.state, config.prune, device)
+    if source is not None:
+        network.restrict(source.structure)
+    procedure = Procedure(
+        config=config,
+        method=method,
+        data=data,
+        network=network,
+        initial=weights.state,
+        epochs=_epochs(config, source, network, data),
+        device=device,
+        precision=precision,
+    )
+    return Prepared(procedure, _header(identity, procedure, weights), weights.warnings)
+
+
+def spec_of(config: TrialConfig, data: Data) -> ModelSpec:
+    """The dense network that a configuration asks for on its data."""
+    info, model = data.info, config.model
+    return resolve_spec(
+        model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
+    )
+
+
+def load_weights(
+    config: TrialConfig, spec: ModelSpec, *, from_scratch: bool = False, store: Path | None = None
+) -> InitialWeights:
+    """The trial's initial weights, judged; the `scratch` control starts from random ones whatever `model.init` says."""
+    init = config.model.init
+    path = None if init.path is None else str(init.path)
+    request = InitRequest("random", None, None) if from_scratch else InitRequest(init.source, path, init.tag)
+    return initial_weights(spec, request, seed=derive(config.seed, "initial weights"), store=store)
+
+
+def normalisation(weights: InitialWeights, data: Data) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """The mean and standard deviation the weights were trained with, else those of the training images.
+
+    One value stands for every channel, and several average to one where the network was adapted to grey images.
+    """
+    mean, std = weights.provenance.mean, weights.provenance.std
+    if not mean or not std:
+        return data.mean, data.std
+    return _per_channel(mean, data.info.in_chans), _per_channel(std, data.info.in_chans)
+
+
+def _per_channel(values: tuple[float, ...], channels: int) -> tuple[float, ...]:
+    if len(values) == channels:
+        return tuple(values)
+    return (sum(values) / len(values),) * channels
+
+
+def _scratch_source(config: TrialConfig) -> LoadedModel:
+    file = config.prune.scratch.file
+    if file is None:
+        raise UserError(
+            "prune.scratch.file: missing; method scratch takes the structure of a state file "
+            "(a study fills it in from prune.scratch.arm, once that arm's trials have ended)"
+        )
+    return load_parts(file)
+
+
+def _epochs(config: TrialConfig, source: LoadedModel | None, network: Network, data: Data) -> tuple[int, ...]:
+    """Epochs of each state; the scratch control has one state, as long as its source in epochs or in training MACs."""
+    if source is None:
+        return config.epochs_of_states()
+    if config.prune.scratch.match == "epochs":
+        return (int(source.metadata["epochs"]),)
+    per_epoch = TRAINING_COST * network.macs() * data.sizes["train"]
+    return (max(1, round(float(source.metadata["training_macs"]) / per_epoch)),)
+
+
+def _header(identity: Identity, procedure: Procedure, weights: InitialWeights) -> dict[str, Any]:
+    config, data = procedure.config, procedure.data
+    return {
+        "identity": identity.to_json(),
+        "config": config.model_dump(mode="json"),
+        "weights": {
+            "digest": weights.digest,
+            "verdict": weights.verdict,
+            "evidence": list(weights.evidence),
+            "warnings": list(weights.warnings),
+            "provenance": weights.provenance.to_json(),
+        },
+        "data": {
+            "name": data.info.name,
+            "digest": data.digest,
+            "sizes": dict(data.sizes),
+            "classes": data.info.num_classes,
+            "mean": list(data.mean),
+            "std": list(data.std),
+        },
+        "spec": procedure.network.spec.to_json(),
+        "units": procedure.network.structure.total_of_kind(),
+        "dense": {"macs": procedure.network.dense_macs, "prunable_parameters": procedure.network.original_prunable},
+        "epochs_of_states": list(procedure.epochs),
+        "environment": environment(procedure.device, procedure.precision, config.train.threads),
+    }

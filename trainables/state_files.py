@@ -1,0 +1,59 @@
+"""The files a trial leaves at the end of each state: the network, and its prediction for every test image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from models import atomic
+from models.save_load import load, save
+from trainables.procedure import Procedure
+from trainables.training import Evaluation
+
+
+def state_file(state: int) -> str:
+    """The network's file at the end of a state, relative to the trial's folder."""
+    return f"states/{state:02d}.safetensors"
+
+
+def predictions_file(state: int) -> str:
+    return f"states/{state:02d}.predictions.safetensors"
+
+
+def save_state_file(folder: Path, procedure: Procedure, val_accuracy: float) -> str:
+    """Write the network as it stands; returns the path relative to the trial's folder."""
+    standing, name = procedure.standing, state_file(procedure.standing.state)
+    metadata = {
+        "state": standing.state,
+        "epochs": standing.epochs_total,
+        "training_macs": standing.training_macs,
+        "val_accuracy": val_accuracy,
+        "normalisation": {"mean": list(procedure.data.mean), "std": list(procedure.data.std)},
+        "data": {"name": procedure.data.info.name, "digest": procedure.data.digest},
+        "config": procedure.config.model_dump(mode="json"),
+    }
+    network = procedure.network
+    save(folder / name, network.model.state_dict(), network.spec, network.structure, metadata)
+    return name
+
+
+def load_network_file(folder: Path, state: int) -> nn.Module:
+    """The network at the end of a state, in eval mode on the CPU."""
+    return load(folder / state_file(state))
+
+
+def save_predictions(folder: Path, state: int, test: Evaluation) -> None:
+    """The predicted and the true class of every test image, in the split's order."""
+    save_tensors(folder / predictions_file(state), {"predictions": test.predictions, "labels": test.labels})
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    with atomic.replace_via(path) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+
+
+def load_tensors(path: Path) -> dict[str, Tensor]:
+    tensors: dict[str, Tensor] = load_file(path)
+    return tensors

@@ -1,0 +1,263 @@
+"""One trial on the disk: starts or resumes the procedure, and writes record and checkpoint after every epoch.
+
+The record's lines are written first, then the checkpoint, which knows how long the record was. A trial that goes on cuts the
+record back to its checkpoint, so each epoch stands in it once, with the numbers of an uninterrupted run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from models.errors import UserError
+from trainables.checkpoint import Checkpoint, Found, load_checkpoint, save_checkpoint
+from trainables.config import TrialConfig
+from trainables.optimizers import load_state_by_name, state_by_name
+from trainables.prepare import Prepared, prepare
+from trainables.procedure import Procedure
+from trainables.record import ENDED, Identity, RecordWriter, StateEnd, TrialRecord, end_line, read_record
+from trainables.standing import Standing
+from trainables.state_files import load_network_file, load_tensors, save_predictions, save_state_file, save_tensors
+from trainables.tensorboard import TrialBoard
+from trainables.training import Diverged
+
+REWIND_FILE = "checkpoint/rewind.safetensors"
+RETRYABLE = frozenset({"failed"})
+
+
+def nothing_to_check() -> None:
+    """The guard of a trial that no other launch can take over."""
+
+
+class Trial:
+    """Use `Trial.open`. `guard` is called before every write and raises where the trial may not write any more."""
+
+    def __init__(self, folder: Path, prepared: Prepared, guard: Callable[[], None], searched: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.procedure: Procedure = prepared.procedure
+        self.warnings: tuple[str, ...] = prepared.warnings
+        self._header = prepared.header
+        self._writer = RecordWriter(folder)
+        self._guard = guard
+        self._searched = dict(searched)
+        self._board: TrialBoard | None = None
+        self._status = "running"
+        self._started = False
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        identity: Identity,
+        config: TrialConfig,
+        *,
+        guard: Callable[[], None] = nothing_to_check,
+        searched: Mapping[str, Any] | None = None,
+        retry_failed: bool = False,
+        store: Path | None = None,
+    ) -> Trial:
+        """Start the trial in `folder`, or go on with it where it stands.
+
+        `searched` are the keys that a study searches, for TensorBoard's table. With `retry_failed` a trial that crashed
+        goes on from its checkpoint; one that finished, stopped or diverged never does.
+        Raises UserError where the folder holds another trial, or one from other weights or data, and WeightsRefused.
+        """
+        prepared = prepare(identity, config, store=store)
+        trial = cls(folder, prepared, guard, {} if searched is None else searched)
+        existing = read_record(folder)
+        if existing is None:
+            guard()
+            trial._writer.start(prepared.header)
+            return trial
+        _check_same(existing, prepared.header)
+        if existing.status in ENDED and not (retry_failed and existing.status in RETRYABLE):
+            trial._status = existing.status
+            return trial
+        trial._go_on()
+        return trial
+
+    @property
+    def status(self) -> str:
+        return self._status
+
+    @property
+    def done(self) -> bool:
+        return self._status in ENDED
+
+    def step(self) -> dict[str, Any]:
+        """Train one epoch, with the state's beginning or end where due, and return its record line.
+
+        The line has `state_ended`, and where that is so `val_accuracy` is the state's. A diverged trial returns its end line.
+        """
+        if self.done:
+            raise RuntimeError(f"{self.folder}: the trial has ended ({self._status})")
+        self._guard()
+        try:
+            return self._step()
+        except Diverged as error:
+            return self._end("diverged", step=error.step, error=str(error))
+
+    def fail(self, error: str) -> None:
+        """Record that the trial crashed; its checkpoint stays."""
+        self._end("failed", error=error)
+
+    def close(self) -> None:
+        """Leave the trial where it stands, to go on later."""
+        if self._board is not None:
+            self._board.close(self._status)
+            self._board = None
+
+    def result(self) -> dict[str, Any]:
+        """The trial as `prunetune trial --json` prints it."""
+        record = read_record(self.folder)
+        if record is None:
+            raise RuntimeError(f"{self.folder}: no record")
+        return {
+            "run": str(self.folder),
+            "status": record.status,
+            "config": record.config,
+            "states": [
+                {key: getattr(end, key) for key in ("state", "val_accuracy", "params", "macs", "removed_percent", "kept")}
+                for end in record.states
+            ],
+            "test_accuracy": record.states[-1].test_accuracy if record.states else None,
+        }
+
+    def _step(self) -> dict[str, Any]:
+        procedure = self.procedure
+        if not self._started:
+            self._start_state()
+        line = procedure.run_epoch()
+        self._guard()
+        self._writer.append(line)
+        self._keep_rewind_point()
+        board = self._open_board()
+        board.epoch(line)
+        ended = procedure.state_ended
+        if ended:
+            end = self._end_state(line)
+            self._writer.append(end.to_json())
+            board.state(end)
+            procedure.standing = procedure.standing.next_state()
+            self._started = False
+        self._save_checkpoint()
+        if procedure.finished:
+            self._end("finished")
+        return {**line, "state_ended": ended}
+
+    def _start_state(self, checkpoint: Checkpoint | None = None) -> None:
+        procedure = self.procedure
+        procedure.start_state()
+        if checkpoint is not None:
+            load_state_by_name(procedure.network.model, procedure.engine.optimizer, checkpoint.optimizer)
+        wants_teacher = procedure.config.train.distill.weight > 0 and procedure.standing.state > 0
+        if wants_teacher and procedure.engine.teacher is None:
+            procedure.teach(load_network_file(self.folder, 0))
+        self._started = True
+
+    def _end_state(self, line: Mapping[str, Any]) -> StateEnd:
+        procedure, standing = self.procedure, self.procedure.standing
+        test = procedure.evaluate("test")
+        self._guard()
+        save_predictions(self.folder, standing.state, test)
+        file = save_state_file(self.folder, procedure, val_accuracy=line["val_accuracy"])
+        return StateEnd(
+            state=standing.state,
+            epochs=standing.epochs_total,
+            val_accuracy=line["val_accuracy"],
+            val_loss=line["val_loss"],
+            test_accuracy=test.accuracy,
+            test_loss=test.loss,
+            params=line["params"],
+            macs=line["macs"],
+            removed_percent=line["removed_percent"],
+            kept=line["kept"],
+            training_macs=standing.training_macs,
+            seconds=standing.seconds,
+            removal=standing.removal,
+            file=file,
+            structure=procedure.network.structure.to_json(),
+        )
+
+    def _save_checkpoint(self) -> None:
+        procedure = self.procedure
+        between_states = procedure.standing.epoch == 0
+        optimizer = {} if between_states else state_by_name(procedure.network.model, procedure.engine.optimizer)
+        meta = {
+            "standing": procedure.standing.to_json(),
+            "structure": procedure.network.structure.to_json(),
+            "record_bytes": self._writer.size(),
+        }
+        masks = procedure.network.masks if procedure.network.masked else {}
+        self._guard()
+        save_checkpoint(self.folder, Checkpoint(meta, procedure.network.snapshot(), optimizer, masks))
+
+    def _go_on(self) -> None:
+        found: Found = load_checkpoint(self.folder)
+        self.warnings += found.warnings
+        self._guard()
+        if found.checkpoint is None:
+            self._writer.start(self._header)
+            return
+        checkpoint, procedure = found.checkpoint, self.procedure
+        procedure.restore(checkpoint.meta, checkpoint.model, checkpoint.masks)
+        if (self.folder / REWIND_FILE).exists():
+            procedure.rewind_to = load_tensors(self.folder / REWIND_FILE)
+        self._writer.cut(checkpoint.meta["record_bytes"])
+        if procedure.finished:
+            self._end("finished")
+        elif procedure.standing.epoch > 0:
+            self._start_state(checkpoint)
+
+    def _keep_rewind_point(self) -> None:
+        procedure = self.procedure
+        if procedure.standing.state == 0 and procedure.standing.epoch == procedure.rewind_epoch:
+            procedure.rewind_to = procedure.network.snapshot()
+            save_tensors(self.folder / REWIND_FILE, procedure.rewind_to)
+
+    def _open_board(self) -> TrialBoard:
+        if self._board is None:
+            identity = self._header["identity"]
+            shown = {"arm": identity["arm"], "phase": identity["phase"], "seed": identity["seed"], **self._searched}
+            self._board = TrialBoard(self.folder, shown, self.procedure.standing.epochs_total)
+        return self._board
+
+    def _end(self, status: str, **details: Any) -> dict[str, Any]:
+        line = end_line(status, **details)
+        self._guard()
+        self._writer.append(line)
+        self._status = status
+        self.close()
+        return line
+
+
+def _check_same(existing: TrialRecord, header: Mapping[str, Any]) -> None:
+    """A trial goes on only from the same configuration, weights and data."""
+    for part in ("config", "weights", "data"):
+        before, now = _flat(_identifying(part, existing.header[part])), _flat(_identifying(part, header[part]))
+        changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
+        if changed:
+            key = changed[0]
+            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+            raise UserError(
+                f"{existing.folder}: holds a trial with another {part}: {key} was {before.get(key)!r}, "
+                f"is now {now.get(key)!r}{more}; choose another --name or --storage, or ask for the same trial"
+            )
+
+
+def _identifying(part: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+    return value if part == "config" else {"digest": value["digest"]}
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, entry in value.items():
+        if isinstance(entry, Mapping):
+            flat |= _flat(entry, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = entry
+    return flat
+
+
+__all__ = ["Standing", "Trial", "nothing_to_check"]
