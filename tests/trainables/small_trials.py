@@ -1,0 +1,46 @@
+"""Trials small enough for unit tests: real digits, a four-layer vision transformer, a few steps a state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from trainables.config import TrialConfig
+from trainables.record import Identity
+from trainables.trial import Trial
+
+BASE: dict[str, Any] = {
+    "model": {"arch": "vit_micro", "init": {"source": "random"}},
+    "data": {"name": "digits", "train_limit": 96, "val_fraction": 0.2},
+    "train": {"lr": 2e-3, "batch_size": 32, "epochs_per_state": 2, "device": "cpu"},
+    "prune": {
+        "method": "refill",
+        "schedule": {"kind": "geometric", "states": 2, "head_ratio": 0.5, "neuron_ratio": 0.6},
+        "calibration_batches": 2,
+    },
+    "seed": 5,
+}
+
+
+def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `changes` laid over it, section by section."""
+    result = dict(base)
+    for key, value in changes.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def small_config(**changes: Any) -> TrialConfig:
+    return TrialConfig.model_validate(merged(BASE, changes))
+
+
+def open_trial(folder: Path, **changes: Any) -> Trial:
+    return Trial.open(folder, Identity("t-000", "t"), small_config(**changes))
+
+
+def run(trial: Trial) -> dict[str, Any]:
+    """Run a trial to its end and give its result."""
+    while not trial.done:
+        trial.step()
+    return trial.result()

@@ -1,0 +1,68 @@
+"""What a trial configuration accepts, refuses and derives."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from trainables.config import TrialConfig, divide_epochs
+
+
+def config(**changes: Any) -> TrialConfig:
+    base: dict[str, Any] = {
+        "model": {"arch": "vit_micro", "init": {"source": "random"}},
+        "data": {"name": "digits"},
+    }
+    return TrialConfig.model_validate(base | changes)
+
+
+def test_states_count_pruning_events_after_the_dense_state() -> None:
+    trial = config(train={"epochs_per_state": 2, "epochs_state0": 7}, prune={"schedule": {"states": 3}})
+    assert trial.epochs_of_states() == (7, 2, 2, 2)
+
+
+@given(total=st.integers(1, 500), states=st.integers(1, 20), rule=st.sampled_from(["equal", "last_heavy", "first_heavy"]))
+def test_a_divided_budget_is_spent_wholly_and_every_state_gets_some(total: int, states: int, rule: str) -> None:
+    total = max(total, states)
+    epochs = divide_epochs(total, states, rule)
+    assert sum(epochs) == total
+    assert len(epochs) == states
+    assert min(epochs) >= 1
+    if rule == "last_heavy":
+        assert list(epochs) == sorted(epochs)
+    if rule == "first_heavy":
+        assert list(epochs) == sorted(epochs, reverse=True)
+    if rule == "equal":
+        assert max(epochs) - min(epochs) <= 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train": {"lr": 0}}, "lr"),
+        ({"train": {"learning_rate": 0.1}}, "learning_rate"),
+        ({"prune": {"schedule": {"head_ratio": 1.0}}}, "head_ratio"),
+        ({"prune": {"schedule": {"kind": "custom"}}}, "kept"),
+        ({"prune": {"schedule": {"kind": "custom", "states": 2, "kept": [0.5, 0.6]}}}, "must not rise"),
+        ({"prune": {"schedule": {"kind": "custom", "states": 3, "kept": [0.9, 0.6]}}}, "lists 2 fractions"),
+        ({"prune": {"schedule": {"macs_target": 0.4, "rate_per_state": 0.2}}}, "macs_target"),
+        ({"prune": {"rsst": {"shrink": 0.1, "lambda_max": 2.0}}}, "not both"),
+        ({"prune": {"rsst": {"coupling": "gradient"}}}, "lambda_max"),
+        ({"prune": {"rsst": {"ramp": 0.8, "hold": 0.3}}}, "at most 1"),
+        ({"prune": {"rewind": {"epoch": 9}}}, "lies beyond state 0"),
+        ({"train": {"epochs_total": 3}}, "cannot give each of 6 states one"),
+        ({"model": {"arch": "vit_micro", "init": {"source": "path"}}}, "needs a path"),
+    ],
+)
+def test_mistakes_are_refused_with_what_is_wrong(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        config(**changes)
+
+
+def test_rsst_without_a_strength_shrinks_to_a_thousandth() -> None:
+    assert config().prune.rsst.effective_shrink == 1e-3
+    assert config(prune={"rsst": {"lambda_max": 3.0}}).prune.rsst.effective_shrink is None

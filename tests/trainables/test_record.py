@@ -1,0 +1,74 @@
+"""The record: what is appended can be read, torn ends are dropped, and it is cut back to a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from trainables.record import RecordWriter, StateEnd, complete_lines, end_line, finite, read_record, record_path
+
+HEADER = {"identity": {"id": "a-000", "arm": "a", "phase": "search", "number": 0, "seed": 3}, "config": {"seed": 3}}
+EPOCH = {"kind": "epoch", "state": 0, "epoch": 1, "train_loss": 0.5}
+
+
+def state_end(state: int) -> StateEnd:
+    return StateEnd(
+        state=state, epochs=4, val_accuracy=0.9, val_loss=0.3, test_accuracy=0.8, test_loss=0.4, params=10, macs=20,
+        removed_percent=5.0, kept={"head": 3}, training_macs=1e6, seconds=2.0,
+    )
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    writer = RecordWriter(tmp_path)
+    writer.start(HEADER)
+    writer.append(EPOCH)
+    writer.append(state_end(0).to_json())
+    record = read_record(tmp_path)
+    assert record is not None
+    assert record.status == "running"
+    assert record.identity.id == "a-000"
+    assert record.epochs == [EPOCH]
+    assert record.states == [state_end(0)]
+    writer.append(end_line("diverged", step=7))
+    ended = read_record(tmp_path)
+    assert ended is not None
+    assert ended.status == "diverged"
+    assert ended.end == {"kind": "end", "status": "diverged", "step": 7}
+
+
+def test_no_record_is_none(tmp_path: Path) -> None:
+    assert read_record(tmp_path) is None
+
+
+@settings(max_examples=40)
+@given(torn=st.integers(0, 60))
+def test_a_torn_last_line_is_dropped_wherever_it_tore(tmp_path_factory, torn: int) -> None:
+    folder = tmp_path_factory.mktemp("torn")
+    writer = RecordWriter(folder)
+    writer.start(HEADER)
+    whole = writer.size()
+    writer.append(EPOCH)
+    path = record_path(folder)
+    content = path.read_bytes()
+    kept = min(len(content) - 1, whole + torn)
+    path.write_bytes(content[:kept])
+    assert len(complete_lines(path)) == 1
+
+
+def test_cutting_back_keeps_exactly_the_first_bytes(tmp_path: Path) -> None:
+    writer = RecordWriter(tmp_path)
+    writer.start(HEADER)
+    size = writer.size()
+    writer.append(EPOCH)
+    writer.cut(size)
+    assert writer.size() == size
+    writer.cut(size + 1000)
+    assert writer.size() == size
+
+
+def test_numbers_that_are_not_finite_become_null() -> None:
+    assert finite({"a": float("nan"), "b": [float("inf"), 1.0], "c": {"d": (2, float("-inf"))}}) == {
+        "a": None, "b": [None, 1.0], "c": {"d": [2, None]},
+    }

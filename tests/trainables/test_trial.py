@@ -1,0 +1,250 @@
+"""One whole trial: every method keeps the same promises, and a trial that was killed ends with the same numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from models.compaction import slice_state
+from models.errors import UserError
+from models.save_load import load, load_parts
+from tests.trainables.small_trials import open_trial, run, small_config
+from trainables.checkpoint import folder_of
+from trainables.record import read_record
+
+TIMES = frozenset({"seconds", "images_per_second"})
+REMOVING = ("refill", "rsst", "random", "one_shot")
+
+
+def numbers(folder: Path) -> list[dict[str, Any]]:
+    """Everything a record says of the training, without the times."""
+    record = read_record(folder)
+    assert record is not None
+    lines = [*record.epochs, *(end.to_json() for end in record.states)]
+    return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
+
+
+@pytest.mark.parametrize("method", [*REMOVING, "dense", "imp"])
+def test_every_method_trains_every_state_and_reports_it(tmp_path: Path, method: str) -> None:
+    result = run(open_trial(tmp_path, prune={"method": method}))
+    record = read_record(tmp_path)
+    assert record is not None
+    assert result["status"] == "finished"
+    assert [state["state"] for state in result["states"]] == [0, 1, 2]
+    assert [line["epochs_total"] for line in record.epochs] == [1, 2, 3, 4, 5, 6]
+    for end in record.states:
+        last = [line for line in record.epochs if line["state"] == end.state][-1]
+        assert end.val_accuracy == last["val_accuracy"]
+        assert 0 <= end.test_accuracy <= 1
+        network = load(tmp_path / f"states/{end.state:02d}.safetensors")
+        assert sum(parameter.numel() for parameter in network.parameters()) == end.params
+
+
+@pytest.mark.parametrize("method", REMOVING)
+def test_removal_compounds_to_the_asked_fraction_of_the_original(tmp_path: Path, method: str) -> None:
+    result = run(open_trial(tmp_path, prune={"method": method}))
+    kept = [state["kept"] for state in result["states"]]
+    assert kept[0] == {"head": 16, "neuron": 1024}
+    assert kept[2] == {"head": 8, "neuron": 409}
+    expected_middle = kept[2] if method == "one_shot" else {"head": 11, "neuron": 647}
+    assert kept[1] == expected_middle
+    removed = [state["removed_percent"] for state in result["states"]]
+    assert removed[0] == 0 < removed[1] <= removed[2]
+    assert result["states"][2]["macs"] < result["states"][0]["macs"]
+    first, last = (load_parts(tmp_path / f"states/0{state}.safetensors").structure for state in (1, 2))
+    assert all(set(last.kept(name)) <= set(first.kept(name)) for name in first.groups)
+
+
+def test_dense_removes_nothing_and_imp_only_masks(tmp_path: Path) -> None:
+    dense = run(open_trial(tmp_path / "dense", prune={"method": "dense"}))
+    masked = run(open_trial(tmp_path / "imp", prune={"method": "imp"}))
+    assert [state["removed_percent"] for state in dense["states"]] == [0, 0, 0]
+    assert len({state["macs"] for state in masked["states"]}) == 1
+    assert masked["states"][2]["removed_percent"] > 50
+    weights = load_file(tmp_path / "imp/states/02.safetensors")["blocks.0.mlp.fc1.weight"]
+    assert (weights == 0).float().mean() > 0.2
+
+
+def test_rsst_shrinks_its_units_before_they_go_and_refill_does_not(tmp_path: Path) -> None:
+    run(open_trial(tmp_path / "rsst", prune={"method": "rsst", "rsst": {"shrink": 1e-3}}))
+    run(open_trial(tmp_path / "refill"))
+    shrunk, cut = read_record(tmp_path / "rsst"), read_record(tmp_path / "refill")
+    assert shrunk is not None
+    assert cut is not None
+    for end, other in zip(shrunk.states[1:], cut.states[1:], strict=True):
+        assert end.removal is not None
+        assert other.removal is not None
+        assert end.removal["magnitude_ratio"] > 50 > other.removal["magnitude_ratio"]
+        assert abs(end.removal["val_accuracy_after"] - end.removal["val_accuracy_before"]) <= 0.1
+    phases = [line["phase"] for line in shrunk.epochs if line["state"] == 1]
+    assert phases[-1] == "recover"
+    assert max(line["lambda"] for line in shrunk.epochs if line["state"] == 0) == 0
+
+
+@pytest.mark.parametrize("method", ["refill", "rsst"])
+@pytest.mark.parametrize("rewind", ["init", {"epoch": 1}])
+def test_rewinding_returns_every_surviving_tensor_exactly(tmp_path: Path, method: str, rewind: Any) -> None:
+    trial = open_trial(tmp_path, prune={"method": method, "rewind": rewind})
+    procedure = trial.procedure
+    initial = {name: tensor.clone() for name, tensor in procedure.initial.items()}
+    wanted = initial
+    while procedure.standing.state == 0:
+        trial.step()
+        if rewind != "init" and procedure.standing.state == 0 and procedure.standing.epoch == 1:
+            wanted = procedure.network.snapshot()
+    assert not torch.equal(procedure.network.model.head.weight, wanted["head.weight"])
+    procedure.start_state()
+    network = procedure.network
+    expected = slice_state(wanted, network.dense_groups, network.structure)
+    found = network.model.state_dict()
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert all(torch.equal(procedure.initial[name], initial[name]) for name in initial), "the stored weights moved"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["refill", "rsst", "imp"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_a_trial_killed_at_any_epoch_ends_with_the_same_numbers(tmp_path: Path, method: str, optimizer: str) -> None:
+    changes: dict[str, Any] = {
+        "train": {"optimizer": optimizer, "lr": 0.01 if optimizer == "sgd" else 2e-3},
+        "data": {"augment": {"crop_padding": 1, "mixup": 0.2}},
+        "prune": {"method": method, "rewind": {"epoch": 1}, "criterion": "taylor"},
+    }
+    run(open_trial(tmp_path / "straight", **changes))
+    for killed_after in range(1, 6):
+        folder = tmp_path / f"killed{killed_after}"
+        trial = open_trial(folder, **changes)
+        for _ in range(killed_after):
+            trial.step()
+        del trial
+        run(open_trial(folder, **changes))
+        assert numbers(folder) == numbers(tmp_path / "straight"), f"killed after epoch {killed_after}"
+        for state in (0, 1, 2):
+            ours, theirs = (load_file(at / f"states/0{state}.safetensors") for at in (folder, tmp_path / "straight"))
+            assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+
+
+def test_a_kill_between_record_and_checkpoint_repeats_the_epoch_once(tmp_path: Path, monkeypatch: Any) -> None:
+    run(open_trial(tmp_path / "straight"))
+    trial = open_trial(tmp_path / "killed")
+    trial.step()
+    monkeypatch.setattr(trial, "_save_checkpoint", _power_cut)
+    with pytest.raises(KeyboardInterrupt):
+        trial.step()
+    run(open_trial(tmp_path / "killed"))
+    assert numbers(tmp_path / "killed") == numbers(tmp_path / "straight")
+
+
+def _power_cut() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_truncated_checkpoint_costs_one_epoch_and_is_named(tmp_path: Path) -> None:
+    run(open_trial(tmp_path / "straight"))
+    trial = open_trial(tmp_path / "damaged")
+    for _ in range(3):
+        trial.step()
+    latest = folder_of(tmp_path / "damaged") / "latest.safetensors"
+    latest.write_bytes(latest.read_bytes()[:1000])
+    again = open_trial(tmp_path / "damaged")
+    assert any("latest.safetensors" in warning for warning in again.warnings)
+    assert again.procedure.standing.epochs_total == 2
+    run(again)
+    assert numbers(tmp_path / "damaged") == numbers(tmp_path / "straight")
+
+
+def test_a_finished_trial_is_not_trained_again(tmp_path: Path) -> None:
+    first = run(open_trial(tmp_path))
+    again = open_trial(tmp_path)
+    assert again.done
+    assert again.result() == first
+
+
+def test_another_request_in_the_same_folder_is_refused_by_key(tmp_path: Path) -> None:
+    open_trial(tmp_path).step()
+    with pytest.raises(UserError, match=r"train\.lr was 0\.002, is now 0\.003"):
+        open_trial(tmp_path, train={"lr": 3e-3})
+
+
+def test_an_exploding_loss_is_diverged_with_its_step(tmp_path: Path) -> None:
+    trial = open_trial(tmp_path, train={"optimizer": "sgd", "lr": 1e6, "clip_grad_norm": None, "schedule": {"warmup": 0}})
+    result = run(trial)
+    record = read_record(tmp_path)
+    assert record is not None
+    assert record.end is not None
+    assert result["status"] == "diverged"
+    assert record.end["step"] >= 0
+    assert "loss" in record.end["error"]
+
+
+def test_scratch_takes_another_trials_structure_and_random_weights(tmp_path: Path) -> None:
+    run(open_trial(tmp_path / "source"))
+    file = tmp_path / "source/states/02.safetensors"
+    result = run(open_trial(tmp_path / "scratch", prune={"method": "scratch", "scratch": {"file": str(file)}}))
+    source = load_parts(file)
+    assert [state["state"] for state in result["states"]] == [0]
+    assert load_parts(tmp_path / "scratch/states/00.safetensors").structure == source.structure
+    record = read_record(tmp_path / "scratch")
+    assert record is not None
+    assert len(record.epochs) == 6
+    assert record.header["weights"]["verdict"] == "random"
+
+
+def test_equal_training_macs_give_the_small_network_more_epochs(tmp_path: Path) -> None:
+    run(open_trial(tmp_path / "source"))
+    file = str(tmp_path / "source/states/02.safetensors")
+    changes = {"prune": {"method": "scratch", "scratch": {"file": file, "match": "macs"}}}
+    run(open_trial(tmp_path / "scratch", **changes))
+    source, scratch = read_record(tmp_path / "source"), read_record(tmp_path / "scratch")
+    assert source is not None
+    assert scratch is not None
+    assert len(scratch.epochs) > len(source.epochs)
+    assert scratch.states[-1].training_macs == pytest.approx(source.states[-1].training_macs, rel=0.1)
+
+
+@pytest.mark.parametrize("target", ["head", "mlp"])
+def test_only_the_target_is_pruned(tmp_path: Path, target: str) -> None:
+    kept = run(open_trial(tmp_path, prune={"target": target}))["states"][2]["kept"]
+    assert kept == ({"head": 8, "neuron": 1024} if target == "head" else {"head": 16, "neuron": 409})
+
+
+@pytest.mark.parametrize("macs_target", [0.45, 0.7])
+def test_a_macs_target_is_met_by_the_largest_network_within_it(tmp_path: Path, macs_target: float) -> None:
+    result = run(open_trial(tmp_path, prune={"schedule": {"macs_target": macs_target}}))
+    dense, last = result["states"][0]["macs"], result["states"][2]["macs"]
+    assert 0.99 * macs_target < last / dense <= macs_target
+
+
+def test_distillation_uses_the_trials_own_dense_network(tmp_path: Path) -> None:
+    plain = open_trial(tmp_path / "plain")
+    taught = open_trial(tmp_path / "taught", train={"distill": {"weight": 0.9, "temperature": 2.0}})
+    for trial in (plain, taught):
+        run(trial)
+    lines, others = numbers(tmp_path / "plain"), numbers(tmp_path / "taught")
+    assert lines[:2] == others[:2], "state 0 has no teacher"
+    assert lines[2]["train_loss"] != others[2]["train_loss"]
+
+
+@pytest.mark.parametrize("criterion", ["l2", "activation_l1", "activation_l2", "taylor", "fisher", "remain", "random"])
+def test_every_criterion_works_in_a_trial(tmp_path: Path, criterion: str) -> None:
+    result = run(open_trial(tmp_path, train={"epochs_per_state": 1}, prune={"criterion": criterion}))
+    assert result["states"][2]["kept"] == {"head": 8, "neuron": 409}
+
+
+def test_imp_widths_come_from_magnitudes_and_fillback_keeps_more(tmp_path: Path) -> None:
+    narrow = run(open_trial(tmp_path / "narrow", prune={"widths": "imp"}))["states"][2]["kept"]
+    filled = run(open_trial(tmp_path / "filled", prune={"widths": "imp", "fillback_rate": 0.5}))["states"][2]["kept"]
+    assert narrow["neuron"] < filled["neuron"] < 1024
+
+
+def test_the_seed_decides_everything(tmp_path: Path) -> None:
+    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+        run(open_trial(tmp_path / name, seed=seed))
+    assert numbers(tmp_path / "a") == numbers(tmp_path / "b")
+    assert numbers(tmp_path / "a") != numbers(tmp_path / "c")
+    assert small_config(seed=6).seed == 6
