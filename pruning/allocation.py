@@ -101,15 +101,6 @@ def select(
     return Selection(drop, {name: count - len(drop.get(name, ())) for name, count in after.items()})
 
 
-def positions_of(structure: Structure, drop: Mapping[str, Sequence[int]]) -> dict[str, tuple[int, ...]]:
-    """The drop set's original indices as positions in the network that has this structure."""
-    found = {}
-    for name, originals in drop.items():
-        place = {original: position for position, original in enumerate(structure.kept(name))}
-        found[name] = tuple(place[original] for original in originals)
-    return found
-
-
 def _ranked(group: UnitGroup, scores: Mapping[str, Tensor], structure: Structure) -> list[int]:
     """Positions from the most to the least important; equal scores in index order."""
     values = scores[group.name]

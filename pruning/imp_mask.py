@@ -35,10 +35,15 @@ def global_masks(
 ) -> Masks:
     """Parameter name → bool mask, True where the weight survives: the kind's largest |w|, floor(total*kept) of them.
 
-    `totals` as from `weight_totals` of the dense network. What `previous` masks stays masked. Kinds that `kept` does
-    not name get no mask. Equal magnitudes are settled by parameter order, then by position: the earlier weight stays.
+    `totals` as from `weight_totals` of the dense network. What `previous` masks stays masked: for the control `imp`,
+    whose network keeps its shape. A network that is cut gets its masks anew each time (`previous` None), since Refill
+    brings the masked weights of kept units back. Kinds that `kept` does not name get no mask. Equal magnitudes are
+    settled by parameter order, then by position: the earlier weight stays.
     """
     parameters = dict(model.named_parameters())
+    for name, mask in (previous or {}).items():
+        if mask.shape != parameters[name].shape:
+            raise ValueError(f"{name}: a mask of shape {tuple(mask.shape)} from before the network was cut")
     masks: Masks = {}
     for kind, owned in _owned_by_kind(model, groups).items():
         if kind not in kept:

@@ -60,8 +60,8 @@ def counts_for_target(
 
     `counts_at(factors)` gives the units to keep (as for `allocation.select`) with each kind's ratio scaled by its
     factor; `macs_of(counts)` the cost of the network that these counts would leave. First one factor for all kinds;
-    then each kind alone, in the order of `kinds`, takes what room is left, so that where the next step would have been a
-    whole head, neurons fill its place. Each set of counts is costed once.
+    then each kind alone, in the order of `kinds`, takes what room is left: where the next step would have been a whole
+    head, neurons fill its place. Each set of counts is costed once.
     """
     limit = target * dense_macs
     known: dict[tuple[tuple[str, int], ...], float] = {}

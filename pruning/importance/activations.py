@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.units import UnitGroup, by_unit
+from models.units import UnitGroup
 from pruning.importance.base import Evidence, on_device_of, undisturbed
 
 Catch = Callable[[str, Tensor], Tensor | None]
@@ -39,6 +39,16 @@ def _hook(name: str, catch: Catch) -> Callable[[nn.Module, tuple[Any, ...]], tup
         return None if changed is None else (changed, *args[1:])
 
     return hook
+
+
+def by_unit(values: Tensor, carrier: nn.Module, count: int) -> Tensor:
+    """The input of a group's `activation` module, unit by unit: (images, count, elements), all numbers of a unit.
+
+    Units lie along dimension 1 before a convolution and along the last before a linear layer, each on as many
+    consecutive features as there are features per unit: head_dim for a head, one for a neuron or channel.
+    """
+    units_first = values if isinstance(carrier, nn.Conv2d) else values.movedim(-1, 1)
+    return units_first.reshape(len(values), count, -1)
 
 
 def mean_of(evidence: Evidence, element: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:

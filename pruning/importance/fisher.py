@@ -9,8 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from models.units import by_unit
-from pruning.importance.activations import caught
+from pruning.importance.activations import by_unit, caught
 from pruning.importance.base import Criterion, Evidence, Scores, on_device_of, undisturbed
 
 

@@ -31,7 +31,8 @@ def mean_gradients(evidence: Evidence) -> dict[str, Tensor]:
         for images, labels in evidence.batches or ():
             images, labels = on_device_of(evidence.model, images, labels)
             loss = evidence.loss(evidence.model(images), labels)
-            for total, gradient in zip(sums, torch.autograd.grad(loss, wanted), strict=True):
+            gradients = torch.autograd.grad(loss, wanted, materialize_grads=True)
+            for total, gradient in zip(sums, gradients, strict=True):
                 total.add_(gradient, alpha=len(images))
             samples += len(images)
     return {name: total / max(1, samples) for name, total in zip(names, sums, strict=True)}

@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.errors import UserError, WorkFailed
+from models.structure import GroupStructure, Structure
+from models.units import UnitGroup
+from pruning.allocation import budget_counts, select
+from pruning.schedules import kept_fraction
+
+KINDS = ("head", "neuron", "channel")
+
+
+def groups_of(structure: Structure) -> tuple[UnitGroup, ...]:
+    return tuple(UnitGroup(name, g.kind, len(g.kept), (), name) for name, g in structure.groups.items())
+
+
+def dense(**sizes: tuple[str, int]) -> Structure:
+    return Structure({name: GroupStructure(kind, n, tuple(range(n))) for name, (kind, n) in sizes.items()})
+
+
+def scores_of(**values: list[float]) -> dict[str, torch.Tensor]:
+    return {name: torch.tensor(numbers, dtype=torch.float64) for name, numbers in values.items()}
+
+
+def test_layerwise_drops_the_lowest_of_each_group() -> None:
+    structure = dense(a=("head", 4), b=("head", 3))
+    scores = scores_of(a=[4.0, 1.0, 3.0, 2.0], b=[9.0, 9.5, 8.0])
+    counts = budget_counts(structure, {"head": 0.5}, "layerwise")
+    assert counts == {"a": 2, "b": 1}
+    found = select(scores, groups_of(structure), structure, kinds=["head"], counts=counts, scope="layerwise")
+    assert found.drop == {"a": (1, 3), "b": (0, 2)}
+    assert found.counts == {"a": 2, "b": 1}
+
+
+def test_global_ranks_all_groups_of_a_kind_together_and_reserves_the_best_of_each() -> None:
+    structure = dense(a=("head", 4), b=("head", 4))
+    scores = scores_of(a=[4.0, 1.0, 3.0, 2.0], b=[90.0, 95.0, 80.0, 70.0])
+    found = select(scores, groups_of(structure), structure, kinds=["head"], counts={"head": 5}, scope="global")
+    assert found.drop == {"a": (1, 2, 3)}
+    found = select(
+        scores, groups_of(structure), structure, kinds=["head"], counts={"head": 4}, scope="global", min_kept=2
+    )
+    assert found.drop == {"a": (1, 3), "b": (2, 3)}
+
+
+def test_kinds_are_never_ranked_together() -> None:
+    structure = dense(a=("head", 4), m=("neuron", 4))
+    scores = scores_of(a=[0.1, 0.2, 0.3, 0.4], m=[100.0, 200.0, 300.0, 400.0])
+    counts = budget_counts(structure, {"head": 0.5, "neuron": 0.5}, "global")
+    found = select(scores, groups_of(structure), structure, kinds=KINDS, counts=counts, scope="global")
+    assert found.drop == {"a": (0, 1), "m": (0, 1)}
+
+
+@pytest.mark.parametrize("scope", ["layerwise", "global"])
+def test_kinds_outside_the_target_are_left_alone(scope) -> None:
+    structure = dense(a=("head", 4), m=("neuron", 4))
+    counts = budget_counts(structure, {"neuron": 0.25}, scope)
+    scores = scores_of(m=[1.0, 2.0, 3.0, 4.0])
+    found = select(scores, groups_of(structure), structure, kinds=["neuron"], counts=counts, scope=scope)
+    assert found.drop == {"m": (0, 1, 2)}
+    assert found.counts == {"a": 4, "m": 1}
+
+
+def test_drop_sets_hold_original_indices_of_units_still_there() -> None:
+    structure = Structure({"a": GroupStructure("head", 8, (1, 4, 6, 7))})
+    found = select(
+        scores_of(a=[5.0, 1.0, 2.0, 9.0]),
+        groups_of(structure),
+        structure,
+        kinds=["head"],
+        counts={"head": 2},
+        scope="global",
+    )
+    assert found.drop == {"a": (4, 6)}
+
+
+@pytest.mark.parametrize("scope", ["layerwise", "global"])
+def test_equal_scores_keep_the_earlier_unit(scope) -> None:
+    structure = dense(a=("head", 4), b=("head", 4))
+    counts = {"head": 5} if scope == "global" else {"a": 2, "b": 2}
+    found = select(
+        scores_of(a=[1.0] * 4, b=[1.0] * 4),
+        groups_of(structure),
+        structure,
+        kinds=["head"],
+        counts=counts,
+        scope=scope,
+    )
+    expected = {"b": (1, 2, 3)} if scope == "global" else {"a": (2, 3), "b": (2, 3)}
+    assert found.drop == expected
+
+
+def test_nothing_beyond_the_budget_means_an_empty_drop() -> None:
+    structure = dense(a=("head", 3))
+    found = select(
+        scores_of(a=[1.0, 2.0, 3.0]), groups_of(structure), structure, kinds=KINDS, counts={"head": 3}, scope="global"
+    )
+    assert found.drop == {}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    sizes=st.lists(st.tuples(st.sampled_from(KINDS), st.integers(1, 12)), min_size=1, max_size=6),
+    ratio=st.floats(0.0, 0.95),
+    states=st.integers(1, 6),
+    scope=st.sampled_from(["layerwise", "global"]),
+    min_kept=st.integers(0, 3),
+    seed=st.integers(0, 1000),
+)
+def test_removal_compounds_to_the_exact_counts(sizes, ratio, states, scope, min_kept, seed) -> None:
+    structure = dense(**{f"g{i}": size for i, size in enumerate(sizes)})
+    rng = random.Random(seed)
+    for state in range(1, states + 1):
+        groups = groups_of(structure)
+        scores = {g.name: torch.tensor([rng.choice([0.0, 1.0, rng.random()]) for _ in range(g.count)]) for g in groups}
+        kept = {kind: kept_fraction("geometric", state, states, ratio) for kind in KINDS}
+        counts = budget_counts(structure, kept, scope, min_kept)
+        found = select(scores, groups, structure, kinds=KINDS, counts=counts, scope=scope, min_kept=min_kept)
+        after = structure.without(found.drop)
+        assert after.counts() == found.counts
+        if scope == "layerwise":
+            assert after.counts() == counts
+        else:
+            assert after.kept_of_kind() == counts
+        assert all(len(g.kept) >= min(min_kept, g.total) for g in after.groups.values())
+        assert all(set(after.kept(name)) <= set(structure.kept(name)) for name in structure.groups)
+        structure = after
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 1000), budget=st.integers(3, 15))
+def test_outside_the_reserved_units_no_dropped_unit_outscores_a_kept_one(seed: int, budget: int) -> None:
+    structure = dense(a=("neuron", 5), b=("neuron", 6), c=("neuron", 4))
+    generator = torch.Generator().manual_seed(seed)
+    scores = {g.name: torch.rand(g.count, generator=generator) for g in groups_of(structure)}
+    found = select(
+        scores, groups_of(structure), structure, kinds=["neuron"], counts={"neuron": budget}, scope="global"
+    )
+    dropped = [float(scores[name][unit]) for name, units in found.drop.items() for unit in units]
+    reserved = {(name, int(values.argmax())) for name, values in scores.items()}
+    kept = [
+        float(scores[name][unit])
+        for name in scores
+        for unit in range(len(scores[name]))
+        if unit not in found.drop.get(name, ()) and (name, unit) not in reserved
+    ]
+    assert not dropped or not kept or max(dropped) < min(kept)
+
+
+def test_a_score_that_is_not_finite_fails_the_work() -> None:
+    structure = dense(a=("head", 2))
+    with pytest.raises(WorkFailed, match="not finite"):
+        select(
+            scores_of(a=[1.0, float("nan")]),
+            groups_of(structure),
+            structure,
+            kinds=KINDS,
+            counts={"head": 1},
+            scope="global",
+        )
+
+
+def test_an_unknown_scope_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="did you mean 'global'"):
+        budget_counts(dense(a=("head", 2)), {"head": 0.5}, "globel")  # type: ignore[arg-type]  # the mistake under test
