@@ -1,0 +1,64 @@
+"""Data sets by name: `load_data(config, device)` gives the splits, the batches and what a network must know of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from models.errors import UserError
+from trainables.augment import rand_augment_of
+from trainables.config import DataConfig
+from trainables.data.base import Batch, Data, DataInfo, DatasetKind, Files
+from trainables.data.digits import DIGITS
+from trainables.data.fashion_mnist import FASHION_MNIST
+from trainables.data.in_memory import load_in_memory
+from trainables.data.places import fetch
+
+__all__ = ["KINDS", "Batch", "Data", "DataInfo", "check_available", "describe_data", "fetch_data", "load_data"]
+
+KINDS: dict[str, DatasetKind] = {
+    "digits": DIGITS,
+    "fashion_mnist": FASHION_MNIST,
+}
+LARGE = frozenset({"image_folder", "dtd"})
+
+
+def describe_data(config: DataConfig) -> DataInfo:
+    """Name, classes, channels and image size, without reading any image."""
+    return KINDS[config.name].info(config)
+
+
+def fetch_data(config: DataConfig) -> Path:
+    """The folder of the data, downloaded first if need be, once however many ask; UserError if it cannot be had."""
+    return fetch(config, KINDS[config.name])
+
+
+def check_available(config: DataConfig) -> None:
+    """Find mistakes before any trial starts: UserError for data that cannot be had or augmentation that cannot be done.
+
+    Data that can be downloaded is downloaded here, so that the trials of a study find it.
+    """
+    _check_augment(config)
+    fetch_data(config)
+
+
+def load_data(config: DataConfig, device: torch.device) -> Data:
+    """Load the data with its splits; small sets move to `device` as a whole."""
+    _check_augment(config)
+    place = fetch_data(config)
+    kind = KINDS[config.name]
+    raw = kind.read(config, place)
+    assert not isinstance(raw, Files)
+    return load_in_memory(config, kind.info(config), raw, device)
+
+
+def _check_augment(config: DataConfig) -> None:
+    augment = config.augment
+    if augment.rand_augment:
+        rand_augment_of(augment.rand_augment)
+    if augment.random_resized_crop is not None and config.name not in LARGE:
+        raise UserError(
+            f"data.augment.random_resized_crop: {config.name} has small images; expected null here (it is for "
+            f"{' and '.join(sorted(LARGE))}); use crop_padding"
+        )

@@ -1,0 +1,99 @@
+"""What every kind of data gives to a trial, and what a kind of data has to say about itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol, Self
+
+import numpy as np
+from torch import Tensor
+
+from trainables.config import DataConfig
+
+Part = Literal["train", "val", "test"]
+Batch = tuple[Tensor, Tensor]
+"""Images, float32 of shape (B, C, H, W), normalised; and labels, int64 of shape (B,); both on the training device."""
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What a network has to know of the data. `image_size` is the side in pixels of the images it will be given."""
+
+    name: str
+    num_classes: int
+    in_chans: int
+    image_size: int
+
+
+@dataclass(frozen=True)
+class Images:
+    """A small image set in memory: uint8 images (N, C, H, W), labels (N,); `test_*` is the split kept apart."""
+
+    images: Tensor
+    labels: np.ndarray
+    test_images: Tensor
+    test_labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Files:
+    """Image files and their labels. Where `val` or `test` is None, it is to be split off `train`."""
+
+    folder: Path
+    train: Sequence[tuple[Path, int]]
+    val: Sequence[tuple[Path, int]] | None
+    test: Sequence[tuple[Path, int]] | None
+
+
+@dataclass(frozen=True)
+class DatasetKind:
+    """One kind of data.
+
+    `find` gives the place the files lie in, or None; `expected` says in words what it looked for; `download` puts the
+    files into an empty folder, and is None where there is nowhere to get them from.
+    """
+
+    info: Callable[[DataConfig], DataInfo]
+    find: Callable[[DataConfig], Path | None]
+    expected: str
+    download: Callable[[Path], None] | None
+    read: Callable[[DataConfig, Path], Images | Files]
+
+
+class Data(Protocol):
+    """Loaded data with its splits. Every order and augmentation follows from the seeds given, whatever ran before."""
+
+    @property
+    def info(self) -> DataInfo: ...
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Images of the parts train, val and test."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over images (or file names and sizes), labels and the split."""
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Mean of each channel, of pixels in [0, 1]: what images are normalised with."""
+
+    @property
+    def std(self) -> tuple[float, ...]: ...
+
+    def normalised(self, mean: Sequence[float], std: Sequence[float]) -> Self:
+        """The same data, normalised with these instead of the training part's own."""
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        """Batches that `train_batches` gives."""
+
+    def train_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
+        """The training part once, shuffled and augmented by `seed` alone; a last batch of one image is left out."""
+
+    def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
+        """A part in its fixed order, without augmentation."""
+
+    def calibration_batches(self, batch_size: int, count: int) -> list[Batch]:
+        """Up to `count` batches of the training part without augmentation, chosen by `split_seed`."""

@@ -1,0 +1,51 @@
+"""How a row of images is cut into batches, and how channels are normalised."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+SMALLEST_STD = 1e-3
+"""A constant channel would otherwise divide by zero."""
+
+
+def batch_bounds(count: int, batch_size: int) -> list[tuple[int, int]]:
+    """Start and stop of each training batch; a last one of a single image is left out (batch norm needs two)."""
+    bounds = [(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
+    if batch_size > 1 and bounds and bounds[-1][1] - bounds[-1][0] == 1:
+        bounds.pop()
+    return bounds
+
+
+def fit_channels(values: Sequence[float], channels: int) -> tuple[float, ...]:
+    """Normalisation figures for so many channels: one is repeated, and several are averaged for grey images."""
+    if len(values) == channels:
+        return tuple(float(value) for value in values)
+    if len(values) == 1:
+        return (float(values[0]),) * channels
+    if channels == 1:
+        return (sum(values) / len(values),)
+    raise ValueError(f"{len(values)} normalisation figures for {channels} channels")
+
+
+def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """uint8 (B, C, H, W) → float32, (x / 255 - mean) / std per channel."""
+    shift = torch.tensor(mean, device=images.device).view(1, -1, 1, 1)
+    scale = torch.tensor(std, device=images.device).view(1, -1, 1, 1)
+    return (images.float() / 255 - shift) / scale
+
+
+def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel of uint8 images (N, C, H, W), of pixels in [0, 1]."""
+    totals = torch.zeros(images.shape[1], dtype=torch.float64)
+    squares = torch.zeros_like(totals)
+    for chunk in images.split(1024):
+        values = chunk.double().cpu() / 255
+        totals += values.sum((0, 2, 3))
+        squares += values.square().sum((0, 2, 3))
+    count = images.numel() / images.shape[1]
+    mean = totals / count
+    std = (squares / count - mean.square()).clamp(min=0).sqrt().clamp(min=SMALLEST_STD)
+    return tuple(mean.tolist()), tuple(std.tolist())

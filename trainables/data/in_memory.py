@@ -1,0 +1,116 @@
+"""Small image sets: one uint8 tensor per part on the training device, augmented and normalised there per batch."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from trainables import seeds
+from trainables.augment import augment_small
+from trainables.config import DataConfig
+from trainables.data.base import Batch, DataInfo, Images
+from trainables.data.batching import batch_bounds, channel_statistics, fit_channels, normalise
+from trainables.data.splits import hold_out, limit, ranked
+
+RESIZE_ONCE_BYTES = 2 * 2**30
+"""A part of up to so many bytes is resized when loaded; a larger one batch by batch, to the same pixels."""
+
+
+@dataclass(frozen=True)
+class InMemoryData:
+    """See `Data`. `images` and `labels` hold the parts train, val and test."""
+
+    info: DataInfo
+    config: DataConfig
+    digest: str
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    images: dict[str, Tensor]
+    labels: dict[str, Tensor]
+    calibration: Tensor
+    """All training indices in the order that calibration images are taken in."""
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {part: len(labels) for part, labels in self.labels.items()}
+
+    def normalised(self, mean: Sequence[float], std: Sequence[float]) -> InMemoryData:
+        channels = self.info.in_chans
+        return replace(self, mean=fit_channels(mean, channels), std=fit_channels(std, channels))
+
+    def steps_per_epoch(self, batch_size: int) -> int:
+        return len(batch_bounds(self.sizes["train"], batch_size))
+
+    def train_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
+        chance = seeds.generator(seeds.derive(seed, "batches"))
+        order = torch.randperm(self.sizes["train"], generator=chance)
+        for number, (start, stop) in enumerate(batch_bounds(len(order), batch_size)):
+            images, labels = self._take("train", order[start:stop])
+            changed = augment_small(images, self.config.augment, chance, seeds.derive(seed, "rand_augment", number))
+            yield normalise(changed, self.mean, self.std), labels
+
+    def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
+        for indices in torch.arange(self.sizes[part]).split(batch_size):
+            images, labels = self._take(part, indices)
+            yield normalise(images, self.mean, self.std), labels
+
+    def calibration_batches(self, batch_size: int, count: int) -> list[Batch]:
+        chosen = self.calibration[: batch_size * count].split(batch_size)
+        taken = [self._take("train", indices) for indices in chosen]
+        return [(normalise(images, self.mean, self.std), labels) for images, labels in taken]
+
+    def _take(self, part: str, indices: Tensor) -> Batch:
+        labels = self.labels[part]
+        where = indices.to(labels.device)
+        return resize(self.images[part][where], self.info.image_size), labels[where]
+
+
+def load_in_memory(config: DataConfig, info: DataInfo, raw: Images, device: torch.device) -> InMemoryData:
+    """Split, resize where that is asked for, and move to the training device."""
+    rest, val = hold_out(raw.labels, config.val_fraction, config.split_seed, "val", "data.val_fraction")
+    train = limit(raw.labels, rest, config.train_limit, config.split_seed)
+    images = {"train": raw.images[train], "val": raw.images[val], "test": raw.test_images}
+    labels = {"train": raw.labels[train], "val": raw.labels[val], "test": raw.test_labels}
+    mean, std = channel_statistics(images["train"])
+    return InMemoryData(
+        info=info,
+        config=config,
+        digest=_digest(config, info, raw, train, val),
+        mean=mean,
+        std=std,
+        images={part: _resized_once(pixels, info.image_size).to(device) for part, pixels in images.items()},
+        labels={part: torch.from_numpy(values).to(device) for part, values in labels.items()},
+        calibration=torch.from_numpy(ranked(np.arange(len(train)), config.split_seed, "calibration")),
+    )
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """uint8 (B, C, H, W) → (B, C, size, size), bicubic with antialiasing; unchanged where it has that size."""
+    if images.shape[2:] == (size, size):
+        return images
+    resized = functional.interpolate(images.float(), (size, size), mode="bicubic", antialias=True)
+    return resized.round().clamp(0, 255).to(torch.uint8)
+
+
+def _resized_once(images: Tensor, size: int) -> Tensor:
+    if len(images) * images.shape[1] * size * size > RESIZE_ONCE_BYTES or images.shape[2:] == (size, size):
+        return images
+    return torch.cat([resize(chunk, size) for chunk in images.split(1024)])
+
+
+def _digest(config: DataConfig, info: DataInfo, raw: Images, train: np.ndarray, val: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    shapes = [list(raw.images.shape), list(raw.test_images.shape)]
+    digest.update(json.dumps([config.name, info.image_size, *shapes]).encode())
+    for images in (raw.images, raw.test_images):
+        digest.update(images.contiguous().numpy().tobytes())
+    for values in (raw.labels, raw.test_labels, train, val):
+        digest.update(values.astype("<i8").tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,50 @@
+"""Fixed, stratified splits: which images are held out depends on the labels and a seed, and on nothing else.
+
+Images are ranked within their class by a hash, so no library's random generator can move a split between versions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from models.errors import UserError
+
+
+def stratified(labels: np.ndarray, held: int, seed: int, purpose: str) -> tuple[np.ndarray, np.ndarray]:
+    """Split 0..N-1 into (rest, held-out), both sorted, with `held` images held out in the classes' own proportions.
+
+    Shares are rounded by largest remainders, so each class is within one image of its exact share.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    exact = counts * (held / len(labels))
+    take = np.floor(exact).astype(int)
+    by_remainder = np.lexsort((classes, -(exact - take)))
+    take[by_remainder[: held - take.sum()]] += 1
+    chosen = [
+        ranked(np.flatnonzero(labels == name), seed, purpose)[:count] for name, count in zip(classes, take, strict=True)
+    ]
+    out = np.sort(np.concatenate(chosen)) if chosen else np.empty(0, dtype=int)
+    return np.setdiff1d(np.arange(len(labels)), out), out
+
+
+def ranked(indices: np.ndarray, seed: int, purpose: str) -> np.ndarray:
+    """The indices in an order that looks random and is the same everywhere."""
+    keys = [hashlib.sha256(f"{purpose}:{seed}:{index}".encode()).digest() for index in indices.tolist()]
+    return indices[sorted(range(len(indices)), key=keys.__getitem__)]
+
+
+def hold_out(labels: np.ndarray, fraction: float, seed: int, purpose: str, key: str) -> tuple[np.ndarray, np.ndarray]:
+    """`stratified` for a fraction; UserError under the key's name where a part would be left empty."""
+    held = round(len(labels) * fraction)
+    if held < 1 or held >= len(labels):
+        raise UserError(f"{key}: {fraction:g} of {len(labels)} images leaves a part empty; use another or more images")
+    return stratified(labels, held, seed, purpose)
+
+
+def limit(labels: np.ndarray, indices: np.ndarray, count: int | None, seed: int) -> np.ndarray:
+    """At most `count` of the indices, in the classes' own proportions."""
+    if count is None or count >= len(indices):
+        return indices
+    return indices[stratified(labels[indices], count, seed, "train_limit")[1]]
