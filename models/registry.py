@@ -20,6 +20,15 @@ TIMM_PREFIX = "timm:"
 # Below this side, timm's own patch size would leave a handful of tokens.
 NATIVE_PATCHES_FROM = 112
 
+# Sizes have their own fields, and weights come in through `models.initial_weights` alone, where they are proven.
+NOT_IN_ARGS = frozenset(
+    {"num_classes", "in_chans", "img_size", "patch_size", "pretrained", "pretrained_cfg", "pretrained_cfg_overlay"}
+    | {"checkpoint_path", "cache_dir", "features_only"}
+)
+NOT_IN_ARGS_BECAUSE = "sizes and classes follow from model and data, weights from model.init"
+# What the builders of timm raise when they cannot use an argument.
+BUILDER_REFUSES = (TypeError, ValueError, AssertionError, RuntimeError, ArithmeticError, LookupError, AttributeError)
+
 VISION_TRANSFORMERS: dict[str, dict[str, Any]] = {
     "vit_micro": {"embed_dim": 64, "depth": 4, "num_heads": 4, "mlp_ratio": 4.0},
     "vit_tiny": {"embed_dim": 192, "depth": 9, "num_heads": 3, "mlp_ratio": 2.0},
@@ -43,6 +52,8 @@ def build(spec: ModelSpec) -> nn.Module:
         UserError: unknown architecture (with the nearest names), or arguments that its builder does not take.
     """
     builder = _builder(spec.arch)
+    for key in sorted(NOT_IN_ARGS & spec.args.keys()):
+        raise UserError(f"model.args.{key}: not to be given here; {NOT_IN_ARGS_BECAUSE}")
     patch_size = spec.patch_size
     if patch_size is not None and spec.img_size % patch_size != 0:
         raise UserError(
@@ -51,7 +62,7 @@ def build(spec: ModelSpec) -> nn.Module:
         )
     try:
         return builder(spec)
-    except (TypeError, ValueError, AssertionError, RuntimeError) as error:
+    except BUILDER_REFUSES as error:
         arguments = f"img_size={spec.img_size}, patch_size={patch_size}, args={spec.args}"
         reason = " ".join(str(error).split()) or type(error).__name__
         raise UserError(

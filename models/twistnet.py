@@ -20,6 +20,8 @@ NORM_EPSILON = 1e-6
 GATE_REDUCTION = 4
 INITIAL_GAMMA = -2.0
 PROJECTION_STD = 0.01
+# 22 groups of the published 176 channels; the variants keep the size of a group, not the number of groups.
+CHANNELS_PER_NORM_GROUP = 8
 # (row, column) offset of the neighbour that a head is paired with: 0, 45, 90 and 135 degrees.
 DIRECTIONS: tuple[tuple[int, int], ...] = ((0, 1), (1, 1), (1, 0), (1, -1))
 STAGES: tuple[tuple[int, bool], ...] = ((64, False), (128, False), (256, True), (512, True))
@@ -102,7 +104,7 @@ class Interactions(nn.Module):
         )
         width = sum(head.out_channels for head in self.heads if isinstance(head, InteractionHead))
         self.gate = nn.Identity() if no_ais else ChannelGate(width)
-        self.norm = nn.GroupNorm(_largest_divisor(width, 32), width)
+        self.norm = nn.GroupNorm(width // CHANNELS_PER_NORM_GROUP, width)
         self.project = nn.Conv2d(width, channels, 1, bias=False)
         self.bn = nn.BatchNorm2d(channels)
         nn.init.normal_(self.project.weight, std=PROJECTION_STD)
@@ -207,7 +209,3 @@ def _kaiming(conv: nn.Conv2d) -> None:
 def _all_pairs(size: int) -> tuple[Tensor, Tensor]:
     each = torch.arange(size)
     return each.repeat_interleave(size), each.repeat(size)
-
-
-def _largest_divisor(number: int, limit: int) -> int:
-    return max(divisor for divisor in range(1, limit + 1) if number % divisor == 0)

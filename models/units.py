@@ -50,8 +50,9 @@ class UnitGroup:
     """Units 0..count-1 of one attention, one MLP or one convolution block, *as the network stands now*.
 
     Unit positions count within the present network; `Structure.kept(name)` maps a position to the original index.
-    `activation` names the module whose input (see `by_unit`) carries this group's activations, channel-wise:
-    the head's input to `proj`, the hidden neurons' input to `fc2`, the inner map's input to `conv2`.
+    `activation` names the module whose forward *input* carries this group's activations: `proj` for heads, `fc2` for
+    neurons, the next convolution for channels. Units lie along dimension 1 of a convolution's input and along the last
+    of a linear layer's; each owns size/count consecutive features there (head_dim for a head, one for the others).
     """
 
     name: str
@@ -124,24 +125,6 @@ def _why_left_whole(module: nn.Module) -> str | None:
         if not isinstance(module.aa, nn.Identity | nn.AvgPool2d):
             return "ResNet block with anti-aliasing"
     return None
-
-
-def by_unit(activation: Tensor, carrier: nn.Module, count: int) -> Tensor:
-    """View the input of a group's `activation` module unit by unit.
-
-    Args:
-        activation: what `carrier` received: (batch, ..., features) for a linear layer, (batch, channels, h, w) for a
-            convolution. A unit owns features/count consecutive features: head_dim for a head, one for the others.
-        carrier: the module that `UnitGroup.activation` names; it decides where the unit axis lies.
-        count: units of the group now.
-
-    Returns:
-        (batch, count, elements): all the numbers a unit produced for one image.
-    """
-    features_first = activation if isinstance(carrier, nn.Conv2d) else activation.movedim(-1, 1)
-    if count == 0:
-        return features_first.reshape(len(activation), 0, 1)
-    return features_first.reshape(len(activation), count, -1)
 
 
 def _model_name(model: nn.Module) -> str:

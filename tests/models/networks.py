@@ -1,0 +1,78 @@
+"""The architectures that the contract tests run over, small and at random weights that no symmetry can hide behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from models.registry import build, resolve_spec
+from models.spec import ModelSpec
+from models.structure import GroupStructure, Structure
+from models.units import UnitGroup
+
+SMALL = {"depth": 2}
+NETWORKS: dict[str, tuple[str, int, dict[str, Any]]] = {
+    "vit_micro": ("vit_micro", 8, {}),
+    "vit_tiny": ("vit_tiny", 16, {"depth": 3}),
+    "qk_norm": ("timm:vit_tiny_patch16_224", 16, {**SMALL, "qk_norm": True}),
+    "layer_scale_no_bias": ("timm:vit_tiny_patch16_224", 16, {**SMALL, "init_values": 0.1, "qkv_bias": False}),
+    "registers": ("timm:vit_little_patch16_reg4_gap_256", 16, SMALL),
+    "registers_and_class_token": ("timm:vit_tiny_patch16_224", 16, {**SMALL, "reg_tokens": 4}),
+    "average_pool": ("timm:vit_tiny_patch16_224", 16, {**SMALL, "global_pool": "avg", "class_token": False}),
+    "deit": ("timm:deit_tiny_patch16_224", 16, SMALL),
+    "deit_distilled": ("timm:deit_tiny_distilled_patch16_224", 16, SMALL),
+    "resnet18": ("timm:resnet18", 16, {}),
+    "resnet18_avg_down": ("timm:resnet18d", 16, {}),
+    "resnet50": ("timm:resnet50", 16, {"layers": [1, 1, 1, 1]}),
+    "twistnet18": ("twistnet18", 16, {}),
+    "twistnet18_first_order": ("twistnet18", 16, {"first_order": True}),
+}
+
+
+def spec_of(name: str, num_classes: int = 5) -> ModelSpec:
+    arch, img_size, args = NETWORKS[name]
+    return resolve_spec(arch, num_classes, img_size, 3, args=args)
+
+
+def trained_looking(spec: ModelSpec, seed: int = 0) -> nn.Module:
+    """A float64 network whose every parameter and running statistic is random, so that nothing cancels by chance."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = build(spec)
+        with torch.no_grad():
+            for parameter in model.parameters():
+                fan_in = parameter[0].numel() if parameter.ndim > 1 else 1
+                parameter.copy_(torch.randn_like(parameter) * (1.5 * fan_in**-0.5 if parameter.ndim > 1 else 0.3))
+            for name, buffer in model.named_buffers():
+                if name.endswith("running_mean"):
+                    buffer.normal_()
+                if name.endswith("running_var"):
+                    buffer.uniform_(0.5, 2.0)
+    return model.double()
+
+
+def random_structure(groups: tuple[UnitGroup, ...], seed: int, empty: bool = False) -> Structure:
+    """Every group keeps a random subset of random size, one of them everything; with `empty`, another one nothing."""
+    generator = torch.Generator().manual_seed(seed)
+    chosen: dict[str, GroupStructure] = {}
+    for number, group in enumerate(groups):
+        size = int(torch.randint(1, group.count + 1, (1,), generator=generator))
+        size = group.count if number == len(groups) - 1 else 0 if empty and number == 1 else size
+        kept = sorted(torch.randperm(group.count, generator=generator)[:size].tolist())
+        chosen[group.name] = GroupStructure(group.kind, group.count, tuple(kept))
+    return Structure(chosen)
+
+
+def dropped(structure: Structure) -> dict[str, tuple[int, ...]]:
+    """What has to go from the dense network to arrive at `structure`."""
+    return {
+        name: tuple(unit for unit in range(group.total) if unit not in set(group.kept))
+        for name, group in structure.groups.items()
+    }
+
+
+def images_for(spec: ModelSpec, batch: int = 4, seed: int = 1) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn((batch, *spec.input_shape), generator=generator, dtype=torch.float64)
