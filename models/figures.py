@@ -32,7 +32,9 @@ def figures_of(state: Mapping[str, Tensor], head: Collection[str] = ()) -> dict[
     norms = [tensor for name, tensor in body.items() if name.endswith(".weight") and tensor.ndim == 1]
     spreads = [float(tensor.std()) for tensor in norms if tensor.numel() > 1]
     linear = [name for name, tensor in body.items() if name.endswith(".weight") and tensor.ndim == 2]
-    biases = [body[name.removesuffix("weight") + "bias"] for name in linear if name.removesuffix("weight") + "bias" in body]
+    biases = [
+        body[name.removesuffix("weight") + "bias"] for name in linear if name.removesuffix("weight") + "bias" in body
+    ]
     ratios = [ratio for name in _spaced(linear) if (ratio := spectral_ratio(body[name])) is not None]
     qkv = body.get(OLD_RULE)
     return {

@@ -10,14 +10,16 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from models import hub
+from models.digest import file_digest
 from models.errors import UserError
 from models.fetch import fetch, is_stale
+from models.native import random_state
 from models.provenance import RANDOM_ORIGIN, How, Provenance, record_state
 from models.repository import PREFIX
 from models.sources import Source, channel_values, open_file, open_tag, pretrained_tag
 from models.spec import ModelSpec
-from models.store import find_stored
-from models.transfer import random_state, transfer
+from models.store import StoredFile, find_stored
+from models.transfer import transfer
 from models.weights_file import read_provenance, refuse
 
 SourceKind = Literal["pretrained", "path", "random"]
@@ -52,9 +54,7 @@ class InitialWeights:
     warnings: tuple[str, ...] = ()
 
 
-def initial_weights(
-    spec: ModelSpec, request: InitRequest, *, seed: int, store: Path | None = None
-) -> InitialWeights:
+def initial_weights(spec: ModelSpec, request: InitRequest, *, seed: int, store: Path | None = None) -> InitialWeights:
     """Weights for `spec` as requested; the head is always drawn from `seed`, and equal to the random network's.
 
     The global random generator is left as it was.
@@ -90,9 +90,7 @@ def _check(request: InitRequest) -> None:
 
 def _random(spec: ModelSpec, seed: int) -> InitialWeights:
     state = random_state(spec, seed)
-    provenance = record_state(
-        state, spec, origin=RANDOM_ORIGIN, default_how="reinitialised", extra={"seed": seed}
-    )
+    provenance = record_state(state, spec, origin=RANDOM_ORIGIN, default_how="reinitialised", extra={"seed": seed})
     return InitialWeights(state, "random", provenance, provenance.digest, (f"drawn at random from seed {seed}",))
 
 
@@ -101,12 +99,7 @@ def _stored(tag: str, spec: ModelSpec, seed: int, store: Path | None) -> Initial
     known = find_stored(spec, tag, store)
     if known is not None and known.problem:
         raise refuse(str(known.path), (known.problem,))
-    cached = hub.cached_file(tag) if known is not None else None
-    stale = known is not None and cached is not None and is_stale(known, hub.intact(cached)[0])
-    if known is None or stale:
-        path = fetch(spec, tag, store=store, refresh=False).path
-    else:
-        path = known.path
+    path = known.path if known and not _stale(known, tag) else fetch(spec, tag, store=store, refresh=False).path
     provenance = read_provenance(path)
     if provenance is None:
         raise refuse(str(path), ("no provenance header",))
@@ -114,6 +107,12 @@ def _stored(tag: str, spec: ModelSpec, seed: int, store: Path | None) -> Initial
     source = replace(source, sha256=provenance.source_sha256 or source.sha256, extra=provenance.extra)
     earlier = {name: (record.how, record.note) for name, record in provenance.tensors.items()}
     return _transferred(source, spec, seed, earlier)
+
+
+def _stale(known: StoredFile, tag: str) -> bool:
+    """Whether the source in the cache is another than the stored file was made from; without one there, it is not."""
+    cached = hub.cached_file(tag)
+    return cached is not None and is_stale(known, cached.recorded or file_digest(cached.path))
 
 
 def _transferred(

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from models import hub
 from models.errors import UserError
+from models.native import filtered, native_model, timm_native_spec
 from models.registry import TIMM_PREFIX, default_pretrained
 from models.repository import PREFIX, repository_file
 from models.spec import ModelSpec
-from models.transfer import filtered, native_model, timm_native_spec
 from models.verify import Verdict, judge, judge_for
 from models.weights_file import WeightsFile, read_weights_file, refuse
 
@@ -94,7 +94,9 @@ def open_file(path: Path, spec: ModelSpec, *, origin: str | None = None) -> Sour
         raise refuse(f"{path} as weights for {spec.arch}", verdict.evidence)
     known = content.provenance
     mean, std = (None, None) if known is None else (known.mean, known.std)
-    return Source(state, native, origin or f"file:{path.name}", content.sha256, verdict, mean, std, _past(content, native))
+    return Source(
+        state, native, origin or f"file:{path.name}", content.sha256, verdict, mean, std, _past(content, native)
+    )
 
 
 def _past(content: WeightsFile, native: ModelSpec) -> dict[str, Any]:

@@ -70,11 +70,17 @@ def find_stored(spec: ModelSpec, origin: str, store: Path | None = None) -> Stor
     return damaged[0] if damaged else None
 
 
-def set_aside(path: Path) -> Path:
-    """Rename a stale or damaged file, with today's date and time, so that it is neither used nor lost."""
+def set_aside(path: Path) -> Path | None:
+    """Rename a stale or damaged file, with today's date and time, so that it is neither used nor lost.
+
+    None if another process did it first.
+    """
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
     aside = path.with_name(f"{path.name}.stale-{stamp}")
-    path.rename(aside)
+    try:
+        path.rename(aside)
+    except FileNotFoundError:
+        return None
     return aside
 
 

@@ -13,15 +13,15 @@ from models.digest import tensor_digest
 from models.errors import UserError, WeightsRefused
 from models.figures import figures_of, warnings_of
 from models.fingerprints import TOKENS, initialisation_evidence, not_finite
+from models.native import as_float, filtered, head_names, infer_native, native_model
 from models.provenance import RANDOM_ORIGIN, Provenance
 from models.registry import ARCHITECTURES, TIMM_PREFIX
 from models.repository import committed_digests
 from models.spec import ModelSpec
-from models.transfer import COUNTER, filtered, head_names, infer_native, mismatch_evidence, native_model
+from models.strict_load import COUNTER, OTHER_HEADS, mismatch_evidence
 from models.weights_file import WeightsFile, read_weights_file
 
 Word = Literal["proven", "unproven", "refused"]
-HEADS = ("head.", "fc.", "classifier.", "head_dist.")
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def judge(
     which take a second for a large network.
     """
     model = None if spec is None else native_model(spec)
-    head = set(head_names(model)) if model is not None else {name for name in state if name.startswith(HEADS)}
+    head = set(head_names(model)) if model is not None else {name for name in state if name.startswith(OTHER_HEADS)}
     findings = () if model is None else mismatch_evidence(state, model)
     findings += not_finite(state)
     if provenance is not None:
@@ -108,9 +108,7 @@ def verify_file(path: Path) -> Verdict:
     word, evidence = verdict.word, verdict.evidence
     if problem:
         word, evidence = "refused", (problem, *(evidence if word == "refused" else ()))
-    return Verdict(
-        word, evidence, verdict.warnings, verdict.figures, path, content.sha256, content.provenance
-    )
+    return Verdict(word, evidence, verdict.warnings, verdict.figures, path, content.sha256, content.provenance)
 
 
 def judge_for(content: WeightsFile, spec: ModelSpec) -> tuple[ModelSpec, dict[str, Tensor], Verdict]:
@@ -121,7 +119,7 @@ def judge_for(content: WeightsFile, spec: ModelSpec) -> tuple[ModelSpec, dict[st
     listed, problem = committed_digest(content)
     if problem:
         return native, state, Verdict("refused", (problem,))
-    return native, state, judge(state, native, provenance=known, committed=listed)
+    return native, as_float(state), judge(state, native, provenance=known, committed=listed)
 
 
 def committed_digest(content: WeightsFile) -> tuple[bool, str | None]:
