@@ -53,10 +53,10 @@ def global_masks(
             name: own if previous is None or name not in previous else own & previous[name].bool()
             for name, own in owned.items()
         }
-        sizes = [torch.where(free[name], parameters[name].detach().abs(), -1.0).flatten() for name in free]
+        sizes = [torch.where(free[name], parameters[name].detach().abs(), -1.0).flatten().cpu() for name in free]
         survives = _largest(torch.cat(sizes), budget)
         for name, part in zip(free, torch.split(survives, [size.numel() for size in sizes]), strict=True):
-            mask = part.view_as(free[name]) | ~owned[name]
+            mask = part.view_as(free[name]).to(owned[name].device) | ~owned[name]
             masks[name] = mask & masks[name] if name in masks else mask
     return masks
 
@@ -136,7 +136,10 @@ def _weights_of(parameters: Mapping[str, Tensor], group: UnitGroup) -> Iterator[
 
 
 def _largest(sizes: Tensor, budget: int) -> Tensor:
-    """True on the `budget` largest of `sizes` (all of them >= 0 ones at most); the earlier of equals first."""
+    """True on the `budget` largest of `sizes` (CPU), at most those >= 0; the earlier of equals first.
+
+    On the CPU because kthvalue is not deterministic on GPUs.
+    """
     available = int((sizes >= 0).sum())
     if budget >= available:
         return sizes >= 0
