@@ -17,12 +17,12 @@ from trainables.optimizers import load_state_by_name, state_by_name
 from trainables.prepare import Prepared, prepare
 from trainables.procedure import Procedure
 from trainables.record import ENDED, Identity, RecordWriter, StateEnd, TrialRecord, end_line, read_record
-from trainables.standing import Standing
 from trainables.state_files import load_network_file, load_tensors, save_predictions, save_state_file, save_tensors
 from trainables.tensorboard import TrialBoard
 from trainables.training import Diverged
 
 REWIND_FILE = "checkpoint/rewind.safetensors"
+SHOWN_OF_STATE = ("state", "val_accuracy", "params", "macs", "removed_percent", "kept")
 RETRYABLE = frozenset({"failed"})
 
 
@@ -33,7 +33,9 @@ def nothing_to_check() -> None:
 class Trial:
     """Use `Trial.open`. `guard` is called before every write and raises where the trial may not write any more."""
 
-    def __init__(self, folder: Path, prepared: Prepared, guard: Callable[[], None], searched: Mapping[str, Any]) -> None:
+    def __init__(
+        self, folder: Path, prepared: Prepared, guard: Callable[[], None], searched: Mapping[str, Any]
+    ) -> None:
         self.folder = folder
         self.procedure: Procedure = prepared.procedure
         self.warnings: tuple[str, ...] = prepared.warnings
@@ -88,7 +90,8 @@ class Trial:
     def step(self) -> dict[str, Any]:
         """Train one epoch, with the state's beginning or end where due, and return its record line.
 
-        The line has `state_ended`, and where that is so `val_accuracy` is the state's. A diverged trial returns its end line.
+        The line has `state_ended`, and where that is so `val_accuracy` is the state's. A diverged trial returns its end
+        line.
         """
         if self.done:
             raise RuntimeError(f"{self.folder}: the trial has ended ({self._status})")
@@ -117,10 +120,7 @@ class Trial:
             "run": str(self.folder),
             "status": record.status,
             "config": record.config,
-            "states": [
-                {key: getattr(end, key) for key in ("state", "val_accuracy", "params", "macs", "removed_percent", "kept")}
-                for end in record.states
-            ],
+            "states": [{key: getattr(end, key) for key in SHOWN_OF_STATE} for end in record.states],
             "test_accuracy": record.states[-1].test_accuracy if record.states else None,
         }
 
@@ -258,6 +258,3 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[f"{prefix}{key}"] = entry
     return flat
-
-
-__all__ = ["Standing", "Trial", "nothing_to_check"]

@@ -11,8 +11,8 @@ from models.compaction import remove
 from models.cost import count_macs
 from models.structure import Kind
 from pruning.allocation import Scope, budget_counts, select
-from pruning.imp_mask import imp_counts
-from pruning.macs_target import Factors, largest_counts, scaled_ratio, solve_factor
+from pruning.imp_mask import imp_widths
+from pruning.macs_target import Factors, counts_for_target, scaled_ratio, solve_factor
 from pruning.methods import Method
 from pruning.schedules import kept_fraction
 from trainables.network import Network
@@ -46,7 +46,7 @@ def unit_budget(
     """The scope to select in and the units to keep in it: by kind under `global`, by group under `layerwise`."""
     if config.widths == "imp":
         groups = network.pruned_groups()
-        counts = imp_counts(
+        counts = imp_widths(
             network.model, groups, network.structure, network.masks, config.fillback_rate, config.min_kept
         )
         return "layerwise", counts
@@ -75,7 +75,7 @@ def _counts_for_macs(
         return float(known[key])
 
     if state == last or method.schedule == "one_shot" or config.schedule.kind == "one_shot":
-        return largest_counts(counts_at, macs_of, network.kinds, network.dense_macs, target)
+        return counts_for_target(counts_at, macs_of, network.kinds, network.dense_macs, target)
     factor = solve_factor(
         lambda common: macs_of(counts_at(dict.fromkeys(network.kinds, common))), network.dense_macs, target
     )

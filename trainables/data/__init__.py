@@ -10,9 +10,13 @@ from models.errors import UserError
 from trainables.augment import rand_augment_of
 from trainables.config import DataConfig
 from trainables.data.base import Batch, Data, DataInfo, DatasetKind, Files
+from trainables.data.cifar import CIFAR_10, CIFAR_100
 from trainables.data.digits import DIGITS
+from trainables.data.dtd import DTD
 from trainables.data.fashion_mnist import FASHION_MNIST
+from trainables.data.image_folder import IMAGE_FOLDER
 from trainables.data.in_memory import load_in_memory
+from trainables.data.loader import load_files
 from trainables.data.places import fetch
 
 __all__ = ["KINDS", "Batch", "Data", "DataInfo", "check_available", "describe_data", "fetch_data", "load_data"]
@@ -20,6 +24,10 @@ __all__ = ["KINDS", "Batch", "Data", "DataInfo", "check_available", "describe_da
 KINDS: dict[str, DatasetKind] = {
     "digits": DIGITS,
     "fashion_mnist": FASHION_MNIST,
+    "cifar10": CIFAR_10,
+    "cifar100": CIFAR_100,
+    "image_folder": IMAGE_FOLDER,
+    "dtd": DTD,
 }
 LARGE = frozenset({"image_folder", "dtd"})
 
@@ -49,7 +57,8 @@ def load_data(config: DataConfig, device: torch.device) -> Data:
     place = fetch_data(config)
     kind = KINDS[config.name]
     raw = kind.read(config, place)
-    assert not isinstance(raw, Files)
+    if isinstance(raw, Files):
+        return load_files(config, kind.info(config), raw, device)
     return load_in_memory(config, kind.info(config), raw, device)
 
 

@@ -68,6 +68,8 @@ def _download(root: Path, kind: DatasetKind) -> None:
 
 def missing(config: DataConfig, kind: DatasetKind, why: str) -> str:
     """One line: where the data was looked for, what was expected there, and the remedies."""
+    if kind.download is None and config.root is None:
+        return f"data.root: not given, and {config.name} has no default place; point it to {kind.expected}"
     places = " and ".join(str(folder) for folder in search_folders(config))
     network = "" if kind.download is None else ", or run once where there is a network"
     return (

@@ -1,0 +1,108 @@
+"""The Ray adapter: one trial in one actor, one epoch a step. It holds no algorithm; the trial keeps its own record."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from ray import tune
+
+from trainables.config import TrialConfig
+from trainables.failure import describe, record_failure
+from trainables.generation import Fenced, generation_guard
+from trainables.request import TrialRequest, read_request
+
+RESULT_KEYS = (
+    "state", "epoch", "epochs_total", "phase", "val_accuracy", "val_loss", "train_loss", "removed_percent", "params",
+    "macs", "seconds", "images_per_second",
+)  # fmt: skip
+"""What the driver is shown of an epoch. Test accuracy is not, and never may be."""
+
+
+class OpenTrial(Protocol):
+    """What the adapter needs of a trial."""
+
+    @property
+    def done(self) -> bool: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
+    def step(self) -> dict[str, Any]: ...
+    def close(self) -> None: ...
+
+
+def open_trial(folder: Path, request: TrialRequest, guard: Callable[[], None], retry_failed: bool) -> OpenTrial:
+    """Start or go on with the trial that a folder's request asks for."""
+    from trainables.trial import Trial
+
+    config = TrialConfig.model_validate(request.config)
+    return Trial.open(folder, request.identity, config, guard=guard, searched=request.values, retry_failed=retry_failed)
+
+
+class TuneTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no types for its base class
+    """Ray's configuration is {run, folder, generation, retry_failed}; everything else is in the folder.
+
+    A crash of the trial is recorded and reported as its end, so that Ray sees no error and keeps the actor. Only an
+    actor that dies, or a trial whose run is driven by a later launch, is an error to Ray.
+    """
+
+    open_trial = staticmethod(open_trial)
+
+    def setup(self, config: dict[str, Any]) -> None:
+        self._trial: OpenTrial | None = None
+        self._folder = Path(config["folder"])
+        self._guard = generation_guard(Path(config["run"]), int(config["generation"]))
+        self._retry_failed = bool(config["retry_failed"])
+
+    def step(self) -> dict[str, Any]:
+        request = read_request(self._folder)
+        if request is None:
+            raise Fenced(f"{self._folder}: the trial is gone")
+        try:
+            return self._step(request)
+        except Fenced:
+            raise
+        except Exception as error:
+            return self._failed(request, error)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        self._drop()
+        self.setup(new_config)
+        return True
+
+    def cleanup(self) -> None:
+        self._drop()
+
+    def _step(self, request: TrialRequest) -> dict[str, Any]:
+        result: dict[str, Any] = {"id": request.identity.id}
+        if self._trial is None:
+            self._trial = self.open_trial(self._folder, request, self._guard, self._retry_failed)
+            result["warnings"] = list(self._trial.warnings)
+        trial = self._trial
+        if not trial.done:
+            line = trial.step()
+            result |= {key: line[key] for key in RESULT_KEYS if key in line}
+            result["state_ended"] = bool(line.get("state_ended", False))
+        return {**result, "status": trial.status, "done": trial.done}
+
+    def _failed(self, request: TrialRequest, error: Exception) -> dict[str, Any]:
+        self._guard()
+        text = describe(error)
+        record_failure(self._folder, request, text, error)
+        return {"id": request.identity.id, "status": "failed", "error": text, "done": True}
+
+    def _drop(self) -> None:
+        """Let go of the network and its memory: the next trial runs in this same process."""
+        trial, self._trial = self._trial, None
+        if trial is None:
+            return
+        trial.close()
+        del trial
+        gc.collect()
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
