@@ -47,7 +47,7 @@ def configurations_of(study: Study, arm: str) -> int:
     if study.search.algorithm != "grid":
         return wanted
     size = study.space.grid_size(arm)
-    return min(wanted, size) if wanted else size
+    return min(wanted, size) if "trials_per_arm" in study.search.model_fields_set else size
 
 
 def search_id(arm: str, number: int, seed: int | None) -> str:
@@ -61,12 +61,12 @@ def confirm_id(arm: str, seed: int) -> str:
 def outstanding_trials(study: Study, trials: Iterable[TrialView]) -> int:
     """Trials that the study asks for and that have not ended, those not yet proposed included."""
     by_id = {trial.id: trial for trial in trials}
-    return sum(_outstanding_of_arm(arm, by_id) for arm in plan_of(study))
+    return sum(_outstanding_of_arm(study, plan, by_id) for plan in plan_of(study))
 
 
-def _outstanding_of_arm(plan: ArmPlan, by_id: dict[str, TrialView]) -> int:
+def _outstanding_of_arm(study: Study, plan: ArmPlan, by_id: dict[str, TrialView]) -> int:
     searching = sum(not _ended(by_id.get(trial_id)) for trial_id in plan.search_ids)
-    best = best_trial(trial for trial in by_id.values() if trial.identity.arm == plan.arm)
+    best = best_trial((trial for trial in by_id.values() if trial.identity.arm == plan.arm), study.search)
     if searching == 0 and best is None:
         return 0
     confirming = sum(not _confirmed(by_id.get(trial_id), best, searching) for trial_id in plan.confirm_ids)

@@ -48,14 +48,15 @@ def load_results(run: Path) -> RunResults:
 
 def best_of_arm(results: RunResults, arm: str) -> TrialView | None:
     """An arm's validation-best finished configuration; None while no search trial of it has finished."""
-    return best_trial(results.of_arm(arm))
+    return best_trial(results.of_arm(arm), results.study.search)
 
 
 def best_of_run(results: RunResults) -> TrialView | None:
     """The best over the arms that compete; over all arms where a study has nothing but controls."""
     controls = set(results.study.control_arms())
     competing = [trial for trial in results.trials if trial.identity.arm not in controls]
-    return best_trial(competing) or best_trial(results.trials)
+    search = results.study.search
+    return best_trial(competing, search) or best_trial(results.trials, search)
 
 
 def status_json(results: RunResults) -> dict[str, Any]:

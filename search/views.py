@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
+from search.objective_values import is_feasible, objective_value
+from search.objectives import Objective
+from search.study_config import SearchConfig
 from trainables.record import ENDED, Identity, TrialRecord, read_record
 from trainables.request import TrialRequest, read_request
 
@@ -81,8 +85,38 @@ def order_trials(views: Iterable[TrialView], arms: list[str]) -> tuple[TrialView
     return tuple(sorted(views, key=key))
 
 
-def best_trial(trials: Iterable[TrialView]) -> TrialView | None:
-    """The finished search trial with the highest validation accuracy at its last state; the earlier one on a tie."""
-    finished = [t for t in trials if t.status == "finished" and t.identity.phase != "confirm" and t.record is not None]
-    scored = [trial for trial in finished if trial.val_accuracy is not None]
-    return max(scored, key=lambda trial: (trial.val_accuracy or 0.0, -trial.identity.number), default=None)
+def best_trial(trials: Iterable[TrialView], search: SearchConfig | None = None) -> TrialView | None:
+    """The finished search trial of the configuration that validation chooses; the earlier one on a tie.
+
+    It has the highest validation accuracy at its last state (or at the removal that the search's objective names, mean
+    over the search's seeds, which must all have finished) among those that keep to the search's constraints.
+    """
+    by_number: dict[tuple[str, int], list[TrialView]] = {}
+    for trial in trials:
+        if trial.identity.phase != "confirm":
+            by_number.setdefault((trial.identity.arm, trial.identity.number), []).append(trial)
+    scored = [(score, group) for group in by_number.values() if (score := _score(group, search)) is not None]
+    if not scored:
+        return None
+    _, group = max(scored, key=lambda entry: (entry[0], -entry[1][0].identity.number))
+    return min(group, key=lambda trial: trial.identity.seed)
+
+
+def _score(group: Sequence[TrialView], search: SearchConfig | None) -> float | None:
+    wanted = len(search.seeds) if search is not None and search.seeds else 1
+    if len(group) < wanted or any(trial.status != "finished" for trial in group):
+        return None
+    curves = [trial.record.states for trial in group if trial.record is not None and trial.record.states]
+    if len(curves) < len(group):
+        return None
+    if search is not None and not all(is_feasible(states, search.constraints) for states in curves):
+        return None
+    values = [objective_value(states, _accuracy_objective(search)) for states in curves]
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
+
+
+def _accuracy_objective(search: SearchConfig | None) -> Objective:
+    plain = Objective(metric="val_accuracy", direction="max")
+    objectives = () if search is None else search.objective
+    return next((one for one in objectives if one.metric == "val_accuracy"), plain)

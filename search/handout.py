@@ -1,0 +1,213 @@
+"""Which trial runs next: a function of the run's trials and the study, with no Ray in it.
+
+Unfinished trials come first, under their ids; then the search, arm after arm in turn so that all progress alike; then, once
+every search trial has ended, each arm's chosen configuration on the confirm seeds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from optuna.trial import FrozenTrial
+
+from search.configurations import configurations_of_arm
+from search.ledger import Ledger
+from search.optuna_studies import propose
+from search.plan import ArmPlan, confirm_id, plan_of, search_id
+from search.stopping import stop_reason
+from search.study import Study
+from search.views import TrialView, best_trial
+from trainables.failure import record_failure
+from trainables.record import Identity
+from trainables.request import TrialRequest
+
+Waiting = Literal["wait", "done"]
+CRASHES_ALLOWED = 2
+"""How often a trial whose process died is started again before it counts as failed."""
+SAME_FAILURES = 3
+"""So many trials in a row that failed with one error, and the study stops: it is not the trials' fault."""
+
+
+@dataclass
+class Handout:
+    """Hands out the run's trials, writing each new one's request first. The caller holds the run's lock.
+
+    `warm` are, by arm, Optuna trials of an earlier run. With `retry_failed` trials that failed before this launch go on.
+    """
+
+    study: Study
+    ledger: Ledger
+    warm: dict[str, list[FrozenTrial]] = field(default_factory=dict)
+    retry_failed: bool = False
+    notes: list[str] = field(default_factory=list)
+    """What the user should be told, oldest first; whoever shows them takes them away."""
+    fatal: str | None = None
+    """The one error that ended the study."""
+
+    def __post_init__(self) -> None:
+        self._plans = plan_of(self.study)
+        self._live: set[str] = set()
+        self._crashes: Counter[str] = Counter()
+        self._failures: list[str] = []
+        for trial in list(self.ledger):
+            if self.retry_failed and trial.status == "failed":
+                self.ledger.forget_end(trial.id)
+        self._unfinished = [trial.id for trial in _by_age(self.ledger) if not trial.ended]
+
+    @property
+    def live(self) -> frozenset[str]:
+        """Trials handed out in this launch and not yet taken back."""
+        return frozenset(self._live)
+
+    def next(self) -> TrialView | Waiting:
+        """The next trial to run; `wait` while that depends on trials under way, `done` when nothing is left."""
+        if self.fatal is not None:
+            return "done"
+        for trial in (*self._resumed(), *self._searched()):
+            self._live.add(trial.id)
+            return trial
+        if self._live:
+            return "wait"
+        return "done"
+
+    def take_back(self, trial_id: str, *, crashed: bool) -> TrialView:
+        """A trial has left its process: it ended, it stands at an epoch's end, or (`crashed`) its process died."""
+        self._live.discard(trial_id)
+        trial = self.ledger.refresh(trial_id)
+        if not trial.ended and crashed:
+            trial = self._count_crash(trial)
+        self._watch_failures(trial)
+        return trial
+
+    def judge(self, trial_id: str) -> str | None:
+        """At the end of a state: stop the trial if it is to be stopped, and say why."""
+        trial = self.ledger.refresh(trial_id)
+        reason = None if trial.ended else stop_reason(self.study, self.ledger, trial)
+        if reason is not None:
+            self.ledger.stop(trial_id, reason)
+        return reason
+
+    def _resumed(self) -> Iterator[TrialView]:
+        while self._unfinished:
+            trial_id = self._unfinished.pop(0)
+            trial = self.ledger.get(trial_id)
+            if trial is None or self._judged_again(trial):
+                continue
+            yield trial
+
+    def _judged_again(self, trial: TrialView) -> bool:
+        """Whether the trial is to be stopped at the state end it stands at: the last launch may have died deciding."""
+        record = trial.record
+        if record is None or not record.states or len(record.epochs) != record.states[-1].epochs:
+            return False
+        return self.judge(trial.id) is not None
+
+    def _searched(self) -> Iterator[TrialView]:
+        for number in range(max(plan.configurations for plan in self._plans)):
+            for plan in self._plans:
+                if number < plan.configurations:
+                    yield from self._configuration(plan, number)
+        if all(self._search_is_over(plan) for plan in self._plans):
+            yield from self._confirming()
+
+    def _configuration(self, plan: ArmPlan, number: int) -> Iterator[TrialView]:
+        for seed in plan.seeds:
+            if search_id(plan.arm, number, seed) in self.ledger:
+                continue
+            source = self._scratch_source(plan.arm)
+            if source != "wait":
+                yield self._new_search_trial(plan, number, seed, source)
+
+    def _new_search_trial(self, plan: ArmPlan, number: int, seed: int | None, source: str | None) -> TrialView:
+        past = configurations_of_arm(self.ledger, plan.arm, len(plan.seeds))
+        begun = next((one for one in past if one.number == number), None)
+        earlier = [one for one in past if one.number < number]
+        if begun is not None:
+            values, drawn = begun.values, begun.drawn
+        else:
+            proposal = propose(self.study, plan.arm, number, earlier, self.warm.get(plan.arm, ()))
+            values, drawn = proposal.values, proposal.drawn
+        given = values if source is None else {**values, "prune.scratch.file": source}
+        config = self.study.trial_config(plan.arm, given, seed)
+        identity = Identity(search_id(plan.arm, number, seed), plan.arm, "search", number, config.seed)
+        return self.ledger.add(TrialRequest(identity, config.model_dump(mode="json"), values, drawn))
+
+    def _search_is_over(self, plan: ArmPlan) -> bool:
+        found = [self.ledger.get(trial_id) for trial_id in plan.search_ids]
+        return all(trial is not None and trial.ended for trial in found)
+
+    def _scratch_source(self, arm: str) -> str | None:
+        """The file that the `scratch` control takes its structure from; `wait` while its arm is still being searched.
+
+        None for every other method, and where the configuration names a file itself.
+        """
+        prune = self.study.trial_config(arm).prune
+        if prune.method != "scratch" or prune.scratch.file is not None or prune.scratch.arm is None:
+            return None
+        plan = next(one for one in self._plans if one.arm == prune.scratch.arm)
+        if not self._search_is_over(plan):
+            return "wait"
+        best = self._best_of(plan.arm)
+        if best is None or best.record is None:
+            return None
+        return str(best.folder / str(best.record.states[-1].file))
+
+    def _best_of(self, arm: str) -> TrialView | None:
+        return best_trial((trial for trial in self.ledger if trial.identity.arm == arm), self.study.search)
+
+    def _confirming(self) -> Iterator[TrialView]:
+        for place in range(max(len(plan.confirm_seeds) for plan in self._plans)):
+            for plan in self._plans:
+                best = self._best_of(plan.arm)
+                if best is None:
+                    self._note(f"{plan.arm}: no trial of the search finished, so there is nothing to confirm")
+                elif place < len(plan.confirm_seeds):
+                    yield from self._confirm(best, plan.confirm_seeds[place])
+
+    def _confirm(self, best: TrialView, seed: int) -> Iterator[TrialView]:
+        arm = best.identity.arm
+        trial_id = confirm_id(arm, seed)
+        existing = self.ledger.get(trial_id)
+        if existing is not None and existing.source != best.id:
+            self._note(f"{trial_id}: repeated {existing.source}, but {best.id} is the arm's best now; moved to superseded/")
+            self.ledger.set_aside(existing)
+            existing = None
+        if existing is not None:
+            return
+        identity = Identity(trial_id, arm, "confirm", best.identity.number, seed)
+        config = {**best.config, "seed": seed}
+        yield self.ledger.add(TrialRequest(identity, config, best.values, {}, source=best.id))
+
+    def _count_crash(self, trial: TrialView) -> TrialView:
+        self._crashes[trial.id] += 1
+        if self._crashes[trial.id] <= CRASHES_ALLOWED:
+            self._note(f"{trial.id}: its process died; it goes on from its last epoch")
+            self._unfinished.append(trial.id)
+            return trial
+        request = TrialRequest(trial.identity, trial.config, trial.values, trial.drawn, trial.source)
+        error = f"its process died {self._crashes[trial.id]} times (out of memory?)"
+        record_failure(trial.folder, request, error)
+        return self.ledger.refresh(trial.id)
+
+    def _watch_failures(self, trial: TrialView) -> None:
+        if not trial.ended:
+            return
+        if trial.status != "failed" or trial.record is None:
+            self._failures.clear()
+            return
+        self._failures.append(str(trial.record.error))
+        last = self._failures[-SAME_FAILURES:]
+        if len(last) == SAME_FAILURES and len(set(last)) == 1:
+            self.fatal = last[0]
+
+    def _note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+def _by_age(trials: Ledger) -> Sequence[TrialView]:
+    """Search before confirm, lower numbers first."""
+    return sorted(trials, key=lambda trial: (trial.identity.phase == "confirm", trial.identity.number, trial.id))

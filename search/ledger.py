@@ -1,0 +1,58 @@
+"""The run's trials as the driver knows them: read from their files, and read again only where something happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from search.run_folder import RunFolder
+from search.views import TrialView, view_of
+from trainables.record import RecordWriter, end_line
+from trainables.request import TrialRequest, write_request
+
+
+class Ledger:
+    """Every trial of a run by id. The caller holds the run's lock."""
+
+    def __init__(self, run: RunFolder) -> None:
+        self.run = run
+        self._trials = {trial_id: view_of(run.trial_folder(trial_id), "running") for trial_id in run.trial_ids()}
+
+    def __iter__(self) -> Iterator[TrialView]:
+        return iter(self._trials.values())
+
+    def __contains__(self, trial_id: str) -> bool:
+        return trial_id in self._trials
+
+    def get(self, trial_id: str) -> TrialView | None:
+        return self._trials.get(trial_id)
+
+    def refresh(self, trial_id: str) -> TrialView:
+        """Read a trial's files again."""
+        self._trials[trial_id] = view_of(self.run.trial_folder(trial_id), "running")
+        return self._trials[trial_id]
+
+    def add(self, request: TrialRequest) -> TrialView:
+        """Write a new trial's request; from then on it is part of the run, whatever happens."""
+        write_request(self.run.trial_folder(request.identity.id), request)
+        return self.refresh(request.identity.id)
+
+    def stop(self, trial_id: str, reason: str) -> TrialView:
+        """End an idle trial as stopped early."""
+        RecordWriter(self.run.trial_folder(trial_id)).append(end_line("stopped", reason=reason))
+        return self.refresh(trial_id)
+
+    def forget_end(self, trial_id: str) -> None:
+        """Treat a failed trial as one that has not ended; its record is mended when it goes on."""
+        self._trials[trial_id] = replace(self._trials[trial_id], status="running")
+
+    def set_aside(self, trial: TrialView) -> None:
+        """Move a trial that no longer belongs to the run to `superseded/`, where nothing counts it."""
+        aside = self.run.path / "superseded" / f"{trial.id}--{trial.source}"
+        aside.parent.mkdir(exist_ok=True)
+        count = 1
+        while aside.exists():
+            count += 1
+            aside = aside.with_name(f"{trial.id}--{trial.source}--{count}")
+        trial.folder.rename(aside)
+        del self._trials[trial.id]

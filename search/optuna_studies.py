@@ -1,0 +1,176 @@
+"""One Optuna study per arm, rebuilt from the records: what it is told is what happened, and nothing else is kept.
+
+Finished configurations are COMPLETE with the value of every state, early-stopped ones PRUNED with what they reached, crashed or
+diverged ones FAIL, and those under way RUNNING, so that the next proposal keeps its distance from them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from models.errors import UserError
+from search.configurations import Configuration
+from search.objective_values import violation
+from search.samplers import make_sampler, seed_of
+from search.study import Study
+
+STATES = {
+    "running": TrialState.RUNNING,
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "fail": TrialState.FAIL,
+}
+ATTEMPTS = 20
+"""Draws before a configuration that was proposed already is accepted again."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """`values`: the searched keys; `drawn`: what the sampler noted about its own draw (a generation, for instance)."""
+
+    values: dict[str, Any]
+    drawn: dict[str, Any] = field(default_factory=dict)
+
+
+def propose(
+    study: Study, arm: str, number: int, past: Sequence[Configuration], warm: Sequence[FrozenTrial] = ()
+) -> Proposal:
+    """Configuration `number` of an arm, given the arm's earlier ones; the same again for the same records.
+
+    `warm` are trials of an earlier run to learn from.
+    """
+    if study.search.algorithm == "grid":
+        return Proposal(grid_point(study, arm, number))
+    taken = [configuration.values for configuration in past]
+    proposal = _draw(study, arm, number, past, warm, 0)
+    for attempt in range(1, ATTEMPTS):
+        if proposal.values not in taken:
+            break
+        proposal = _draw(study, arm, number, past, warm, attempt)
+    return proposal
+
+
+def grid_point(study: Study, arm: str, number: int) -> dict[str, Any]:
+    points = study.space.grid_points(arm)
+    return next(itertools.islice(points, number, None))
+
+
+def _draw(
+    study: Study, arm: str, number: int, past: Sequence[Configuration], warm: Sequence[FrozenTrial], attempt: int
+) -> Proposal:
+    names = tuple(parameter.name for parameter in study.space.for_arm(arm))
+    sampler = make_sampler(study.search, names, arm, number, attempt)
+    optuna_study = rebuild(study, past, sampler, warm)
+    trial = optuna_study.ask()
+    values = study.space.suggest(trial, arm, fixed_values(study, arm, number, attempt))
+    return Proposal(values, _plain(trial.system_attrs))
+
+
+def fixed_values(study: Study, arm: str, number: int, attempt: int = 0) -> dict[str, Any]:
+    """The keys of a configuration that the arm's sampler does not choose: enqueued ones, then shared ones."""
+    fixed: dict[str, Any] = {}
+    if study.search.pairing == "shared":
+        fixed |= shared_values(study, number, attempt)
+    entries = [entry for entry in study.search.enqueue if arm in entry.get("arms", study.arms)]
+    if number < len(entries) and attempt == 0:
+        fixed |= {key: value for key, value in entries[number].items() if key != "arms"}
+    return fixed
+
+
+def shared_values(study: Study, number: int, attempt: int = 0) -> dict[str, Any]:
+    """The keys common to all arms of configuration `number`: drawn once, whatever each arm's own study knows."""
+    shared, arm = study.space.shared(), next(iter(study.arms))
+    if not shared:
+        return {}
+    if study.search.algorithm != "qmc":
+        return shared.sample(arm, seed_of(study.search.seed, "shared", number))
+    names = tuple(parameter.name for parameter in shared.for_arm(arm))
+    sampler = make_sampler(study.search, names, "shared", number, 0)
+    return shared.suggest(rebuild(study, (), sampler).ask(), arm)
+
+
+def rebuild(
+    study: Study,
+    configurations: Sequence[Configuration],
+    sampler: optuna.samplers.BaseSampler | None = None,
+    warm: Sequence[FrozenTrial] = (),
+    storage: optuna.storages.BaseStorage | None = None,
+    name: str | None = None,
+) -> optuna.Study:
+    """The Optuna study of one arm's configurations, numbered as they are (after those of an earlier run, if any)."""
+    directions = ["maximize" if one.direction == "max" else "minimize" for one in study.search.objective]
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna_study = optuna.create_study(directions=directions, sampler=sampler, storage=storage, study_name=name)
+    for trial in warm:
+        optuna_study.add_trial(trial)
+    for configuration in configurations:
+        optuna_study.add_trial(frozen_trial(study, configuration))
+    return optuna_study
+
+
+def frozen_trial(study: Study, configuration: Configuration) -> FrozenTrial:
+    """One configuration as Optuna keeps it: true in its state, values, constraints and every state's value."""
+    told = configuration.told()
+    objectives = study.search.objective
+    values = [configuration.value(objective) for objective in objectives]
+    if told == "complete" and None in values:
+        # It ended without reaching the removal that the objective is read at.
+        told = "fail"
+    params, distributions = _params(study, configuration)
+    curves = [states for states in configuration.curves() if states]
+    constraints = {
+        f"constraints:{constraint.text()}": max(violation(states, constraint) for states in curves)
+        for constraint in study.search.constraints
+        if told in ("complete", "pruned") and curves
+    }
+    return optuna.trial.create_trial(
+        state=STATES[told],
+        values=[float(value) for value in values if value is not None] if told == "complete" else None,
+        params=params,
+        distributions=distributions,
+        # Optuna has no intermediate values where there are several objectives.
+        intermediate_values=configuration.intermediate(objectives[0]) if len(objectives) == 1 else None,
+        system_attrs={**configuration.drawn, **constraints},
+        user_attrs={
+            "arm": configuration.arm,
+            "number": configuration.number,
+            "trials": [trial.id for trial in configuration.trials],
+            "statuses": [trial.status for trial in configuration.trials],
+        },
+    )
+
+
+def _params(study: Study, configuration: Configuration) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+    outside = _outside(study, configuration)
+    return study.space.to_optuna(configuration.values, configuration.arm, outside)
+
+
+def _outside(study: Study, configuration: Configuration) -> Mapping[str, Any]:
+    """Enqueued values may lie outside the declared ranges; Optuna cannot hold those."""
+    searched = study.space.for_arm(configuration.arm)
+    return {
+        key: value
+        for key, value in configuration.values.items()
+        if not any(one.distribution.contains(value) for one in searched if one.key == key)
+    }
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in attributes.items() if isinstance(value, str | int | float | list | bool)}
+
+
+def check_grid(study: Study) -> None:
+    """UserError where arms would run grids of unequal size."""
+    sizes = {arm: study.space.grid_size(arm) for arm in study.arms if study.space.for_arm(arm)}
+    if len(set(sizes.values())) > 1 and "trials_per_arm" not in study.search.model_fields_set:
+        found = ", ".join(f"{arm} has {size}" for arm, size in sizes.items())
+        raise UserError(
+            f"search.algorithm: grids of unequal size ({found}); give search.trials_per_arm, or make the arms' keys equal"
+        )
