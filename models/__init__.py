@@ -1,5 +1,19 @@
 """Networks: what they are (spec, structure, weights), where their weights come from, and how they are cut."""
 
-from models.save_load import load
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.save_load import load
 
 __all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:
+    """`models.load`, imported when first asked for: the command line starts without torch."""
+    if name == "load":
+        from models.save_load import load
+
+        return load
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

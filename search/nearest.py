@@ -1,0 +1,36 @@
+"""The known name nearest to one that is not known, for error messages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import SequenceMatcher
+
+ENOUGH = 0.5
+"""Below this likeness (0 none, 1 equal) a suggestion confuses more than it helps."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name`, or None where none is like it; ties go to the first."""
+    best, likeness = None, ENOUGH
+    for candidate in known:
+        score = SequenceMatcher(None, name.lower(), candidate.lower()).ratio()
+        if score > likeness:
+            best, likeness = candidate, score
+    return best
+
+
+def nearest_key(key: str, known: Iterable[str]) -> str | None:
+    """The known dotted key most like `key`: a sibling that is spelt alike, else the same last part elsewhere."""
+    known = tuple(known)
+    parent, _, last = key.rpartition(".")
+    siblings = [candidate for candidate in known if candidate.rpartition(".")[0] == parent]
+    sibling = nearest(last, [candidate.rpartition(".")[2] for candidate in siblings])
+    if sibling is not None:
+        return f"{parent}.{sibling}" if parent else sibling
+    elsewhere = [candidate for candidate in known if candidate.rpartition(".")[2] == last]
+    return nearest(key, elsewhere) or (elsewhere[0] if elsewhere else nearest(key, known))
+
+
+def suggestion(name: str | None) -> str:
+    """`; the nearest is X`, or nothing."""
+    return f"; the nearest is {name}" if name else ""

@@ -1,0 +1,270 @@
+"""A study: what all trials share, the arms that patch it, the space that is searched, and how.
+
+Read from one YAML file (`load_study`), fully checked as far as that needs no network, no data and no weights.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from models.errors import UserError
+from search import key_tree, yaml_lines
+from search.nearest import nearest, suggestion
+from search.origins import Origins, first_problem, wrong_boolean
+from search.overrides import Raw, apply_sets, resolved, with_paths
+from search.space import Space, defaults
+from search.space_reading import read_space
+from search.study_config import (
+    CompareConfig,
+    ResourcesConfig,
+    SchedulerConfig,
+    SearchConfig,
+    StudySections,
+)
+from trainables.config import TrialConfig
+
+CONTROLS = ("dense", "random", "one_shot", "scratch", "imp")
+"""Methods that an early-stopping rule never touches and that others are measured against."""
+ARM_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+
+
+@dataclass(frozen=True)
+class Study:
+    """`trial` and the arms' patches are as the file has them (patches with dotted keys); the rest is validated.
+
+    A file without `arms` has the single arm `trial`. Two studies are equal when they ask for the same.
+    """
+
+    name: str
+    trial: dict[str, Any]
+    arms: dict[str, dict[str, Any]]
+    space: Space = field(default_factory=Space)
+    search: SearchConfig = SearchConfig()
+    scheduler: SchedulerConfig = SchedulerConfig()
+    resources: ResourcesConfig = ResourcesConfig()
+    compare: CompareConfig = CompareConfig()
+    searched_keys: tuple[str, ...] = ()
+    """In the file's order; the space's own order follows its conditions."""
+    origins: Origins = field(default=Origins("study"), compare=False, repr=False)
+
+    def trial_config(self, arm: str, values: Mapping[str, Any] | None = None, seed: int | None = None) -> TrialConfig:
+        """The complete configuration of one trial: the arm's patch, then searched `values`, then `seed`.
+
+        UserError, naming the line, where that is not a valid configuration.
+        """
+        values = values or {}
+        tree = key_tree.with_keys(self.tree(arm), values)
+        if seed is not None:
+            tree["seed"] = seed
+        try:
+            config = TrialConfig.model_validate(tree)
+        except ValidationError as error:
+            raise self._mistake(arm, tree, values, error) from None
+        wrong = wrong_boolean(tree, config.model_dump())
+        if wrong is not None:
+            given = str(key_tree.get(tree, yaml_lines.dotted(wrong))).lower()
+            raise self.origins.error(self.path_of(arm, wrong, values), f": a number is expected, found {given}")
+        return config
+
+    def _mistake(
+        self, arm: str, tree: Mapping[str, Any], values: Mapping[str, Any], error: ValidationError
+    ) -> UserError:
+        """The validation's error at its line; where values clash with each other, at the last of them."""
+        problem = first_problem(error, tree, TrialConfig)
+        section = yaml_lines.dotted(problem.path)
+        within = {key: value for key, value in values.items() if not section or key.startswith(section + ".")}
+        if within and problem.text not in str(self._error_without_values(arm, problem.path)):
+            found = ", ".join(f"{key}: {value!r}" for key, value in within.items())
+            return self.origins.error(("space", list(within)[-1]), f"{problem.text} (in arm {arm}, {found})")
+        text = _with_prefix(problem.text) if problem.is_unknown_key else problem.text
+        return self.origins.error(self.path_of(arm, problem.path, values), text)
+
+    def _error_without_values(self, arm: str, path: Sequence[str | int]) -> str:
+        """What is wrong at the path before any searched value is set; nothing, mostly."""
+        tree = self.tree(arm)
+        try:
+            TrialConfig.model_validate(tree)
+        except ValidationError as error:
+            problem = first_problem(error, tree, TrialConfig)
+            return problem.text if problem.path == tuple(path) else ""
+        return ""
+
+    def tree(self, arm: str) -> dict[str, Any]:
+        """The arm's configuration as the file has it, without searched values. UserError for an unknown arm."""
+        if arm not in self.arms:
+            raise UserError(f"{arm!r} is no arm of study {self.name} ({', '.join(self.arms)}){_near(arm, self.arms)}")
+        return key_tree.with_keys(self.trial, self.arms[arm])
+
+    def control_arms(self) -> tuple[str, ...]:
+        """The arms whose method is a control."""
+        return tuple(arm for arm in self.arms if self.method(arm) in CONTROLS)
+
+    def method(self, arm: str) -> str | None:
+        """An arm's pruning method; None where it is searched."""
+        if any(key_tree.overlap("prune.method", key) for one in self.space.for_arm(arm) for key in one.sets()):
+            return None
+        found = key_tree.get(self.tree(arm), "prune.method")
+        return str(defaults()["prune"]["method"] if found is key_tree.ABSENT else found)
+
+    def enqueued(self, arm: str) -> tuple[dict[str, Any], ...]:
+        """The arm's configurations to run first; keys that it does not search are left out of them."""
+        keys = {parameter.key for parameter in self.space.for_arm(arm)}
+        chosen = (entry for entry in self.search.enqueue if arm in entry.get("arms", self.arms))
+        return tuple({key: value for key, value in entry.items() if key in keys} for entry in chosen)
+
+    def path_of(
+        self, arm: str, path: Sequence[str | int], values: Mapping[str, Any] | None = None
+    ) -> tuple[str | int, ...]:
+        """Where in the study a path within a trial's configuration is decided: in the space, the arm or the trial."""
+        key = yaml_lines.dotted(tuple(path))
+        for searched in values or {}:
+            if key_tree.overlap(key, searched) and len(key) >= len(searched):
+                return ("space", searched)
+        for patched in self.arms.get(arm, {}):
+            if key and key_tree.overlap(key, patched):
+                return ("arms", arm, *(path if len(key) >= len(patched) else (patched,)))
+        return ("trial", *path)
+
+    def to_yaml(self) -> str:
+        """The whole request, defaults of all sections but `trial` filled in; `load_study` reads it back equal."""
+        return yaml_lines.dump(self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain data."""
+        return {
+            "name": self.name,
+            "trial": self.trial,
+            "arms": self.arms,
+            "space": {key: self._spec(key) for key in self.searched_keys},
+            "search": self.search.model_dump(mode="json"),
+            "scheduler": self.scheduler.model_dump(mode="json"),
+            "resources": self.resources.model_dump(mode="json"),
+            "compare": self.compare.model_dump(mode="json"),
+        }
+
+    def _spec(self, key: str) -> Any:
+        alternatives = sorted((one for one in self.space.parameters if one.key == key), key=lambda one: one.alternative)
+        specs = [one.spec() for one in alternatives]
+        return specs[0] if len(specs) == 1 else specs
+
+
+def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None) -> Study:
+    """Read and check a study file, with `--set` options in place; `name` replaces the file's own.
+
+    Relative paths in the file are resolved against its folder, those in `sets` against the working folder.
+    UserError names the line or option, the key, and the nearest valid name.
+    """
+    from search.study_rules import check_study_file
+
+    document = yaml_lines.read(path)
+    origins = Origins(str(path), document.lines)
+    if not isinstance(document.content, dict):
+        raise UserError(f"{path}: a study file with `name:` and `trial:` is expected, found {document.content!r:.60}")
+    raw = plain_form(document.content, origins, path)
+    if name is not None:
+        raw, origins = {**raw, "name": name}, origins.with_option(("name",), f"--name {name}")
+    raw, origins = apply_sets(raw, origins, sets)
+    study = build_study(raw, origins)
+    check_study_file(study)
+    return study
+
+
+def plain_form(content: Mapping[str, Any], origins: Origins, path: Path) -> Raw:
+    """The file's content with arms' patches and space keys dotted, relative paths resolved, and a name."""
+    folder = path.resolve().parent
+    raw: Raw = {"name": path.stem, **content}
+    for section in ("trial", "arms", "space"):
+        raw[section] = {} if raw.get(section) is None else raw[section]
+        if not isinstance(raw[section], dict):
+            raise origins.error((section,), f": a section with keys is expected, found {raw[section]!r:.60}")
+    raw["trial"] = with_paths(_expanded(raw["trial"], origins), folder)
+    arms = {}
+    for arm, patch in raw["arms"].items():
+        if not ARM_NAME.match(str(arm)):
+            raise origins.error(("arms", str(arm)), ": an arm's name is made of letters, digits, '_' and '-'")
+        if not isinstance(patch, dict | None):
+            raise origins.error(
+                ("arms", arm), f": a patch like {{prune.method: rsst}} is expected, found {patch!r:.60}"
+            )
+        flat = {key.removeprefix("trial."): value for key, value in (patch or {}).items()}
+        arms[str(arm)] = dict(key_tree.leaves(with_paths(key_tree.with_keys({}, flat), folder)))
+    raw["arms"] = arms
+    raw["space"] = {str(key).removeprefix("trial."): spec for key, spec in raw["space"].items()}
+    if isinstance(raw.get("search"), dict) and "warm_start" in raw["search"]:
+        raw["search"] = {**raw["search"], "warm_start": resolved(raw["search"]["warm_start"], folder)}
+    return raw
+
+
+def build_study(raw: Raw, origins: Origins) -> Study:
+    """A study from its plain form; each part is valid by itself, but not yet checked against the others."""
+    try:
+        sections = StudySections.model_validate({key: raw[key] for key in raw if raw[key] is not None})
+    except ValidationError as error:
+        problem = first_problem(error, raw, StudySections)
+        raise origins.error(problem.path, problem.text) from None
+    arms = sections.arms or {"trial": {}}
+    base = {arm: key_tree.with_keys(sections.trial, patch) for arm, patch in arms.items()}
+    space = read_space(sections.space or {}, base, origins)
+    search = sections.search.model_copy(update={"enqueue": tuple(map(_plain_entry, sections.search.enqueue))})
+    if search.algorithm == "grid":
+        search = _with_grid_size(search, space, origins)
+    return Study(
+        name=sections.name,
+        trial=sections.trial,
+        arms=arms,
+        space=space,
+        search=search,
+        scheduler=sections.scheduler,
+        resources=sections.resources,
+        compare=sections.compare,
+        searched_keys=tuple(sections.space or {}),
+        origins=origins,
+    )
+
+
+def _with_grid_size(search: SearchConfig, space: Space, origins: Origins) -> SearchConfig:
+    """The search with as many trials per arm as the grid has points, where the file does not say how many."""
+    for parameter in space.parameters:
+        if parameter.distribution.grid() is None:
+            raise origins.error(
+                ("space", parameter.key),
+                ": a continuous distribution has no grid; write {grid: [...]} or {uniform: [lowest, highest], step: ...}",
+            )
+    sizes = {arm: space.grid_size(arm) for arm in space.base if space.for_arm(arm)}
+    if "trials_per_arm" in search.model_fields_set or not sizes:
+        return search
+    if len(set(sizes.values())) > 1:
+        found = ", ".join(f"{arm} has {size}" for arm, size in sizes.items())
+        raise origins.error(
+            ("search",), f": the arms' grids are of unequal size ({found} points); give search.trials_per_arm"
+        )
+    return search.model_copy(update={"trials_per_arm": next(iter(sizes.values()))})
+
+
+def _plain_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key.removeprefix("trial."): value for key, value in entry.items()}
+
+
+def _expanded(trial: Mapping[str, Any], origins: Origins) -> dict[str, Any]:
+    """The trial with dotted keys written out. UserError where a key is then there twice."""
+    found = list(key_tree.leaves(trial))
+    keys = [key for key, _ in found]
+    twice = next((key for position, key in enumerate(keys) if key in keys[:position]), None)
+    if twice is not None:
+        raise origins.error(("trial", *twice.split(".")), " is given twice")
+    return key_tree.with_keys({}, dict(found))
+
+
+def _with_prefix(text: str) -> str:
+    """The suggestion of a trial's key, as the study file would name it."""
+    return text.replace("the nearest is ", "the nearest is trial.")
+
+
+def _near(name: str, known: Mapping[str, Any]) -> str:
+    return suggestion(nearest(name, known))
