@@ -1,0 +1,47 @@
+"""`prunetune pareto`: the networks of a run that no other beats in both accuracy and MACs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from models.errors import UserError
+from search.commands.base import Outcome
+from search.compare_table import short, table_lines
+from search.results import load_results
+from search.run_files import readable
+from search.selection import Candidate, all_candidates, macs_of, pareto
+
+EXAMPLE = "prunetune pareto runs/quickstart --json"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="the run's folder, such as runs/quickstart")
+    parser.add_argument("--arm", help="only networks of this arm")
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    with readable(args.run):
+        results = load_results(args.run)
+        candidates = all_candidates(results, args.arm)
+    if not candidates:
+        raise UserError(f"{args.run}: no trial has completed a state; run `prunetune resume {args.run}`")
+    front = pareto(candidates, macs_of)
+    json = {"run": str(results.run), "states": len(candidates), "front": [one.to_json() for one in front]}
+    return Outcome(json=json, text=front_text(front, len(candidates)))
+
+
+def front_text(front: list[Candidate], states: int) -> str:
+    heading = ["state", "validation", "parameters", "MACs", "of dense", "removed %"]
+    rows = [
+        [
+            one.name,
+            f"{100 * one.state.val_accuracy:.2f} %",
+            f"{one.state.params:,}",
+            short(one.state.macs),
+            f"{100 * one.macs_share:.1f} %",
+            f"{one.state.removed_percent:.1f}",
+        ]
+        for one in front
+    ]
+    return "\n".join([f"{len(front)} of {states} states are on the front:", *table_lines([heading, *rows])])

@@ -1,0 +1,53 @@
+"""`best.yaml`: one trial as a complete study file, with what it should come to and what it came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from models import atomic
+from search.arms import states_of
+from search.selection import Candidate
+
+HEADER = """\
+# One trial, whole: `prunetune trial {file}` repeats it to the same accuracy on the same kind of machine and versions.
+# `provenance` says what it came from and what it came to; it changes nothing.
+"""
+
+
+def write_best_study(path: Path, name: str, candidate: Candidate, provenance: dict[str, Any]) -> None:
+    """Write the candidate's trial as a study file; the trial runs whole even where an earlier state was chosen."""
+    study = {"name": name, "trial": candidate.view.config, "provenance": provenance}
+    text = yaml.safe_dump(study, sort_keys=False, allow_unicode=True, width=120)
+    atomic.write_text(path, HEADER.format(file=path.name) + text)
+
+
+def provenance_of(candidate: Candidate, run: Path, chosen_from: int) -> dict[str, Any]:
+    """Where a network comes from: run, trial, commit, versions, weights and data, and what it measured."""
+    record = candidate.view.record
+    assert record is not None
+    environment, weights, data = (record.header.get(part, {}) for part in ("environment", "weights", "data"))
+    last = states_of(candidate.view)[-1]
+    return {
+        "run": run.name,
+        "trial": candidate.view.id,
+        "arm": candidate.view.identity.arm,
+        "phase": candidate.view.identity.phase,
+        "seed": candidate.view.identity.seed,
+        "status": candidate.view.status,
+        "chosen_state": candidate.state.state,
+        "chosen_from_states": chosen_from,
+        "expected": {
+            "last_state": last.state,
+            "val_accuracy": last.val_accuracy,
+            "test_accuracy": last.test_accuracy,
+            "chosen_state_val_accuracy": candidate.state.val_accuracy,
+        },
+        "commit": environment.get("commit"),
+        "versions": {"python": environment.get("python"), **environment.get("libraries", {})},
+        "hardware": {key: environment.get(key) for key in ("device", "gpu", "processor", "precision", "threads")},
+        "weights": weights,
+        "data": data,
+    }

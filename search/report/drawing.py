@@ -1,0 +1,120 @@
+"""matplotlib figures as SVG that follows the page's light or dark theme, and as SVG and PNG files of their own."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+from matplotlib.figure import Figure
+
+# Figures are drawn in the light theme's colours; in the page each becomes the CSS variable of its role.
+INK, FAINT, PAPER = "#1c2126", "#8a929b", "#fdfdfc"
+SERIES = ("#2467a8", "#c4511d", "#17836c", "#8450ad", "#a87900", "#bb3a75", "#4b7f27", "#5c6875")
+SERIES_DARK = ("#6db1f2", "#f4905f", "#4cc9ac", "#c397e8", "#e2b84a", "#f083b4", "#93c76c", "#a9b4c0")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+DASHES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), ":", (0, (7, 2)), (0, (3, 1, 1, 1)), (0, (1, 2)))
+
+ROLES = {INK: "--ink", FAINT: "--faint", PAPER: "--paper", **{c: f"--series-{n}" for n, c in enumerate(SERIES)}}
+
+STYLE: Any = {
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.titlecolor": INK,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": FAINT,
+    "grid.alpha": 0.25,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "text.color": INK,
+    "legend.frameon": False,
+    "figure.facecolor": "none",
+    "savefig.facecolor": "none",
+    "figure.constrained_layout.use": True,
+}
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A figure with its file name, its title, a caption, and its content in words for those who cannot see it."""
+
+    name: str
+    title: str
+    caption: str
+    alternative: str
+    figure: Figure
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    with matplotlib.rc_context(STYLE):
+        yield
+
+
+def new_figure(width: float = 7.2, height: float = 4.2) -> Figure:
+    """An empty figure, in inches; draw inside `house_style`."""
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def colour(index: int) -> str:
+    return SERIES[index % len(SERIES)]
+
+
+def standalone_svg(plot: Plot) -> str:
+    """A light SVG file with the page's paper behind it."""
+    plot.figure.set_facecolor(PAPER)
+    text = _svg(plot)
+    plot.figure.set_facecolor("none")
+    return text
+
+
+def png(plot: Plot) -> bytes:
+    buffer = io.BytesIO()
+    with house_style():
+        plot.figure.savefig(buffer, format="png", dpi=150, facecolor=PAPER, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def inline_svg(plot: Plot, prefix: str = "") -> str:
+    """The plot as an `svg` element for the page: themed, scalable, named for screen readers, its ids unique."""
+    text = _svg(plot)
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    key = f"{prefix}{plot.name}"
+    text = re.sub(r'\bid="([^"]+)"', rf'id="{key}-\1"', text)
+    text = re.sub(r'(xlink:href|href)="#([^"]+)"', rf'\1="#{key}-\2"', text)
+    text = re.sub(r"url\(#([^)]+)\)", rf"url(#{key}-\1)", text)
+    for literal, variable in ROLES.items():
+        text = text.replace(literal, f"var({variable})")
+    # Text without a fill of its own would be black on a dark page.
+    text = text.replace("font-family: 'DejaVu Sans'", "font-family: inherit")
+    text = text.replace("'DejaVu Sans'", "inherit")
+    head, rest = text.split(">", 1)
+    head = re.sub(r' (?:width|height)="[^"]*pt"', "", head)
+    named = f'{head} role="img" aria-labelledby="{key}-label" class="plot">'
+    return f'{named}<title id="{key}-label">{_escaped(plot.alternative)}</title>{rest}'
+
+
+def _svg(plot: Plot) -> str:
+    buffer = io.StringIO()
+    with house_style(), matplotlib.rc_context({"svg.hashsalt": plot.name}):
+        plot.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

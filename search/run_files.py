@@ -1,0 +1,42 @@
+"""Damaged or foreign files of a run, said in one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from models.errors import UserError
+from trainables.record import SCHEMA_VERSION, complete_lines, record_path
+
+
+@contextmanager
+def readable(run: Path) -> Iterator[None]:
+    """Check the run's records before the block, so that damage is one clear line and not a traceback later."""
+    trials = run / "trials"
+    for folder in sorted(trials.iterdir()) if trials.is_dir() else ():
+        if record_path(folder).exists():
+            check_record(record_path(folder))
+    yield
+
+
+def check_record(path: Path) -> None:
+    """Raise UserError where a record is damaged or of another version of prunetune."""
+    try:
+        lines = complete_lines(path)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: damaged ({error}); remove this trial's folder and resume the run") from error
+    if not lines:
+        return
+    first = lines[0]
+    if not isinstance(first, dict) or first.get("kind") != "config":
+        raise UserError(f"{path}: its first line is no configuration; remove this trial's folder and resume the run")
+    if first.get("schema_version") != SCHEMA_VERSION:
+        raise UserError(
+            f"{path}: written as version {first.get('schema_version')} of the record, this prunetune reads version "
+            f"{SCHEMA_VERSION}; use the prunetune that made the run"
+        )
+    for number, line in enumerate(lines, start=1):
+        if not isinstance(line, dict) or "kind" not in line:
+            raise UserError(f"{path}, line {number}: damaged; remove this trial's folder and resume the run")

@@ -1,0 +1,91 @@
+"""What a comparison lets one say, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from search.arms import ArmSummary
+from search.cells import Cell
+from search.study_config import CompareConfig
+
+
+def cell_sentence(cell: Cell, settings: CompareConfig) -> str:
+    """One cell's verdict: better by x [interval], equivalent within the margin, or not settled."""
+    where = f"at {cell.level.text}"
+    if cell.kind == "not comparable":
+        return f"{cell.arm} and {cell.baseline} cannot be compared {where}: {cell.reason}."
+    seeds = f"{len(cell.differences)} paired seed{'' if len(cell.differences) == 1 else 's'}"
+    evidence = f"{interval_text(cell.interval)}, {seeds}, Holm-adjusted p = {p_text(cell.p_holm)}"
+    cost = cost_text(cell)
+    if cell.kind in ("better", "worse"):
+        first, second = (cell.arm, cell.baseline) if cell.kind == "better" else (cell.baseline, cell.arm)
+        sign = 1 if cell.kind == "better" else -1
+        interval = interval_text(_signed(cell.interval, sign))
+        size = points(abs(cell.mean or 0.0), sign=False)
+        small = " (less than the margin of interest)" if abs(cell.mean or 0.0) < settings.margin / 100 else ""
+        return (
+            f"{first} is better than {second} {where} by {size} points {interval}{small} "
+            f"({seeds}, Holm-adjusted p = {p_text(cell.p_holm)}){cost}."
+        )
+    if cell.kind == "equivalent":
+        return (
+            f"{cell.arm} and {cell.baseline} are equivalent {where} within {settings.margin:g} points "
+            f"(difference {points(cell.mean)} points {interval_text(cell.interval)}, {seeds}, "
+            f"Holm-adjusted p = {p_text(cell.p_equivalent_holm)}){cost}."
+        )
+    return (
+        f"{cell.arm} against {cell.baseline} is not settled {where} (difference {points(cell.mean)} points {evidence}): "
+        f"{cell.more_seeds} more seed{'' if cell.more_seeds == 1 else 's'} would settle a difference of "
+        f"{settings.margin:g} points{cost}."
+    )
+
+
+def exploratory_sentence(rows: Sequence[ArmSummary]) -> str:
+    """What can be said without a confirm phase: which search went furthest, and that it claims nothing."""
+    ranked = sorted((row for row in rows if row.best_accuracy is not None), key=lambda row: -(row.best_accuracy or 0.0))
+    if not ranked:
+        return "Exploratory: no search trial has finished, so there is nothing to compare."
+    first = ranked[0]
+    text = f"Exploratory: the best searched configuration is {first.arm}'s ({percent(first.best_accuracy)} validation"
+    if len(ranked) > 1:
+        second = ranked[1]
+        ahead = points((first.best_accuracy or 0.0) - (second.best_accuracy or 0.0), sign=False)
+        text += f", {ahead} points ahead of {second.arm}'s"
+    return f"{text}); these are winners' scores on single seeds, and without a confirm phase nothing is claimed."
+
+
+def cost_text(cell: Cell) -> str:
+    if cell.cost_ratio is None or abs(cell.cost_ratio - 1) < 0.02:
+        return ""
+    return f"; {cell.arm} spent {cell.cost_ratio:.2f} times the training MACs of {cell.baseline}"
+
+
+def _signed(interval: tuple[float, float] | None, sign: int) -> tuple[float, float] | None:
+    if interval is None or sign > 0:
+        return interval
+    return (-interval[1], -interval[0])
+
+
+def points(difference: float | None, sign: bool = True) -> str:
+    """An accuracy difference in percentage points."""
+    if difference is None:
+        return "–"
+    return f"{100 * difference:+.2f}" if sign else f"{100 * difference:.2f}"
+
+
+def percent(accuracy: float | None) -> str:
+    return "–" if accuracy is None else f"{100 * accuracy:.2f} %"
+
+
+def interval_text(interval: tuple[float, float] | None) -> str:
+    """`[+0.31, +1.20]` in points; says so where too few seeds bound nothing."""
+    if interval is None or not math.isfinite(interval[0]):
+        return "[too few seeds for an interval]"
+    return f"[{points(interval[0])}, {points(interval[1])}]"
+
+
+def p_text(p_value: float | None) -> str:
+    if p_value is None:
+        return "–"
+    return f"{p_value:.4f}" if p_value >= 0.0001 else "< 0.0001"
