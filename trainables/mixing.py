@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from timm.data import Mixup
+from timm.data.mixup import Mixup
 from torch import Tensor
 
 Mix = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -19,7 +19,7 @@ def make_mix(mixup: float, cutmix: float, num_classes: int) -> Mix | None:
     """
     if mixup == 0 and cutmix == 0:
         return None
-    mixer = Mixup(mixup_alpha=mixup, cutmix_alpha=cutmix, label_smoothing=0.0, num_classes=num_classes)
+    mixer = Mixup(mixup_alpha=mixup, cutmix_alpha=cutmix, label_smoothing=0.0, num_classes=num_classes)  # type: ignore[no-untyped-call]  # timm's
 
     def mix(images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         even = len(images) - len(images) % 2

@@ -41,7 +41,7 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
     """Mean and standard deviation of each channel of uint8 images (N, C, H, W), of pixels in [0, 1]."""
     totals = torch.zeros(images.shape[1], dtype=torch.float64)
     squares = torch.zeros_like(totals)
-    for chunk in images.split(1024):
+    for chunk in torch.split(images, 1024):
         values = chunk.double().cpu() / 255
         totals += values.sum((0, 2, 3))
         squares += values.square().sum((0, 2, 3))

@@ -57,12 +57,12 @@ class InMemoryData:
             yield normalise(changed, self.mean, self.std), labels
 
     def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
-        for indices in torch.arange(self.sizes[part]).split(batch_size):
+        for indices in torch.split(torch.arange(self.sizes[part]), batch_size):
             images, labels = self._take(part, indices)
             yield normalise(images, self.mean, self.std), labels
 
     def calibration_batches(self, batch_size: int, count: int) -> list[Batch]:
-        chosen = self.calibration[: batch_size * count].split(batch_size)
+        chosen = torch.split(self.calibration[: batch_size * count], batch_size)
         taken = [self._take("train", indices) for indices in chosen]
         return [(normalise(images, self.mean, self.std), labels) for images, labels in taken]
 
@@ -102,7 +102,7 @@ def resize(images: Tensor, size: int) -> Tensor:
 def _resized_once(images: Tensor, size: int) -> Tensor:
     if len(images) * images.shape[1] * size * size > RESIZE_ONCE_BYTES or images.shape[2:] == (size, size):
         return images
-    return torch.cat([resize(chunk, size) for chunk in images.split(1024)])
+    return torch.cat([resize(chunk, size) for chunk in torch.split(images, 1024)])
 
 
 def _digest(config: DataConfig, info: DataInfo, raw: Images, train: np.ndarray, val: np.ndarray) -> str:

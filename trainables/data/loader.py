@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -62,7 +62,15 @@ def _decode(path: Path) -> Image.Image:
 
 
 class BadImage(WorkFailed):
-    """A damaged image; made from one message, so that it crosses from a loader process."""
+    """A damaged image; made from one message alone, so that it crosses from a loader process."""
+
+
+def _one_line_errors(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The loader's batches; a loader process wraps an error's message in its whole traceback, which is undone here."""
+    try:
+        yield from batches
+    except BadImage as error:
+        raise BadImage(str(error).strip().rpartition(f"{BadImage.__name__}: ")[2]) from error
 
 
 @dataclass(frozen=True)
@@ -130,11 +138,11 @@ class LoaderData:
 
     def _plain(self, part: str, indices: list[int], batch_size: int) -> Iterator[Batch]:
         batches = [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]
-        return iter(self._loader(self._evaluation_files(part), batches))
+        return _one_line_errors(self._loader(self._evaluation_files(part), batches))
 
     def _ready(self, files: ImageFiles, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
         mean, std = self._normalisation
-        for images, labels in self._loader(files, batches):
+        for images, labels in _one_line_errors(self._loader(files, batches)):
             on_device = images.to(self.device, non_blocking=True)
             yield normalise(on_device, mean, std), labels.to(self.device, non_blocking=True)
 

@@ -32,7 +32,8 @@ def stratified(labels: np.ndarray, held: int, seed: int, purpose: str) -> tuple[
 def ranked(indices: np.ndarray, seed: int, purpose: str) -> np.ndarray:
     """The indices in an order that looks random and is the same everywhere."""
     keys = [hashlib.sha256(f"{purpose}:{seed}:{index}".encode()).digest() for index in indices.tolist()]
-    return indices[sorted(range(len(indices)), key=keys.__getitem__)]
+    order: np.ndarray = indices[sorted(range(len(indices)), key=keys.__getitem__)]
+    return order
 
 
 def hold_out(labels: np.ndarray, fraction: float, seed: int, purpose: str, key: str) -> tuple[np.ndarray, np.ndarray]:

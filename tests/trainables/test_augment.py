@@ -1,0 +1,115 @@
+"""Augmentation and mixing against what they say they do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional
+
+from trainables.augment import rand_augment, random_crop, random_flip
+from trainables.mixing import make_mix
+from trainables.seeds import generator, seed_everything
+
+
+def some_images(count: int = 32, channels: int = 3, side: int = 12) -> torch.Tensor:
+    return torch.randint(1, 256, (count, channels, side, side), dtype=torch.uint8, generator=generator(0))
+
+
+def test_a_random_crop_is_a_window_of_the_padded_image() -> None:
+    images = some_images()
+    cropped = random_crop(images, 2, generator(1))
+    padded = functional.pad(images, [2] * 4)
+    places = set()
+    for original, crop in zip(padded, cropped, strict=True):
+        found = [
+            (top, left)
+            for top in range(5)
+            for left in range(5)
+            if torch.equal(original[:, top : top + 12, left : left + 12], crop)
+        ]
+        assert len(found) == 1
+        places.update(found)
+    assert len(places) > 10
+
+
+def test_a_flip_mirrors_about_half() -> None:
+    images = some_images(400)
+    flipped = random_flip(images, generator(2))
+    mirrored = [torch.equal(a.flip(2), b) for a, b in zip(images, flipped, strict=True)]
+    kept = [torch.equal(a, b) for a, b in zip(images, flipped, strict=True)]
+    assert all(a != b for a, b in zip(mirrored, kept, strict=True))
+    assert 150 < sum(mirrored) < 250
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("notation", ["rand-m9-mstd0.5-inc1", "rand-m10-n3-inc1", "rand-m0-n3"])
+def test_rand_augment_works_at_every_strength(channels: int, notation: str) -> None:
+    """timm's strongest (and without inc1 weakest) posterisation keeps no bit, which Pillow refuses."""
+    images = some_images(200, channels)
+    changed = rand_augment(images, notation, seed=3)
+    assert changed.shape == images.shape
+    assert changed.dtype == torch.uint8
+    assert torch.equal(changed, rand_augment(images, notation, seed=3))
+    assert not torch.equal(changed, images)
+
+
+def test_each_image_has_its_own_rand_augment() -> None:
+    images = some_images(1).repeat(40, 1, 1, 1)
+    changed = rand_augment(images, "rand-m9-mstd0.5-inc1", seed=1)
+    assert len({image.numpy().tobytes() for image in changed}) > 20
+
+
+def test_mixup_mixes_images_and_labels_alike() -> None:
+    """Images that hold their own class's one-hot as pixels show whether both were mixed by the same shares."""
+    mix = make_mix(1.0, 0.0, 8)
+    assert mix is not None
+    labels = torch.arange(8)
+    images = functional.one_hot(labels, 8).float().view(8, 8, 1, 1).expand(8, 8, 4, 4).contiguous()
+    untouched = images.clone()
+    seed_everything(0)
+    mixed, targets = mix(images, labels)
+    torch.testing.assert_close(mixed.mean((2, 3)), targets)
+    torch.testing.assert_close(targets.sum(1), torch.ones(8))
+    assert torch.equal(images, untouched)
+    assert targets.max() < 1
+    seed_everything(0)
+    assert torch.equal(mix(images, labels)[0], mixed)
+
+
+def test_cutmix_labels_are_the_shares_of_area() -> None:
+    mix = make_mix(0.0, 1.0, 8)
+    assert mix is not None
+    labels = torch.arange(8)
+    images = functional.one_hot(labels, 8).float().view(8, 8, 1, 1).expand(8, 8, 16, 16).contiguous()
+    for seed in range(5):
+        seed_everything(seed)
+        mixed, targets = mix(images, labels)
+        assert set(mixed.unique().tolist()) <= {0.0, 1.0}
+        torch.testing.assert_close(mixed.mean((2, 3)), targets)
+
+
+def test_an_odd_batch_loses_its_last_image() -> None:
+    mix = make_mix(0.2, 1.0, 3)
+    assert mix is not None
+    mixed, targets = mix(torch.rand(7, 1, 4, 4), torch.zeros(7, dtype=torch.int64))
+    assert len(mixed) == len(targets) == 6
+    assert len(mix(torch.rand(6, 1, 4, 4), torch.zeros(6, dtype=torch.int64))[0]) == 6
+    with pytest.raises(ValueError, match="two images"):
+        mix(torch.rand(1, 1, 4, 4), torch.zeros(1, dtype=torch.int64))
+
+
+def test_no_mixing_is_none() -> None:
+    assert make_mix(0.0, 0.0, 10) is None
+
+
+def test_smoothing_in_the_loss_equals_smoothed_targets() -> None:
+    """timm would smooth inside Mixup; the loss does it here, and once."""
+    mix = make_mix(0.8, 0.0, 5)
+    assert mix is not None
+    np.random.seed(0)
+    _, targets = mix(torch.rand(6, 1, 2, 2), torch.tensor([0, 1, 2, 3, 4, 0]))
+    logits = torch.randn(6, 5)
+    smoothed = 0.9 * targets + 0.1 / 5
+    expected = -(smoothed * functional.log_softmax(logits, 1)).sum(1).mean()
+    torch.testing.assert_close(functional.cross_entropy(logits, targets, label_smoothing=0.1), expected)
