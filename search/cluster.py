@@ -99,7 +99,7 @@ def ray_session(resources: ResourcesConfig) -> Iterator[Share]:
     folder = Path(tempfile.mkdtemp(prefix=f"{SESSION_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
     try:
         _start(ray, resources, folder)
-        available = ray.cluster_resources()
+        available: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray leaves it unannotated
         yield share_of(resources, available.get("CPU", 0.0), available.get("GPU", 0.0))
     finally:
         ray.shutdown()
@@ -110,7 +110,11 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     if resources.address is not None:
         try:
-            ray.init(address=resources.address, runtime_env={"env_vars": worker_environment(resources.cpus_per_trial)}, **quiet)
+            ray.init(
+                address=resources.address,
+                runtime_env={"env_vars": worker_environment(resources.cpus_per_trial)},
+                **quiet,
+            )
         except (ConnectionError, RuntimeError) as error:
             raise UserError(
                 f"resources.address: no Ray cluster answers at {resources.address} ({str(error).splitlines()[0]}); "

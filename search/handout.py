@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Literal
 
 from optuna.trial import FrozenTrial
 
+from search import key_tree
 from search.configurations import configurations_of_arm
 from search.ledger import Ledger
 from search.optuna_studies import propose
@@ -52,6 +54,7 @@ class Handout:
         self._live: set[str] = set()
         self._crashes: Counter[str] = Counter()
         self._failures: list[str] = []
+        self._noted: set[str] = set()
         for trial in list(self.ledger):
             if self.retry_failed and trial.status == "failed":
                 self.ledger.forget_end(trial.id)
@@ -66,12 +69,12 @@ class Handout:
         """The next trial to run; `wait` while that depends on trials under way, `done` when nothing is left."""
         if self.fatal is not None:
             return "done"
-        for trial in (*self._resumed(), *self._searched()):
-            self._live.add(trial.id)
-            return trial
-        if self._live:
-            return "wait"
-        return "done"
+        # Lazily: a search trial is proposed only when it is handed out.
+        trial = next(chain(self._resumed(), self._searched()), None)
+        if trial is None:
+            return "wait" if self._live else "done"
+        self._live.add(trial.id)
+        return trial
 
     def take_back(self, trial_id: str, *, crashed: bool) -> TrialView:
         """A trial has left its process: it ended, it stands at an epoch's end, or (`crashed`) its process died."""
@@ -144,10 +147,13 @@ class Handout:
 
         None for every other method, and where the configuration names a file itself.
         """
-        prune = self.study.trial_config(arm).prune
-        if prune.method != "scratch" or prune.scratch.file is not None or prune.scratch.arm is None:
+        if self.study.method(arm) != "scratch":
             return None
-        plan = next(one for one in self._plans if one.arm == prune.scratch.arm)
+        tree = self.study.tree(arm)
+        if key_tree.get(tree, "prune.scratch.file") not in (key_tree.ABSENT, None):
+            return None
+        named = key_tree.get(tree, "prune.scratch.arm")
+        plan = next(one for one in self._plans if one.arm == named)
         if not self._search_is_over(plan):
             return "wait"
         best = self._best_of(plan.arm)
@@ -172,7 +178,9 @@ class Handout:
         trial_id = confirm_id(arm, seed)
         existing = self.ledger.get(trial_id)
         if existing is not None and existing.source != best.id:
-            self._note(f"{trial_id}: repeated {existing.source}, but {best.id} is the arm's best now; moved to superseded/")
+            self._note(
+                f"{trial_id}: repeated {existing.source}, but {best.id} is the arm's best now; moved to superseded/"
+            )
             self.ledger.set_aside(existing)
             existing = None
         if existing is not None:
@@ -204,7 +212,8 @@ class Handout:
             self.fatal = last[0]
 
     def _note(self, text: str) -> None:
-        if text not in self.notes:
+        if text not in self._noted:
+            self._noted.add(text)
             self.notes.append(text)
 
 

@@ -19,7 +19,8 @@ class Ledger:
         self._trials = {trial_id: view_of(run.trial_folder(trial_id), "running") for trial_id in run.trial_ids()}
 
     def __iter__(self) -> Iterator[TrialView]:
-        return iter(self._trials.values())
+        # A copy: the live table reads it from another thread.
+        return iter(list(self._trials.values()))
 
     def __contains__(self, trial_id: str) -> bool:
         return trial_id in self._trials

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.errors import UserError
-from search.curves import Curve, place_of
+from search.curves import Curve
 from search.objectives import SHARES, Constraint, Objective
 from trainables.record import StateEnd
 
@@ -19,7 +19,7 @@ def objective_value(states: Sequence[StateEnd], objective: Objective) -> float |
         return None
     if objective.at is None:
         return metric_of(states[-1], objective.metric)
-    places = {place_of(state, states[0], "removed_percent"): metric_of(state, objective.metric) for state in states}
+    places = {state.removed_percent: metric_of(state, objective.metric) for state in states}
     ordered = sorted(places.items())
     return Curve(tuple(x for x, _ in ordered), tuple(y for _, y in ordered)).at(objective.at)
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from models.errors import UserError
 from search.configurations import Configuration
 from search.objective_values import violation
 from search.samplers import make_sampler, seed_of
@@ -27,6 +27,7 @@ STATES = {
     "pruned": TrialState.PRUNED,
     "fail": TrialState.FAIL,
 }
+DIRECTIONS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
 ATTEMPTS = 20
 """Draws before a configuration that was proposed already is accepted again."""
 
@@ -69,22 +70,22 @@ def _draw(
     sampler = make_sampler(study.search, names, arm, number, attempt)
     optuna_study = rebuild(study, past, sampler, warm)
     trial = optuna_study.ask()
-    values = study.space.suggest(trial, arm, fixed_values(study, arm, number, attempt))
-    return Proposal(values, _plain(trial.system_attrs))
+    values = study.space.suggest(trial, arm, fixed_values(study, arm, number))
+    return Proposal(values, _plain(optuna_study.get_trials(deepcopy=False)[-1].system_attrs))
 
 
-def fixed_values(study: Study, arm: str, number: int, attempt: int = 0) -> dict[str, Any]:
+def fixed_values(study: Study, arm: str, number: int) -> dict[str, Any]:
     """The keys of a configuration that the arm's sampler does not choose: enqueued ones, then shared ones."""
     fixed: dict[str, Any] = {}
     if study.search.pairing == "shared":
-        fixed |= shared_values(study, number, attempt)
-    entries = [entry for entry in study.search.enqueue if arm in entry.get("arms", study.arms)]
-    if number < len(entries) and attempt == 0:
-        fixed |= {key: value for key, value in entries[number].items() if key != "arms"}
+        fixed |= shared_values(study, number)
+    entries = study.enqueued(arm)
+    if number < len(entries):
+        fixed |= entries[number]
     return fixed
 
 
-def shared_values(study: Study, number: int, attempt: int = 0) -> dict[str, Any]:
+def shared_values(study: Study, number: int) -> dict[str, Any]:
     """The keys common to all arms of configuration `number`: drawn once, whatever each arm's own study knows."""
     shared, arm = study.space.shared(), next(iter(study.arms))
     if not shared:
@@ -105,7 +106,7 @@ def rebuild(
     name: str | None = None,
 ) -> optuna.Study:
     """The Optuna study of one arm's configurations, numbered as they are (after those of an earlier run, if any)."""
-    directions = ["maximize" if one.direction == "max" else "minimize" for one in study.search.objective]
+    directions = [DIRECTIONS[one.direction] for one in study.search.objective]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     optuna_study = optuna.create_study(directions=directions, sampler=sampler, storage=storage, study_name=name)
     for trial in warm:
@@ -164,13 +165,3 @@ def _outside(study: Study, configuration: Configuration) -> Mapping[str, Any]:
 
 def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in attributes.items() if isinstance(value, str | int | float | list | bool)}
-
-
-def check_grid(study: Study) -> None:
-    """UserError where arms would run grids of unequal size."""
-    sizes = {arm: study.space.grid_size(arm) for arm in study.arms if study.space.for_arm(arm)}
-    if len(set(sizes.values())) > 1 and "trials_per_arm" not in study.search.model_fields_set:
-        found = ", ".join(f"{arm} has {size}" for arm, size in sizes.items())
-        raise UserError(
-            f"search.algorithm: grids of unequal size ({found}); give search.trials_per_arm, or make the arms' keys equal"
-        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from models.errors import UserError
 from search.study import Study
 from search.views import TrialView, best_trial
 
@@ -35,7 +36,21 @@ def plan_of(study: Study) -> tuple[ArmPlan, ...]:
     search = study.search
     seeds: tuple[int | None, ...] = tuple(search.seeds) if search.seeds else (None,)
     confirm = tuple(search.confirm.seeds) if search.confirm else ()
-    return tuple(ArmPlan(arm, configurations_of(study, arm), seeds, confirm) for arm in study.arms)
+    plans = tuple(ArmPlan(arm, configurations_of(study, arm), seeds, confirm) for arm in study.arms)
+    _check_equal(study, plans)
+    return plans
+
+
+def _check_equal(study: Study, plans: tuple[ArmPlan, ...]) -> None:
+    """Arms are compared under equal budgets; only a grid could give them unequal ones."""
+    searched = [plan for plan in plans if study.space.for_arm(plan.arm)]
+    if len({plan.configurations for plan in searched}) <= 1:
+        return
+    found = ", ".join(f"{plan.arm} has {plan.configurations}" for plan in searched)
+    raise UserError(
+        f"search.algorithm: grids of unequal size ({found}); set search.trials_per_arm to the smaller, "
+        "or give the arms grids of one size"
+    )
 
 
 def configurations_of(study: Study, arm: str) -> int:
@@ -44,10 +59,7 @@ def configurations_of(study: Study, arm: str) -> int:
     if not parameters:
         return 1
     wanted = study.search.trials_per_arm
-    if study.search.algorithm != "grid":
-        return wanted
-    size = study.space.grid_size(arm)
-    return min(wanted, size) if "trials_per_arm" in study.search.model_fields_set else size
+    return min(wanted, study.space.grid_size(arm)) if study.search.algorithm == "grid" else wanted
 
 
 def search_id(arm: str, number: int, seed: int | None) -> str:

@@ -11,7 +11,8 @@ import math
 from collections.abc import Sequence
 from statistics import median
 
-from search.curves import curve_of
+from search.objective_values import objective_value
+from search.objectives import Objective
 from search.study_config import SchedulerConfig
 from trainables.record import StateEnd
 
@@ -45,7 +46,7 @@ def value_at(states: States, place: float) -> float | None:
 
     A trial that removes so much at once that it begins beyond `place` is not comparable there either.
     """
-    return curve_of(states, "removed_percent").at(place)
+    return objective_value(states, Objective(metric="val_accuracy", direction="max", at=place))
 
 
 def crossed_rung(states: States, rungs: Sequence[float], grace: int) -> float | None:

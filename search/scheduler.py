@@ -10,7 +10,7 @@ from search.handout import Handout
 from search.leaving import Leaving
 
 
-class StateEndScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no types for its base class
+class StateEndScheduler(FIFOScheduler):
     """Stops a trial only at the end of a state, by the records, after writing so into its record.
 
     The trial is idle between two results, so the driver may write.
@@ -19,7 +19,7 @@ class StateEndScheduler(FIFOScheduler):  # type: ignore[misc]  # Ray ships no ty
     _supports_buffered_results = False
 
     def __init__(self, handout: Handout, leaving: Leaving) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Ray's scheduler has no annotations
         self._handout = handout
         self._leaving = leaving
 

@@ -14,6 +14,9 @@ from search.study_config import SearchConfig
 from trainables.record import ENDED, Identity, TrialRecord, read_record
 from trainables.request import TrialRequest, read_request
 
+NEVER_SMALLER = ("dense", "imp", "scratch")
+"""Methods whose network stays as large as it began; a constraint on cost is not for these references."""
+
 
 @dataclass(frozen=True)
 class TrialView:
@@ -109,7 +112,8 @@ def _score(group: Sequence[TrialView], search: SearchConfig | None) -> float | N
     curves = [trial.record.states for trial in group if trial.record is not None and trial.record.states]
     if len(curves) < len(group):
         return None
-    if search is not None and not all(is_feasible(states, search.constraints) for states in curves):
+    bound = search is not None and group[0].config["prune"]["method"] not in NEVER_SMALLER
+    if search is not None and bound and not all(is_feasible(states, search.constraints) for states in curves):
         return None
     values = [objective_value(states, _accuracy_objective(search)) for states in curves]
     known = [value for value in values if value is not None]

@@ -42,7 +42,7 @@ def open_trial(folder: Path, request: TrialRequest, guard: Callable[[], None], r
     return Trial.open(folder, request.identity, config, guard=guard, searched=request.values, retry_failed=retry_failed)
 
 
-class TuneTrainable(tune.Trainable):  # type: ignore[misc]  # Ray ships no types for its base class
+class TuneTrainable(tune.Trainable):
     """Ray's configuration is {run, folder, generation, retry_failed}; everything else is in the folder.
 
     A crash of the trial is recorded and reported as its end, so that Ray sees no error and keeps the actor. Only an

@@ -1,0 +1,51 @@
+"""`prunetune sweep`: run a study under Ray Tune, to its report and its best configuration."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from search.commands.base import Outcome
+from search.study import load_study
+
+EXAMPLE = "prunetune sweep configs/quickstart.yaml --set search.trials_per_arm=4 --max-concurrent 2"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("study", type=Path, help="a study file, such as configs/quickstart.yaml")
+    parser.add_argument(
+        "--storage", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept (default: %(default)s)"
+    )
+    parser.add_argument("--name", help="name of the run (default: the study's)")
+    parser.add_argument(
+        "--set",
+        dest="sets",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="set a key of the study, such as trial.train.lr=0.001; on a searched key it fixes it (repeatable)",
+    )
+    add_driving_options(parser)
+    parser.add_argument("--dry-run", action="store_true", help="only say what would run, and what it would cost")
+
+
+def add_driving_options(parser: argparse.ArgumentParser) -> None:
+    """Options of a launch, which change nothing about the trials."""
+    parser.add_argument(
+        "--time-budget",
+        metavar="TIME",
+        help="start no further epoch after this long, such as 45m or 2h30m; resume goes on",
+    )
+    parser.add_argument("--max-concurrent", type=int, metavar="N", help="run at most N trials at once")
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    study = load_study(args.study, args.sets, args.name)
+    if args.dry_run:
+        from search.dry_run import dry_run
+
+        return dry_run(study)
+    from search.driving import drive_command
+    from search.run_request import open_run
+
+    return drive_command(study, open_run(args.storage, study), args)

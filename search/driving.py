@@ -1,0 +1,58 @@
+"""What `sweep` and `resume` share: drive the run, then write its report and its best configuration, and say how it stands."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from models.errors import UserError
+from search.commands.base import Outcome
+from search.results import RunResults, status_json
+from search.run_folder import RunFolder
+from search.status_text import status_text
+from search.study import Study
+from search.study_config import read_duration
+from search.sweep import Launch, run_study
+
+INTERRUPTED = 130
+
+
+def drive_command(study: Study, run: RunFolder, args: argparse.Namespace) -> Outcome:
+    """Drive `run` with the options of the command line. Exit status 130 where a signal ended it."""
+    launch = Launch(
+        time_budget=_seconds(args.time_budget),
+        max_concurrent=_positive(args.max_concurrent),
+        retry_failed=getattr(args, "retry_failed", False),
+    )
+    drive = run_study(study, run, launch)
+    json = status_json(drive.results)
+    if drive.left is not None:
+        text = f"{status_text(drive.results)}\nleft: {drive.left}"
+        print(f"prunetune: left ({drive.left}); go on with: prunetune resume {run.path}", file=sys.stderr)
+        return Outcome(json, text, INTERRUPTED if drive.interrupted else 0)
+    return Outcome(json, concluded(drive.results))
+
+
+def concluded(results: RunResults) -> str:
+    """Write report and export of a complete run; the text that ends the study on the terminal."""
+    from search.conclusion import conclude
+
+    return conclude(results)
+
+
+def _seconds(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        seconds = float(read_duration(text if not text.replace(".", "", 1).isdigit() else float(text)))
+    except ValueError as error:
+        raise UserError(f"--time-budget: {error}") from None
+    if seconds <= 0:
+        raise UserError(f"--time-budget: a time above 0 is expected, found {text!r}")
+    return seconds
+
+
+def _positive(number: int | None) -> int | None:
+    if number is not None and number < 1:
+        raise UserError(f"--max-concurrent: at least 1 is expected, found {number}")
+    return number

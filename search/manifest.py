@@ -1,0 +1,90 @@
+"""`manifest.json`: what a run was made with, and that it goes on with the same weights and data."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from models import atomic
+from models.errors import UserError
+from search.cluster import available_cpus
+from search.preflight import Foundation
+from search.run_folder import RunFolder
+
+SCHEMA_VERSION = 1
+
+
+def read_manifest(run: RunFolder) -> dict[str, Any]:
+    """The manifest, or an empty one before the first launch."""
+    if not run.manifest_file.exists():
+        return {"schema_version": SCHEMA_VERSION, "foundations": {}, "launches": []}
+    manifest: dict[str, Any] = json.loads(run.manifest_file.read_text(encoding="utf-8"))
+    return manifest
+
+
+def check_foundations(run: RunFolder, found: Mapping[str, Foundation]) -> None:
+    """UserError where the initial weights or the data of an arm are not those the run began with."""
+    before = read_manifest(run)["foundations"]
+    for arm, foundation in found.items():
+        if arm not in before:
+            continue
+        for part in ("weights", "data"):
+            old, new = before[arm][part]["digest"], foundation.to_json()[part]["digest"]
+            if old != new:
+                raise UserError(
+                    f"{run.path}: the {part} of arm {arm} have changed since the run began (was {old[:12]}, now {new[:12]}); "
+                    "restore them, or start another run with --name"
+                )
+
+
+def write_launch(
+    run: RunFolder, generation: int, found: Mapping[str, Foundation], machine: Mapping[str, Any], command: Sequence[str]
+) -> None:
+    """Add this launch, and at the first one what the arms stand on."""
+    manifest = read_manifest(run)
+    foundations = {arm: foundation.to_json() for arm, foundation in found.items()}
+    manifest["foundations"] = {**foundations, **manifest["foundations"]}
+    manifest["launches"].append(
+        {
+            "generation": generation,
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "ended": None,
+            "left": None,
+            "command": list(command),
+            "python": platform.python_version(),
+            "system": platform.platform(),
+            **machine,
+        }
+    )
+    atomic.write_json(run.manifest_file, manifest)
+
+
+def close_launch(run: RunFolder, left: str) -> None:
+    """Note when and why the newest launch ended: `complete`, or the reason it was left."""
+    manifest = read_manifest(run)
+    manifest["launches"][-1] |= {"ended": datetime.now(UTC).isoformat(timespec="seconds"), "left": left}
+    atomic.write_json(run.manifest_file, manifest)
+
+
+def machine() -> dict[str, Any]:
+    """Versions, commit and hardware of the driver's machine."""
+    import torch
+
+    from trainables.environment import commit, library_versions, processor
+
+    return {
+        "commit": commit(),
+        "libraries": library_versions(),
+        "processor": processor(),
+        "cpus": available_cpus(),
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+    }
+
+
+def command_line() -> list[str]:
+    """How this process was started, without the path of its program."""
+    return ["prunetune", *sys.argv[1:]]

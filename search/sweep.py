@@ -1,0 +1,155 @@
+"""Driving a study: a new Tuner at every launch, first, resumed or grown; all that is known comes from the records."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from models.errors import WorkFailed
+from search.cluster import Share, ray_session
+from search.handout import Handout
+from search.leaving import Leaving, signals_restored
+from search.ledger import Ledger
+from search.manifest import check_foundations, close_launch, command_line, machine, write_launch
+from search.optuna_log import OptunaLog, write_optuna_log
+from search.plan import outstanding_trials, plan_of
+from search.preflight import Foundation, preflight
+from search.progress import Progress
+from search.results import RunResults, load_results
+from search.run_folder import RunFolder
+from search.study import Study
+from search.warm_start import warm_trials
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to drive a run this time; nothing here changes what the trials are.
+
+    `time_budget` in seconds and `max_concurrent` replace the study's own. `trainable` is the class Ray runs (tests give
+    one that trains nothing), `foundations` the check before anything starts.
+    """
+
+    time_budget: float | None = None
+    max_concurrent: int | None = None
+    retry_failed: bool = False
+    command: Sequence[str] = field(default_factory=command_line)
+    trainable: Callable[[], Any] | None = None
+    foundations: Callable[[Study], Mapping[str, Foundation]] = preflight
+
+
+@dataclass(frozen=True)
+class Drive:
+    """How a launch ended. `left` is why it was left before the study was complete, None where it is complete."""
+
+    results: RunResults
+    left: str | None
+    interrupted: bool
+
+
+def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Drive:
+    """Run what is still to be run of a study, under the run's lock.
+
+    WeightsRefused or UserError before any trial starts; WorkFailed when the same failure repeats.
+    """
+    launch = Launch() if launch is None else launch
+    study = _with_options(study, launch)
+    with run.driven() as generation:
+        ledger = Ledger(run)
+        retries = launch.retry_failed and any(trial.status == "failed" for trial in ledger)
+        if not retries and ledger_complete(study, ledger):
+            write_optuna_log(run, study, ledger)
+            return Drive(load_results(run.path), None, False)
+        found = launch.foundations(study)
+        check_foundations(run, found)
+        write_launch(run, generation, found, machine(), launch.command)
+        leaving = Leaving(study.resources.time_budget)
+        handout = Handout(study, ledger, warm_trials(study), retry_failed=launch.retry_failed)
+        try:
+            with signals_restored():
+                leaving.catch_signals()
+                _drive(study, handout, leaving, generation, launch, _warnings(study, found))
+        finally:
+            write_optuna_log(run, study, ledger)
+            left = None if ledger_complete(study, ledger) else leaving.reason or "an error"
+            close_launch(run, left or "complete")
+    results = load_results(run.path)
+    if handout.fatal is not None:
+        raise WorkFailed(
+            f"{run.path}: stopped after the same failure three times in a row: {handout.fatal}; "
+            f"mend it, then `prunetune resume {run.path} --retry-failed`"
+        )
+    return Drive(results, left, leaving.interrupted)
+
+
+def ledger_complete(study: Study, ledger: Ledger) -> bool:
+    return outstanding_trials(study, ledger) == 0
+
+
+def _with_options(study: Study, launch: Launch) -> Study:
+    options = {"time_budget": launch.time_budget, "max_concurrent": launch.max_concurrent}
+    given = {name: value for name, value in options.items() if value is not None}
+    return replace(study, resources=study.resources.model_copy(update=given)) if given else study
+
+
+def _warnings(study: Study, found: Mapping[str, Foundation]) -> list[str]:
+    lines = [f"{arm}: {warning}" for arm, foundation in found.items() for warning in foundation.warnings]
+    plans = plan_of(study)
+    searched = max(plan.configurations for plan in plans)
+    lines += [
+        f"{plan.arm}: nothing to search in this arm, so it runs a single configuration"
+        for plan in plans
+        if plan.configurations == 1 and searched > 1 and not study.space.for_arm(plan.arm)
+    ]
+    conditional = [arm for arm in study.arms if study.space.is_conditional(arm)]
+    if study.search.algorithm in ("gp", "nsga2") and conditional:
+        lines.append(f"search.algorithm: {study.search.algorithm} cannot model conditional keys; tpe can")
+    return lines
+
+
+def _drive(
+    study: Study, handout: Handout, leaving: Leaving, generation: int, launch: Launch, warnings: Sequence[str]
+) -> None:
+    with Progress(study, handout.ledger) as progress:
+        for line in warnings:
+            progress.say(line)
+        progress.say("starting Ray")
+        with ray_session(study.resources) as share:
+            progress.say(f"{share.concurrent} trials at once, {share.cpus} CPUs and {share.gpus:g} GPUs each")
+            _fit(study, handout, leaving, generation, launch, progress, share)
+
+
+def _fit(
+    study: Study, handout: Handout, leaving: Leaving, generation: int, launch: Launch, progress: Progress, share: Share
+) -> None:
+    from ray import tune
+
+    from search.scheduler import StateEndScheduler
+    from search.searcher import RecordSearcher
+    from search.tune_watch import Watch
+    from trainables.tune_trainable import TuneTrainable
+
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.concurrent)
+    trainable = TuneTrainable if launch.trainable is None else launch.trainable()
+    log = OptunaLog(handout.ledger.run, study, handout.ledger)
+    searcher = RecordSearcher(handout, leaving, progress, log, generation, share.concurrent)
+    with tempfile.TemporaryDirectory(prefix="prunetune-tune-", ignore_cleanup_errors=True) as storage:
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, {"cpu": share.cpus, "gpu": share.gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=StateEndScheduler(handout, leaving),
+                num_samples=-1,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=storage,
+                verbose=0,
+                callbacks=[Watch(leaving, progress)],
+                failure_config=tune.FailureConfig(max_failures=0),
+            ),
+        )
+        tuner.fit()
