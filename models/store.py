@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from models import repository
 from models.errors import WeightsRefused
 from models.provenance import Provenance, content_stem
-from models.repository import repository_folder
 from models.spec import ModelSpec
 from models.weights_file import read_provenance
 
@@ -50,7 +50,7 @@ def store_folder(store: Path | None = None) -> Path:
 
 def list_store(store: Path | None = None) -> tuple[StoredFile, ...]:
     """Every weights file of the store and of the repository's own folder, by name; damaged ones with their problem."""
-    folders = [store_folder(store), repository_folder()]
+    folders = [store_folder(store), repository.repository_folder()]
     return tuple(_read(path) for folder in folders if folder.is_dir() for path in sorted(folder.glob("*.safetensors")))
 
 

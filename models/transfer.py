@@ -15,7 +15,7 @@ from timm.models import adapt_input_conv
 from torch import Tensor, nn
 
 from models.errors import UserError, WeightsRefused
-from models.native import head_names, native_model
+from models.native import head_names, native_model, seeded
 from models.spec import ModelSpec
 from models.strict_load import Hows, load_strictly, some
 
@@ -43,7 +43,9 @@ def transfer(source: Mapping[str, Tensor], native: ModelSpec, target: ModelSpec,
     random_target = native_model(target, seed)
     fresh = random_target.state_dict()
     head = head_names(random_target)
-    hows_sizes = _resize(model, target, fresh)
+    # timm makes, and draws, a new patch convolution before it fills it.
+    with seeded(seed):
+        hows_sizes = _resize(model, target, fresh)
     state: dict[str, Tensor] = {}
     current = model.state_dict()
     hows = {**hows, **hows_channels, **hows_sizes, **dict.fromkeys(head, ("reinitialised", "new head"))}

@@ -108,7 +108,7 @@ def pooled_features(model: nn.Module, images: Tensor, batch_size: int = 256) -> 
     device = next(model.parameters()).device
     try:
         model.eval()
-        for batch in images.split(batch_size):
+        for batch in torch.split(images, batch_size):
             model(batch.to(device))
     finally:
         handle.remove()
