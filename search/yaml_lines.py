@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import yaml
 
@@ -34,21 +34,18 @@ SCALARS = (
 class Loader(yaml.SafeLoader):
     """SafeLoader with the scalars of YAML 1.2."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
-
 
 class Dumper(yaml.SafeDumper):
     """SafeDumper that quotes exactly what Loader would otherwise not read back as text."""
-
-    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
 
     def ignore_aliases(self, data: Any) -> bool:
         """Equal values are written out each time: a reader should not have to follow anchors."""
         return True
 
 
-for _tag, _pattern, _first in SCALARS:
-    for _class in (Loader, Dumper):
+for _class in (Loader, Dumper):
+    _class.yaml_implicit_resolvers = {}
+    for _tag, _pattern, _first in SCALARS:
         _class.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
 Loader.add_constructor(
     "tag:yaml.org,2002:int", lambda _, node: int(node.value, 16 if node.value.lower().startswith("0x") else 10)

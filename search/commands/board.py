@@ -1,0 +1,46 @@
+"""Show a run's trials in TensorBoard, on this machine, until Ctrl-C: scalars, the kept structure and the HParams table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from pathlib import Path
+
+from models.errors import UserError
+from search.commands.base import Outcome
+
+EXAMPLE = "prunetune board runs/quickstart --port 6006"
+DEFAULT_PORT = 6006
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder, such as runs/quickstart")
+    parser.add_argument("--port", type=int, help=f"port (default: {DEFAULT_PORT}, or the next free one)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    url = launch(args.run, args.host, args.port)
+    print(f"TensorBoard shows {args.run} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print("", file=sys.stderr)
+    return Outcome(json={"run": str(args.run), "url": url}, text=url)
+
+
+def launch(run: Path, host: str, port: int | None) -> str:
+    """Start TensorBoard in a thread of this process; returns its address. UserError for no run or no free port."""
+    trials = run / "trials"
+    if not trials.is_dir():
+        raise UserError(f"{run}: no run is here (there is no folder `trials` in it); give a folder such as runs/quickstart")
+    from tensorboard import program
+
+    board = program.TensorBoard()
+    where = ["--port", str(port)] if port is not None else ["--port", "default"]
+    board.configure(argv=["tensorboard", "--logdir", str(trials), "--host", host, "--reload_interval", "5", *where])
+    try:
+        return str(board.launch())
+    except program.TensorBoardServerException as error:
+        raise UserError(f"--host {host} --port {port or DEFAULT_PORT}: {error}; choose another --port") from None
