@@ -32,8 +32,8 @@ def stratified(labels: np.ndarray, held: int, seed: int, purpose: str) -> tuple[
 def ranked(indices: np.ndarray, seed: int, purpose: str) -> np.ndarray:
     """The indices in an order that looks random and is the same everywhere."""
     keys = [hashlib.sha256(f"{purpose}:{seed}:{index}".encode()).digest() for index in indices.tolist()]
-    order: np.ndarray = indices[sorted(range(len(indices)), key=keys.__getitem__)]
-    return order
+    order = sorted(range(len(indices)), key=keys.__getitem__)
+    return np.array([indices[place] for place in order], dtype=indices.dtype)
 
 
 def hold_out(labels: np.ndarray, fraction: float, seed: int, purpose: str, key: str) -> tuple[np.ndarray, np.ndarray]:
@@ -48,4 +48,5 @@ def limit(labels: np.ndarray, indices: np.ndarray, count: int | None, seed: int)
     """At most `count` of the indices, in the classes' own proportions."""
     if count is None or count >= len(indices):
         return indices
-    return indices[stratified(labels[indices], count, seed, "train_limit")[1]]
+    taken: np.ndarray = indices[stratified(labels[indices], count, seed, "train_limit")[1]]
+    return taken
