@@ -16,7 +16,7 @@ from search.study_config import StudySections
 from trainables.config import TrialConfig
 
 SECTIONS = tuple(StudySections.model_fields)
-PATH_KEYS = ("data.root", "model.init.path")
+PATH_KEYS = ("data.root", "model.init.path", "prune.scratch.file")
 """Keys of a trial that hold paths."""
 Raw = dict[str, Any]
 

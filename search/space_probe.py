@@ -33,6 +33,16 @@ def check_samples(study: Study) -> None:
             _check(study, arm, values, tuple(parameter for parameter, _ in forced))
 
 
+def corner_values(study: Study, arm: str) -> Iterator[dict[str, Any]]:
+    """An arm's configurations with one parameter at each of its corners in turn, the others at their first."""
+    yield _completed(study, arm, ()) or {}
+    for parameter in study.space.for_arm(arm):
+        for value in parameter.distribution.corners():
+            values = _completed(study, arm, ((parameter, value),))
+            if values is not None:
+                yield values
+
+
 def _check(study: Study, arm: str, values: Mapping[str, Any], forced: tuple[Parameter, ...]) -> None:
     try:
         study.trial_config(arm, values)

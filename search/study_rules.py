@@ -54,6 +54,8 @@ def _check_scratch(study: Study, arm: str) -> None:
     """A scratch control names an arm that makes a structure of its own."""
     if study.method(arm) != "scratch":
         return
+    if key_tree.get(study.tree(arm), "prune.scratch.file") not in (key_tree.ABSENT, None):
+        return
     named = key_tree.get(study.tree(arm), "prune.scratch.arm")
     path = study.path_of(arm, ("prune", "scratch", "arm"))
     if named is key_tree.ABSENT or named is None:

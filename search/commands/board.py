@@ -34,7 +34,9 @@ def launch(run: Path, host: str, port: int | None) -> str:
     """Start TensorBoard in a thread of this process; returns its address. UserError for no run or no free port."""
     trials = run / "trials"
     if not trials.is_dir():
-        raise UserError(f"{run}: no run is here (there is no folder `trials` in it); give a folder such as runs/quickstart")
+        raise UserError(
+            f"{run}: no run is here (there is no folder `trials` in it); give a folder such as runs/quickstart"
+        )
     from tensorboard import program
 
     board = program.TensorBoard()

@@ -20,7 +20,9 @@ EXAMPLES = {
 
 def configure(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="fetch|verify|list", parser_class=Parser)
-    fetch = _action(actions, "fetch", "download pretrained weights once, bring them to a geometry, verify and store them")
+    fetch = _action(
+        actions, "fetch", "download pretrained weights once, bring them to a geometry, verify and store them"
+    )
     fetch.add_argument("arch", metavar="ARCH", help="vit_small, timm:vit_tiny_patch16_224, ...")
     fetch.add_argument("--tag", help="where from: timm:NAME.TAG (default: the architecture's own)")
     fetch.add_argument("--data", metavar="NAME", help="take classes, image size and channels from this data set")

@@ -1,0 +1,142 @@
+"""Everything that can be known to be wrong with a study before it runs: its rules, data, networks and initial weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from models.errors import UserError, WeightsRefused
+from search.config_keys import is_known
+from search.objective_rules import check_objective, objective_warnings
+from search.space_probe import corner_values
+from search.study import Study
+from trainables.config import TrialConfig
+
+if TYPE_CHECKING:
+    from search.preflight import Foundation
+
+KEY_FIRST = re.compile(r"^((?:model|data|train|prune)\.[\w.]+)(.*)$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`networks`: arm → its dense network's cost, weights and data; `warnings` are for people, one line each."""
+
+    networks: dict[str, Foundation]
+    warnings: tuple[str, ...]
+
+
+def check_study(study: Study) -> Checked:
+    """All checks, the initial weights' proof included. UserError or WeightsRefused for the first mistake."""
+    from search.preflight import preflight
+
+    warnings = check_request(study)
+    with at_its_line(study, next(iter(study.arms))):
+        networks = preflight(study)
+    told = [f"{arm}: {line}" for arm, foundation in networks.items() for line in foundation.warnings]
+    return Checked(networks, (*warnings, *told))
+
+
+def check_request(study: Study) -> tuple[str, ...]:
+    """Rules, data and networks of every arm, and the weights of every network that the space may choose.
+
+    Returns warnings. UserError, with the line, for the first mistake.
+    """
+    check_objective(study)
+    for arm in study.arms:
+        check_arm(study, arm)
+    return (*objective_warnings(study), *_resource_warnings(study))
+
+
+def check_arm(study: Study, arm: str) -> None:
+    """One arm's data can be had, and each network it may use exists and has the units that are to be removed."""
+    seen: list[Any] = []
+    chosen: list[Any] = []
+    for values in corner_values(study, arm):
+        config = study.trial_config(arm, values)
+        network = (config.model, config.data)
+        asked = (*network, config.prune.target, config.prune.method)
+        if asked in seen:
+            continue
+        with at_its_line(study, arm, values):
+            _check_network(study, arm, values, config)
+            if chosen and network not in chosen and config.prune.method != "scratch":
+                _check_weights(config)
+        seen.append(asked)
+        chosen.append(network)
+
+
+def _check_network(study: Study, arm: str, values: dict[str, Any], config: TrialConfig) -> None:
+    import torch
+
+    from models.registry import build
+    from models.units import describe, kinds_of_target
+    from trainables.data import check_available
+
+    check_available(config.data)
+    with torch.random.fork_rng(devices=[]):
+        groups = describe(build(_spec(config)))
+    wanted, there = kinds_of_target(config.prune.target), {group.kind for group in groups}
+    if config.prune.method == "dense" or there & set(wanted):
+        return
+    fitting = "channel" if "channel" in there else "both"
+    path = study.path_of(arm, ("prune", "target"), values)
+    raise study.origins.error(
+        path,
+        f": {config.model.arch} has no units of target {config.prune.target} (it has {', '.join(sorted(there))}); "
+        f"say target: {fitting}",
+    )
+
+
+def _check_weights(config: TrialConfig) -> None:
+    """The weights of a network that only the space can choose; those of the others are proven by `preflight`."""
+    from trainables.prepare import load_weights
+
+    load_weights(config, _spec(config))
+
+
+def _spec(config: TrialConfig) -> Any:
+    from models.registry import resolve_spec
+    from trainables.data import describe_data
+
+    info, model = describe_data(config.data), config.model
+    return resolve_spec(
+        model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
+    )
+
+
+@contextmanager
+def at_its_line(study: Study, arm: str, values: dict[str, Any] | None = None) -> Iterator[None]:
+    """Put the line of the study file before an error that begins with a key of the trial."""
+    try:
+        yield
+    except UserError as error:
+        match = KEY_FIRST.match(str(error))
+        if match is None or not is_known(match[1].rstrip(".")):
+            raise
+        path = study.path_of(arm, match[1].split("."), values)
+        message = str(study.origins.error(path, match[2]))
+        if isinstance(error, WeightsRefused):
+            raise WeightsRefused(message, error.evidence) from None
+        raise type(error)(message) from None
+
+
+def _resource_warnings(study: Study) -> list[str]:
+    """What this machine can never give; a cluster's size is not known from here."""
+    resources = study.resources
+    if resources.address is not None:
+        return []
+    import torch
+
+    from search.cluster import available_cpus
+
+    cpus, gpus, wanted = available_cpus(), torch.cuda.device_count(), resources.gpus_per_trial
+    warnings = []
+    if resources.cpus_per_trial > cpus:
+        warnings.append(f"resources.cpus_per_trial: {resources.cpus_per_trial} can never be scheduled: {cpus} are here")
+    if wanted != "auto" and wanted > gpus:
+        warnings.append(f"resources.gpus_per_trial: {wanted:g} can never be scheduled: {gpus} are here")
+    return warnings

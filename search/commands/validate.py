@@ -1,0 +1,49 @@
+"""Check a study file without running it: its keys and values, its data, its networks, and the proof of its weights."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from search.commands.base import Outcome
+from search.commands.study_options import add_study, study_of
+from search.study import Study
+
+EXAMPLE = "prunetune validate configs/quickstart.yaml"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    add_study(parser)
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    study = study_of(args)
+    from search.checks import check_study
+
+    checked = check_study(study)
+    for warning in checked.warnings:
+        print(f"prunetune: warning: {warning}", file=sys.stderr)
+    arms = {arm: _arm_json(study, arm) for arm in study.arms}
+    for arm, foundation in checked.networks.items():
+        arms[arm]["weights"] = {key: foundation.weights[key] for key in ("verdict", "digest")}
+        arms[arm]["dense"] = foundation.dense
+    json = {"study": study.name, "valid": True, "arms": arms, "warnings": list(checked.warnings)}
+    return Outcome(json=json, text="\n".join([f"{args.study}: valid", *map(_line, arms, arms.values())]))
+
+
+def _arm_json(study: Study, arm: str) -> dict[str, Any]:
+    parameters = study.space.for_arm(arm)
+    countable = all(parameter.distribution.grid() is not None for parameter in parameters)
+    return {
+        "method": study.method(arm),
+        "searched": list(dict.fromkeys(parameter.key for parameter in parameters)),
+        "grid_points": study.space.grid_size(arm) if countable else None,
+    }
+
+
+def _line(arm: str, facts: dict[str, Any]) -> str:
+    searched = ", ".join(facts["searched"]) or "nothing"
+    points = f" ({facts['grid_points']} grid points)" if facts["searched"] and facts["grid_points"] else ""
+    weights = f"; weights {facts['weights']['verdict']}" if "weights" in facts else ""
+    return f"  {arm}: method {facts['method'] or 'searched'}, searches {searched}{points}{weights}"
