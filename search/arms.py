@@ -160,7 +160,12 @@ def _confirmed(results: RunResults, arm: str, metric: str, alpha: float) -> Conf
     return Confirmed(
         by_seed=by_seed,
         mean=fmean(by_seed.values()),
-        interval=mean_interval(list(by_seed.values()), alpha),
+        interval=_within_range(mean_interval(list(by_seed.values()), alpha)),
         diverged=statuses["diverged"],
         missing=len(trials) - statuses["diverged"] - statuses["finished"],
     )
+
+
+def _within_range(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Student's interval knows nothing of accuracies ending at 0 and 1."""
+    return interval and (max(0.0, interval[0]), min(1.0, interval[1]))

@@ -30,14 +30,14 @@ def cell_sentence(cell: Cell, settings: CompareConfig) -> str:
         )
     if cell.kind == "equivalent":
         return (
-            f"{cell.arm} and {cell.baseline} are equivalent {where} within {settings.margin:g} points "
+            f"{cell.arm} and {cell.baseline} are equivalent {where} within {settings.margin:g} point{'' if settings.margin == 1 else 's'} "
             f"(difference {points(cell.mean)} points {interval_text(cell.interval)}, {seeds}, "
             f"Holm-adjusted p = {p_text(cell.p_equivalent_holm)}){cost}."
         )
     return (
         f"{cell.arm} against {cell.baseline} is not settled {where} (difference {points(cell.mean)} points {evidence}): "
         f"{cell.more_seeds} more seed{'' if cell.more_seeds == 1 else 's'} would settle a difference of "
-        f"{settings.margin:g} points{cost}."
+        f"{settings.margin:g} point{'' if settings.margin == 1 else 's'}{cost}."
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.errors import UserError
 from search.commands.base import Outcome
-from search.export.export_run import Exported, export
+from search.export.export_run import Exported, candidate_latency, export
 from search.results import RunResults, load_results
 from search.run_files import readable
 from search.selection import Budget, Candidate, choose, named_state
@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> Outcome:
 def chosen(results: RunResults, args: argparse.Namespace) -> Candidate:
     budget = Budget(args.max_macs, args.max_params, args.max_latency_ms)
     if args.state is None:
-        return choose(results, budget, args.arm)
+        return choose(results, budget, args.arm, candidate_latency)
     if not budget.is_open or args.arm is not None:
         raise UserError(f"--state {args.state} names one network; leave out --arm and the budgets")
     return named_state(results, args.state)
@@ -59,6 +59,7 @@ def outcome(results: RunResults, exported: Exported) -> Outcome:
     text = (
         f"{one.name}: {100 * one.state.val_accuracy:.2f} % validation, {one.state.params:,} parameters, "
         f"{one.state.macs:,} MACs ({100 * one.macs_share:.1f} % of dense), {one.state.removed_percent:.1f} % removed\n"
+        f"latency {exported.checks['latency_ms']:.3f} ms (dense {exported.checks['dense_latency_ms']:.3f} ms), one image, CPU\n"
         + "\n".join(f"  {exported.folder / name}" for name in exported.files)
     )
     json = {

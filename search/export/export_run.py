@@ -1,21 +1,36 @@
-"""Export: the chosen network and its study file into a folder."""
+"""Export: the chosen network in open formats, its study file, a card and an example, into one folder."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from models import atomic
+from models.cost import measure_latency
 from models.errors import UserError
-from models.save_load import LoadedModel, load_parts, save
+from models.export import export_onnx, export_program
+from models.registry import build
+from models.save_load import LoadedModel, build_compact, load, load_parts, save
 from search.export.best_study import provenance_of, write_best_study
+from search.export.load_example import EXAMPLE
+from search.export.model_card import model_card
 from search.results import RunResults
 from search.selection import Candidate, all_candidates
+from trainables.environment import processor
+
+FILES = (
+    "best.yaml", "model.safetensors", "model.onnx", "model.pt2", "MODEL_CARD.md", "load_example.py",
+)  # fmt: skip
+LATENCY_DEVICE, LATENCY_BATCH = "cpu", 1
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, in the order of writing; `checks` are figures measured on the way."""
+    """What was written. `checks` are figures measured on the way: differences to torch, and latencies in ms."""
 
     candidate: Candidate
     folder: Path
@@ -24,14 +39,32 @@ class Exported:
 
 
 def export(results: RunResults, candidate: Candidate, out: Path) -> Exported:
-    """Write the candidate to `out`. Raises UserError where its network was not kept or its file is damaged."""
+    """Write the candidate to `out`, replacing an earlier export there.
+
+    Raises UserError where its network was not kept or its file is damaged, WorkFailed where a format's output differs.
+    """
     parts = parts_of(candidate)
     provenance = provenance_of(candidate, results.run, len(all_candidates(results)))
     out.mkdir(parents=True, exist_ok=True)
     write_best_study(out / "best.yaml", f"best-{results.study.name}", candidate, provenance)
     metadata = {**parts.metadata, "provenance": provenance}
     save(out / "model.safetensors", parts.state, parts.spec, parts.structure, metadata)
-    return Exported(candidate, out, ("best.yaml", "model.safetensors"), {})
+    (out / "model.safetensors").chmod(0o644)  # safetensors writes for its owner alone; this file is to be handed on
+    # What is measured and exported from here on is what the file gives back.
+    model = load(out / "model.safetensors")
+    notes = {"prunetune": json.dumps({"normalisation": parts.metadata.get("normalisation"), "provenance": provenance})}
+    shape = parts.spec.input_shape
+    checks = {
+        "onnx_difference": export_onnx(model, shape, out / "model.onnx", notes),
+        "pt2_difference": export_program(model, shape, out / "model.pt2", notes),
+        "latency_ms": measure_latency(model, shape, LATENCY_DEVICE, LATENCY_BATCH),
+        "dense_latency_ms": dense_latency(parts),
+        "processor": processor(),
+        "threads": torch.get_num_threads(),
+    }
+    atomic.write_text(out / "MODEL_CARD.md", model_card(results, candidate, parts, provenance, checks))
+    atomic.write_text(out / "load_example.py", EXAMPLE)
+    return Exported(candidate, out, FILES, checks)
 
 
 def parts_of(candidate: Candidate) -> LoadedModel:
@@ -41,3 +74,17 @@ def parts_of(candidate: Candidate) -> LoadedModel:
             f"`prunetune trial` on its configuration to make it again"
         )
     return load_parts(candidate.file)
+
+
+def dense_latency(parts: LoadedModel) -> float:
+    """Of the network before anything was removed; weights do not matter to it."""
+    with torch.random.fork_rng(devices=[]):
+        dense = build(parts.spec)
+    return measure_latency(dense, parts.spec.input_shape, LATENCY_DEVICE, LATENCY_BATCH)
+
+
+def candidate_latency(candidate: Candidate) -> float:
+    """Milliseconds per image of the candidate's network on this machine's processor, one image at a time."""
+    parts = parts_of(candidate)
+    model = build_compact(parts.spec, parts.structure)
+    return measure_latency(model, parts.spec.input_shape, LATENCY_DEVICE, LATENCY_BATCH)
