@@ -52,6 +52,12 @@ def native_model(native: ModelSpec, seed: int = 0) -> nn.Module:
         return build(native)
 
 
+def outline(spec: ModelSpec) -> nn.Module:
+    """The network of `spec` with names and shapes but neither memory nor values: a tenth of the time to build."""
+    with seeded(0), torch.device("meta"):
+        return build(spec)
+
+
 def filtered(state: Mapping[str, Tensor], native: ModelSpec, model: nn.Module) -> dict[str, Tensor]:
     """`state` under the names that the network uses, by timm's own key filter of its family, in single precision."""
     key_filter = _key_filter(native)
@@ -79,7 +85,7 @@ def infer_native(state: Mapping[str, Tensor], spec: ModelSpec) -> ModelSpec:
     if patch is not None and patch.ndim == 4 and "patch_size" in accepted_sizes(spec.arch):
         native = replace(native, in_chans=patch.shape[1], patch_size=patch.shape[-1])
         if positions is not None and positions.ndim == 3:
-            model = native_model(native_sized(native))
+            model = outline(native_sized(native))
             prefix = 0 if getattr(model, "no_embed_class", False) else getattr(model, "num_prefix_tokens", 1)
             side = math.isqrt(max(positions.shape[1] - prefix, 0))
             native = replace(native, img_size=side * patch.shape[-1] if side else native.img_size)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models import hub
 from models.errors import UserError
-from models.native import filtered, native_model, timm_native_spec
+from models.native import filtered, outline, timm_native_spec
 from models.registry import TIMM_PREFIX, default_pretrained
 from models.repository import PREFIX, repository_file
 from models.spec import ModelSpec
@@ -72,7 +72,7 @@ def open_tag(tag: str, spec: ModelSpec, *, refresh: bool = False) -> Source:
         raise refuse(f"{tag} ({file.path})", (problem,))
     content = read_weights_file(file.path)
     native, mean, std = timm_native_spec(tag)
-    state = filtered(content.state, native, native_model(native))
+    state = filtered(content.state, native, outline(native))
     verdict = judge(state, native)
     if verdict.word == "refused":
         raise refuse(f"{tag} ({file.path})", verdict.evidence)

@@ -9,11 +9,12 @@ from typing import Any, Literal
 
 from torch import Tensor
 
+from models.completeness import incompleteness
 from models.digest import tensor_digest
 from models.errors import UserError, WeightsRefused
 from models.figures import figures_of, warnings_of
 from models.fingerprints import TOKENS, initialisation_evidence, not_finite
-from models.native import as_float, filtered, head_names, infer_native, native_model
+from models.native import as_float, filtered, head_names, infer_native, outline
 from models.provenance import RANDOM_ORIGIN, Provenance
 from models.registry import ARCHITECTURES, TIMM_PREFIX
 from models.repository import committed_digests
@@ -68,13 +69,13 @@ def judge(
 ) -> Verdict:
     """Judge a state under a network's own names.
 
-    With `spec` the state must be complete for that network (its classifier apart). With `provenance` its hashes must
-    match. `committed` says that the file's digest stands in a committed list. `graded: False` leaves out the figures,
-    which take a second for a large network.
+    With `spec` the state must be complete for that network (its classifier apart); without, as far as names tell.
+    With `provenance` its hashes must match. `committed` says that the file's digest stands in a committed list.
+    `graded: False` leaves out the figures, which take a second for a large network.
     """
-    model = None if spec is None else native_model(spec)
+    model = None if spec is None else outline(spec)
     head = set(head_names(model)) if model is not None else {name for name in state if name.startswith(OTHER_HEADS)}
-    findings = () if model is None else mismatch_evidence(state, model)
+    findings = incompleteness(state) if model is None else mismatch_evidence(state, model)
     findings += not_finite(state)
     if provenance is not None:
         findings += _hash_evidence(state, provenance) + _declared_evidence(provenance, head)
@@ -146,7 +147,7 @@ def _filtered(content: WeightsFile, native: ModelSpec) -> dict[str, Tensor]:
     if content.provenance is not None:
         return content.state
     try:
-        return filtered(content.state, native, native_model(native))
+        return filtered(content.state, native, outline(native))
     except (KeyError, RuntimeError, ValueError, AttributeError, TypeError, AssertionError):
         # timm's filter takes known foreign names apart and stumbles over unknown ones: judge them as they are.
         return content.state

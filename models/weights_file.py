@@ -21,6 +21,7 @@ from models.provenance import HEADER_KEY, Provenance
 NESTED_KEYS = ("state_dict", "model", "model_state_dict", "net")
 ZIP_MAGIC = b"PK"
 PICKLE_MAGIC = b"\x80"
+START_BYTES = 9
 REMEDIES = (
     "remedies: fetch the weights again (prunetune init fetch ARCH), point model.init.path to another file, "
     "or say model.init.source: random"
@@ -51,12 +52,12 @@ def read_weights_file(path: Path) -> WeightsFile:
     """
     try:
         with path.open("rb") as handle:
-            start = handle.read(2)
+            start = handle.read(START_BYTES)
     except OSError as error:
         raise refuse(str(path), (f"cannot be read ({error.strerror or error})",)) from error
     if not start:
         raise refuse(str(path), ("the file is empty",))
-    if start == ZIP_MAGIC or start[:1] == PICKLE_MAGIC:
+    if not _is_safetensors(start) and start.startswith((ZIP_MAGIC, PICKLE_MAGIC)):
         return WeightsFile(path, _read_pytorch(path), file_digest(path), None)
     state, metadata = _read_safetensors(path)
     if not state:
@@ -72,6 +73,11 @@ def read_provenance(path: Path) -> Provenance | None:
     except (OSError, SafetensorError, ValueError) as error:
         raise refuse(str(path), (_damaged(error),)) from error
     return _provenance_of(path, metadata)
+
+
+def _is_safetensors(start: bytes) -> bool:
+    """Eight bytes of a header's length, little-endian, then JSON; the length may begin like another format's mark."""
+    return start[4:8] == bytes(4) and start[8:9] == b"{"
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:

@@ -13,6 +13,7 @@ from models.native import native_model, random_state
 from models.provenance import record_state, write_weights_file
 from models.registry import resolve_spec
 from models.verify import judge, verify_file
+from tests.models.networks import NETWORKS, spec_of
 from tests.models.weights_cases import (
     INITIALISERS,
     really_trained,
@@ -196,3 +197,12 @@ def test_a_network_is_judged_without_disturbing_the_generator() -> None:
     judge(trained_state(small_spec()), small_spec())
     native_model(small_spec())
     assert torch.equal(torch.rand(2), wanted)
+
+
+@pytest.mark.parametrize("network", sorted(NETWORKS))
+def test_every_architecture_is_judged_against_its_own_names(network: str) -> None:
+    spec = spec_of(network)
+    state = trained_state(spec)
+    assert judge(state, spec, graded=False).word == "unproven"
+    del state[next(iter(state))]
+    assert judge(state, spec, graded=False).word == "refused"

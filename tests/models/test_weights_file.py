@@ -97,3 +97,14 @@ def test_a_header_that_is_not_ours_in_form_is_refused(tmp_path: Path) -> None:
         save_file({"a": torch.ones(2)}, str(path), metadata={"provenance": header})
         with pytest.raises(WeightsRefused, match="provenance header cannot be read"):
             read_weights_file(path)
+
+
+@pytest.mark.parametrize("low_byte", [0x80, 0x50])
+def test_a_safetensors_header_may_be_as_long_as_another_formats_mark(tmp_path: Path, low_byte: int) -> None:
+    path = tmp_path / "a.safetensors"
+    for filler in range(0, 512, 8):
+        save_file({"a": torch.ones(2)}, str(path), metadata={"note": "x" * filler})
+        if path.read_bytes()[0] == low_byte:
+            break
+    assert path.read_bytes()[0] == low_byte
+    assert torch.equal(read_weights_file(path).state["a"], torch.ones(2))
