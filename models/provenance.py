@@ -94,6 +94,11 @@ class Provenance:
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self), "spec": self.spec.to_json()}
 
+    def summary(self) -> dict[str, Any]:
+        """As JSON for records and reports: the transfer counted instead of every tensor's hash."""
+        whole = self.to_json()
+        return {key: value for key, value in whole.items() if key != "tensors"} | {"transfer": self.report.to_json()}
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Provenance:
         """Raises ValueError, KeyError or TypeError on anything that `to_json` did not write."""

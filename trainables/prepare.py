@@ -132,7 +132,7 @@ def _header(identity: Identity, procedure: Procedure, weights: InitialWeights) -
             "verdict": weights.verdict,
             "evidence": list(weights.evidence),
             "warnings": list(weights.warnings),
-            "provenance": weights.provenance.to_json(),
+            "provenance": weights.provenance.summary(),
         },
         "data": {
             "name": data.info.name,
