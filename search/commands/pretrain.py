@@ -1,0 +1,103 @@
+"""Train a dense network from random weights and write a weights file with its provenance, to start trials from."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from search.commands.base import Outcome
+from search.commands.study_options import add_storage
+
+if TYPE_CHECKING:
+    from trainables.pretrain_config import PretrainConfig
+
+EXAMPLE = "prunetune pretrain configs/pretrain_vit_micro.yaml"
+PATHS = (("output",), ("data", "root"))
+"""Keys that hold paths; relative ones are taken from the file's folder."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG", help="a pretraining file, such as configs/pretrain_vit_micro.yaml"
+    )
+    add_storage(parser)
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    from filelock import FileLock, Timeout
+
+    from models.errors import UserError
+    from trainables.pretrain import pretrain
+
+    config = load_config(args.config)
+    folder: Path = args.storage / f"pretrain-{config.name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / ".lock", timeout=0):
+            result = pretrain(config, folder, lambda line: _show(line, config.epochs))
+    except Timeout:
+        raise UserError(
+            f"{folder}: another pretraining is at work there; wait for it, or choose another --storage"
+        ) from None
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("the same command goes on after the last epoch") from None
+    json = {
+        "file": str(result.path),
+        "sha256": result.sha256,
+        "epochs": len(result.history),
+        "val_accuracy": result.val_accuracy,
+        "test_accuracy": result.test_accuracy,
+    }
+    text = (
+        f"{result.path}: {len(result.history)} epochs, validation accuracy {result.val_accuracy:.4f}, "
+        f"test accuracy {result.test_accuracy:.4f}, sha256 {result.sha256[:12]}…"
+    )
+    return Outcome(json=json, text=text)
+
+
+def load_config(path: Path) -> PretrainConfig:
+    """Read and check a pretraining file. UserError names the line, the key, and the nearest valid name."""
+    from pydantic import ValidationError
+
+    from models.errors import UserError
+    from search import yaml_lines
+    from search.origins import Origins, first_problem
+    from trainables.pretrain_config import PretrainConfig
+
+    document = yaml_lines.read(path)
+    if not isinstance(document.content, dict):
+        raise UserError(
+            f"{path}: a pretraining file with `model:` and `data:` is expected, found {document.content!r:.60}"
+        )
+    content = with_paths(document.content, path.resolve().parent)
+    try:
+        return PretrainConfig.model_validate(content)
+    except ValidationError as error:
+        problem = first_problem(error, content, PretrainConfig)
+        raise Origins(str(path), document.lines).error(problem.path, problem.text) from None
+
+
+def with_paths(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """The same content with relative paths taken from `folder`."""
+    from search.overrides import resolved
+
+    result = dict(content)
+    for section, *rest in PATHS:
+        value = result.get(section)
+        if not rest and isinstance(value, str):
+            result[section] = resolved(value, folder)
+        if rest and isinstance(value, Mapping) and isinstance(value.get(rest[0]), str):
+            result[section] = {**value, rest[0]: resolved(value[rest[0]], folder)}
+    return result
+
+
+def _show(line: Mapping[str, Any], epochs: int) -> None:
+    print(
+        f"epoch {line['epoch']}/{epochs}: training loss {line['train_loss']:.4f}, "
+        f"validation accuracy {line['val_accuracy']:.4f}",
+        file=sys.stderr,
+        flush=True,
+    )

@@ -1,0 +1,175 @@
+"""Pretraining: a dense network from random weights on one data set, ending in a weights file that says how it was made.
+
+Checkpoints after every epoch; a run that was cut off goes on with the same numbers, as every epoch seeds itself.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from models import atomic
+from models.digest import file_digest
+from models.errors import UserError, WorkFailed
+from models.native import random_state
+from models.provenance import record_state, write_weights_file
+from models.registry import build, resolve_spec
+from models.repository import DIGESTS, committed_digests, repository_folder
+from models.spec import ModelSpec
+from trainables.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from trainables.data import Data, load_data
+from trainables.environment import environment
+from trainables.learning_rate import learning_rates
+from trainables.mixing import make_mix
+from trainables.optimizers import build_optimizer, load_state_by_name, state_by_name
+from trainables.precision import loss_scaler, resolve_device, resolve_precision
+from trainables.pretrain_config import PretrainConfig
+from trainables.seeds import derive, seed_everything
+from trainables.training import Diverged, Engine, evaluate, train_epoch
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class PretrainResult:
+    """`history` has a line for each epoch: epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr."""
+
+    path: Path
+    sha256: str
+    val_accuracy: float
+    test_accuracy: float
+    history: tuple[dict[str, Any], ...]
+
+
+def pretrain(
+    config: PretrainConfig, folder: Path, on_epoch: Callable[[dict[str, Any]], None] = lambda line: None
+) -> PretrainResult:
+    """Train to the end, starting or going on in `folder`, and write the weights file.
+
+    Where the file lies in the repository's own `weights/`, its digest is listed there, which makes it proven.
+
+    Raises:
+        UserError: the data cannot be had, or `folder` holds another pretraining.
+        WorkFailed: the loss diverged.
+    """
+    device = resolve_device(config.train.device)
+    torch.set_num_threads(config.train.threads)
+    data = load_data(config.data, device)
+    info, model_config = data.info, config.model
+    spec = resolve_spec(
+        model_config.arch,
+        info.num_classes,
+        info.image_size,
+        info.in_chans,
+        patch_size=model_config.patch_size,
+        args=model_config.args,
+    )
+    engine = _engine(config, spec, data, device)
+    identity = {"config": config.model_dump(mode="json"), "data": data.digest}
+    history = _go_on(engine, folder, identity)
+    rates = learning_rates(config.train.schedule, config.train.lr, config.epochs * _steps(config, data))
+    while len(history) < config.epochs:
+        line = _epoch(engine, config, data, rates, len(history))
+        history.append(line)
+        meta = {**identity, "history": history}
+        save_checkpoint(
+            folder, Checkpoint(meta, _state(engine.model), state_by_name(engine.model, engine.optimizer), {})
+        )
+        on_epoch(line)
+    return _finish(engine, config, spec, data, history)
+
+
+def _engine(config: PretrainConfig, spec: ModelSpec, data: Data, device: torch.device) -> Engine:
+    model = build(spec)
+    model.load_state_dict(random_state(spec, derive(config.seed, "initial weights")), strict=True)
+    model.to(device)
+    augment = config.data.augment
+    precision = resolve_precision(config.train.precision, device)
+    return Engine(
+        model=model,
+        optimizer=build_optimizer(model, config.train),
+        scaler=loss_scaler(precision, device),
+        config=config.train,
+        precision=precision,
+        device=device,
+        mix=make_mix(augment.mixup, augment.cutmix, data.info.num_classes),
+    )
+
+
+def _go_on(engine: Engine, folder: Path, identity: dict[str, Any]) -> list[dict[str, Any]]:
+    """Load the folder's checkpoint, if there is one, and return the epochs done."""
+    checkpoint = load_checkpoint(folder).checkpoint
+    if checkpoint is None:
+        return []
+    before = {key: checkpoint.meta[key] for key in identity}
+    if before != json.loads(json.dumps(identity)):
+        part = next(key for key in identity if before[key] != identity[key])
+        raise UserError(
+            f"{folder}: holds a pretraining with another {part}; choose another name or --storage, or remove it"
+        )
+    engine.model.load_state_dict(checkpoint.model, strict=True)
+    load_state_by_name(engine.model, engine.optimizer, checkpoint.optimizer)
+    return list(checkpoint.meta["history"])
+
+
+def _epoch(engine: Engine, config: PretrainConfig, data: Data, rates: tuple[float, ...], done: int) -> dict[str, Any]:
+    seed = derive(config.seed, "epoch", done)
+    seed_everything(seed)
+    steps = _steps(config, data)
+    try:
+        result = train_epoch(engine, data.train_batches(config.train.batch_size, seed), rates, done * steps)
+    except Diverged as error:
+        raise WorkFailed(f"train.lr: pretraining {config.name} diverged ({error}); lower it") from error
+    val = evaluate(engine.model, data.eval_batches("val", EVALUATION_BATCH), engine.precision, engine.device)
+    return {
+        "epoch": done + 1,
+        "train_loss": result.loss,
+        "train_accuracy": result.accuracy,
+        "val_loss": val.loss,
+        "val_accuracy": val.accuracy,
+        "lr": rates[(done + 1) * steps - 1],
+    }
+
+
+def _steps(config: PretrainConfig, data: Data) -> int:
+    return data.steps_per_epoch(config.train.batch_size)
+
+
+def _state(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().cpu().clone() for name, tensor in model.state_dict().items()}
+
+
+def _finish(
+    engine: Engine, config: PretrainConfig, spec: ModelSpec, data: Data, history: list[dict[str, Any]]
+) -> PretrainResult:
+    test = evaluate(engine.model, data.eval_batches("test", EVALUATION_BATCH), engine.precision, engine.device)
+    state = _state(engine.model)
+    # Where files lie on this machine is nobody else's business.
+    recipe = config.model_dump(mode="json", exclude={"output": True, "data": {"root"}})
+    made = {
+        "config": recipe,
+        "data": {"name": data.info.name, "digest": data.digest, "sizes": dict(data.sizes)},
+        "val_accuracy": history[-1]["val_accuracy"],
+        "test_accuracy": test.accuracy,
+        "environment": environment(engine.device, engine.precision, config.train.threads),
+    }
+    provenance = record_state(
+        state,
+        spec,
+        origin=f"pretrain:{config.name}",
+        default_how="trained",
+        mean=data.mean,
+        std=data.std,
+        extra={"pretrain": made},
+    )
+    path = write_weights_file(config.output, state, provenance)
+    digest = file_digest(path)
+    if path.resolve().parent == repository_folder().resolve():
+        atomic.write_json(path.parent / DIGESTS, dict(sorted({**committed_digests(), path.name: digest}.items())))
+    return PretrainResult(path, digest, history[-1]["val_accuracy"], test.accuracy, tuple(history))
