@@ -31,21 +31,21 @@ COST = ("macs", "params", "latency_ms", "removed_percent")
 
 def check_objective(study: Study) -> None:
     """UserError where the search would only choose the least pruning (or only the most), or cannot be measured."""
-    measured = [*study.search.objective, *study.search.constraints]
-    if any(one.metric == "latency_ms" for one in measured):
+    objectives, constraints = study.search.objective, study.search.constraints
+    if "latency_ms" in {one.metric for one in objectives} | {one.metric for one in constraints}:
         raise study.origins.error(
             ("search",),
             ": latency_ms is not measured by trials, since they share the machine; search by macs or params, "
             "and choose by latency with `prunetune export --max-latency-ms`",
         )
-    if len(study.search.objective) != 1 or study.search.objective[0].at is not None:
+    if len(objectives) != 1 or objectives[0].at is not None:
         return
     free = next(_free_removal(study), None)
     if free is None:
         return
-    metric = study.search.objective[0].metric
+    metric = objectives[0].metric
     others = COST if metric in QUALITY else QUALITY
-    if any(constraint.metric in others for constraint in study.search.constraints):
+    if any(constraint.metric in others for constraint in constraints):
         return
     extreme = "least" if metric in QUALITY else "most"
     remedy = "macs <= 0.3" if metric in QUALITY else "val_accuracy >= 0.9"
