@@ -22,7 +22,7 @@ class GroupStructure:
     def __post_init__(self) -> None:
         if list(self.kept) != sorted(set(self.kept)):
             raise ValueError(f"kept units must be sorted and distinct, found {self.kept}")
-        if self.kept and not (0 <= self.kept[0] and self.kept[-1] < self.total):
+        if self.kept and not (self.kept[0] >= 0 and self.kept[-1] < self.total):
             raise ValueError(f"kept units must lie in 0..{self.total - 1}, found {self.kept}")
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from models.initial_weights import InitialWeights, InitRequest, initial_weights
 
 from models.errors import UserError
+from models.initial_weights import InitialWeights, InitRequest, initial_weights
 from models.registry import resolve_spec
 from models.save_load import LoadedModel, load_parts
 from models.spec import ModelSpec

@@ -84,7 +84,7 @@ def train_epoch(
             logits = engine.model(inputs)
             loss = _loss(engine, logits.float(), inputs, targets)
         engine.optimizer.zero_grad(set_to_none=True)
-        engine.scaler.scale(loss).backward()
+        torch.autograd.backward(engine.scaler.scale(loss))
         engine.scaler.unscale_(engine.optimizer)
         if engine.config.clip_grad_norm is not None:
             nn.utils.clip_grad_norm_(engine.model.parameters(), engine.config.clip_grad_norm)
