@@ -1,0 +1,60 @@
+"""`prunetune pretrain`: what it prints, where it writes, and its one-line errors."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from search.cli import main
+
+FILE = """\
+name: tiny
+model: {arch: vit_micro}
+data: {name: digits, train_limit: 60}
+train: {batch_size: 30}
+epochs: 1
+output: made/tiny.safetensors
+"""
+
+
+def write(folder: Path, text: str = FILE) -> Path:
+    path = folder / "pretrain.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_it_prints_one_json_object_and_writes_beside_its_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path)
+    assert main(["pretrain", str(path), "--storage", str(tmp_path / "runs"), "--json"]) == 0
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert result["file"] == str(tmp_path / "made" / "tiny.safetensors")
+    assert Path(result["file"]).is_file()
+    assert 0 <= result["val_accuracy"] <= 1
+    assert "epoch 1/1" in printed.err
+    assert main(["init", "verify", result["file"], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["verdict"] == "proven"
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "told"),
+    [
+        ("epochs: 1", "epoch: 1", ("line 5", "epoch", "epochs")),
+        ("arch: vit_micro", "arch: vit_mikro", ("vit_mikro", "vit_micro")),
+        ("train_limit: 60", "train_limit: many", ("line 3", "data.train_limit")),
+        ("{batch_size: 30}", "{epochs_per_state: 3}", ("epochs_per_state", "epochs")),
+        (FILE, "just words", ("just words",)),
+    ],
+)
+def test_a_mistake_is_one_line(
+    replaced: str, by: str, told: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, FILE.replace(replaced, by))
+    assert main(["pretrain", str(path), "--storage", str(tmp_path / "runs")]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert all(part in message for part in told), message
