@@ -151,7 +151,7 @@ def _set_environment(cpus_per_trial: int) -> None:
             "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
             "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
             "TUNE_DISABLE_SIGINT_HANDLER": "1",
-            "TUNE_RESULT_BUFFER_LENGTH": "1",
+            "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
             "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
             "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
             # Tune's snapshots serve nobody here: a run goes on from its records.

@@ -104,7 +104,7 @@ def _total(values: list[float | None]) -> float | None:
 
 def _text(study: Study, costs: list[ArmCost], json: dict[str, Any]) -> str:
     lines = [
-        f"{cost.arm}: {cost.search_trials} search and {cost.confirm_trials} confirm trials of {cost.epochs_per_trial:.3g} epochs"
+        f"{cost.arm}: {cost.search_trials} search, {cost.confirm_trials} confirm trials of {cost.epochs_per_trial:.3g} epochs"
         for cost in costs
     ]
     lines.append(f"in all {json['trials']} trials, {json['epochs']:.0f} epochs, {json['concurrent']} trials at once")

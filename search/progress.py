@@ -28,18 +28,18 @@ class Running:
     epochs: int
     """Epochs of all its states."""
     states: int
-    began: float
-    began_at: int
-    """Epochs it had done before this launch."""
+    done: int
     state: int = 0
-    done: int = 0
+    first: tuple[float, int] | None = None
+    """When its first epoch of this launch ended, and how many it had then done."""
     val_accuracy: float | None = None
     removed_percent: float | None = None
 
     def remaining(self, now: float) -> float | None:
-        """Seconds to its end at its pace so far; None before its first epoch here."""
-        trained = self.done - self.began_at
-        return None if trained <= 0 else (now - self.began) / trained * (self.epochs - self.done)
+        """Seconds to its end at its pace so far; None before its second epoch here: the first one includes its start."""
+        if self.first is None or self.done <= self.first[1]:
+            return None
+        return (now - self.first[0]) / (self.done - self.first[1]) * (self.epochs - self.done)
 
 
 class Progress:
@@ -68,7 +68,7 @@ class Progress:
         epochs, states = length_of(view)
         record = view.record
         before = len(record.epochs) if record else 0
-        running = Running(view, epochs, states, time.monotonic(), before, done=before)
+        running = Running(view, epochs, states, before)
         if record and record.states:
             last = record.states[-1]
             running.state, running.val_accuracy, running.removed_percent = (
@@ -88,6 +88,7 @@ class Progress:
         if running is None or "epochs_total" not in result:
             return
         running.done, running.state = result["epochs_total"], result["state"]
+        running.first = running.first or (time.monotonic(), running.done)
         self._trained += 1
         if not result["state_ended"]:
             return

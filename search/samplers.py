@@ -57,8 +57,10 @@ class SobolSampler(BaseSampler):
 
     def __init__(self, names: tuple[str, ...], seed: int, number: int, attempt: int = 0) -> None:
         engine = qmc.Sobol(d=max(1, len(names)), scramble=True, seed=seed)
-        engine.fast_forward(number)
-        point = engine.random(1)[0]
+        with warnings.catch_warnings():
+            # A sequence drawn point by point has no balance to lose yet.
+            warnings.simplefilter("ignore", UserWarning)
+            point = engine.random(number + 1)[-1]
         shift = np.random.default_rng(seed_of(seed, number, attempt)).random(len(point)) if attempt else 0.0
         self._share = dict(zip(names, (point + shift) % 1.0, strict=False))
 

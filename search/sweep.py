@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -131,6 +132,8 @@ def _fit(
     from search.tune_watch import Watch
     from trainables.tune_trainable import TuneTrainable
 
+    # A trial's crash is told in one line from its record; Tune would print its traceback over the live table.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.concurrent)
     trainable = TuneTrainable if launch.trainable is None else launch.trainable()
     log = OptunaLog(handout.ledger.run, study, handout.ledger)
@@ -150,6 +153,7 @@ def _fit(
                 verbose=0,
                 callbacks=[Watch(leaving, progress)],
                 failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         )
         tuner.fit()

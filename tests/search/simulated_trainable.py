@@ -1,0 +1,53 @@
+"""The simulated trial in Ray's actors; run as a program it drives a simulated study, to be killed by a test."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from search.run_folder import RunFolder
+from search.study import load_study
+from search.sweep import Launch, run_study
+from tests.search.simulation import SimulatedTrial
+from trainables.request import TrialRequest
+from trainables.tune_trainable import TuneTrainable
+
+
+class SlowTrial(SimulatedTrial):
+    """Each epoch takes a moment, so that a kill can fall into one. A file `die` in the trial's folder ends its process."""
+
+    def step(self) -> dict[str, Any]:
+        time.sleep(float(os.environ.get("SIMULATED_SECONDS", "0.02")))
+        if (self.folder / "die").exists():
+            (self.folder / "die").unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if os.environ.get("SIMULATED_FAILURE"):
+            raise RuntimeError(os.environ["SIMULATED_FAILURE"])
+        return super().step()
+
+
+def open_slow_trial(folder: Path, request: TrialRequest, guard: Callable[[], None], retry_failed: bool) -> SlowTrial:
+    return SlowTrial(folder, guard)
+
+
+class SimulatedTrainable(TuneTrainable):
+    open_trial = staticmethod(open_slow_trial)
+
+
+def simulated_launch(**options: Any) -> Launch:
+    return Launch(trainable=lambda: SimulatedTrainable, foundations=lambda study: {}, command=["test"], **options)
+
+
+def drive(run: Path) -> int:
+    folder = RunFolder.existing(run)
+    result = run_study(load_study(folder.study_file), folder, simulated_launch())
+    return 130 if result.interrupted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(drive(Path(sys.argv[1])))
