@@ -219,7 +219,8 @@ class Trial:
     def _open_board(self) -> TrialBoard:
         if self._board is None:
             identity = self._header["identity"]
-            shown = {"arm": identity["arm"], "phase": identity["phase"], "seed": identity["seed"], **self._searched}
+            method = self.procedure.config.prune.method
+            shown = {**{key: identity[key] for key in ("arm", "phase", "seed")}, "method": method, **self._searched}
             self._board = TrialBoard(self.folder, shown, self.procedure.standing.epochs_total)
         return self._board
 
