@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from models.compaction import compact, kept_positions, remove, slice_optimizer_state, slice_state
 from models.cost import count_macs, count_parameters, prunable_parameters
+from models.errors import UserError
 from models.registry import build
 from models.spec import ModelSpec
 from models.structure import Kind, Structure
@@ -53,12 +54,18 @@ class Network:
 
     @classmethod
     def dense(cls, spec: ModelSpec, state: Mapping[str, Tensor], prune: PruneConfig, device: torch.device) -> Network:
-        """The whole network with these weights (names and shapes must match exactly)."""
+        """The whole network with these weights (names and shapes must match exactly).
+
+        Raises UserError where it has no units of the target's kinds.
+        """
         with torch.random.fork_rng(devices=[]):
             model = build(spec)
         model.load_state_dict(dict(state), strict=True)
         groups = describe(model)
         kinds = tuple(kind for kind in kinds_of_target(prune.target) if any(group.kind == kind for group in groups))
+        if not kinds:
+            there = ", ".join(sorted({group.kind for group in groups}))
+            raise UserError(f"prune.target: {prune.target}, but {spec.arch} has only units of kind {there}; name their target")
         pruned = [group for group in groups if group.kind in kinds]
         original, totals = prunable_parameters(model, pruned), weight_totals(model, pruned)
         macs = count_macs(model, spec.input_shape)

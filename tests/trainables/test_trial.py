@@ -172,7 +172,9 @@ def test_another_request_in_the_same_folder_is_refused_by_key(tmp_path: Path) ->
 
 
 def test_an_exploding_loss_is_diverged_with_its_step(tmp_path: Path) -> None:
-    trial = open_trial(tmp_path, train={"optimizer": "sgd", "lr": 1e6, "clip_grad_norm": None, "schedule": {"warmup": 0}})
+    trial = open_trial(
+        tmp_path, train={"optimizer": "sgd", "lr": 1e6, "clip_grad_norm": None, "schedule": {"warmup": 0}}
+    )
     result = run(trial)
     record = read_record(tmp_path)
     assert record is not None
@@ -248,3 +250,8 @@ def test_the_seed_decides_everything(tmp_path: Path) -> None:
     assert numbers(tmp_path / "a") == numbers(tmp_path / "b")
     assert numbers(tmp_path / "a") != numbers(tmp_path / "c")
     assert small_config(seed=6).seed == 6
+
+
+def test_a_target_the_network_does_not_have_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"prune\.target: channel, but vit_micro has only units of kind head, neuron"):
+        open_trial(tmp_path, prune={"target": "channel"})
