@@ -27,6 +27,10 @@ def open_run(storage: Path, study: Study) -> RunFolder:
         atomic.write_text(run.study_file, study.to_yaml())
         return run
     changes = changed_keys(load_study(run.study_file).to_json(), study.to_json())
+    if changes and not run.trial_ids() and not run.manifest_file.exists():
+        # Nothing has begun: the last request was found wrong before its first trial, and this is the mended one.
+        atomic.write_text(run.study_file, study.to_yaml())
+        return run
     if changes:
         raise UserError(
             f"{run.path}: holds a run of another study: {', '.join(changes)}; choose another --name or --storage, "

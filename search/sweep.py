@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.errors import WorkFailed
+from search.checks import Checked, check_study
 from search.cluster import Share, ray_session
 from search.handout import Handout
 from search.leaving import Leaving, signals_restored
@@ -17,7 +18,6 @@ from search.ledger import Ledger
 from search.manifest import check_foundations, close_launch, command_line, machine, write_launch
 from search.optuna_log import OptunaLog, write_optuna_log
 from search.plan import outstanding_trials, plan_of
-from search.preflight import Foundation, preflight
 from search.progress import Progress
 from search.results import RunResults, load_results
 from search.run_folder import RunFolder
@@ -29,8 +29,8 @@ from search.warm_start import warm_trials
 class Launch:
     """How to drive a run this time; nothing here changes what the trials are.
 
-    `time_budget` in seconds and `max_concurrent` replace the study's own. `trainable` is the class Ray runs (tests give
-    one that trains nothing), `foundations` the check before anything starts.
+    `time_budget` in seconds and `max_concurrent` replace the study's own. `trainable` gives the class Ray runs
+    (tests give one that trains nothing), `check` is done before anything starts.
     """
 
     time_budget: float | None = None
@@ -38,7 +38,7 @@ class Launch:
     retry_failed: bool = False
     command: Sequence[str] = field(default_factory=command_line)
     trainable: Callable[[], Any] | None = None
-    foundations: Callable[[Study], Mapping[str, Foundation]] = preflight
+    check: Callable[[Study], Checked] = check_study
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,15 @@ def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Dri
         if not retries and ledger_complete(study, ledger):
             write_optuna_log(run, study, ledger)
             return Drive(load_results(run.path), None, False)
-        found = launch.foundations(study)
-        check_foundations(run, found)
-        write_launch(run, generation, found, machine(), launch.command)
+        checked = launch.check(study)
+        check_foundations(run, checked.networks)
+        write_launch(run, generation, checked.networks, machine(), launch.command)
         leaving = Leaving(study.resources.time_budget)
         handout = Handout(study, ledger, warm_trials(study), retry_failed=launch.retry_failed)
         try:
             with signals_restored():
                 leaving.catch_signals()
-                _drive(study, handout, leaving, generation, launch, _warnings(study, found))
+                _drive(study, handout, leaving, generation, launch, _warnings(study, checked))
         finally:
             write_optuna_log(run, study, ledger)
             left = None if ledger_complete(study, ledger) else leaving.reason or "an error"
@@ -95,19 +95,12 @@ def _with_options(study: Study, launch: Launch) -> Study:
     return replace(study, resources=study.resources.model_copy(update=given)) if given else study
 
 
-def _warnings(study: Study, found: Mapping[str, Foundation]) -> list[str]:
-    lines = [f"{arm}: {warning}" for arm, foundation in found.items() for warning in foundation.warnings]
+def _warnings(study: Study, checked: Checked) -> list[str]:
     plans = plan_of(study)
     searched = max(plan.configurations for plan in plans)
-    lines += [
-        f"{plan.arm}: nothing to search in this arm, so it runs a single configuration"
-        for plan in plans
-        if plan.configurations == 1 and searched > 1 and not study.space.for_arm(plan.arm)
-    ]
-    conditional = [arm for arm in study.arms if study.space.is_conditional(arm)]
-    if study.search.algorithm in ("gp", "nsga2") and conditional:
-        lines.append(f"search.algorithm: {study.search.algorithm} cannot model conditional keys; tpe can")
-    return lines
+    single = [plan.arm for plan in plans if searched > 1 and not study.space.for_arm(plan.arm)]
+    lines = [f"{arm}: nothing to search in this arm, so it runs a single configuration" for arm in single]
+    return [*checked.warnings, *lines]
 
 
 def _drive(

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from search.commands.base import Outcome
-from search.study import load_study
+from search.commands.study_options import add_storage, add_study, study_of
 
 EXAMPLE = "prunetune sweep configs/quickstart.yaml --set search.trials_per_arm=4 --max-concurrent 2"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("study", type=Path, help="a study file, such as configs/quickstart.yaml")
-    parser.add_argument(
-        "--storage", type=Path, default=Path("runs"), metavar="DIR", help="where runs are kept (default: %(default)s)"
-    )
-    parser.add_argument("--name", help="name of the run (default: the study's)")
-    parser.add_argument(
-        "--set",
-        dest="sets",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="set a key of the study, such as trial.train.lr=0.001; on a searched key it fixes it (repeatable)",
-    )
+    add_study(parser)
+    add_storage(parser)
     add_driving_options(parser)
     parser.add_argument("--dry-run", action="store_true", help="only say what would run, and what it would cost")
 
@@ -40,7 +28,7 @@ def add_driving_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    study = load_study(args.study, args.sets, args.name)
+    study = study_of(args)
     if args.dry_run:
         from search.dry_run import dry_run
 

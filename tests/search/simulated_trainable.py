@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from search.checks import Checked
 from search.run_folder import RunFolder
 from search.study import load_study
 from search.sweep import Launch, run_study
@@ -40,7 +41,7 @@ class SimulatedTrainable(TuneTrainable):
 
 
 def simulated_launch(**options: Any) -> Launch:
-    return Launch(trainable=lambda: SimulatedTrainable, foundations=lambda study: {}, command=["test"], **options)
+    return Launch(trainable=lambda: SimulatedTrainable, check=lambda study: Checked({}, ()), command=["test"], **options)
 
 
 def drive(run: Path) -> int:

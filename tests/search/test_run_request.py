@@ -1,0 +1,55 @@
+"""The same request goes on, another one is refused by what changed, and a finished run can grow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.errors import UserError
+from search.run_request import changed_keys, grown, open_run
+from search.study import load_study
+from tests.search.simulation import Simulation, make_study
+
+
+def test_the_same_request_again_means_the_same_run(tmp_path: Path) -> None:
+    first = open_run(tmp_path / "runs", make_study(tmp_path))
+    assert open_run(tmp_path / "runs", make_study(tmp_path)) == first
+    assert load_study(first.study_file) == make_study(tmp_path)
+
+
+def test_another_request_under_the_same_name_is_refused_by_its_change(tmp_path: Path) -> None:
+    Simulation(make_study(tmp_path), tmp_path / "runs").go(1)
+    other = make_study(tmp_path, scheduler={"kind": "median"})
+    with pytest.raises(UserError, match="scheduler.kind was 'none', is now 'median'"):
+        open_run(tmp_path / "runs", other)
+
+
+def test_a_request_found_wrong_before_its_first_trial_may_be_mended(tmp_path: Path) -> None:
+    run = open_run(tmp_path / "runs", make_study(tmp_path))
+    mended = make_study(tmp_path, scheduler={"kind": "median"})
+    assert open_run(tmp_path / "runs", mended) == run
+    assert load_study(run.study_file) == mended
+
+
+def test_a_folder_of_something_else_is_not_taken_over(tmp_path: Path) -> None:
+    (tmp_path / "runs" / "simulated").mkdir(parents=True)
+    (tmp_path / "runs" / "simulated" / "thesis.tex").write_text("precious")
+    with pytest.raises(UserError, match="no run"):
+        open_run(tmp_path / "runs", make_study(tmp_path))
+
+
+def test_changes_are_named_by_key_and_counted_beyond_three() -> None:
+    assert changed_keys({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}}) == ["a.b was 1, is now 3", "c was 2, is now absent"]
+    many = changed_keys({str(key): key for key in range(9)}, {})
+    assert len(many) == 4
+    assert many[-1] == "and 6 more"
+
+
+def test_growing_writes_the_study_and_shrinking_is_refused(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    run = open_run(tmp_path / "runs", study)
+    assert grown(run, study, 9).search.trials_per_arm == 9
+    assert load_study(run.study_file).search.trials_per_arm == 9
+    with pytest.raises(UserError, match="at least that, found 2"):
+        grown(run, study, 2)
