@@ -33,10 +33,9 @@ def export_program(model: nn.Module, input_shape: tuple[int, int, int], path: Pa
         program = torch.export.export(
             model.eval(), (torch.randn(2, *input_shape),), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},)
         )
-        with replace_via(path) as temporary:
-            # torch.export.save looks at the name's suffix, so it is handed the open file instead.
-            with temporary.open("wb") as handle:
-                torch.export.save(program, handle, extra_files=dict(notes))
+        # torch.export.save looks at the name's suffix, so it is handed the open file instead.
+        with replace_via(path) as temporary, temporary.open("wb") as handle:
+            torch.export.save(program, handle, extra_files=dict(notes))
         with path.open("rb") as handle:
             loaded = torch.export.load(handle).module()
     return checked(path, model, input_shape, lambda images: torch.as_tensor(loaded(images)))

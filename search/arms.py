@@ -10,6 +10,7 @@ from typing import Any
 
 from search.results import RunResults, TrialView, best_of_arm
 from search.statistics import mean_interval
+from search.views import competing
 from trainables.record import StateEnd
 
 UNCUT_METHODS = ("dense", "imp")
@@ -74,8 +75,8 @@ def arm_names(results: RunResults) -> list[str]:
 
 
 def searched(results: RunResults, arm: str) -> list[TrialView]:
-    """An arm's trials that are not confirm trials (single trials too)."""
-    return [view for view in results.of_arm(arm) if view.identity.phase != "confirm"]
+    """An arm's search trials; single trials where it has none."""
+    return list(competing(results.of_arm(arm)))
 
 
 def states_of(view: TrialView) -> Sequence[StateEnd]:

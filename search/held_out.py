@@ -16,6 +16,7 @@ from search.arms import arm_names, states_of
 from search.proportions import McNemar, mcnemar, wilson_interval
 from search.results import RunResults, TrialView
 from search.selection import best_configuration
+from search.views import competing
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def held_out(results: RunResults) -> HeldOut:
         accuracy=last.test_accuracy,
         interval=wilson_interval(sum(right), len(right)) if right else None,
         images=len(right) if right else None,
-        candidates=sum(view.identity.phase != "confirm" and view.record is not None for view in results.trials),
+        candidates=sum(view.record is not None for view in competing(results.trials)),
         between=tuple(_between(finals)),
     )
 

@@ -81,8 +81,10 @@ def _all_subsets(count: int) -> NDArray[np.float64]:
 
 
 def _drawn_subsets(count: int, seed: int) -> NDArray[np.float64]:
-    drawn = np.random.default_rng(seed).integers(0, 2, size=(DRAWN_PATTERNS, count)).astype(np.float64)
-    return drawn[drawn.sum(axis=1) > 0]
+    size = (DRAWN_PATTERNS, count)
+    drawn: NDArray[np.float64] = np.random.default_rng(seed).integers(0, 2, size=size).astype(np.float64)
+    filled: NDArray[np.bool_] = drawn.sum(axis=1) > 0
+    return drawn[filled]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -30,14 +30,14 @@ def cell_sentence(cell: Cell, settings: CompareConfig) -> str:
         )
     if cell.kind == "equivalent":
         return (
-            f"{cell.arm} and {cell.baseline} are equivalent {where} within {settings.margin:g} point{'' if settings.margin == 1 else 's'} "
+            f"{cell.arm} and {cell.baseline} are equivalent {where} within {margin_text(settings)} "
             f"(difference {points(cell.mean)} points {interval_text(cell.interval)}, {seeds}, "
             f"Holm-adjusted p = {p_text(cell.p_equivalent_holm)}){cost}."
         )
     return (
         f"{cell.arm} against {cell.baseline} is not settled {where} (difference {points(cell.mean)} points {evidence}): "
         f"{cell.more_seeds} more seed{'' if cell.more_seeds == 1 else 's'} would settle a difference of "
-        f"{settings.margin:g} point{'' if settings.margin == 1 else 's'}{cost}."
+        f"{margin_text(settings)}{cost}."
     )
 
 
@@ -59,6 +59,10 @@ def cost_text(cell: Cell) -> str:
     if cell.cost_ratio is None or abs(cell.cost_ratio - 1) < 0.02:
         return ""
     return f"; {cell.arm} spent {cell.cost_ratio:.2f} times the training MACs of {cell.baseline}"
+
+
+def margin_text(settings: CompareConfig) -> str:
+    return f"{settings.margin:g} point{'' if settings.margin == 1 else 's'}"
 
 
 def _signed(interval: tuple[float, float] | None, sign: int) -> tuple[float, float] | None:

@@ -6,23 +6,34 @@ import argparse
 from pathlib import Path
 
 from search.commands.base import Outcome
-from search.results import load_results
+from search.results import RunResults, load_results
 from search.run_files import readable
 
 EXAMPLE = "prunetune report runs/quickstart"
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="the run's folder, such as runs/quickstart")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write to (default: RUN/report)")
+    parser.add_argument("run", type=Path, nargs="+", help="the run's folder, such as runs/quickstart; or several")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR",
+        help="folder to write to (default: RUN/report, for several runs side-by-side/ in the first one's folder)",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    from search.report.write_report import write_report
+    from search.report.write_report import write_report, write_side_by_side
 
-    with readable(args.run):
-        results = load_results(args.run)
-        out = args.out or results.run / "report"
-        files = write_report(results, out)
-    json = {"run": str(results.run), "out": str(out), "files": files}
+    runs = [read(path) for path in args.run]
+    if len(runs) == 1:
+        out = args.out or runs[0].run / "report"
+        files = write_report(runs[0], out)
+    else:
+        out = args.out or runs[0].run / "side-by-side"
+        files = write_side_by_side(runs, out)
+    json = {"run": [str(one.run) for one in runs] if len(runs) > 1 else str(runs[0].run), "out": str(out), "files": files}
     return Outcome(json=json, text=f"{out / 'index.html'} and {len(files) - 1} files beside it")
+
+
+def read(path: Path) -> RunResults:
+    with readable(path):
+        return load_results(path)

@@ -58,7 +58,7 @@ def _accuracy_plot(results: RunResults, axis: Axis) -> Plot:
             axes.invert_xaxis()
         axes.set_xlabel("removed, % of prunable parameters" if axis == "removed_percent" else "MACs, % of dense")
         axes.set_ylabel("validation accuracy, %")
-        axes.legend(loc="lower left")
+        axes.legend(loc="best")
     what = "what was removed" if axis == "removed_percent" else "MACs"
     front = " The grey line is the Pareto front over all states of all trials." if axis == "macs" else ""
     return Plot(

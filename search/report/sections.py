@@ -6,15 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from search.arms import arm_names, dense_macs, states_of
+from search.arms import arm_names
 from search.compare import Comparison
-from search.compare_table import held_out_sentence, short, table_rows
+from search.compare_table import held_out_sentence, table_rows
 from search.held_out import HeldOut
 from search.report import html
-from search.report.curve_plots import accuracy_by_macs, accuracy_by_removed, shown_trials
+from search.report.comparison_plots import budget_curves, paired_differences
+from search.report.curve_plots import accuracy_by_macs, accuracy_by_removed
 from search.report.drawing import Plot
 from search.report.provenance import provenance_section, reproduce_section
+from search.report.setting_plots import importance_plot, parallel_coordinates, rate_by_epochs, settings_against_accuracy
+from search.report.state_tables import removal_table, state_tables
+from search.report.structure_plots import kept_structure
 from search.results import RunResults
+from search.verdict import interval_text, p_text, points
 
 
 @dataclass(frozen=True)
@@ -23,33 +28,64 @@ class RunReport:
     comparison: Comparison
     held_out: HeldOut
     plots: tuple[Plot, ...]
+    prefix: str = ""
+    """Keeps the ids of several runs' plots apart in one page."""
 
     def plot(self, name: str) -> str:
         """The named plot's figure, or nothing where the run has too little for it."""
-        return "".join(html.figure(plot) for plot in self.plots if plot.name == name)
+        return "".join(html.figure(plot, self.prefix) for plot in self.plots if plot.name.startswith(name))
 
 
-def run_plots(results: RunResults, comparison: Comparison) -> Iterator[Plot]:
-    yield accuracy_by_removed(results)
-    yield accuracy_by_macs(results)
+def run_plots(results: RunResults, comparison: Comparison) -> list[Plot]:
+    """Every plot that the run has enough trials for, in the page's order."""
+    arms = enumerate(arm_names(results))
+    plots = [
+        accuracy_by_removed(results),
+        accuracy_by_macs(results),
+        paired_differences(comparison),
+        budget_curves(results),
+        *[kept_structure(results, arm, index) for index, arm in arms],
+        settings_against_accuracy(results),
+        rate_by_epochs(results),
+        parallel_coordinates(results),
+        importance_plot(results),
+    ]
+    return [plot for plot in plots if plot is not None]
 
 
 def run_body(report: RunReport) -> str:
+    """The run's part of the page, from the question to how to run it again."""
     results, comparison = report.results, report.comparison
     return "".join(
         [
             f"<h1>{escape(results.study.name)}</h1>",
             html.paragraph(question(report), "question"),
             html.paragraph(comparison.verdict, "verdict"),
-            html.table(table_rows(comparison), "Sizes and costs are means over each arm's confirm trials."),
+            html.table(table_rows(comparison), basis_text(comparison)),
             html.paragraph(held_out_sentence(report.held_out)),
+            *mcnemar_lines(report.held_out),
             html.section("Accuracy against what was removed", report.plot("accuracy-by-removed")),
             html.section("Accuracy against MACs", report.plot("accuracy-by-macs")),
-            html.section("State by state", *state_tables(results)),
+            html.section("Differences, seed by seed", report.plot("paired-differences"), *difference_table(comparison)),
+            html.section("State by state", *state_tables(results), *removal_table(results)),
+            html.section("What was kept", report.plot("kept-structure")),
+            html.section("What a search budget buys", report.plot("search-budget")),
+            html.section(
+                "Which settings matter",
+                *[report.plot(name) for name in ("settings", "rate-by-epochs", "parallel-coordinates", "importances")],
+            ),
             provenance_section(results),
             reproduce_section(results),
         ]
     )
+
+
+def basis_text(comparison: Comparison) -> str:
+    found = {row.basis for row in comparison.rows}
+    if len(found) == 1:
+        return f"Sizes and costs are those of each arm's {found.pop()}, as means."
+    each = "; ".join(f"{row.arm}: {row.basis}" for row in comparison.rows)
+    return f"Sizes and costs are means over: {each}."
 
 
 def question(report: RunReport) -> str:
@@ -61,32 +97,38 @@ def question(report: RunReport) -> str:
     return f"Which of {', '.join(names[:-1])} and {names[-1]} gives the better small network for {what}?"
 
 
-def state_tables(results: RunResults) -> Iterator[str]:
-    """Per arm, each state's means over the trials that stand for the arm."""
-    for arm in arm_names(results):
-        views = shown_trials(results, arm)
-        if not views:
-            continue
-        rows = [
-            ["state", "validation", "removed %", "parameters", "MACs", "of dense", "kept", "training MACs", "seconds"]
+def mcnemar_lines(held_out: HeldOut) -> Iterator[str]:
+    """McNemar's test between the arms' final networks, a line per pair."""
+    for first, second, result in held_out.between:
+        yield html.paragraph(
+            f"On the same test images {first} alone is right on {result.only_first}, {second} alone on "
+            f"{result.only_second} (McNemar's exact p = {p_text(result.p_value)}; of these two networks, not of the methods).",
+            "note",
+        )
+
+
+def difference_table(comparison: Comparison) -> Iterator[str]:
+    """Every cell of the primary family and of what was looked at beside it."""
+    if not comparison.primary and not comparison.secondary:
+        return
+    heading = [
+        "arm", "at", "family", "points", "interval", "pairs", "p", "Holm p", "equivalence p", "training MACs", "so",
+    ]  # fmt: skip
+    rows = [
+        [
+            cell.arm,
+            cell.level.text,
+            "primary" if cell in comparison.primary else "exploratory",
+            points(cell.mean),
+            interval_text(cell.interval) if cell.interval else "–",
+            str(len(cell.differences)),
+            p_text(cell.p_value),
+            p_text(cell.p_holm),
+            p_text(cell.p_equivalent_holm),
+            "–" if cell.cost_ratio is None else f"× {cell.cost_ratio:.2f}",
+            cell.reason or (f"{cell.kind}: {cell.more_seeds} more seeds" if cell.more_seeds else cell.kind),
         ]
-        for index in range(min(len(states_of(view)) for view in views)):
-            ends = [states_of(view)[index] for view in views]
-            count = len(ends)
-            kept = {kind: sum(end.kept[kind] for end in ends) / count for kind in ends[0].kept}
-            share = sum(end.macs for end in ends) / count / dense_macs(views[0])
-            rows.append(
-                [
-                    str(ends[0].state),
-                    f"{100 * sum(end.val_accuracy for end in ends) / count:.2f} %",
-                    f"{sum(end.removed_percent for end in ends) / count:.1f}",
-                    f"{sum(end.params for end in ends) / count:,.0f}",
-                    short(sum(end.macs for end in ends) / count),
-                    f"{100 * share:.1f} %",
-                    ", ".join(f"{number:.0f} {kind}s" for kind, number in kept.items()),
-                    short(sum(end.training_macs for end in ends) / count),
-                    f"{sum(end.seconds for end in ends) / count:,.1f}",
-                ]
-            )
-        basis = f"mean of {len(views)} confirm trials" if len(views) > 1 else views[0].id
-        yield html.table(rows, f"{arm}: {basis}")
+        for cell in (*comparison.primary, *comparison.secondary)
+    ]
+    metric = comparison.settings.metric.replace("_", " ")
+    yield html.table([heading, *rows], f"Differences in {metric} to {comparison.baseline}, paired by seed", (1, 2, 10))

@@ -20,13 +20,13 @@ DARK = {
 RULES = """
 * { box-sizing: border-box; }
 html { background: var(--paper); color: var(--ink); font: 16px/1.5 system-ui, "Segoe UI", "DejaVu Sans", sans-serif; }
-body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.25rem 4rem; }
+body { margin: 0 auto; max-width: 80rem; padding: 2rem 1.25rem 4rem; }
 h1 { font-size: 1.7rem; line-height: 1.2; margin: 0 0 .3rem; }
 h2 { font-size: 1.2rem; margin: 2.6rem 0 .6rem; border-top: 1px solid var(--rule); padding-top: 1.1rem; }
 h3 { font-size: 1rem; margin: 1.4rem 0 .3rem; }
 p { margin: .4rem 0; max-width: 46rem; }
 a { color: var(--link); }
-.question { color: var(--faint); }
+.question { opacity: .78; }
 .verdict { font-size: 1.12rem; background: var(--tint); border-left: 4px solid var(--series-0); padding: .8rem 1rem;
   margin: 1.2rem 0; max-width: none; }
 .note, figcaption { color: var(--ink); opacity: .78; font-size: .88rem; }
@@ -34,9 +34,9 @@ figure { margin: 1rem 0 1.6rem; }
 svg.plot { display: block; width: 100%; max-width: 54rem; height: auto; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; margin: .6rem 0; }
-th, td { text-align: right; padding: .28rem .7rem; border-bottom: 1px solid var(--rule); white-space: nowrap; }
+th, td { text-align: right; padding: .28rem .5rem; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td.text, th.text { text-align: left; white-space: normal; }
+td.text, th.text { text-align: left; }
 thead th { border-bottom: 2px solid var(--faint); font-weight: 600; }
 caption { text-align: left; font-size: .88rem; opacity: .78; padding-bottom: .3rem; }
 pre { background: var(--tint); padding: .7rem .9rem; overflow-x: auto; font-size: .85rem; }
@@ -50,7 +50,8 @@ details > summary { cursor: pointer; margin: .6rem 0; }
 PRINT = """
 html { font-size: 11pt; } body { max-width: none; padding: 0; }
 h2 { break-after: avoid; } figure, table, .verdict { break-inside: avoid; }
-svg.plot { max-width: 15cm; } .scroll { overflow: visible; } a { color: inherit; text-decoration: none; }
+svg.plot { max-width: 15cm; } table { font-size: 7.5pt; }
+th, td { padding: .15rem .3rem; white-space: normal; } .scroll { overflow: visible; } a { color: inherit; text-decoration: none; }
 """
 
 

@@ -73,14 +73,16 @@ class MadeRun:
         lr: float = 0.001,
         cost: float = 1.0,
         predictions: Sequence[bool] | None = None,
+        values: Mapping[str, Any] | None = None,
     ) -> Path:
         """One trial with an accuracy per state (validation and test alike); `status` None leaves it without an end."""
         name = f"{arm}-confirm-s{seed}" if confirm else f"{arm}-{number:03d}"
         folder = self.path / "trials" / name
         identity = Identity(name, arm, "confirm" if confirm else "search", number, seed)
-        config = load_study(self.path / "study.yaml").trial_config(arm, {"train.lr": lr}, seed).model_dump(mode="json")
+        searched = {"train.lr": lr} if values is None else dict(values)
+        config = load_study(self.path / "study.yaml").trial_config(arm, searched, seed).model_dump(mode="json")
         source = f"{arm}-000" if confirm else None
-        write_request(folder, TrialRequest(identity, config, {"train.lr": lr}, {}, source))
+        write_request(folder, TrialRequest(identity, config, searched, {}, source))
         writer = RecordWriter(folder)
         writer.start({"identity": identity.to_json(), "config": config, **HEADER})
         for state, (accuracy, gone) in enumerate(zip(accuracies, removed, strict=False)):

@@ -105,7 +105,7 @@ def test_a_state_that_is_not_there_is_an_error(results: RunResults, name: str, s
 
 
 def test_an_arm_that_is_not_there_is_an_error(results: RunResults) -> None:
-    with pytest.raises(UserError, match="'rst' is no arm of .*; its arms are refill, rsst"):
+    with pytest.raises(UserError, match=r"'rst' is no arm of .*; its arms are refill, rsst"):
         all_candidates(results, "rst")
 
 

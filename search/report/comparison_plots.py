@@ -1,0 +1,99 @@
+"""Paired differences between arms, and what a search budget buys."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from matplotlib.ticker import MaxNLocator
+
+from search.arms import arm_names, chance_of, searched, states_of
+from search.cells import Cell
+from search.compare import Comparison
+from search.expected_best import expected_best
+from search.report.drawing import DASHES, FAINT, MARKERS, Plot, colour, house_style, new_figure
+from search.results import RunResults
+from search.verdict import interval_text, points
+
+
+def paired_differences(comparison: Comparison) -> Plot | None:
+    """Each seed's difference to the baseline with the mean and the permutation interval; None without pairs."""
+    cells = [cell for cell in (*comparison.primary, *comparison.secondary) if cell.differences]
+    if not cells:
+        return None
+    names = [row.arm for row in comparison.rows]
+    margin = comparison.settings.margin
+    with house_style():
+        figure = new_figure(height=1.5 + 0.55 * len(cells))
+        axes = figure.add_subplot()
+        axes.axvspan(-margin, margin, color=FAINT, alpha=0.14, linewidth=0)
+        axes.axvline(0, color=FAINT, linewidth=1)
+        for row, cell in enumerate(cells):
+            shade = colour(names.index(cell.arm))
+            values = [100 * value for value in cell.differences.values()]
+            spread = [row + 0.22 * (index / max(1, len(values) - 1) - 0.5) for index in range(len(values))]
+            axes.scatter(values, spread, s=14, color=shade, alpha=0.45, linewidth=0)
+            if cell.interval and math.isfinite(cell.interval[0]):
+                axes.plot([100 * end for end in cell.interval], [row, row], color=shade, linewidth=2)
+            axes.plot(100 * (cell.mean or 0.0), row, marker="D", color=shade, markersize=7)
+        axes.set_yticks(range(len(cells)), [_cell_label(cell, cell in comparison.primary) for cell in cells])
+        axes.set_ylim(len(cells) - 0.5, -0.5)
+        axes.grid(axis="y", visible=False)
+        axes.set_xlabel(f"difference to {comparison.baseline}, points")
+    described = [f"{_cell_label(cell, True)}: {points(cell.mean)} {interval_text(cell.interval)}" for cell in cells]
+    return Plot(
+        name="paired-differences",
+        title="Paired differences",
+        caption="Dots are seeds, diamonds their means, bars the permutation intervals; the grey band is the margin.",
+        alternative=f"Differences to {comparison.baseline} in points. {'; '.join(described)}.",
+        figure=figure,
+    )
+
+
+def _cell_label(cell: Cell, primary: bool) -> str:
+    return f"{cell.arm}, {cell.level.text}" + ("" if primary else " (exploratory)")
+
+
+def search_values(results: RunResults, arm: str) -> list[float]:
+    """What each ended search trial of an arm came to on validation, for the budget curve.
+
+    Diverged trials count as chance; early-stopped and failed ones as the worst finished: they cost a draw and won
+    nothing.
+    """
+    ended = searched(results, arm)
+    finished = [states_of(view)[-1].val_accuracy for view in ended if view.status == "finished" and states_of(view)]
+    if not finished:
+        return []
+    diverged = [chance_of(view) for view in ended if view.status == "diverged"]
+    lost = [min(finished) for view in ended if view.status in ("stopped", "failed")]
+    return [*finished, *diverged, *lost]
+
+
+def budget_curves(results: RunResults) -> Plot | None:
+    """Expected best validation accuracy of n configurations, per arm; None where no arm tried two."""
+    values = {arm: search_values(results, arm) for arm in arm_names(results)}
+    if max(len(found) for found in values.values()) < 2:
+        return None
+    described = []
+    with house_style():
+        figure = new_figure(height=3.6)
+        axes = figure.add_subplot()
+        for index, (arm, found) in enumerate(values.items()):
+            if len(found) < 2:
+                continue
+            curve = [100 * value for value in expected_best(found)]
+            style: Any = {"marker": MARKERS[index % 8], "markersize": 5, "color": colour(index)}
+            axes.plot(range(1, len(curve) + 1), curve, linestyle=DASHES[index % 8], label=arm, **style)
+            described.append(f"{arm}: {curve[0]:.1f} % for one, {curve[-1]:.1f} % for {len(curve)}")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlabel("configurations tried")
+        axes.set_ylabel("expected best validation accuracy, %")
+        axes.legend()
+    return Plot(
+        name="search-budget",
+        title="What a search budget buys",
+        caption="Expected best of n configurations of the search (Dodge et al. 2019). Diverged trials count as chance, "
+        "early-stopped and failed ones as the worst that finished. Winners' scores: exploratory.",
+        alternative=f"Expected best validation accuracy against configurations tried. {'; '.join(described)}.",
+        figure=figure,
+    )

@@ -1,0 +1,82 @@
+"""Which layers an arm kept: heat maps of the kept share, layer by state."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.patches import Rectangle
+from numpy.typing import NDArray
+
+from models.structure import KINDS, Structure
+from search.arms import states_of
+from search.report.curve_plots import shown_trials
+from search.report.drawing import INK, PAPER, Plot, colour, house_style, new_figure
+from search.results import RunResults, TrialView
+
+
+def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
+    """Mean share of units kept in each group after each state, a panel per kind; None where no structure is known."""
+    views = [view for view in shown_trials(results, arm) if states_of(view) and states_of(view)[0].structure]
+    if not views:
+        return None
+    kinds = _kinds(views[0])
+    panels = [(kind, *_shares(views, kind)) for kind in KINDS if kind in kinds]
+    rows = max(len(names) for _, names, _ in panels)
+    with house_style():
+        figure = new_figure(height=1.3 + 0.26 * rows)
+        for axes, (kind, names, shares) in zip(np.ravel(figure.subplots(1, len(panels))), panels, strict=True):
+            axes.grid(visible=False)
+            # Squares rather than an image, so that each keeps its number and the file stays text.
+            for row in range(shares.shape[0]):
+                for column in range(shares.shape[1]):
+                    share = float(shares[row, column])
+                    axes.add_patch(_square(column, row, colour(index), share))
+                    ink = PAPER if share > 0.6 else INK
+                    axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8, color=ink)
+            axes.set_xlim(-0.5, shares.shape[1] - 0.5)
+            axes.set_ylim(shares.shape[0] - 0.5, -0.5)
+            axes.set_xticks(range(shares.shape[1]))
+            axes.set_yticks(range(len(names)), [_short(name) for name in names])
+            axes.set_xlabel("state")
+            axes.set_title(f"{kind}s kept, %")
+    last = "; ".join(f"{kind}s {_described(names, shares)}" for kind, names, shares in panels)
+    return Plot(
+        name=f"kept-structure-{arm}",
+        title=f"{arm}: what was kept",
+        caption=f"{arm}: share of each layer's units still there after each state, mean of {len(views)} trial(s).",
+        alternative=f"Kept share by layer for {arm}. After the last state: {last}.",
+        figure=figure,
+    )
+
+
+def _square(column: int, row: int, shade: str, strength: float) -> Rectangle:
+    """Strength as opacity, so that it fades into the page in both themes."""
+    return Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=shade, alpha=strength, linewidth=0)
+
+
+def _kinds(view: TrialView) -> set[str]:
+    return set(Structure.from_json(states_of(view)[0].structure).total_of_kind())
+
+
+def _shares(views: Sequence[TrialView], kind: str) -> tuple[list[str], NDArray[np.float64]]:
+    count = min(len(states_of(view)) for view in views)
+    first = Structure.from_json(states_of(views[0])[0].structure)
+    names = [name for name, group in first.groups.items() if group.kind == kind]
+    shares = np.zeros((len(names), count))
+    for view in views:
+        for state in range(count):
+            groups = Structure.from_json(states_of(view)[state].structure).groups
+            shares[:, state] += [len(groups[name].kept) / groups[name].total for name in names]
+    return names, shares / len(views)
+
+
+def _short(name: str) -> str:
+    """`blocks.3.attn` → `3`: the panel's title says the kind."""
+    match = re.fullmatch(r"blocks\.(\d+)\.\w+", name)
+    return f"block {match[1]}" if match else name
+
+
+def _described(names: Sequence[str], shares: NDArray[np.float64]) -> str:
+    return ", ".join(f"{_short(name)} {100 * share:.0f} %" for name, share in zip(names, shares[:, -1], strict=True))
