@@ -9,7 +9,7 @@ from models.errors import UserError
 from search import key_tree
 from search.config_keys import is_known, known_keys
 from search.nearest import nearest, nearest_key, suggestion
-from search.space_probe import check_samples
+from search.space_probe import check_samples, corner_values
 
 if TYPE_CHECKING:
     from search.study import Study
@@ -23,6 +23,8 @@ def check_study_file(study: Study) -> None:
         if not study.space.for_arm(arm):
             study.trial_config(arm)
     check_samples(study)
+    for arm in study.arms:
+        _check_own_values(study, arm)
     _check_enqueue(study)
     _check_baseline(study)
     _check_shared(study)
@@ -50,6 +52,20 @@ def _searched_by(study: Study, arm: str, key: str) -> str | None:
     return None
 
 
+def _check_own_values(study: Study, arm: str) -> None:
+    """What the trial itself says of a searched key is what `prunetune trial` takes, so it must be valid as well."""
+    values = next(corner_values(study, arm))
+    for key in values:
+        if key_tree.get(study.tree(arm), key) is key_tree.ABSENT:
+            continue
+        try:
+            study.trial_config(arm, {other: value for other, value in values.items() if other != key})
+        except UserError as error:
+            # Only a value wrong in itself: what clashes with other keys may be there for them alone.
+            if f".{key}: " in str(error):
+                raise
+
+
 def _check_scratch(study: Study, arm: str) -> None:
     """A scratch control names an arm that makes a structure of its own."""
     if study.method(arm) != "scratch":
@@ -61,7 +77,8 @@ def _check_scratch(study: Study, arm: str) -> None:
     if named is key_tree.ABSENT or named is None:
         others = _named(one for one in study.arms if study.method(one) not in ("scratch", "dense", "imp"))
         raise study.origins.error(
-            path, f" is missing: name the arm whose final structure is trained from scratch{others}"
+            study.path_of(arm, ("prune", "method")),
+            f": scratch needs prune.scratch.arm, the arm whose final structure is trained from scratch{others}",
         )
     if named not in study.arms:
         near = suggestion(nearest(str(named), study.arms))

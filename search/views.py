@@ -88,6 +88,13 @@ def order_trials(views: Iterable[TrialView], arms: list[str]) -> tuple[TrialView
     return tuple(sorted(views, key=key))
 
 
+def competing(trials: Iterable[TrialView]) -> tuple[TrialView, ...]:
+    """The search's trials; those of `prunetune trial`, which no search proposed, only for an arm without any."""
+    found = [trial for trial in trials if trial.identity.phase != "confirm"]
+    searched = {trial.identity.arm for trial in found if trial.identity.phase == "search"}
+    return tuple(trial for trial in found if trial.identity.phase == "search" or trial.identity.arm not in searched)
+
+
 def best_trial(trials: Iterable[TrialView], search: SearchConfig | None = None) -> TrialView | None:
     """The finished search trial of the configuration that validation chooses; the earlier one on a tie.
 
@@ -95,9 +102,8 @@ def best_trial(trials: Iterable[TrialView], search: SearchConfig | None = None) 
     over the search's seeds, which must all have finished) among those that keep to the search's constraints.
     """
     by_number: dict[tuple[str, int], list[TrialView]] = {}
-    for trial in trials:
-        if trial.identity.phase != "confirm":
-            by_number.setdefault((trial.identity.arm, trial.identity.number), []).append(trial)
+    for trial in competing(trials):
+        by_number.setdefault((trial.identity.arm, trial.identity.number), []).append(trial)
     scored = [(score, group) for group in by_number.values() if (score := _score(group, search)) is not None]
     if not scored:
         return None

@@ -36,4 +36,9 @@ def run(args: argparse.Namespace) -> Outcome:
     from search.driving import drive_command
     from search.run_request import open_run
 
+    if not (args.storage / study.name / "study.yaml").exists():
+        from search.checks import check_request
+
+        for warning in check_request(study):
+            print(f"prunetune: warning: {warning}", file=sys.stderr)
     return drive_command(study, open_run(args.storage, study), args)
