@@ -21,7 +21,7 @@ def test_the_same_request_again_means_the_same_run(tmp_path: Path) -> None:
 def test_another_request_under_the_same_name_is_refused_by_its_change(tmp_path: Path) -> None:
     Simulation(make_study(tmp_path), tmp_path / "runs").go(1)
     other = make_study(tmp_path, scheduler={"kind": "median"})
-    with pytest.raises(UserError, match="scheduler.kind was 'none', is now 'median'"):
+    with pytest.raises(UserError, match=r"scheduler\.kind was 'none', is now 'median'"):
         open_run(tmp_path / "runs", other)
 
 
