@@ -1,0 +1,238 @@
+"""Every study file is one that runs: it loads, each arm's trials are valid, and its header tells the truth about it."""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from models.cost import count_macs
+from models.registry import ARCHITECTURES, build, default_pretrained, resolve_spec, timm_name
+from models.spec import ModelSpec
+from models.units import describe, kinds_of_target
+from search.commands.pretrain import load_config
+from search.config_keys import is_known
+from search.objective_rules import check_objective
+from search.plan import plan_of
+from search.space_probe import corner_values
+from search.study import Study, load_study
+from tests.configs.files import CONFIGS, PRETRAININGS, STUDIES, header
+from trainables.augment import rand_augment_of
+from trainables.config import DataConfig, TrialConfig
+from trainables.data import KINDS, describe_data
+
+SIZES_OF_TRAINING = {"cifar10": 45_000, "cifar100": 45_000, "dtd": 1_880, "digits": 1_294}
+"""Training images left once the validation split is taken out, and for digits the test split too."""
+
+studies = pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
+pretrainings = pytest.mark.parametrize("path", PRETRAININGS, ids=lambda path: path.stem)
+
+
+@cache
+def loaded(path: Path) -> Study:
+    return load_study(path)
+
+
+def spec_of(config: TrialConfig) -> ModelSpec:
+    info, model = describe_data(config.data), config.model
+    return resolve_spec(
+        model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
+    )
+
+
+@cache
+def kinds_of_network(arch: str, classes: int, size: int, channels: int, patch: int | None, args: str) -> set[str]:
+    spec = ModelSpec(arch, classes, size, channels, patch, json.loads(args))
+    with torch.random.fork_rng(devices=[]):
+        return {group.kind for group in describe(build(spec))}
+
+
+def test_there_are_studies_and_pretrainings() -> None:
+    assert len(STUDIES) >= 7
+    assert len(PRETRAININGS) >= 1
+
+
+@studies
+def test_study_loads_under_its_files_name_and_its_objective_can_answer(path: Path) -> None:
+    study = loaded(path)
+    check_objective(study)
+    assert study.name == path.stem
+    plan_of(study)
+
+
+@studies
+def test_every_arm_makes_trials_at_both_ends_of_the_space(path: Path) -> None:
+    study = loaded(path)
+    for arm in study.arms:
+        made = [study.trial_config(arm, values, seed=7) for values in corner_values(study, arm)]
+        assert made
+        assert all(config.seed == 7 for config in made)
+        for parameter in study.space.for_arm(arm):
+            assert len({str(value) for value in parameter.distribution.corners()}) > 1
+
+
+@studies
+def test_networks_exist_and_have_the_units_that_are_removed(path: Path) -> None:
+    study = loaded(path)
+    for arm in study.arms:
+        config = study.trial_config(arm, study.space.sample(arm, seed=0))
+        spec = spec_of(config)
+        kinds = kinds_of_network(
+            spec.arch, spec.num_classes, spec.img_size, spec.in_chans, spec.patch_size, json.dumps(spec.args)
+        )
+        assert kinds & set(kinds_of_target(config.prune.target))
+
+
+@studies
+def test_pretrained_weights_are_published_or_our_own(path: Path) -> None:
+    study = loaded(path)
+    for arm in study.arms:
+        config = study.trial_config(arm, study.space.sample(arm, seed=0))
+        init = config.model.init
+        if init.source != "pretrained":
+            continue
+        tag = init.tag or default_pretrained(config.model.arch)
+        assert tag is not None
+        assert tag.startswith("weights:") or timm_name(tag)
+
+
+@studies
+def test_augmentation_can_be_done(path: Path) -> None:
+    study = loaded(path)
+    for arm in study.arms:
+        data = study.trial_config(arm, study.space.sample(arm, seed=0)).data
+        assert data.name in KINDS
+        if data.augment.rand_augment is not None:
+            rand_augment_of(data.augment.rand_augment)
+        if data.augment.random_resized_crop is not None:
+            assert data.name in ("dtd", "image_folder")
+
+
+@studies
+def test_header_gives_the_command_and_the_size_of_the_study(path: Path) -> None:
+    text, study = header(path), loaded(path)
+    assert f"prunetune sweep configs/{path.name}" in text
+    asked = re.search(r"Asks for (\d+) trials(?: of|,) (\d+) epochs", text)
+    if path.stem == "quickstart" and asked is None:
+        return
+    assert asked, "the header says how many trials and epochs the study asks for"
+    trials, epochs = _trials_and_epochs(study)
+    assert (int(asked[1]), int(asked[2])) == (trials, epochs)
+
+
+@studies
+def test_header_counts_multiply_accumulates_rightly(path: Path) -> None:
+    said = re.search(r"at most ([\d.]+e\d+) multiply-accumulates: 3 x ([\d.]+e\d+) per image x (\d+) images", header(path))
+    if said is None:
+        assert path.stem == "quickstart"
+        return
+    study = loaded(path)
+    arm = next(iter(study.arms))
+    config = study.trial_config(arm, study.space.sample(arm, seed=0))
+    spec = spec_of(config)
+    with torch.random.fork_rng(devices=[]):
+        macs = count_macs(build(spec), spec.input_shape)
+    images = config.data.train_limit or SIZES_OF_TRAINING[config.data.name]
+    assert int(said[3]) == images
+    assert float(said[2]) == pytest.approx(macs, rel=5e-3)
+    assert float(said[1]) == pytest.approx(3 * macs * images * _trials_and_epochs(study)[1], rel=1e-2)
+
+
+def test_digits_train_on_as_many_images_as_its_header_says() -> None:
+    from trainables.data import load_data
+
+    data = load_data(DataConfig(name="digits"), torch.device("cpu"))
+    assert data.sizes["train"] == SIZES_OF_TRAINING["digits"]
+
+
+@studies
+def test_gpu_is_asked_for_or_clearly_not(path: Path) -> None:
+    study = loaded(path)
+    words = header(path)
+    assert ("on a GPU" in words) != (study.resources.gpus_per_trial == 0) or path.stem == "quickstart"
+
+
+@pretrainings
+def test_pretraining_loads_and_its_network_exists(path: Path) -> None:
+    config = load_config(path)
+    assert config.output.suffix == ".safetensors"
+    assert config.model.arch in ARCHITECTURES
+    if config.data.augment.rand_augment is not None:
+        rand_augment_of(config.data.augment.rand_augment)
+    with torch.random.fork_rng(devices=[]):
+        build(resolve_spec(config.model.arch, 2, config.data.image_size or 28, 3, patch_size=config.model.patch_size))
+
+
+@pretrainings
+def test_pretraining_says_its_command(path: Path) -> None:
+    assert f"prunetune pretrain configs/{path.name}" in header(path)
+
+
+def test_cifar_studies_differ_in_their_data_alone() -> None:
+    ten, hundred = (_plain(f"{name}_vit_small") for name in ("cifar10", "cifar100"))
+    assert hundred["trial"]["data"].pop("name") == "cifar100"
+    assert ten["trial"]["data"].pop("name") == "cifar10"
+    assert ten.pop("name") != hundred.pop("name")
+    assert ten == hundred
+
+
+def test_cifar_study_is_the_seeds_experiment_done_right() -> None:
+    study = loaded(CONFIGS / "cifar10_vit_small.yaml")
+    assert set(study.arms) == {"refill", "rsst", "dense", "random", "one_shot", "scratch"}
+    for arm in study.arms:
+        config = study.trial_config(arm, study.space.sample(arm, seed=1))
+        schedule = config.prune.schedule
+        assert (schedule.states, schedule.head_ratio, schedule.neuron_ratio) == (15, 0.7, 0.7)
+        assert spec_of(config).patch_size == 4
+        assert config.model.init.source == "pretrained"
+
+
+def test_the_seeds_own_settings_are_what_runs_first() -> None:
+    study = loaded(CONFIGS / "cifar10_vit_small_seeds.yaml")
+    assert study.search.trials_per_arm == len(study.search.enqueue) == 2
+    for arm in study.arms:
+        first, second = (study.trial_config(arm, values) for values in study.enqueued(arm))
+        assert (first.train.optimizer, first.train.lr, first.train.batch_size) == ("sgd", 0.01, 128)
+        assert first.epochs_of_states() == (60,) * 16
+        assert (first.prune.schedule.kind, first.prune.rewind) == ("one_shot", "continue")
+        assert (second.prune.schedule.kind, second.prune.rewind) == ("geometric", "init")
+        assert first.model.init.source == ("random" if arm.endswith("_from_random") else "pretrained")
+    rsst = study.trial_config("rsst", study.enqueued("rsst")[1]).prune.rsst
+    assert (rsst.curve, rsst.exponent, rsst.lambda_max, rsst.coupling) == ("exp_custom_exponents", 2.0, 0.3, "gradient")
+
+
+def test_twistnet_study_has_ten_folds_times_three_seeds_for_every_arm() -> None:
+    study = loaded(CONFIGS / "twistnet18_dtd.yaml")
+    for plan in plan_of(study):
+        assert (plan.configurations, plan.seeds) == (10, (42, 43, 44))
+        folds = [study.trial_config(plan.arm, values).data.fold for values in study.space.grid_points(plan.arm)]
+        assert folds == list(range(1, 11))
+    assert study.trial_config("no_ais", {"data.fold": 1}).model.args == {"no_ais": True}
+    assert study.trial_config("resnet18", {"data.fold": 1}).model.arch == "timm:resnet18"
+    assert study.trial_config("twistnet18", {"data.fold": 1}).states == 0
+
+
+def test_scratch_control_of_the_controls_study_follows_an_arm_that_prunes() -> None:
+    study = loaded(CONFIGS / "digits_controls.yaml")
+    assert set(study.control_arms()) == {"dense", "random", "one_shot", "scratch", "imp"}
+    assert is_known("prune.scratch.arm")
+    assert study.trial_config("scratch", {"train.lr": 1e-3}).prune.scratch.arm == "refill"
+
+
+def _plain(name: str) -> dict[str, Any]:
+    return copy.deepcopy(loaded(CONFIGS / f"{name}.yaml").to_json())
+
+
+def _trials_and_epochs(study: Study) -> tuple[int, int]:
+    trials = epochs = 0
+    for plan in plan_of(study):
+        count = len(plan.search_ids) + len(plan.confirm_ids)
+        config = study.trial_config(plan.arm, study.space.sample(plan.arm, seed=0))
+        trials, epochs = trials + count, epochs + count * sum(config.epochs_of_states())
+    return trials, epochs
