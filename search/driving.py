@@ -22,6 +22,7 @@ def drive_command(study: Study, run: RunFolder, args: argparse.Namespace) -> Out
     launch = Launch(
         time_budget=_seconds(args.time_budget),
         max_concurrent=_positive(args.max_concurrent),
+        address=args.address,
         retry_failed=getattr(args, "retry_failed", False),
     )
     drive = run_study(study, run, launch)

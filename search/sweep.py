@@ -29,12 +29,13 @@ from search.warm_start import warm_trials
 class Launch:
     """How to drive a run this time; nothing here changes what the trials are.
 
-    `time_budget` in seconds and `max_concurrent` replace the study's own. `trainable` gives the class Ray runs
+    `time_budget` in seconds, `max_concurrent` and `address` replace the study's own. `trainable` gives the class Ray runs
     (tests give one that trains nothing), `check` is done before anything starts.
     """
 
     time_budget: float | None = None
     max_concurrent: int | None = None
+    address: str | None = None
     retry_failed: bool = False
     command: Sequence[str] = field(default_factory=command_line)
     trainable: Callable[[], Any] | None = None
@@ -90,7 +91,7 @@ def ledger_complete(study: Study, ledger: Ledger) -> bool:
 
 
 def _with_options(study: Study, launch: Launch) -> Study:
-    options = {"time_budget": launch.time_budget, "max_concurrent": launch.max_concurrent}
+    options = {"time_budget": launch.time_budget, "max_concurrent": launch.max_concurrent, "address": launch.address}
     given = {name: value for name, value in options.items() if value is not None}
     return replace(study, resources=study.resources.model_copy(update=given)) if given else study
 

@@ -25,6 +25,7 @@ def add_driving_options(parser: argparse.ArgumentParser) -> None:
         help="start no further epoch after this long, such as 45m or 2h30m; resume goes on",
     )
     parser.add_argument("--max-concurrent", type=int, metavar="N", help="run at most N trials at once")
+    parser.add_argument("--address", help="of a running Ray cluster to use, `auto` for this machine's (default: none)")
 
 
 def run(args: argparse.Namespace) -> Outcome:
