@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from search.commands.base import Outcome
 from search.commands.study_options import add_storage, add_study, study_of
