@@ -58,7 +58,9 @@ class Handout:
         for trial in list(self.ledger):
             if self.retry_failed and trial.status == "failed":
                 self.ledger.forget_end(trial.id)
-        self._unfinished = [trial.id for trial in _by_age(self.ledger) if not trial.ended]
+        # A trial of `prunetune trial` is that command's own, and may be under way beside this run.
+        own = (trial for trial in _by_age(self.ledger) if trial.identity.phase != "trial")
+        self._unfinished = [trial.id for trial in own if not trial.ended]
 
     @property
     def live(self) -> frozenset[str]:
