@@ -106,9 +106,10 @@ class Trial:
         self._end("failed", error=error)
 
     def close(self) -> None:
-        """Leave the trial where it stands, to go on later."""
+        """Leave the trial where it stands: to go on later, or because its study stopped it, which its record then says."""
         if self._board is not None:
-            self._board.close(self._status)
+            record = read_record(self.folder)
+            self._board.close(self._status if record is None else record.status)
             self._board = None
 
     def result(self) -> dict[str, Any]:
