@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from search.arms import ArmSummary, arm_names, is_cut, states_of, summarise_arm
 from search.cells import Cell, common_level, judge, measure
 from search.curves import Level
 from search.results import RunResults
+from search.run_folder import RunFolder
 from search.study_config import CompareConfig
 from search.verdict import cell_sentence, exploratory_sentence
 
@@ -144,11 +146,22 @@ def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
     grown = {seed for row in rows if row.confirmed for seed in row.confirmed.by_seed} - stated
     if grown:
         caveats.append(f"the study was grown by seeds {sorted(grown)} beyond those it stated")
+    if growth := _growth(results):
+        caveats.append(f"the study was grown for another look ({growth})")
     for row in rows:
         sources = {view.source for view in results.of_arm(row.arm, "confirm") if view.source}
         if len(sources) > 1:
             caveats.append(f"{row.arm}'s confirm trials repeat different configurations: {', '.join(sorted(sources))}")
     return caveats
+
+
+def _growth(results: RunResults) -> str:
+    """How the run was grown after it began, as its manifest has it; empty where it was not."""
+    path = RunFolder(results.run).manifest_file
+    if not path.exists():
+        return ""
+    grown = json.loads(path.read_text(encoding="utf-8")).get("grown", ())
+    return ", ".join(f"{key} {before} to {now}" for step in grown for key, (before, now) in step.items())
 
 
 def _verdict(

@@ -8,13 +8,13 @@ from typing import Literal
 
 from trainables.record import StateEnd
 
-Axis = Literal["removed_percent", "macs"]
+Axis = Literal["removed_percent", "macs", "training_macs"]
 Quantity = Literal["val_accuracy", "test_accuracy", "training_macs", "seconds"]
 
 
 @dataclass(frozen=True)
 class Level:
-    """A place at which arms are compared: `value` is a removed percentage (0..100) or a share of dense MACs (0..1)."""
+    """A place on an axis: `value` is a removed percentage (0..100), a share of dense MACs (0..1), or training MACs."""
 
     axis: Axis
     value: float
@@ -23,7 +23,9 @@ class Level:
     def text(self) -> str:
         if self.axis == "removed_percent":
             return f"{self.value:.4g} % removed"
-        return f"{100 * self.value:.4g} % of dense MACs"
+        if self.axis == "macs":
+            return f"{100 * self.value:.4g} % of dense MACs"
+        return f"{self.value:.3g} training MACs"
 
     def to_json(self) -> dict[str, float | str]:
         return {"axis": self.axis, "value": self.value}
@@ -59,4 +61,6 @@ def curve_of(states: Sequence[StateEnd], dense_macs: float, axis: Axis, quantity
 
 
 def place_of(state: StateEnd, dense_macs: float, axis: Axis) -> float:
+    if axis == "training_macs":
+        return state.training_macs
     return state.removed_percent if axis == "removed_percent" else state.macs / dense_macs

@@ -60,8 +60,18 @@ def grown(run: RunFolder, study: Study, trials_per_arm: int) -> Study:
     bigger = replace(study, search=study.search.model_copy(update={"trials_per_arm": trials_per_arm}))
     plan_of(bigger)
     if trials_per_arm > before:
+        _note_growth(run, before, trials_per_arm)
         atomic.write_text(run.study_file, bigger.to_yaml())
     return bigger
+
+
+def _note_growth(run: RunFolder, before: int, now: int) -> None:
+    """Kept in the manifest: a verdict after another look at a grown study is exploratory."""
+    from search.manifest import read_manifest
+
+    manifest = read_manifest(run)
+    manifest["grown"] = [*manifest.get("grown", ()), {"trials_per_arm": [before, now]}]
+    atomic.write_json(run.manifest_file, manifest)
 
 
 def _word(flat: Mapping[str, Any], key: str) -> str:

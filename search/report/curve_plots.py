@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -32,8 +33,30 @@ def shown_trials(results: RunResults, arm: str) -> list[TrialView]:
     return confirmed or ([best] if best else [])
 
 
+def accuracy_by_cost(results: RunResults) -> Plot:
+    """Against what training had cost by each state's end: one arm may get there with more training than another."""
+    return _accuracy_plot(results, "training_macs")
+
+
+@dataclass(frozen=True)
+class AxisText:
+    """How an axis is named: in file names, in the title, beside the axis, and what a place is multiplied with."""
+
+    file: str
+    what: str
+    label: str
+    scale: float
+
+
+AXES: dict[Axis, AxisText] = {
+    "removed_percent": AxisText("removed", "what was removed", "removed, % of prunable parameters", 1.0),
+    "macs": AxisText("macs", "MACs", "MACs, % of dense", 100.0),
+    "training_macs": AxisText("cost", "training cost", "training MACs so far, T", 1e-12),
+}
+
+
 def _accuracy_plot(results: RunResults, axis: Axis) -> Plot:
-    scale = 1.0 if axis == "removed_percent" else 100.0
+    text = AXES[axis]
     with house_style():
         figure = new_figure()
         axes = figure.add_subplot()
@@ -46,35 +69,39 @@ def _accuracy_plot(results: RunResults, axis: Axis) -> Plot:
             mean = values.mean(axis=0)
             label = f"{arm} ({len(curves)} seeds)" if len(curves) > 1 else f"{arm} (best of search)"
             axes.plot(
-                scale * places, 100 * mean, marker=MARKERS[index % 8], markersize=5, linestyle=DASHES[index % 8],
+                text.scale * places, 100 * mean, marker=MARKERS[index % 8], markersize=5, linestyle=DASHES[index % 8],
                 color=colour(index), label=label,
             )  # fmt: skip
             if len(curves) > 1:
                 low, high = 100 * values.min(axis=0), 100 * values.max(axis=0)
-                axes.fill_between(scale * places, low, high, color=colour(index), alpha=0.18, linewidth=0)
-            described.append(f"{arm}: {_range_text(places * scale, mean)}")
+                axes.fill_between(text.scale * places, low, high, color=colour(index), alpha=0.18, linewidth=0)
+            described.append(f"{arm}: {_range_text(places * text.scale, mean)}")
         if axis == "macs":
             _draw_front(results, axes)
             axes.invert_xaxis()
-        axes.set_xlabel("removed, % of prunable parameters" if axis == "removed_percent" else "MACs, % of dense")
+        axes.set_xlabel(text.label)
         axes.set_ylabel("validation accuracy, %")
         axes.legend(loc="best")
-    what = "what was removed" if axis == "removed_percent" else "MACs"
     front = " The grey line is the Pareto front over all states of all trials." if axis == "macs" else ""
     return Plot(
-        name=f"accuracy-by-{'removed' if axis == 'removed_percent' else 'macs'}",
-        title=f"Accuracy against {what}",
+        name=f"accuracy-by-{text.file}",
+        title=f"Accuracy against {text.what}",
         caption=f"Each marker is a state's last epoch; bands span the seeds.{front}",
-        alternative=f"Validation accuracy against {what}. {'; '.join(described)}.",
+        alternative=f"Validation accuracy against {text.what}. {'; '.join(described)}.",
         figure=figure,
     )
 
 
 def _on_common_places(curves: Sequence[Curve]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The mean place of each state and the accuracies there, one row per trial; trials of an arm share their states."""
+    """The mean place of each state and the accuracies there, one row per trial; trials of an arm share their states.
+
+    Where one trial has fewer places than another, those from the dense end on are shown.
+    """
     length = min(len(curve.x) for curve in curves)
-    places = np.array([curve.x[:length] if curve.x[0] == 0 else curve.x[-length:] for curve in curves])
-    values = np.array([curve.y[:length] if curve.x[0] == 0 else curve.y[-length:] for curve in curves])
+    dense_last = curves[0].x[-1] == 1.0
+    shown = slice(-length, None) if dense_last else slice(0, length)
+    places = np.array([curve.x[shown] for curve in curves])
+    values = np.array([curve.y[shown] for curve in curves])
     return places.mean(axis=0), values
 
 
@@ -91,4 +118,4 @@ def _draw_front(results: RunResults, axes: Axes) -> None:
 
 def _range_text(places: NDArray[np.float64], mean: NDArray[np.float64]) -> str:
     first, last = (0, -1) if places[0] <= places[-1] else (-1, 0)
-    return f"{100 * mean[first]:.1f} % at {places[first]:.1f}, {100 * mean[last]:.1f} % at {places[last]:.1f}"
+    return f"{100 * mean[first]:.1f} % at {places[first]:.3g}, {100 * mean[last]:.1f} % at {places[last]:.3g}"

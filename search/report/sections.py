@@ -12,7 +12,7 @@ from search.compare_table import held_out_sentence, table_rows
 from search.held_out import HeldOut
 from search.report import html
 from search.report.comparison_plots import budget_curves, paired_differences
-from search.report.curve_plots import accuracy_by_macs, accuracy_by_removed
+from search.report.curve_plots import accuracy_by_cost, accuracy_by_macs, accuracy_by_removed
 from search.report.drawing import Plot
 from search.report.provenance import provenance_section, reproduce_section
 from search.report.setting_plots import importance_plot, parallel_coordinates, rate_by_epochs, settings_against_accuracy
@@ -42,6 +42,7 @@ def run_plots(results: RunResults, comparison: Comparison) -> list[Plot]:
     plots = [
         accuracy_by_removed(results),
         accuracy_by_macs(results),
+        accuracy_by_cost(results),
         paired_differences(comparison),
         budget_curves(results),
         *[kept_structure(results, arm, index) for index, arm in arms],
@@ -67,6 +68,7 @@ def run_body(report: RunReport) -> str:
             html.section("Accuracy against what was removed", report.plot("accuracy-by-removed")),
             html.section("Accuracy against MACs", report.plot("accuracy-by-macs")),
             html.section("Differences, seed by seed", report.plot("paired-differences"), *difference_table(comparison)),
+            html.section("Accuracy against training cost", report.plot("accuracy-by-cost")),
             html.section("State by state", *state_tables(results), *removal_table(results)),
             html.section("What was kept", report.plot("kept-structure")),
             html.section("What a search budget buys", report.plot("search-budget")),

@@ -51,7 +51,8 @@ PRINT = """
 html { font-size: 11pt; } body { max-width: none; padding: 0; }
 h2 { break-after: avoid; } figure, table, .verdict { break-inside: avoid; }
 svg.plot { max-width: 15cm; } table { font-size: 7.5pt; }
-th, td { padding: .15rem .3rem; white-space: normal; } .scroll { overflow: visible; } a { color: inherit; text-decoration: none; }
+th, td { padding: .15rem .3rem; white-space: normal; } .scroll { overflow: visible; }
+a { color: inherit; text-decoration: none; }
 """
 
 

@@ -2,12 +2,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models.errors import UserError
+from search.cells import Cell, judge
 from search.compare import Comparison, compare
+from search.curves import Level
 from search.held_out import held_out
 from search.results import load_results
+from search.run_folder import RunFolder
+from search.run_request import grown
+from search.statistics import subset_means
+from search.study import load_study
+from search.study_config import CompareConfig
 from tests.search.made_runs import REMOVED, MadeRun, falling, two_arm_run
 
 SEEDS = list(range(101, 109))
@@ -135,6 +143,43 @@ def test_a_study_grown_for_another_look_is_exploratory(tmp_path: Path) -> None:
     comparison = compared(tmp_path / "run")
     assert any("grown by seeds [200]" in caveat for caveat in comparison.caveats)
     assert comparison.verdict.startswith("Exploratory (")
+
+
+def test_a_study_given_more_configurations_is_exploratory(tmp_path: Path) -> None:
+    two_arm_run(tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    assert not compared(run.path).exploratory
+    grown(run, load_study(run.study_file), 3)
+    assert "the study was grown for another look (trials_per_arm 2 to 3)" in compared(run.path).caveats
+
+
+def claims(arms: int, levels: int, lead: float, rounds: int) -> float:
+    """Share of simulated studies in which any cell of the family claims a difference; seeds are shared within an arm."""
+    random = np.random.default_rng(13)
+    settings = CompareConfig(margin=50.0)
+    hits = 0
+    for _ in range(rounds):
+        cells = []
+        for arm in range(arms):
+            shared = random.normal(lead, 1.0, 10)
+            for level in range(levels):
+                values = shared + random.normal(0, 0.5, 10)
+                means = subset_means(values.tolist())
+                p_values = {"p_value": means.p_two_sided(), "p_equivalent": means.p_equivalent(0.5)}
+                differences = dict(enumerate(values.tolist()))
+                where = Level("removed_percent", 10.0 * level)
+                cells.append(Cell(str(arm), "base", where, differences, mean=float(values.mean()), **p_values))
+        hits += any(cell.kind in ("better", "worse") for cell in judge(cells, settings))
+    return hits / rounds
+
+
+@pytest.mark.slow
+def test_the_family_claims_nothing_false_more_often_than_alpha() -> None:
+    assert claims(arms=2, levels=2, lead=0.0, rounds=400) <= 0.05 + 0.02
+
+
+def test_the_family_finds_what_is_planted() -> None:
+    assert claims(arms=2, levels=2, lead=2.0, rounds=50) >= 0.98
 
 
 def test_training_cost_stands_beside_the_claim(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_every_figure_has_a_text_alternative(report: Path) -> None:
     assert all(label in page.ids for label in page.labels)
     titles = re.findall(r"<title id=\"[^\"]+\">([^<]+)</title>", (report / "index.html").read_text(encoding="utf-8"))
     assert all(len(title) > 40 for title in titles)
-    assert any("refill: 97.0 % at 0.0" in title for title in titles)
+    assert any("refill: 97.0 % at 0, 9" in title for title in titles)
 
 
 def test_figures_follow_the_theme(report: Path) -> None:
