@@ -65,7 +65,7 @@ def compare(results: RunResults) -> Comparison:
     require_finished(results)
     settings = results.study.compare
     names = arm_names(results)
-    baseline = settings.baseline or names[0]
+    baseline = settings.baseline or next((name for name in names if _removes(results, name)), names[0])
     if baseline not in names:
         raise UserError(f"compare.baseline: {baseline!r} is no arm of this study; its arms are {', '.join(names)}")
     rows = tuple(summarise_arm(results, arm, settings.metric, settings.alpha) for arm in names)
@@ -93,7 +93,10 @@ def require_finished(results: RunResults) -> None:
 def _primary_cells(results: RunResults, baseline: str, names: Sequence[str], settings: CompareConfig) -> list[Cell]:
     cells: list[Cell] = []
     for arm in names:
-        if arm == baseline or not _confirmed(results, arm) or not _confirmed(results, baseline):
+        # What never gets smaller (dense, imp) has no place at equal removal or equal MACs: a row, not a test.
+        if arm == baseline or not _removes(results, arm):
+            continue
+        if not _confirmed(results, arm) or not _confirmed(results, baseline):
             continue
         for level in _levels(results, arm, baseline, settings):
             cells.append(measure(results, arm, baseline, level, settings))
@@ -101,11 +104,9 @@ def _primary_cells(results: RunResults, baseline: str, names: Sequence[str], set
 
 
 def _levels(results: RunResults, arm: str, baseline: str, settings: CompareConfig) -> list[Level]:
-    """The study's levels; without any, the last state, for arms that remove something."""
+    """The study's levels; without any, the last state."""
     if settings.at:
         return [Level(level.axis, level.value) for level in settings.at]
-    if not (_removes(results, arm) and _removes(results, baseline)):
-        return []
     last = common_level(results, (arm, baseline))
     return [last] if last else []
 

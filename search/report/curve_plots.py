@@ -82,11 +82,15 @@ def _accuracy_plot(results: RunResults, axis: Axis) -> Plot:
         axes.set_xlabel(text.label)
         axes.set_ylabel("validation accuracy, %")
         axes.legend(loc="best")
-    front = " The grey line is the Pareto front over all states of all trials." if axis == "macs" else ""
+    note = {
+        "removed_percent": "",
+        "macs": " The grey line is the Pareto front over all states of all trials.",
+        "training_macs": " At one cost the arms may stand at different sizes; the last marker is each one's smallest.",
+    }[axis]
     return Plot(
         name=f"accuracy-by-{text.file}",
         title=f"Accuracy against {text.what}",
-        caption=f"Each marker is a state's last epoch; bands span the seeds.{front}",
+        caption=f"Each marker is a state's last epoch; bands span the seeds.{note}",
         alternative=f"Validation accuracy against {text.what}. {'; '.join(described)}.",
         figure=figure,
     )

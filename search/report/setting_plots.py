@@ -196,13 +196,19 @@ def rate_by_epochs(results: RunResults) -> Plot | None:
     epochs = next((k for k in ("train.epochs_per_state", "train.epochs_total") if _searches(results, k)), None)
     if epochs is None or not _searches(results, "train.lr"):
         return None
-    arms = [arm for arm in arm_names(results) if any(epochs in view.values for view in finished_search(results, arm))]
-    accuracies = [100 * states_of(view)[-1].val_accuracy for arm in arms for view in finished_search(results, arm)]
+    tried = {
+        arm: [view for view in finished_search(results, arm) if epochs in view.values and "train.lr" in view.values]
+        for arm in arm_names(results)
+    }
+    arms = [arm for arm, views in tried.items() if views]
+    if not arms:
+        return None
+    accuracies = [100 * states_of(view)[-1].val_accuracy for arm in arms for view in tried[arm]]
     with house_style():
         figure = new_figure(height=3.4)
         panels = np.ravel(figure.subplots(1, len(arms), squeeze=False, sharex=True, sharey=True))
         for axes, arm in zip(panels, arms, strict=True):
-            shown = finished_search(results, arm)
+            shown = tried[arm]
             heights = [100 * states_of(view)[-1].val_accuracy for view in shown]
             rates, counts = [view.values["train.lr"] for view in shown], [view.values[epochs] for view in shown]
             axes.scatter(

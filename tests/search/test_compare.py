@@ -182,6 +182,20 @@ def test_the_family_finds_what_is_planted() -> None:
     assert claims(arms=2, levels=2, lead=2.0, rounds=50) >= 0.98
 
 
+def test_the_dense_control_is_a_row_and_no_test(tmp_path: Path) -> None:
+    search = {"algorithm": "random", "trials_per_arm": 1, "confirm": {"seeds": SEEDS[:6]}}
+    arms = {"dense": {"prune.method": "dense"}, "refill": {}, "rsst": {"prune.method": "rsst"}}
+    made = MadeRun(tmp_path / "run", arms=arms, study={"search": search, "compare": {"at": [50]}})
+    for arm in arms:
+        for seed in [0, *SEEDS[:6]]:
+            removed = (0.0,) * 4 if arm == "dense" else REMOVED
+            made.add(arm, falling(0.9), seed=seed, confirm=seed > 0, removed=removed)
+    comparison = compared(tmp_path / "run")
+    assert comparison.baseline == "refill"
+    assert [cell.arm for cell in comparison.primary] == ["rsst"]
+    assert [row.arm for row in comparison.rows] == ["dense", "refill", "rsst"]
+
+
 def test_training_cost_stands_beside_the_claim(tmp_path: Path) -> None:
     made = confirm_run(tmp_path / "run", {"refill": [0.9] * 6, "rsst": []})
     for seed in SEEDS[:6]:

@@ -133,6 +133,26 @@ def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     assert all((tmp_path / "both" / name).exists() for name in outcome.json["files"])
 
 
+def test_controls_and_keys_of_single_arms_find_their_place(tmp_path: Path) -> None:
+    arms = {name: {"prune.method": name} for name in ("rsst", "refill", "dense", "imp")}
+    space = {
+        "train.lr": {"log_uniform": [1e-4, 1e-2], "arms": ["refill", "dense"]},
+        "train.epochs_per_state": {"int": [1, 4], "arms": ["rsst", "dense"]},
+        "prune.rsst.shrink": {"log_uniform": [1e-4, 0.5], "arms": ["rsst"]},
+    }
+    made = MadeRun(tmp_path / "run", arms=arms, study={"space": space, "search": {"trials_per_arm": 2}})
+    for number in range(2):
+        made.add("rsst", falling(0.9 + number / 50), number=number, values={
+            "train.epochs_per_state": 1 + number, "prune.rsst.shrink": 0.01 * (1 + number)})  # fmt: skip
+        made.add("refill", falling(0.88), number=number, values={"train.lr": 0.001 * (1 + number)})
+        made.add("dense", [0.95] * 4, number=number, removed=(0,) * 4, values={"train.lr": 0.001, "train.epochs_per_state": 2})
+        made.add("imp", falling(0.91), number=number, values={})
+    run_command(report_command, str(tmp_path / "run"))
+    text = (tmp_path / "run" / "report" / "index.html").read_text()
+    assert "best searched configuration is rsst&#x27;s" in text
+    assert "imp-" not in run_command(pareto_command, str(tmp_path / "run")).text
+
+
 def test_one_arm_has_a_report_but_no_comparison(tmp_path: Path) -> None:
     made = MadeRun(tmp_path / "run", arms={"rsst": {"prune.method": "rsst"}})
     made.add("rsst", falling(0.9))
