@@ -32,12 +32,7 @@ COST = ("macs", "params", "latency_ms", "removed_percent")
 def check_objective(study: Study) -> None:
     """UserError where the search would only choose the least pruning (or only the most), or cannot be measured."""
     objectives, constraints = study.search.objective, study.search.constraints
-    if "latency_ms" in {one.metric for one in objectives} | {one.metric for one in constraints}:
-        raise study.origins.error(
-            ("search",),
-            ": latency_ms is not measured by trials, since they share the machine; search by macs or params, "
-            "and choose by latency with `prunetune export --max-latency-ms`",
-        )
+    _check_latency(study)
     if len(objectives) != 1 or objectives[0].at is not None:
         return
     free = next(_free_removal(study), None)
@@ -55,6 +50,17 @@ def check_objective(study: Study) -> None:
         f"(search.constraints: '{remedy}'), a removal to compare at (search.objective: {{metric: val_accuracy, at: 60}}), a "
         "prune.schedule.macs_target, or a second objective (search.objective: {val_accuracy: max, macs: min})",
     )
+
+
+def _check_latency(study: Study) -> None:
+    used = {one.metric for one in study.search.objective} | {one.metric for one in study.search.constraints}
+    unmeasured = [arm for arm in study.arms if key_tree.get(study.tree(arm), "measure.latency") is not True]
+    if "latency_ms" in used and unmeasured:
+        raise study.origins.error(
+            ("search",),
+            f": latency_ms is searched by, but arm {unmeasured[0]} does not measure it; set trial.measure.latency: true "
+            "(and resources.max_concurrent: 1, since trials that share a machine disturb each other)",
+        )
 
 
 def _free_removal(study: Study) -> Iterator[str]:

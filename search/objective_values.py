@@ -41,7 +41,6 @@ def metric_of(state: StateEnd, metric: str) -> float:
     value = getattr(state, metric, None)
     if value is None:
         raise UserError(
-            f"search.objective: {metric} is not measured by trials; search by macs or params instead, "
-            "and measure latency with `prunetune pareto`"
+            f"search.objective: {metric} is not in the records of these trials; set trial.measure.latency: true"
         )
     return float(value)

@@ -6,6 +6,7 @@ every surviving tensor; let the method act; start optimiser and learning rates a
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from models.compaction import positions_of
+from models.cost import measure_latency
 from models.structure import Structure
 from pruning.magnitude_ratio import magnitude_ratio
 from pruning.methods import Method, StatePlan
@@ -30,7 +32,7 @@ from trainables.pruning_event import Event, choose_drop, rsst_settings, update_m
 from trainables.seeds import derive, seed_everything
 from trainables.shrinking import Shrinking
 from trainables.standing import Standing
-from trainables.training import Engine, EpochResult, Evaluation, evaluate, train_epoch
+from trainables.training import Diverged, Engine, EpochResult, Evaluation, evaluate, train_epoch
 
 TRAINING_COST = 3
 """Forward passes' worth of multiply-accumulates in a training step: one forward, about two backward."""
@@ -95,7 +97,7 @@ class Procedure:
         self.engine = Engine(
             model=self.network.model,
             optimizer=build_optimizer(self.network.model, train),
-            scaler=loss_scaler(self.precision, self.device),
+            scaler=loss_scaler(self.precision, self.device, self.standing.scaler),
             config=train,
             precision=self.precision,
             device=self.device,
@@ -117,10 +119,12 @@ class Procedure:
             epoch=self.standing.epoch + 1,
             epochs_total=self.standing.epochs_total + 1,
             seconds=self.standing.seconds + seconds,
-            scale=self.engine.scaler.get_scale() if self.engine.scaler.is_enabled() else None,
+            scaler=self.engine.scaler.state_dict(),
         )
-        last = first + self.steps_per_epoch - 1
-        return self._epoch_line(result, self.evaluate("val"), last, seconds)
+        last, val = first + self.steps_per_epoch - 1, self.evaluate("val")
+        if not math.isfinite(val.loss):  # the last step of an epoch has no training loss after it
+            raise Diverged(last, val.loss, "validation")
+        return self._epoch_line(result, val, last, seconds)
 
     @property
     def state_ended(self) -> bool:
@@ -130,6 +134,14 @@ class Procedure:
         """The network as it stands on the validation or test split, in eval mode."""
         batches = self.data.eval_batches(part, max(self.config.train.batch_size, 256))
         return evaluate(self.network.model, batches, self.precision, self.device)
+
+    def latency_ms(self) -> float | None:
+        """Median milliseconds of a forward pass, where the configuration asks for it."""
+        measure = self.config.measure
+        if not measure.latency:
+            return None
+        shape = self.network.spec.input_shape
+        return measure_latency(self.network.model, shape, self.device, measure.latency_batch)
 
     def teach(self, teacher: nn.Module) -> None:
         """Distil from this network from now on."""

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, BinaryIO, Literal, get_args
 
 from models import atomic
 
@@ -56,8 +56,10 @@ class StateEnd:
     """Multiply-accumulates spent on training up to here: three forward passes' worth per image."""
     seconds: float
     """Training time of all states up to here."""
+    latency_ms: float | None = None
+    """Median time of a forward pass on the trial's device, where `measure.latency` asks for it."""
     removal: dict[str, float] | None = None
-    """For RSST: val_accuracy_before, val_accuracy_after, magnitude_ratio."""
+    """For every removing method: val_accuracy_before, val_accuracy_after, magnitude_ratio."""
     file: str | None = None
     """The state's network, relative to the trial's folder."""
     structure: dict[str, Any] = field(default_factory=dict)
@@ -144,7 +146,8 @@ class RecordWriter:
         atomic.write_bytes(self.path, encode({"kind": "config", "schema_version": SCHEMA_VERSION, **header}))
 
     def append(self, line: Mapping[str, Any]) -> None:
-        with self.path.open("ab") as handle:
+        with self.path.open("a+b") as handle:
+            _drop_torn_line(handle)
             handle.write(encode(line))
             handle.flush()
             os.fsync(handle.fileno())
@@ -158,6 +161,17 @@ class RecordWriter:
         content = self.path.read_bytes()
         if len(content) > size:
             atomic.write_bytes(self.path, content[:size])
+
+
+def _drop_torn_line(handle: BinaryIO) -> None:
+    """Cut off what a crash left of a last line, so that the next one does not run into it."""
+    size = handle.seek(0, os.SEEK_END)
+    if size == 0:
+        return
+    handle.seek(-1, os.SEEK_END)
+    if handle.read(1) != b"\n":
+        handle.seek(0)
+        handle.truncate(handle.read().rfind(b"\n") + 1)
 
 
 def end_line(status: str, **details: Any) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from models.errors import UserError
 from trainables.checkpoint import Checkpoint, Found, load_checkpoint, save_checkpoint
 from trainables.config import TrialConfig
+from trainables.environment import changes
 from trainables.optimizers import load_state_by_name, state_by_name
 from trainables.prepare import Prepared, prepare
 from trainables.procedure import Procedure
@@ -76,6 +77,7 @@ class Trial:
         if existing.status in ENDED and not (retry_failed and existing.status in RETRYABLE):
             trial._status = existing.status
             return trial
+        trial.warnings += changes(existing.header.get("environment", {}), prepared.header["environment"])
         trial._go_on()
         return trial
 
@@ -99,7 +101,7 @@ class Trial:
         try:
             return self._step()
         except Diverged as error:
-            return self._end("diverged", step=error.step, error=str(error))
+            return self._end("diverged", state=self.procedure.standing.state, step=error.step, error=str(error))
 
     def fail(self, error: str) -> None:
         """Record that the trial crashed; its checkpoint stays."""
@@ -176,6 +178,7 @@ class Trial:
             kept=line["kept"],
             training_macs=standing.training_macs,
             seconds=standing.seconds,
+            latency_ms=procedure.latency_ms(),
             removal=standing.removal,
             file=file,
             structure=procedure.network.structure.to_json(),
@@ -236,7 +239,8 @@ class Trial:
 
 def _check_same(existing: TrialRecord, header: Mapping[str, Any]) -> None:
     """A trial goes on only from the same configuration, weights and data."""
-    for part in ("config", "weights", "data"):
+    # A trial that failed before its weights and data were known has a header without them.
+    for part in (part for part in ("config", "weights", "data") if part in existing.header):
         before, now = _flat(_identifying(part, existing.header[part])), _flat(_identifying(part, header[part]))
         changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
         if changed:

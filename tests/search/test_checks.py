@@ -98,9 +98,11 @@ def test_a_choice_of_schedules_to_the_same_end_is_no_search_over_ratios(path: Pa
     check_objective(study_of(path, "space.prune.schedule={choice: [{kind: linear}, {kind: cubic}]}"))
 
 
-def test_latency_is_not_searched_by(path: Path) -> None:
-    with pytest.raises(UserError, match="latency_ms is not measured by trials"):
-        check_objective(study_of(path, "search.objective={val_accuracy: max, latency_ms: min}"))
+def test_latency_is_searched_by_only_where_it_is_measured(path: Path) -> None:
+    objective = "search.objective={val_accuracy: max, latency_ms: min}"
+    with pytest.raises(UserError, match=r"does not measure it; set trial\.measure\.latency"):
+        check_objective(study_of(path, objective))
+    check_objective(study_of(path, objective, "trial.measure.latency=true"))
 
 
 @pytest.mark.parametrize(

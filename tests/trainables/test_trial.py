@@ -14,7 +14,10 @@ from models.errors import UserError
 from models.save_load import load, load_parts
 from tests.trainables.small_trials import open_trial, run, small_config
 from trainables.checkpoint import folder_of
-from trainables.record import read_record
+from trainables.failure import record_failure
+from trainables.record import Identity, read_record
+from trainables.request import TrialRequest
+from trainables.trial import Trial
 
 TIMES = frozenset({"seconds", "images_per_second"})
 REMOVING = ("refill", "rsst", "random", "one_shot")
@@ -184,6 +187,41 @@ def test_an_exploding_loss_is_diverged_with_its_step(tmp_path: Path) -> None:
     assert "loss" in record.end["error"]
 
 
+def test_a_last_step_that_breaks_the_network_is_diverged_and_not_a_success(tmp_path: Path) -> None:
+    changes: dict[str, Any] = {
+        "train": {"optimizer": "sgd", "lr": 1e30, "clip_grad_norm": None, "batch_size": 96, "epochs_per_state": 1},
+        "prune": {"schedule": {"states": 0}},
+    }
+    result = run(open_trial(tmp_path, **changes))
+    record = read_record(tmp_path)
+    assert record is not None
+    assert record.end is not None
+    assert result["status"] == "diverged", "the only training loss, taken before the only step, is finite"
+    assert (record.end["state"], record.end["step"]) == (0, 0)
+    assert "validation loss" in record.end["error"]
+    assert not record.states
+
+
+def test_a_trial_that_failed_before_it_had_weights_can_be_tried_again(tmp_path: Path) -> None:
+    config = small_config()
+    identity = Identity("t-000", "t")
+    record_failure(tmp_path, TrialRequest(identity, config.model_dump(mode="json")), "the data were not there")
+    assert open_trial(tmp_path).status == "failed"
+    again = Trial.open(tmp_path, identity, config, retry_failed=True)
+    assert run(again)["status"] == "finished"
+    record = read_record(tmp_path)
+    assert record is not None
+    assert record.header["weights"]["verdict"] == "random"
+
+
+def test_going_on_under_other_versions_is_said(tmp_path: Path) -> None:
+    open_trial(tmp_path).step()
+    path = tmp_path / "record.jsonl"
+    path.write_text(path.read_text().replace(f'"torch":"{torch.__version__}"', '"torch":"1.0"'))
+    warnings = open_trial(tmp_path).warnings
+    assert any(line.startswith(f"torch was 1.0, is now {torch.__version__}") for line in warnings)
+
+
 def test_scratch_takes_another_trials_structure_and_random_weights(tmp_path: Path) -> None:
     run(open_trial(tmp_path / "source"))
     file = tmp_path / "source/states/02.safetensors"
@@ -255,3 +293,14 @@ def test_the_seed_decides_everything(tmp_path: Path) -> None:
 def test_a_target_the_network_does_not_have_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"prune\.target: channel, but vit_micro has only units of kind head, neuron"):
         open_trial(tmp_path, prune={"target": "channel"})
+
+
+def test_latency_is_measured_where_it_is_asked_for(tmp_path: Path) -> None:
+    run(open_trial(tmp_path / "timed", measure={"latency": True}, train={"epochs_per_state": 1}))
+    run(open_trial(tmp_path / "plain", train={"epochs_per_state": 1}))
+    timed, plain = read_record(tmp_path / "timed"), read_record(tmp_path / "plain")
+    assert timed is not None
+    assert plain is not None
+    assert all(end.latency_ms is not None and end.latency_ms > 0 for end in timed.states)
+    assert all(end.latency_ms is None for end in plain.states)
+    assert [end.val_accuracy for end in timed.states] == [end.val_accuracy for end in plain.states]
