@@ -9,6 +9,7 @@ from pathlib import Path
 
 from models.errors import UserError
 from trainables.record import SCHEMA_VERSION, complete_lines, record_path
+from trainables.request import REQUEST_FILE
 
 
 @contextmanager
@@ -18,7 +19,19 @@ def readable(run: Path) -> Iterator[None]:
     for folder in sorted(trials.iterdir()) if trials.is_dir() else ():
         if record_path(folder).exists():
             check_record(record_path(folder))
+        if (folder / REQUEST_FILE).exists():
+            check_request(folder / REQUEST_FILE)
     yield
+
+
+def check_request(path: Path) -> None:
+    """Raise UserError where what a trial was asked to be cannot be read."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: damaged ({error}); remove this trial's folder and resume the run") from error
+    if not isinstance(content, dict) or not {"identity", "config", "values", "drawn", "source"} <= set(content):
+        raise UserError(f"{path}: no request of a trial; remove this trial's folder and resume the run")
 
 
 def check_record(path: Path) -> None:

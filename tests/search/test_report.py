@@ -182,6 +182,15 @@ def test_a_damaged_or_foreign_record_is_one_clear_line(tmp_path: Path, content: 
         assert "record.jsonl" in str(error.value)
 
 
+@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b'{"identity": 1}'])
+def test_a_damaged_request_is_one_clear_line(tmp_path: Path, content: bytes) -> None:
+    folder = MadeRun(tmp_path / "run").add("refill", falling(0.9))
+    (folder / "trial.json").write_bytes(content)
+    with pytest.raises(UserError, match=r"trial\.json: (damaged|no request)") as error:
+        run_command(compare_command, str(tmp_path / "run"))
+    assert "\n" not in str(error.value)
+
+
 def test_damaged_predictions_are_one_clear_line(tmp_path: Path) -> None:
     made = two_arm_run(tmp_path / "run", seeds=2)
     for path in made.path.glob("trials/*/states/*.predictions.safetensors"):
