@@ -136,6 +136,15 @@ class TrainConfig(Section):
     """A training loss above this, or one that is not finite, ends the trial as diverged."""
 
 
+class MeasureConfig(Section):
+    """What is measured at every state's end besides accuracy, parameters and MACs."""
+
+    latency: bool = False
+    """Median milliseconds of a forward pass on the trial's device. Trials that share a machine disturb each other: search by
+    it with `resources.max_concurrent: 1`, or on GPUs of their own."""
+    latency_batch: int = Field(1, ge=1)
+
+
 class TrialConfig(Section):
     """Everything one trial is made of; with its id, folder and weights it determines the result."""
 
@@ -143,6 +152,7 @@ class TrialConfig(Section):
     data: DataConfig
     train: TrainConfig = TrainConfig()
     prune: PruneConfig = PruneConfig()
+    measure: MeasureConfig = MeasureConfig()
     seed: int = Field(0, ge=0)
     """Initial head, batch order, augmentation and random selection; the data split has its own seed."""
 
@@ -158,6 +168,12 @@ class TrialConfig(Section):
             return divide_epochs(train.epochs_total, states, train.epochs_rule)
         first = train.epochs_state0 or train.epochs_per_state
         return (first, *[train.epochs_per_state] * (states - 1))
+
+    @model_validator(mode="after")
+    def _one_way_to_count_epochs(self) -> Self:
+        if self.train.epochs_total is not None and self.train.epochs_state0 is not None:
+            raise ValueError("train.epochs_total: divides all epochs by epochs_rule; leave train.epochs_state0 out")
+        return self
 
     @model_validator(mode="after")
     def _epochs_reach_every_state(self) -> Self:
