@@ -31,14 +31,14 @@ def drive_command(study: Study, run: RunFolder, args: argparse.Namespace) -> Out
         text = f"{status_text(drive.results)}\nleft: {drive.left}"
         print(f"prunetune: left ({drive.left}); go on with: prunetune resume {run.path}", file=sys.stderr)
         return Outcome(json, text, INTERRUPTED if drive.interrupted else 0)
-    return Outcome(json, concluded(drive.results))
+    return Outcome(json, concluded(drive.results, drive.was_complete))
 
 
-def concluded(results: RunResults) -> str:
-    """Write report and export of a complete run; the text that ends the study on the terminal."""
+def concluded(results: RunResults, was_complete: bool) -> str:
+    """The text that ends the study on the terminal; report and export are written unless an earlier launch did."""
     from search.conclusion import conclude
 
-    return conclude(results)
+    return conclude(results, again=was_complete)
 
 
 def _seconds(text: str | None) -> float | None:

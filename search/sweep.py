@@ -49,6 +49,8 @@ class Drive:
     results: RunResults
     left: str | None
     interrupted: bool
+    was_complete: bool = False
+    """There was nothing to run."""
 
 
 def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Drive:
@@ -63,7 +65,7 @@ def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Dri
         retries = launch.retry_failed and any(trial.status == "failed" for trial in ledger)
         if not retries and ledger_complete(study, ledger):
             write_optuna_log(run, study, ledger)
-            return Drive(load_results(run.path), None, False)
+            return Drive(load_results(run.path), None, False, was_complete=True)
         checked = launch.check(study)
         check_foundations(run, checked.networks)
         write_launch(run, generation, checked.networks, machine(), launch.command)

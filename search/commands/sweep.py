@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from search.commands.base import Outcome
 from search.commands.study_options import add_storage, add_study, study_of
@@ -41,6 +40,6 @@ def run(args: argparse.Namespace) -> Outcome:
     if not (args.storage / study.name / "study.yaml").exists():
         from search.checks import check_request
 
-        for warning in check_request(study):
-            print(f"prunetune: warning: {warning}", file=sys.stderr)
+        # Before the run has a folder; the launch checks again, with the weights, and shows the warnings.
+        check_request(study)
     return drive_command(study, open_run(args.storage, study), args)
