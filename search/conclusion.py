@@ -7,8 +7,11 @@ from search.results import RunResults
 from search.status_text import status_text
 
 
-def conclude(results: RunResults) -> str:
-    """Write `report/` and `export/` into the run's folder; returns the text that ends the study."""
+def conclude(results: RunResults, *, again: bool = False) -> str:
+    """Write `report/` and `export/` into the run's folder; returns the text that ends the study.
+
+    With `again`, what an earlier launch of this complete run has written is left as it is.
+    """
     if not any(trial.status == "finished" for trial in results.trials):
         return f"{status_text(results)}\nno trial finished, so there is nothing to report or to export"
     from search.compare import compare
@@ -21,12 +24,9 @@ def conclude(results: RunResults) -> str:
     lines = [status_text(results), ""]
     if len(arm_names(results)) > 1:
         lines += [comparison_text(compare(results), held_out(results)), ""]
-    write_report(results, results.run / "report")
-    exported = export(results, choose(results, Budget(None, None, None)), results.run / "export")
-    return "\n".join(
-        [
-            *lines,
-            f"report: {results.run / 'report' / 'index.html'}",
-            f"best configuration and network: {exported.folder}",
-        ]
-    )
+    report, best = results.run / "report" / "index.html", results.run / "export"
+    if not (again and report.exists()):
+        write_report(results, report.parent)
+    if not (again and (best / "best.yaml").exists()):
+        export(results, choose(results, Budget(None, None, None)), best)
+    return "\n".join([*lines, f"report: {report}", f"best configuration and network: {best}"])

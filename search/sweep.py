@@ -11,7 +11,7 @@ from typing import Any
 
 from models.errors import WorkFailed
 from search.checks import Checked, check_study
-from search.cluster import Share, ray_session
+from search.cluster import SESSION_PREFIX, Share, ray_session
 from search.handout import Handout
 from search.leaving import Leaving, signals_restored
 from search.ledger import Ledger
@@ -134,7 +134,9 @@ def _fit(
     trainable = TuneTrainable if launch.trainable is None else launch.trainable()
     log = OptunaLog(handout.ledger.run, study, handout.ledger)
     searcher = RecordSearcher(handout, leaving, progress, log, generation, share.concurrent)
-    with tempfile.TemporaryDirectory(prefix="prunetune-tune-", ignore_cleanup_errors=True) as storage:
+    with tempfile.TemporaryDirectory(
+        prefix=f"{SESSION_PREFIX}{os.getpid()}-tune-", ignore_cleanup_errors=True
+    ) as storage:
         tuner = tune.Tuner(
             tune.with_resources(trainable, {"cpu": share.cpus, "gpu": share.gpus}),
             tune_config=tune.TuneConfig(
