@@ -222,9 +222,12 @@ class Trial:
 
     def _open_board(self) -> TrialBoard:
         if self._board is None:
-            identity = self._header["identity"]
-            method = self.procedure.config.prune.method
-            shown = {**{key: identity[key] for key in ("arm", "phase", "seed")}, "method": method, **self._searched}
+            # Nothing but these: TensorBoard's table shows five columns before one has to ask, and the id tells phase and seed.
+            shown = {
+                "arm": self._header["identity"]["arm"],
+                "method": self.procedure.config.prune.method,
+                **self._searched,
+            }
             self._board = TrialBoard(self.folder, shown, self.procedure.standing.epochs_total)
         return self._board
 
