@@ -28,7 +28,7 @@ class InitConfig(Section):
     tag: str | None = None
     """For `pretrained`: `timm:NAME.TAG` or `weights:NAME`; default: the architecture's own."""
     path: Path | None = None
-    """For `path`: a safetensors or PyTorch file; for `pretrained`: a weights file of ours."""
+    """For `path`: a safetensors or PyTorch file."""
 
     @model_validator(mode="after")
     def _path_matches_source(self) -> Self:
