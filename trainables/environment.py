@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -27,6 +28,16 @@ def environment(device: torch.device, precision: str, threads: int) -> dict[str,
         "precision": precision,
         "threads": threads,
     }
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
+    """A warning for each thing besides the commit that the numbers may depend on and that is no longer what it was."""
+    old, new = {**before, **before.get("libraries", {})}, {**now, **now.get("libraries", {})}
+    return tuple(
+        f"{key} was {old.get(key)}, is now {new.get(key)}: the trial goes on, but not with an uninterrupted run's numbers"
+        for key in ("device", "gpu", "precision", "threads", "processor", "python", "torch", "torchvision", "timm", "numpy")
+        if old.get(key) != new.get(key)
+    )
 
 
 @cache

@@ -53,5 +53,5 @@ class Shrinking:
             return "train"
         if step >= self.plan.remove_after_step:
             return "recover"
-        rising = step + 1 < len(self.plan.strengths) and self.strength(step + 1) > self.strength(step)
-        return "ramp" if rising else "hold"
+        ramp_ends = self.plan.strengths.index(max(self.plan.strengths))
+        return "ramp" if step <= ramp_ends else "hold"

@@ -23,8 +23,8 @@ class Standing:
     seconds: float = 0.0
     drop: dict[str, list[int]] = field(default_factory=dict)
     removal: dict[str, float] | None = None
-    scale: float | None = None
-    """The loss scaler's factor, where float16 is used."""
+    scaler: dict[str, float] = field(default_factory=dict)
+    """The loss scaler's state, where float16 is used: its factor, and for how many steps that has held."""
 
     def chosen(self) -> Drop:
         return {name: tuple(units) for name, units in self.drop.items()}
@@ -33,7 +33,7 @@ class Standing:
         return replace(self, drop={name: list(units) for name, units in drop.items()})
 
     def next_state(self) -> Standing:
-        return replace(self, state=self.state + 1, epoch=0, drop={}, removal=None)
+        return replace(self, state=self.state + 1, epoch=0, drop={}, removal=None, scaler={})
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -22,8 +22,8 @@ Batch = tuple[Tensor, Tensor]
 class Diverged(Exception):
     """The loss stopped being a usable number at `step` (counted within the state)."""
 
-    def __init__(self, step: int, loss: float) -> None:
-        super().__init__(f"training loss {loss:g} at step {step} of the state")
+    def __init__(self, step: int, loss: float, of: str = "training") -> None:
+        super().__init__(f"{of} loss {loss:g} at step {step} of the state")
         self.step = step
         self.loss = loss
 

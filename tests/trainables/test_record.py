@@ -15,8 +15,18 @@ EPOCH = {"kind": "epoch", "state": 0, "epoch": 1, "train_loss": 0.5}
 
 def state_end(state: int) -> StateEnd:
     return StateEnd(
-        state=state, epochs=4, val_accuracy=0.9, val_loss=0.3, test_accuracy=0.8, test_loss=0.4, params=10, macs=20,
-        removed_percent=5.0, kept={"head": 3}, training_macs=1e6, seconds=2.0,
+        state=state,
+        epochs=4,
+        val_accuracy=0.9,
+        val_loss=0.3,
+        test_accuracy=0.8,
+        test_loss=0.4,
+        params=10,
+        macs=20,
+        removed_percent=5.0,
+        kept={"head": 3},
+        training_macs=1e6,
+        seconds=2.0,
     )
 
 
@@ -68,7 +78,21 @@ def test_cutting_back_keeps_exactly_the_first_bytes(tmp_path: Path) -> None:
     assert writer.size() == size
 
 
+def test_a_line_after_a_torn_one_stands_on_its_own(tmp_path: Path) -> None:
+    writer = RecordWriter(tmp_path)
+    writer.start({"identity": {}, "config": {}})
+    with writer.path.open("ab") as handle:
+        handle.write(b'{"kind":"epo')
+    writer.append(end_line("failed", error="the process died"))
+    record = read_record(tmp_path)
+    assert record is not None
+    assert record.status == "failed"
+    assert record.epochs == []
+
+
 def test_numbers_that_are_not_finite_become_null() -> None:
     assert finite({"a": float("nan"), "b": [float("inf"), 1.0], "c": {"d": (2, float("-inf"))}}) == {
-        "a": None, "b": [None, 1.0], "c": {"d": [2, None]},
+        "a": None,
+        "b": [None, 1.0],
+        "c": {"d": [2, None]},
     }
