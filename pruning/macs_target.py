@@ -15,6 +15,7 @@ from models.structure import Kind
 
 PRECISION = 1e-9  # of a factor: far finer than one unit of a hundred thousand
 LARGEST_FACTOR = 2.0**20
+LARGEST_RATIO = math.nextafter(1.0, 0.0)  # a large factor rounds to 1, and a removed fraction lies below it
 
 Factors = Mapping[Kind, float]
 CountsAt = Callable[[Factors], Mapping[str, int]]
@@ -22,8 +23,8 @@ MacsOf = Callable[[Mapping[str, int]], float]
 
 
 def scaled_ratio(ratio: float, factor: float) -> float:
-    """The removed fraction whose log-kept is `factor` times that of `ratio`: 1 - (1 - ratio)^factor."""
-    return -math.expm1(factor * math.log1p(-ratio))
+    """The removed fraction whose log-kept is `factor` times that of `ratio`: 1 - (1 - ratio)^factor, in [0, 1)."""
+    return min(-math.expm1(factor * math.log1p(-ratio)), LARGEST_RATIO)
 
 
 def check_target(target: float) -> None:

@@ -17,6 +17,7 @@ from pruning.methods import get_method
 from trainables.config import TrialConfig
 from trainables.data import Data, load_data
 from trainables.environment import environment
+from trainables.feasible import check_batches, check_macs_target, check_plans, check_scratch_source, unheeded
 from trainables.network import Network
 from trainables.precision import resolve_device, resolve_precision
 from trainables.procedure import TRAINING_COST, Procedure
@@ -52,7 +53,10 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
     mean, std = normalisation(weights, data)
     data = data.normalised(mean, std)
     network = Network.dense(spec, weights.state, config.prune, device)
+    check_batches(config, data, network)
+    check_macs_target(config, method, network)
     if source is not None:
+        check_scratch_source(config, source, network)
         network.restrict(source.structure)
     procedure = Procedure(
         config=config,
@@ -64,7 +68,9 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
         device=device,
         precision=precision,
     )
-    return Prepared(procedure, _header(identity, procedure, weights), weights.warnings)
+    check_plans(config, method, procedure.epochs, procedure.steps_per_epoch)
+    header = _header(identity, procedure, weights)
+    return Prepared(procedure, header, (*weights.warnings, *unheeded(config, method)))
 
 
 def spec_of(config: TrialConfig, data: Data) -> ModelSpec:

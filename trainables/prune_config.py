@@ -43,6 +43,10 @@ class ScheduleConfig(PruneSection):
                 raise ValueError(f"`kept` lists {len(self.kept)} fractions but states is {self.states}")
             if any(later > earlier for earlier, later in zip(self.kept, self.kept[1:], strict=False)):
                 raise ValueError(f"`kept` must not rise, found {list(self.kept)}")
+        if self.kept is not None and self.rate_per_state is not None:
+            raise ValueError("give `kept` or `rate_per_state`, not both")
+        if self.macs_target is not None and self.states == 0:
+            raise ValueError("macs_target needs at least one pruning event, but states is 0")
         if self.macs_target is not None and (self.kept is not None or self.rate_per_state is not None):
             raise ValueError("macs_target scales the ratios; it goes with neither `kept` nor `rate_per_state`")
         return self

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 from models.compaction import remove
@@ -12,7 +13,7 @@ from models.cost import count_macs
 from models.structure import Kind
 from pruning.allocation import Scope, budget_counts, select
 from pruning.imp_mask import imp_widths
-from pruning.macs_target import Factors, counts_for_target, scaled_ratio, solve_factor
+from pruning.macs_target import LARGEST_FACTOR, Factors, counts_for_target, scaled_ratio, solve_factor
 from pruning.methods import Method
 from pruning.schedules import kept_fraction
 from trainables.network import Network
@@ -54,6 +55,18 @@ def unit_budget(
         return config.scope, _counts_for_macs(network, config, method, state, scores)
     kept = kept_fractions(network, config, method, state)
     return config.scope, budget_counts(network.structure, kept, config.scope, config.min_kept)
+
+
+def smallest_macs(network: Network, config: PruneConfig, method: Method) -> int:
+    """MACs of the smallest network that a `macs_target` could end at: every ratio above 0 taken to its floor.
+
+    Which units are left plays no part: at the floors every group keeps `min_kept` of them.
+    """
+    extreme = dict.fromkeys(network.kinds, LARGEST_FACTOR)
+    kept = kept_fractions(network, config, method, config.schedule.states, extreme)
+    counts = budget_counts(network.structure, kept, config.scope, config.min_kept)
+    scores = {group.name: torch.zeros(group.count) for group in network.pruned_groups()}
+    return _macs_after(network, config, counts, scores)
 
 
 def _counts_for_macs(

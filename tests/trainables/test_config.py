@@ -25,7 +25,9 @@ def test_states_count_pruning_events_after_the_dense_state() -> None:
     assert trial.epochs_of_states() == (7, 2, 2, 2)
 
 
-@given(total=st.integers(1, 500), states=st.integers(1, 20), rule=st.sampled_from(["equal", "last_heavy", "first_heavy"]))
+@given(
+    total=st.integers(1, 500), states=st.integers(1, 20), rule=st.sampled_from(["equal", "last_heavy", "first_heavy"])
+)
 def test_a_divided_budget_is_spent_wholly_and_every_state_gets_some(total: int, states: int, rule: str) -> None:
     total = max(total, states)
     epochs = divide_epochs(total, states, rule)
@@ -54,6 +56,12 @@ def test_a_divided_budget_is_spent_wholly_and_every_state_gets_some(total: int, 
         ({"prune": {"rsst": {"coupling": "gradient"}}}, "lambda_max"),
         ({"prune": {"rsst": {"ramp": 0.8, "hold": 0.3}}}, "at most 1"),
         ({"prune": {"rewind": {"epoch": 9}}}, "lies beyond state 0"),
+        ({"prune": {"schedule": {"states": 0, "macs_target": 0.5}}}, "at least one pruning event"),
+        (
+            {"prune": {"schedule": {"kind": "custom", "states": 1, "kept": [0.5], "rate_per_state": 0.1}}},
+            "`kept` or `rate_per_state`",
+        ),
+        ({"train": {"epochs_total": 30, "epochs_state0": 4}}, "leave train.epochs_state0 out"),
         ({"train": {"epochs_total": 3}}, "cannot give each of 6 states one"),
         ({"model": {"arch": "vit_micro", "init": {"source": "path"}}}, "needs a path"),
     ],
