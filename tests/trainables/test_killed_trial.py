@@ -1,0 +1,47 @@
+"""A trial whose process is really killed, at any moment and again and again, ends with an undisturbed run's numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.trainables.killed_trials import kill_again_and_again
+from tests.trainables.test_trial import numbers
+from trainables.record import read_record
+
+RSST = {
+    "train": {"distill": {"weight": 0.5}},
+    "data": {"augment": {"crop_padding": 1, "mixup": 0.2, "cutmix": 0.5}},
+    "prune": {"method": "rsst", "rewind": {"epoch": 1}, "rsst": {"ramp": 0.5, "hold": 0.3}},
+}
+CASES: dict[str, tuple[int, dict[str, Any]]] = {
+    "rsst with rewinding, mixing and a teacher": (10, RSST),
+    "rsst in float16": (4, {"train": {"precision": "float16"}, "prune": {"method": "rsst", "criterion": "fisher"}}),
+    "imp with momentum": (8, {"train": {"optimizer": "sgd", "lr": 0.01}, "prune": {"method": "imp", "rewind": "init"}}),
+    "random to a macs target": (8, {"prune": {"method": "random", "schedule": {"macs_target": 0.5}}}),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
+def test_a_killed_process_changes_no_number(tmp_path: Path, name: str) -> None:
+    kills, changes = CASES[name]
+    folders = kill_again_and_again(tmp_path, changes, seed=len(name), kills=kills)
+    straight = tmp_path / "straight"
+    files = sorted(path.name for path in (straight / "states").glob("*.safetensors"))
+    assert len(files) == 6, "three networks and their predictions"
+    for killed in folders:
+        record = read_record(killed)
+        assert record is not None
+        assert record.status == "finished"
+        assert len(record.epochs) == 6
+        assert numbers(killed) == numbers(straight)
+        assert files == sorted(path.name for path in (killed / "states").glob("*.safetensors"))
+        for file in files:
+            ours, theirs = load_file(killed / "states" / file), load_file(straight / "states" / file)
+            assert ours.keys() == theirs.keys()
+            assert all(torch.equal(ours[key], theirs[key]) for key in theirs), file
