@@ -92,7 +92,8 @@ def sentences(model: type[BaseModel]) -> dict[str, str]:
 
 def _table(section: str, model: type[BaseModel]) -> str:
     rows = keys(section, model)
-    lines = [f"## `{section}`", "", SECTIONS[section], ""]
+    about = SECTIONS.get(section) or (model.__doc__ or "").strip().splitlines()[0]
+    lines = [f"## `{section}`", "", about, ""]
     if rows:
         lines += ["| key | values | default | meaning |", "|---|---|---|---|"]
         cells = ((f"`{row.key.rpartition('.')[2]}`", row.values, row.default, row.meaning) for row in rows)
