@@ -93,7 +93,8 @@ MEANINGS = {
     "trial.measure.latency_batch": "Images in that forward pass.",
     "search.algorithm": "How configurations are proposed.",
     "search.objective": "A metric, `{metric: val_accuracy, at: 60}` for its value at that removal, or several: "
-    "`{val_accuracy: max, macs: min}`. Metrics: val_accuracy, val_loss, macs, params, removed_percent, and latency_ms where `measure.latency` is on.",
+    "`{val_accuracy: max, macs: min}`. Metrics: val_accuracy, val_loss, macs, params, removed_percent, and latency_ms where "
+    "`measure.latency` is on.",
     "search.constraints": "Such as `macs <= 0.3` (a share of the dense network's) or `params <= 5M`.",
     "search.confirm": "`{seeds: [...]}`: rerun each arm's validation-chosen configuration on these fresh seeds, to the end.",
     "scheduler.kind": "The rule.",
