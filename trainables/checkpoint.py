@@ -21,7 +21,7 @@ from models import atomic
 from trainables.optimizers import StateByName
 
 KEY = "prunetune.checkpoint"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

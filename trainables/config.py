@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from trainables.prune_config import PruneConfig, RewindEpoch
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+BelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class Section(BaseModel):
@@ -113,7 +114,7 @@ class TrainConfig(Section):
     weight_decay: float = Field(0.05, ge=0)
     momentum: float = Field(0.9, ge=0, lt=1)
     """For `sgd`, with Nesterov's correction when above 0."""
-    betas: tuple[Fraction, Fraction] = (0.9, 0.999)
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
     batch_size: int = Field(64, ge=1)
     epochs_per_state: int = Field(4, ge=1)
     epochs_state0: int | None = Field(None, ge=1)

@@ -32,10 +32,23 @@ def environment(device: torch.device, precision: str, threads: int) -> dict[str,
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
     """A warning for each thing besides the commit that the numbers may depend on and that is no longer what it was."""
+    if not before:
+        return ()
     old, new = {**before, **before.get("libraries", {})}, {**now, **now.get("libraries", {})}
     return tuple(
         f"{key} was {old.get(key)}, is now {new.get(key)}: the trial goes on, but not with an uninterrupted run's numbers"
-        for key in ("device", "gpu", "precision", "threads", "processor", "python", "torch", "torchvision", "timm", "numpy")
+        for key in (
+            "device",
+            "gpu",
+            "precision",
+            "threads",
+            "processor",
+            "python",
+            "torch",
+            "torchvision",
+            "timm",
+            "numpy",
+        )
         if old.get(key) != new.get(key)
     )
 
@@ -43,7 +56,9 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...
 @cache
 def library_versions() -> dict[str, str]:
     """Versions of what is installed; a trial runs without Ray and Optuna, so they may be missing."""
-    installed = {distribution.metadata["Name"].lower(): distribution.version for distribution in metadata.distributions()}
+    installed = {
+        distribution.metadata["Name"].lower(): distribution.version for distribution in metadata.distributions()
+    }
     return {name: installed[name] for name in LIBRARIES if name in installed}
 
 
@@ -56,7 +71,11 @@ def commit() -> str | None:
     try:
         found = subprocess.run(
             ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            cwd=folder, capture_output=True, text=True, check=True, timeout=20,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=20,
         )
     except (OSError, subprocess.SubprocessError):
         return None

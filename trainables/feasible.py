@@ -28,7 +28,9 @@ def check_batches(config: TrialConfig, data: Data, network: Network) -> None:
     if size > 1:
         return
     if config.data.augment.mixup > 0 or config.data.augment.cutmix > 0:
-        raise UserError("train.batch_size: found 1, but data.augment.mixup and cutmix mix two images; make it 2 or more")
+        raise UserError(
+            "train.batch_size: found 1, but data.augment.mixup and cutmix mix two images; make it 2 or more"
+        )
     if any(isinstance(module, BATCH_NORMS) for module in network.model.modules()):
         raise UserError(f"train.batch_size: found 1, but {network.spec.arch} has BatchNorm; make it 2 or more")
 
@@ -73,7 +75,9 @@ def unheeded(config: TrialConfig, method: Method) -> tuple[str, ...]:
     """A line for each setting that this method cannot heed, so that nobody takes it for part of the comparison."""
     lines: list[str] = []
     if method.from_scratch and config.train.distill.weight > 0:
-        lines.append("train.distill: without effect, since method scratch has no dense network of its own to learn from")
+        lines.append(
+            "train.distill: without effect, since method scratch has no dense network of its own to learn from"
+        )
     if method.masks and config.prune.schedule.macs_target is not None:
         lines.append("prune.schedule.macs_target: without effect, since method imp only masks; it goes by the ratios")
     return tuple(lines)

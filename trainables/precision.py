@@ -24,7 +24,9 @@ def resolve_device(name: str) -> torch.device:
     if device.type not in ("cpu", "cuda"):
         raise UserError(f"train.device: found {name!r}; expected auto, cpu, cuda or cuda:N")
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
-        raise UserError(f"train.device: {name} is not there ({torch.cuda.device_count()} GPUs visible); use auto or cpu")
+        raise UserError(
+            f"train.device: {name} is not there ({torch.cuda.device_count()} GPUs visible); use auto or cpu"
+        )
     return device
 
 
@@ -46,9 +48,7 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Any
     return torch.autocast(device.type, dtype=DTYPES[precision])
 
 
-def loss_scaler(
-    precision: str, device: torch.device, state: Mapping[str, float] | None = None
-) -> torch.amp.GradScaler:
+def loss_scaler(precision: str, device: torch.device, state: Mapping[str, float] | None = None) -> torch.amp.GradScaler:
     """Scales the loss for float16; otherwise it does nothing. `state` is an earlier one's `state_dict`, to go on from."""
     scaler = torch.amp.GradScaler(device.type, enabled=precision == "float16")
     if scaler.is_enabled() and state:

@@ -46,6 +46,7 @@ def test_a_divided_budget_is_spent_wholly_and_every_state_gets_some(total: int, 
     ("changes", "message"),
     [
         ({"train": {"lr": 0}}, "lr"),
+        ({"train": {"betas": [0.9, 1.0]}}, "betas"),
         ({"train": {"learning_rate": 0.1}}, "learning_rate"),
         ({"prune": {"schedule": {"head_ratio": 1.0}}}, "head_ratio"),
         ({"prune": {"schedule": {"kind": "custom"}}}, "kept"),

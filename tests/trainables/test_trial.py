@@ -209,6 +209,7 @@ def test_a_trial_that_failed_before_it_had_weights_can_be_tried_again(tmp_path: 
     record_failure(tmp_path, TrialRequest(identity, config.model_dump(mode="json")), "the data were not there")
     assert open_trial(tmp_path).status == "failed"
     again = Trial.open(tmp_path, identity, config, retry_failed=True)
+    assert not again.warnings
     assert run(again)["status"] == "finished"
     record = read_record(tmp_path)
     assert record is not None
@@ -306,3 +307,10 @@ def test_latency_is_measured_where_it_is_asked_for(tmp_path: Path) -> None:
     assert all(end.latency_ms is not None and end.latency_ms > 0 for end in timed.states)
     assert all(end.latency_ms is None for end in plain.states)
     assert [end.val_accuracy for end in timed.states] == [end.val_accuracy for end in plain.states]
+
+
+def test_a_penalty_that_cannot_be_met_is_found_before_any_training(tmp_path: Path) -> None:
+    strong = {"method": "rsst", "rsst": {"lambda_max": 1e4}}
+    with pytest.raises(UserError, match=r"prune\.rsst\.lambda_max"):
+        open_trial(tmp_path, prune=strong)
+    assert read_record(tmp_path) is None
