@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from search.checks import at_its_line
 from search.study import Study
 from trainables.config import TrialConfig
 from trainables.record import Identity
@@ -36,10 +36,12 @@ def preflight(study: Study) -> dict[str, Foundation]:
     for arm in study.arms:
         if study.method(arm) == "scratch":
             continue
-        config = study.trial_config(arm, study.space.sample(arm, seed=0))
-        key = json.dumps([config.model.model_dump(mode="json"), config.data.model_dump(mode="json"), config.seed])
+        values = study.space.sample(arm, seed=0)
+        config = study.trial_config(arm, values)
+        key = config.model_dump_json()
         if key not in known:
-            known[key] = _foundation(config)
+            with at_its_line(study, arm, values):
+                known[key] = _foundation(config)
         found[arm] = known[key]
     return found
 
