@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import median
+from statistics import fmean, median
 
 from search.objective_values import objective_value
 from search.objectives import Objective
@@ -49,6 +49,13 @@ def value_at(states: States, place: float) -> float | None:
     return objective_value(states, Objective(metric="val_accuracy", direction="max", at=place))
 
 
+def running_mean(states: States, places: Sequence[float]) -> float | None:
+    """Mean accuracy over `places` (percent removed); None where there are none or the trial has not been at one of them."""
+    values = [value_at(states, place) for place in places]
+    known = [value for value in values if value is not None]
+    return fmean(known) if known and len(known) == len(values) else None
+
+
 def crossed_rung(states: States, rungs: Sequence[float], grace: int) -> float | None:
     """The highest rung that the newest state brought within reach; None where it brought none.
 
@@ -75,7 +82,7 @@ def survives_halving(value: float, all_values: Sequence[float], config: Schedule
 
 
 def survives_median(value: float, others: Sequence[float], config: SchedulerConfig) -> bool:
-    """Whether `value` is at least the median of the other trials' values at the same removal."""
+    """Whether a trial's running mean is at least the median of the other trials', over the same removals."""
     if len(others) + 1 < max(2, config.min_trials):
         return True
     return value >= median(others)

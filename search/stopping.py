@@ -14,6 +14,7 @@ from search.rungs import (
     default_rungs,
     highest_rung,
     rungs_of,
+    running_mean,
     survives_halving,
     survives_median,
     value_at,
@@ -84,11 +85,22 @@ def _survives(config: SchedulerConfig, peers: Sequence[TrialView], trial: TrialV
         rungs = len(config.rungs if config.rungs is not None else default_rungs(config.reduction_factor))
         brackets = brackets_of(config, rungs)
         rivals = [one for one in rivals if one.identity.number % brackets == trial.identity.number % brackets]
-    reached = [value_at(states_of(rival), place) for rival in rivals]
-    others = [one for one in reached if one is not None]
     if config.kind == "median":
-        return survives_median(value, others, config)
-    return survives_halving(value, [value, *others], config)
+        return _survives_median(config, trial, rivals, place)
+    reached = [value_at(states_of(rival), place) for rival in rivals]
+    return survives_halving(value, [value, *(one for one in reached if one is not None)], config)
+
+
+def _survives_median(config: SchedulerConfig, trial: TrialView, rivals: Sequence[TrialView], place: float) -> bool:
+    """By the mean over the removals that the trial has been through, as Golovin et al. do: one state's luck decides less."""
+    places = [
+        state.removed_percent
+        for state in states_of(trial)
+        if state.state >= config.grace_states and state.removed_percent <= place
+    ]
+    averages = [running_mean(states_of(one), places) for one in (trial, *rivals)]
+    own, *others = averages
+    return own is None or survives_median(own, [one for one in others if one is not None], config)
 
 
 def states_of(trial: TrialView) -> Sequence[StateEnd]:
