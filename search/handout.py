@@ -14,11 +14,13 @@ from typing import Literal
 
 from optuna.trial import FrozenTrial
 
+from models.errors import UserError
 from search import key_tree
 from search.configurations import configurations_of_arm
 from search.ledger import Ledger
 from search.optuna_studies import propose
 from search.plan import ArmPlan, confirm_id, plan_of, search_id
+from search.retention import apply_retention
 from search.stopping import stop_reason
 from search.study import Study
 from search.views import TrialView, best_trial
@@ -84,6 +86,8 @@ class Handout:
         trial = self.ledger.refresh(trial_id)
         if not trial.ended and crashed:
             trial = self._count_crash(trial)
+        if trial.ended:
+            self._retain()
         self._watch_failures(trial)
         return trial
 
@@ -212,6 +216,13 @@ class Handout:
         last = self._failures[-SAME_FAILURES:]
         if len(last) == SAME_FAILURES and len(set(last)) == 1:
             self.fatal = last[0]
+
+    def _retain(self) -> None:
+        """A file that cannot be removed is told; it is no reason to end a study."""
+        try:
+            apply_retention(self.study, self.ledger)
+        except UserError as error:
+            self._note(str(error))
 
     def _note(self, text: str) -> None:
         if text not in self._noted:

@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from search.reference_text import DEFAULTS, MEANINGS, OPENING, RANGES, SECTIONS, SPACE
-from search.study_config import CompareConfig, ResourcesConfig, SchedulerConfig, SearchConfig
+from search.study_config import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
 from trainables.config import TrialConfig
 
 ROOTS: dict[str, type[BaseModel]] = {
@@ -31,6 +31,7 @@ ROOTS: dict[str, type[BaseModel]] = {
     "scheduler": SchedulerConfig,
     "resources": ResourcesConfig,
     "compare": CompareConfig,
+    "retention": RetentionConfig,
 }
 NUMBERS = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path"}
 

@@ -20,6 +20,7 @@ This page is made from the classes that read the file, by `python -m search.refe
 | `scheduler` | early stopping |
 | `resources` | processors, GPUs, time |
 | `compare` | what will be claimed, fixed before running |
+| `retention` | which networks stay on the disk |
 | `provenance` | written by `prunetune export`; changes nothing |
 """
 
@@ -60,6 +61,8 @@ SECTIONS = {
     "scheduler": "Early stopping, at the ends of states alone, per arm; controls and confirming trials are never stopped.",
     "resources": "What each trial is given, and where and for how long the study runs.",
     "compare": "The comparison that will be claimed.",
+    "retention": "Which states' networks stay on the disk once a trial has ended. The record of every state always does, and "
+    "a file that another trial of the study takes its structure from stays too.",
 }
 
 MEANINGS = {
@@ -102,6 +105,7 @@ MEANINGS = {
     "resources.max_concurrent": "Trials at once, at most.",
     "compare.metric": "What is compared.",
     "compare.alpha": "Significance level.",
+    "retention.states": "`all`: every state's.",
 }
 """Keys whose classes carry no sentence of their own."""
 

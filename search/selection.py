@@ -102,6 +102,10 @@ def macs_of(candidate: Candidate) -> float:
     return float(candidate.state.macs)
 
 
+def params_of(candidate: Candidate) -> float:
+    return float(candidate.state.params)
+
+
 def choose(
     results: RunResults, budget: Budget, arm: str | None = None, latency_of: Callable[[Candidate], float] | None = None
 ) -> Candidate:
@@ -119,12 +123,22 @@ def choose(
         raise UserError(f"{results.run}: no state's network is there to export; run `prunetune resume {results.run}`")
     within = [one for one in usable if _meets(one, budget)]
     if not within:
-        raise UserError(_nearest_message(results, usable, budget))
+        gone = [one for one in candidates if not one.file and _meets(one, budget)]
+        raise UserError(_nearest_message(results, usable, budget) + _gone_text(gone))
     ranked = sorted(within, key=lambda one: (-one.state.val_accuracy, one.state.macs, one.name))
     if budget.max_latency_ms is None:
         return ranked[0]
     assert latency_of is not None
     return _first_fast_enough(results, ranked, budget, latency_of)
+
+
+def passed_over(results: RunResults, chosen: Candidate, budget: Budget, arm: str | None = None) -> Candidate | None:
+    """The better state within the budget that was not chosen since its network was not kept, if there is one."""
+    if budget.is_open or budget.max_latency_ms is not None:
+        return None
+    gone = [one for one in all_candidates(results, arm) if one.file is None and _meets(one, budget)]
+    best = max(gone, key=lambda one: one.state.val_accuracy, default=None)
+    return best if best and best.state.val_accuracy > chosen.state.val_accuracy else None
 
 
 def _meets(candidate: Candidate, budget: Budget) -> bool:
@@ -144,6 +158,13 @@ def _nearest_message(results: RunResults, usable: Sequence[Candidate], budget: B
         f"{results.run}: no state meets {budget.text}; the nearest is {nearest.name} with {nearest.state.params} "
         f"parameters and {nearest.state.macs} MACs ({nearest.macs_share:.3f} of dense)"
     )
+
+
+def _gone_text(gone: Sequence[Candidate]) -> str:
+    if not gone:
+        return ""
+    best = max(gone, key=lambda one: one.state.val_accuracy)
+    return f"; {best.name} meets it, but its network was not kept (see retention.states in the run's study.yaml)"
 
 
 def _first_fast_enough(

@@ -23,6 +23,7 @@ from search.space_reading import read_space
 from search.study_config import (
     CompareConfig,
     ResourcesConfig,
+    RetentionConfig,
     SchedulerConfig,
     SearchConfig,
     StudySections,
@@ -49,6 +50,7 @@ class Study:
     scheduler: SchedulerConfig = SchedulerConfig()
     resources: ResourcesConfig = ResourcesConfig()
     compare: CompareConfig = CompareConfig()
+    retention: RetentionConfig = RetentionConfig()
     searched_keys: tuple[str, ...] = ()
     """In the file's order; the space's own order follows its conditions."""
     origins: Origins = field(default=Origins("study"), compare=False, repr=False)
@@ -146,6 +148,7 @@ class Study:
             "scheduler": self.scheduler.model_dump(mode="json"),
             "resources": self.resources.model_dump(mode="json"),
             "compare": self.compare.model_dump(mode="json"),
+            "retention": self.retention.model_dump(mode="json"),
         }
 
     def _spec(self, key: str) -> Any:
@@ -223,6 +226,7 @@ def build_study(raw: Raw, origins: Origins) -> Study:
         scheduler=sections.scheduler,
         resources=sections.resources,
         compare=sections.compare,
+        retention=sections.retention,
         searched_keys=tuple(sections.space or {}),
         origins=origins,
     )

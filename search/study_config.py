@@ -162,6 +162,14 @@ class CompareConfig(Section):
     """Seeds of the confirm phase, where `search.confirm` does not give them."""
 
 
+class RetentionConfig(Section):
+    """Which networks stay on the disk; records, checkpoints and predictions always do."""
+
+    states: Literal["all", "front", "last"] = "all"
+    """`front`: of a trial that has ended the last state, and each that no other of its arm beats in accuracy, MACs and
+    parameters, so that everything on a Pareto front can be exported. `last`: the last state alone."""
+
+
 class StudySections(Section):
     """Everything in a study file that pydantic can judge without knowing the arms."""
 
@@ -173,5 +181,6 @@ class StudySections(Section):
     scheduler: SchedulerConfig = SchedulerConfig()
     resources: ResourcesConfig = ResourcesConfig()
     compare: CompareConfig = CompareConfig()
+    retention: RetentionConfig = RetentionConfig()
     provenance: dict[str, Any] | None = None
     """Where an exported study came from and what it came to; for people, it changes nothing."""

@@ -20,6 +20,7 @@ from search.optuna_log import OptunaLog, write_optuna_log
 from search.plan import outstanding_trials, plan_of
 from search.progress import Progress
 from search.results import RunResults, load_results
+from search.retention import apply_retention
 from search.run_folder import RunFolder
 from search.study import Study
 from search.warm_start import warm_trials
@@ -62,6 +63,7 @@ def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Dri
     study = _with_options(study, launch)
     with run.driven() as generation:
         ledger = Ledger(run)
+        apply_retention(study, ledger)  # an earlier launch may have been killed between a trial's end and this
         retries = launch.retry_failed and any(trial.status == "failed" for trial in ledger)
         if not retries and ledger_complete(study, ledger):
             write_optuna_log(run, study, ledger)
@@ -79,6 +81,7 @@ def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Dri
             write_optuna_log(run, study, ledger)
             left = None if ledger_complete(study, ledger) else leaving.reason or "an error"
             close_launch(run, left or "complete")
+        apply_retention(study, ledger)
     results = load_results(run.path)
     if handout.fatal is not None:
         raise WorkFailed(

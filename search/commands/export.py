@@ -11,7 +11,7 @@ from search.commands.base import Outcome
 from search.export.export_run import Exported, candidate_latency, export
 from search.results import RunResults, load_results
 from search.run_files import readable
-from search.selection import Budget, Candidate, choose, named_state
+from search.selection import Budget, Candidate, choose, named_state, passed_over
 
 EXAMPLE = "prunetune export runs/quickstart --max-macs 0.4 --out small"
 SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
@@ -42,7 +42,9 @@ def run(args: argparse.Namespace) -> Outcome:
         results = load_results(args.run)
         candidate = chosen(results, args)
         exported = export(results, candidate, args.out or results.run / "export")
-    return outcome(results, exported)
+    budget = Budget(args.max_macs, args.max_params, args.max_latency_ms)
+    better = passed_over(results, candidate, budget, args.arm) if args.state is None else None
+    return outcome(results, exported, better)
 
 
 def chosen(results: RunResults, args: argparse.Namespace) -> Candidate:
@@ -54,7 +56,7 @@ def chosen(results: RunResults, args: argparse.Namespace) -> Candidate:
     return named_state(results, args.state)
 
 
-def outcome(results: RunResults, exported: Exported) -> Outcome:
+def outcome(results: RunResults, exported: Exported, better: Candidate | None = None) -> Outcome:
     one = exported.candidate
     text = (
         f"{one.name}: {100 * one.state.val_accuracy:.2f} % validation, {one.state.params:,} parameters, "
@@ -62,9 +64,15 @@ def outcome(results: RunResults, exported: Exported) -> Outcome:
         f"latency {exported.checks['latency_ms']:.3f} ms (dense {exported.checks['dense_latency_ms']:.3f} ms), one image, CPU\n"
         + "\n".join(f"  {exported.folder / name}" for name in exported.files)
     )
+    if better:
+        text += (
+            f"\nnote: {better.name} reads {100 * better.state.val_accuracy:.2f} % within the budget, but its network was "
+            "not kept (see retention.states in the run's study.yaml)"
+        )
     json = {
         "run": str(results.run),
         "chosen": one.to_json(),
+        "better_not_kept": better.to_json() if better else None,
         "out": str(exported.folder),
         "files": list(exported.files),
         "checks": exported.checks,

@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> Outcome:
 
 
 def front_text(front: list[Candidate], states: int) -> str:
-    heading = ["state", "validation", "parameters", "MACs", "of dense", "removed %"]
+    heading = ["state", "validation", "parameters", "MACs", "of dense", "removed %", "network"]
     rows = [
         [
             one.name,
@@ -41,6 +41,7 @@ def front_text(front: list[Candidate], states: int) -> str:
             short(one.state.macs),
             f"{100 * one.macs_share:.1f} %",
             f"{one.state.removed_percent:.1f}",
+            "kept" if one.file else "not kept",
         ]
         for one in front
     ]

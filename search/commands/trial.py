@@ -39,6 +39,8 @@ def run(args: argparse.Namespace) -> Outcome:
     arm = chosen_arm(study, args.arm)
     _say_what_is_not_searched(study, arm)
     from search.checks import at_its_line, check_arm
+    from search.ledger import Ledger
+    from search.retention import apply_retention
     from search.run_folder import RunFolder
     from search.run_request import open_run
     from trainables.generation import generation_guard
@@ -60,6 +62,7 @@ def run(args: argparse.Namespace) -> Outcome:
         for warning in trial.warnings:
             print(f"prunetune: warning: {warning}", file=sys.stderr)
         _run_to_its_end(trial, arm, config)
+    apply_retention(study, Ledger(run_folder))
     result = {**trial.result(), "run": str(run_folder.path), "trial": arm}
     return Outcome(result, result_text(result, folder), 0 if result["status"] == "finished" else WORK_FAILED)
 

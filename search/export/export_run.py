@@ -15,6 +15,7 @@ from models.errors import UserError
 from models.export import export_onnx, export_program
 from models.registry import build
 from models.save_load import LoadedModel, build_compact, load, load_parts, save
+from search.arms import states_of
 from search.export.best_study import provenance_of, write_best_study
 from search.export.load_example import EXAMPLE
 from search.export.model_card import model_card
@@ -69,11 +70,22 @@ def export(results: RunResults, candidate: Candidate, out: Path) -> Exported:
 
 def parts_of(candidate: Candidate) -> LoadedModel:
     if candidate.file is None:
-        raise UserError(
-            f"{candidate.name}: its network was not kept; choose another state, or run "
-            f"`prunetune trial` on its configuration to make it again"
-        )
+        raise UserError(not_kept(candidate))
     return load_parts(candidate.file)
+
+
+def not_kept(candidate: Candidate) -> str:
+    """That a state's network is gone, what is left of its trial, and how to make it again."""
+    view = candidate.view
+    others = [Candidate(view, state, candidate.dense_macs) for state in states_of(view)]
+    left = [one for one in others if one.file]
+    text = f"{candidate.name}: its network was not kept (see retention.states in the run's study.yaml)"
+    if not left:
+        return f"{text}, nor any other of this trial; choose another trial's state (`prunetune pareto` lists some)"
+    return (
+        f"{text}; of this trial there {'is' if len(left) == 1 else 'are'} {', '.join(one.name for one in left)}; "
+        f"export one of them, and `prunetune trial` on its best.yaml makes every state again"
+    )
 
 
 def dense_latency(parts: LoadedModel) -> float:
