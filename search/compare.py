@@ -11,6 +11,7 @@ from models.errors import UserError
 from search.arms import ArmSummary, arm_names, is_cut, states_of, summarise_arm
 from search.cells import Cell, common_level, judge, measure
 from search.curves import Level
+from search.equal_cost import EqualCost, equal_cost
 from search.results import RunResults
 from search.run_folder import RunFolder
 from search.study_config import CompareConfig
@@ -35,6 +36,8 @@ class Comparison:
     secondary: tuple[Cell, ...]
     caveats: tuple[str, ...]
     verdict: str
+    equal_cost: tuple[EqualCost, ...] = ()
+    """Looked at too: the arms at equal training MACs, on validation."""
 
     @property
     def exploratory(self) -> bool:
@@ -51,6 +54,7 @@ class Comparison:
             "arms": {row.arm: row.to_json() for row in self.rows},
             "primary": [cell.to_json() for cell in self.primary],
             "secondary": [cell.to_json() for cell in self.secondary],
+            "equal_training_cost": [row.to_json() for row in self.equal_cost],
             "exploratory": self.exploratory,
             "caveats": list(self.caveats),
             "verdict": self.verdict,
@@ -81,6 +85,7 @@ def compare(results: RunResults) -> Comparison:
         secondary=tuple(secondary),
         caveats=caveats,
         verdict=_verdict(rows, primary, settings, caveats),
+        equal_cost=tuple(equal_cost(results, baseline, settings.alpha)),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from trainables.record import StateEnd
 
 Axis = Literal["removed_percent", "macs", "training_macs"]
-Quantity = Literal["val_accuracy", "test_accuracy", "training_macs", "seconds"]
+Quantity = Literal["val_accuracy", "test_accuracy", "training_macs", "seconds", "removed_percent", "macs"]
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
 from search.arms import arm_names
 from search.compare import Comparison
-from search.compare_table import held_out_sentence, table_rows
+from search.compare_table import held_out_sentence, short, table_rows
+from search.equal_cost import Standing
 from search.held_out import HeldOut
 from search.report import html
 from search.report.comparison_plots import budget_curves, paired_differences
@@ -19,7 +21,7 @@ from search.report.setting_plots import importance_plot, parallel_coordinates, r
 from search.report.state_tables import removal_table, state_tables
 from search.report.structure_plots import kept_structure
 from search.results import RunResults
-from search.verdict import interval_text, p_text, points
+from search.verdict import interval_text, p_text, percent, points
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def run_body(report: RunReport) -> str:
             html.section("Accuracy against what was removed", report.plot("accuracy-by-removed")),
             html.section("Accuracy against MACs", report.plot("accuracy-by-macs")),
             html.section("Differences, seed by seed", report.plot("paired-differences"), *difference_table(comparison)),
-            html.section("Accuracy against training cost", report.plot("accuracy-by-cost")),
+            html.section(
+                "Accuracy against training cost", report.plot("accuracy-by-cost"), *equal_cost_table(comparison)
+            ),
             html.section("State by state", *state_tables(results), *removal_table(results)),
             html.section("What was kept", report.plot("kept-structure")),
             html.section("What a search budget buys", report.plot("search-budget")),
@@ -122,7 +126,7 @@ def difference_table(comparison: Comparison) -> Iterator[str]:
             cell.level.text,
             "primary" if cell in comparison.primary else "exploratory",
             points(cell.mean),
-            interval_text(cell.interval) if cell.interval else "–",
+            interval_cell(cell.interval),
             str(len(cell.differences)),
             p_text(cell.p_value),
             p_text(cell.p_holm),
@@ -134,3 +138,38 @@ def difference_table(comparison: Comparison) -> Iterator[str]:
     ]
     metric = comparison.settings.metric.replace("_", " ")
     yield html.table([heading, *rows], f"Differences in {metric} to {comparison.baseline}, paired by seed", (1, 2, 10))
+
+
+def equal_cost_table(comparison: Comparison) -> Iterator[str]:
+    """The arms at equal training cost, beside the curve that it is read off."""
+    if not comparison.equal_cost:
+        return
+    heading = [
+        "arm", "training MACs", "validation", "removed %", "MACs left", f"{comparison.baseline} validation", "removed %",
+        "MACs left", "difference, points", "interval",
+    ]  # fmt: skip
+    rows = [
+        [row.arm, short(row.training_macs), *standing_cells(row.ours), *standing_cells(row.theirs),
+         points(row.difference), interval_cell(row.interval)]
+        for row in comparison.equal_cost if row.reason is None
+    ]  # fmt: skip
+    if rows:
+        yield html.table(
+            [heading, *rows], "Exploratory: validation accuracy at equal training cost, sizes left as they are"
+        )
+    for row in comparison.equal_cost:
+        if row.reason:
+            yield html.paragraph(f"{row.arm}: {row.reason}.", "note")
+
+
+def standing_cells(standing: Standing | None) -> list[str]:
+    if standing is None:
+        return ["–", "–", "–"]
+    return [percent(standing.val_accuracy), f"{standing.removed_percent:.1f}", f"{100 * standing.macs_share:.1f} %"]
+
+
+def interval_cell(interval: tuple[float, float] | None) -> str:
+    """An interval in a table's narrow column."""
+    if interval is None:
+        return "–"
+    return interval_text(interval) if math.isfinite(interval[0]) else "too few seeds"
