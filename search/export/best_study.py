@@ -8,7 +8,10 @@ from typing import Any
 import yaml
 
 from models import atomic
-from search.arms import states_of
+from models.errors import UserError
+from models.save_load import load_parts
+from search import key_tree
+from search.arms import method_of, states_of
 from search.selection import Candidate
 
 HEADER = """\
@@ -17,11 +20,38 @@ HEADER = """\
 """
 
 
-def write_best_study(path: Path, name: str, candidate: Candidate, provenance: dict[str, Any]) -> None:
-    """Write the candidate's trial as a study file; the trial runs whole even where an earlier state was chosen."""
-    study = {"name": name, "trial": candidate.view.config, "provenance": provenance}
+SCRATCH_SOURCE = "scratch-source.safetensors"
+"""Beside best.yaml of a `scratch` trial: the state file that it takes its structure from."""
+
+
+def write_best_study(path: Path, name: str, candidate: Candidate, provenance: dict[str, Any]) -> tuple[str, ...]:
+    """Write the candidate's trial as a study file; the trial runs whole even where an earlier state was chosen.
+
+    Returns the names of files beside it that it needs. Raises UserError where one of them is gone or damaged.
+    """
+    config, needed = with_scratch_source(candidate, path.parent)
+    study = {"name": name, "trial": config, "provenance": provenance}
     text = yaml.safe_dump(study, sort_keys=False, allow_unicode=True, width=120)
     atomic.write_text(path, HEADER.format(file=path.name) + text)
+    return needed
+
+
+def with_scratch_source(candidate: Candidate, folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The trial's configuration with what it needs from its run copied to `folder`, and the copies' names."""
+    config, copy = candidate.view.config, folder / SCRATCH_SOURCE
+    file = key_tree.get(config, "prune.scratch.file")
+    if method_of(candidate.view) != "scratch" or not isinstance(file, str):
+        copy.unlink(missing_ok=True)  # of an earlier export there
+        return config, ()
+    if not Path(file).exists():
+        raise UserError(
+            f"{candidate.name}: {file}, which it takes its structure from, is not there any more; put it back, or export "
+            "another trial with --state TRIAL:K"
+        )
+    load_parts(Path(file))  # a damaged file is found now
+    if Path(file).resolve() != copy.resolve():
+        atomic.write_bytes(copy, Path(file).read_bytes())
+    return key_tree.replaced(config, "prune.scratch.file", SCRATCH_SOURCE), (SCRATCH_SOURCE,)
 
 
 def provenance_of(candidate: Candidate, run: Path, chosen_from: int) -> dict[str, Any]:

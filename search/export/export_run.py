@@ -47,7 +47,7 @@ def export(results: RunResults, candidate: Candidate, out: Path) -> Exported:
     parts = parts_of(candidate)
     provenance = provenance_of(candidate, results.run, len(all_candidates(results)))
     out.mkdir(parents=True, exist_ok=True)
-    write_best_study(out / "best.yaml", f"best-{results.study.name}", candidate, provenance)
+    needed = write_best_study(out / "best.yaml", f"best-{results.study.name}", candidate, provenance)
     metadata = {**parts.metadata, "provenance": provenance}
     save(out / "model.safetensors", parts.state, parts.spec, parts.structure, metadata)
     (out / "model.safetensors").chmod(0o644)  # safetensors writes for its owner alone; this file is to be handed on
@@ -65,7 +65,7 @@ def export(results: RunResults, candidate: Candidate, out: Path) -> Exported:
     }
     atomic.write_text(out / "MODEL_CARD.md", model_card(results, candidate, parts, provenance, checks))
     atomic.write_text(out / "load_example.py", EXAMPLE)
-    return Exported(candidate, out, FILES, checks)
+    return Exported(candidate, out, (*FILES, *needed), checks)
 
 
 def parts_of(candidate: Candidate) -> LoadedModel:

@@ -139,6 +139,33 @@ def test_best_yaml_runs_again_to_the_same_accuracy(exported: tuple[Outcome, Path
     assert [state.val_loss for state in states] == [state.val_loss for state in original.record.states]
 
 
+def test_best_yaml_of_a_scratch_trial_needs_nothing_of_the_run(run: Path, tmp_path: Path) -> None:
+    """Copied elsewhere with the run gone, it still runs to the same number."""
+    source = run / "trials" / "rsst-000" / "states" / "02.safetensors"
+    arms = {"scratch": {"prune.method": "scratch", "prune.scratch.file": str(source)}}
+    path = tmp_path / "run"
+    MadeRun(path, arms=arms, study={"trial": SMALL, "search": {"algorithm": "random", "trials_per_arm": 1}})
+    study = load_study(path / "study.yaml")
+    identity, config = Identity("scratch-000", "scratch", "search", 0, 0), study.trial_config("scratch")
+    folder = path / "trials" / identity.id
+    write_request(folder, TrialRequest(identity, config.model_dump(mode="json"), {}))
+    first = run_trial(folder, identity, config)
+    outcome = run_export(str(path), "--out", str(tmp_path / "out"))
+    assert "scratch-source.safetensors" in outcome.json["files"]
+    assert str(source) not in (tmp_path / "out" / "best.yaml").read_text()
+    moved = (tmp_path / "out").rename(tmp_path / "elsewhere")
+    again = load_study(moved / "best.yaml").trial_config("trial")
+    assert again.prune.scratch.file == moved / "scratch-source.safetensors"
+    assert run_trial(tmp_path / "again", Identity("trial"), again)[-1].val_loss == first[-1].val_loss
+    content = source.read_bytes()
+    source.unlink()
+    try:
+        with pytest.raises(UserError, match=r"02\.safetensors, which it takes its structure from, is not there"):
+            run_export(str(path), "--out", str(tmp_path / "other"))
+    finally:
+        source.write_bytes(content)
+
+
 def test_a_named_state_is_exported(run: Path, tmp_path: Path) -> None:
     outcome = run_export(str(run), "--state", "rsst-000:1", "--out", str(tmp_path))
     assert outcome.json["chosen"]["name"] == "rsst-000:1"
