@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import MISSING, Field
 from pathlib import Path
+from typing import Any
 
 from models.errors import UserError
-from trainables.record import SCHEMA_VERSION, complete_lines, record_path
+from trainables.record import SCHEMA_VERSION, StateEnd, complete_lines, record_path
 from trainables.request import REQUEST_FILE
 
 
@@ -51,5 +53,17 @@ def check_record(path: Path) -> None:
             f"{SCHEMA_VERSION}; use the prunetune that made the run"
         )
     for number, line in enumerate(lines, start=1):
-        if not isinstance(line, dict) or "kind" not in line:
+        if not isinstance(line, dict) or "kind" not in line or not _is_whole(line):
             raise UserError(f"{path}, line {number}: damaged; remove this trial's folder and resume the run")
+
+
+def _is_whole(line: dict[str, Any]) -> bool:
+    """Whether a line has what is read of it; a trial before its data were known has a configuration line without more."""
+    if line["kind"] == "state":
+        return all(name in line for name, of in StateEnd.__dataclass_fields__.items() if _is_required(of))
+    needed = {"config": {"identity", "config"}, "end": {"status"}}.get(line["kind"], set())
+    return needed <= set(line)
+
+
+def _is_required(of: Field[Any]) -> bool:
+    return of.default is MISSING and of.default_factory is MISSING

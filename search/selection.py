@@ -232,6 +232,8 @@ def named_state(results: RunResults, name: str) -> Candidate:
         known = ", ".join(trial.id for trial in results.trials)
         raise UserError(f"--state: {results.run} has no trial {trial_id!r}; it has {known or 'none yet'}")
     states = states_of(view)
+    if not states:
+        raise UserError(f"--state: {trial_id} has completed no state yet ({view.status}); choose another trial's")
     found = next((state for state in states if state.state == int(number)), None)
     if found is None:
         raise UserError(f"--state: {trial_id} has the states 0 to {len(states) - 1}, found {number}")

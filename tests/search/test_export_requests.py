@@ -1,0 +1,103 @@
+"""What `export` cannot do is one clear line, before anything is written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from search import cli
+from tests.search.made_runs import MadeRun, falling
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """The single line on standard error; nothing on standard output."""
+    status = cli.main(["export", *words])
+    shown = capsys.readouterr()
+    assert (status, shown.out) == (2, "")
+    (line,) = shown.err.splitlines()
+    assert line.startswith("prunetune: error: ")
+    return line
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> MadeRun:
+    made = MadeRun(tmp_path / "run", arms={"rsst": {"prune.method": "rsst"}})
+    folder = made.add("rsst", falling(0.9))
+    (folder / "states").mkdir()
+    return made
+
+
+def test_a_run_without_a_finished_trial(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = MadeRun(tmp_path / "run")
+    made.add("rsst", [0.9, 0.8], status=None)
+    line = refused(capsys, str(made.path))
+    assert f"1 trial, none finished; run `prunetune resume {made.path}` to finish some" in line
+    assert not (made.path / "export").exists()
+
+
+def test_a_run_without_any_trial(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = MadeRun(tmp_path / "run")
+    assert "0 trials, none finished" in refused(capsys, str(made.path))
+
+
+def test_an_arm_without_a_finished_trial(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    made = MadeRun(tmp_path / "run")
+    made.add("rsst", falling(0.9))
+    made.add("refill", [0.9], status=None)
+    assert "arm refill has no finished trial to export" in refused(capsys, str(made.path), "--arm", "refill")
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        ("nobody-000:1", "has no trial 'nobody-000'; it has rsst-000"),
+        ("rsst-000:7", "rsst-000 has the states 0 to 3, found 7"),
+        ("rsst-000", "expected TRIAL:STATE such as refill-003:4"),
+        ("rsst-000:x", "expected TRIAL:STATE such as refill-003:4"),
+    ],
+)
+def test_a_state_that_is_not_there(made: MadeRun, capsys: pytest.CaptureFixture[str], state: str, says: str) -> None:
+    assert says in refused(capsys, str(made.path), "--state", state)
+
+
+def test_a_trial_before_its_first_state(made: MadeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    made.add("rsst", [], number=1, status=None)
+    assert "rsst-001 has completed no state yet" in refused(capsys, str(made.path), "--state", "rsst-001:0")
+
+
+def test_a_state_whose_network_is_gone(made: MadeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(capsys, str(made.path), "--out", str(made.path / "out"))
+    assert "rsst-000:3: its network was not kept" in line
+    assert not (made.path / "out").exists()
+
+
+def test_a_damaged_record(made: MadeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    record = made.path / "trials" / "rsst-000" / "record.jsonl"
+    lines = record.read_bytes().splitlines(keepends=True)
+    record.write_bytes(lines[0] + b'{"kind": "sta\n' + b"".join(lines[2:]))
+    line = refused(capsys, str(made.path))
+    assert f"{record}: damaged" in line
+    assert "remove this trial's folder and resume the run" in line
+
+
+def test_a_state_line_that_lacks_something(made: MadeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    record = made.path / "trials" / "rsst-000" / "record.jsonl"
+    lines = record.read_bytes().splitlines(keepends=True)
+    record.write_bytes(lines[0] + b'{"kind": "state", "state": 0}\n' + b"".join(lines[2:]))
+    assert f"{record}, line 2: damaged" in refused(capsys, str(made.path))
+
+
+def test_a_record_of_another_version(made: MadeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    record = made.path / "trials" / "rsst-000" / "record.jsonl"
+    record.write_bytes(record.read_bytes().replace(b'"schema_version":1', b'"schema_version":7', 1))
+    assert "written as version 7 of the record, this prunetune reads version 1" in refused(capsys, str(made.path))
+
+
+def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no run is here" in refused(capsys, str(tmp_path))
+
+
+def test_a_damaged_state_file(made: MadeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    (made.path / "trials" / "rsst-000" / "states" / "03.safetensors").write_bytes(b"not a network")
+    assert "03.safetensors: damaged" in refused(capsys, str(made.path))
