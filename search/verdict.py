@@ -16,7 +16,6 @@ def cell_sentence(cell: Cell, settings: CompareConfig) -> str:
     if cell.kind == "not comparable":
         return f"{cell.arm} and {cell.baseline} cannot be compared {where}: {cell.reason}."
     seeds = f"{len(cell.differences)} paired seed{'' if len(cell.differences) == 1 else 's'}"
-    evidence = f"{interval_text(cell.interval)}, {seeds}, Holm-adjusted p = {p_text(cell.p_holm)}"
     cost = cost_text(cell)
     if cell.kind in ("better", "worse"):
         first, second = (cell.arm, cell.baseline) if cell.kind == "better" else (cell.baseline, cell.arm)
@@ -26,18 +25,18 @@ def cell_sentence(cell: Cell, settings: CompareConfig) -> str:
         small = " (less than the margin of interest)" if abs(cell.mean or 0.0) < settings.margin / 100 else ""
         return (
             f"{first} is better than {second} {where} by {size} points {interval}{small} "
-            f"({seeds}, Holm-adjusted p = {p_text(cell.p_holm)}){cost}."
+            f"({seeds}, Holm-adjusted p = {p_text(cell.p_holm)}).{cost}"
         )
     if cell.kind == "equivalent":
         return (
             f"{cell.arm} and {cell.baseline} are equivalent {where} within {margin_text(settings)} "
             f"(difference {points(cell.mean)} points {interval_text(cell.interval)}, {seeds}, "
-            f"Holm-adjusted p = {p_text(cell.p_equivalent_holm)}){cost}."
+            f"Holm-adjusted p = {p_text(cell.p_equivalent_holm)}).{cost}"
         )
     return (
-        f"{cell.arm} against {cell.baseline} is not settled {where} (difference {points(cell.mean)} points {evidence}): "
-        f"{cell.more_seeds} more seed{'' if cell.more_seeds == 1 else 's'} would settle a difference of "
-        f"{margin_text(settings)}{cost}."
+        f"Whether {cell.arm} or {cell.baseline} is better {where} is not settled: {cell.more_seeds} more "
+        f"seed{'' if cell.more_seeds == 1 else 's'} would settle a difference of {margin_text(settings)}. So far "
+        f"{cell.arm} is {_ahead(cell)} on average ({_bounds(cell)}, {seeds}, Holm-adjusted p = {p_text(cell.p_holm)}).{cost}"
     )
 
 
@@ -60,7 +59,18 @@ def exploratory_sentence(rows: Sequence[ArmSummary]) -> str:
 def cost_text(cell: Cell) -> str:
     if cell.cost_ratio is None or abs(cell.cost_ratio - 1) < 0.02:
         return ""
-    return f"; {cell.arm} spent {cell.cost_ratio:.2f} times the training MACs of {cell.baseline}"
+    return f" {cell.arm} spent {cell.cost_ratio:.2f} times the training MACs of {cell.baseline} to get there."
+
+
+def _ahead(cell: Cell) -> str:
+    mean = cell.mean or 0.0
+    return f"{points(abs(mean), sign=False)} points {'behind' if mean < 0 else 'ahead'}"
+
+
+def _bounds(cell: Cell) -> str:
+    if cell.interval is None or not math.isfinite(cell.interval[0]):
+        return "too few seeds for an interval"
+    return f"the difference's interval is {interval_text(cell.interval)}"
 
 
 def margin_text(settings: CompareConfig) -> str:

@@ -88,7 +88,7 @@ def budget_curves(results: RunResults) -> Plot | None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("configurations tried")
         axes.set_ylabel("expected best validation accuracy, %")
-        axes.legend()
+        figure.legend(loc="outside upper right", ncols=4)
     return Plot(
         name="search-budget",
         title="What a search budget buys",

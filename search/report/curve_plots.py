@@ -81,7 +81,7 @@ def _accuracy_plot(results: RunResults, axis: Axis) -> Plot:
             axes.invert_xaxis()
         axes.set_xlabel(text.label)
         axes.set_ylabel("validation accuracy, %")
-        axes.legend(loc="best")
+        figure.legend(loc="outside upper right", ncols=3)
     note = {
         "removed_percent": "",
         "macs": " The grey line is the Pareto front over all states of all trials.",

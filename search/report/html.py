@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 
@@ -17,12 +18,17 @@ def table(rows: Sequence[Sequence[str]], caption: str = "", text_columns: Sequen
     )
     lines = "".join(
         "<tr>"
-        + "".join(f"<td{_class(name)}>{escape(cell)}</td>" for cell, name in zip(row, kind, strict=True))
+        + "".join(f"<td{_class(name)}>{escape(tied(cell))}</td>" for cell, name in zip(row, kind, strict=True))
         + "</tr>"
         for row in body
     )
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f'<div class="scroll"><table>{title}<thead><tr>{heading}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
+def tied(cell: str) -> str:
+    """The cell's text with each number and its unit, and the two ends of an interval, on one line where cells may wrap."""
+    return re.sub(r"(?<=\d) (?=%|[kMGTP]\b)|(?<=\d,) (?=[-+\d])|(?<=×) ", "\u00a0", cell)
 
 
 def _class(name: str) -> str:

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from typing import Any
 
 from search.report import html
 from search.results import RunResults
+
+DIGESTS_SHOWN = 4
 
 
 def provenance_section(results: RunResults) -> str:
     headers = [view.record.header for view in results.trials if view.record]
     if not headers:
         return ""
-    weights = _distinct([header["weights"] for header in headers])
+    groups = same_source([header for header in headers if header.get("weights")])
     parts = [html.facts(_facts(headers))]
-    for index, one in enumerate(weights):
-        which = f" ({index + 1} of {len(weights)})" if len(weights) > 1 else ""
-        parts.append(f"<h3>Initial weights{which}</h3>")
-        parts.append(html.facts(_weights_facts(one)))
+    for group in groups:
+        arms = ", ".join(dict.fromkeys(str(header["identity"]["arm"]) for header in group))
+        which = f" of {arms}" if len(groups) > 1 else ""
+        parts.append(f"<h3>{escape(f'Initial weights{which}')}</h3>")
+        parts.append(html.facts(_weights_facts([header["weights"] for header in group])))
     return html.section("What it rests on", *parts)
+
+
+def same_source(headers: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Headers together whose weights came from one source with one verdict, whatever each trial's seed drew anew."""
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for header in headers:
+        weights = header["weights"]
+        provenance = weights.get("provenance") or {}
+        key = (weights.get("verdict"), provenance.get("origin"), provenance.get("source_sha256"))
+        groups.setdefault(key, []).append(header)
+    return list(groups.values())
 
 
 def _facts(headers: list[dict[str, Any]]) -> dict[str, str]:
@@ -45,17 +60,28 @@ def _data_text(data: dict[str, Any]) -> str:
     return f"{data['name']}: {sizes} images; digest {data['digest']}"
 
 
-def _weights_facts(weights: dict[str, Any]) -> dict[str, str]:
-    provenance = weights.get("provenance") or {}
+def _weights_facts(same: list[dict[str, Any]]) -> dict[str, str]:
+    """Of the weights of one source; what differs between trials is what was drawn from their seeds."""
+    provenance = same[0].get("provenance") or {}
+    digests = _distinct([weights.get("digest") for weights in same])
+    drawn = f"{len(digests)} of them, one for each seed, which draws anew what the source does not give: "
     facts = {
-        "verdict": str(weights.get("verdict")),
+        "verdict": str(same[0].get("verdict")),
         "origin": str(provenance.get("origin")),
-        "digest": str(weights.get("digest")),
-        "evidence": "; ".join(weights.get("evidence") or ()) or "none",
+        "source's sha256": str(provenance.get("source_sha256") or "–"),
+        "digest": (drawn if len(digests) > 1 else "") + ", ".join(str(digest) for digest in digests[:DIGESTS_SHOWN]),
+        "evidence": _told(same, "evidence") or "none",
+        "trials": str(len(same)),
     }
-    if weights.get("warnings"):
-        facts["warnings"] = "; ".join(weights["warnings"])
+    if len(digests) > DIGESTS_SHOWN:
+        facts["digest"] += f" and {len(digests) - DIGESTS_SHOWN} more, in each trial's record"
+    if warnings := _told(same, "warnings"):
+        facts["warnings"] = warnings
     return facts
+
+
+def _told(same: list[dict[str, Any]], part: str) -> str:
+    return "; ".join(_distinct([line for weights in same for line in weights.get(part) or ()]))
 
 
 def reproduce_section(results: RunResults) -> str:

@@ -135,7 +135,8 @@ def parallel_coordinates(results: RunResults) -> Plot | None:
     return Plot(
         name="parallel-coordinates",
         title="Every configuration tried",
-        caption="A line per finished search trial; the stronger, the more accurate. Exploratory.",
+        caption="A line per finished search trial; the stronger, the more accurate. Where it passes below an axis, its arm "
+        "does not have that setting. Exploratory.",
         alternative=f"{len(views)} search trials over {', '.join(keys)}, to validation accuracies of {100 * low:.1f} to "
         f"{100 * high:.1f} %.",
         figure=figure,
@@ -212,7 +213,14 @@ def rate_by_epochs(results: RunResults) -> Plot | None:
             heights = [100 * states_of(view)[-1].val_accuracy for view in shown]
             rates, counts = [view.values["train.lr"] for view in shown], [view.values[epochs] for view in shown]
             axes.scatter(
-                rates, counts, c=heights, s=70, cmap="viridis", vmin=min(accuracies), vmax=max(accuracies), edgecolor=FAINT
+                rates,
+                counts,
+                c=heights,
+                s=70,
+                cmap="viridis",
+                vmin=min(accuracies),
+                vmax=max(accuracies),
+                edgecolor=FAINT,
             )
             for rate, count, height in zip(rates, counts, heights, strict=True):
                 axes.annotate(

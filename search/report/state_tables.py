@@ -43,7 +43,7 @@ def state_tables(results: RunResults) -> Iterator[str]:
 
 
 def removal_table(results: RunResults) -> Iterator[str]:
-    """For arms that shrink before they remove: accuracy just before and after removal, and the magnitude ratio."""
+    """Accuracy just before and after each removal, and the magnitude ratio: whether shrinking first made it harmless."""
     rows = [["arm", "state", "before removal", "after removal", "lost, points", "kept/dropped magnitude"]]
     for arm in arm_names(results):
         views = [view for view in shown_trials(results, arm) if any(state.removal for state in states_of(view))]
@@ -58,4 +58,4 @@ def removal_table(results: RunResults) -> Iterator[str]:
             lost = f"{100 * (before - after):.2f}"
             rows.append([arm, str(index), f"{100 * before:.2f} %", f"{100 * after:.2f} %", lost, f"{ratio:.3g}"])
     if len(rows) > 1:
-        yield html.table(rows, "Shrinking before removal, means over the trials shown")
+        yield html.table(rows, "What each removal did, on validation: means over the trials shown")

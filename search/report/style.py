@@ -37,6 +37,7 @@ table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabu
 th, td { text-align: right; padding: .28rem .5rem; border-bottom: 1px solid var(--rule); white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 td.text, th.text { text-align: left; }
+td.text { white-space: normal; min-width: 7rem; } th { white-space: normal; vertical-align: bottom; }
 thead th { border-bottom: 2px solid var(--faint); font-weight: 600; }
 caption { text-align: left; font-size: .88rem; opacity: .78; padding-bottom: .3rem; }
 pre { background: var(--tint); padding: .7rem .9rem; overflow-x: auto; font-size: .85rem; }
@@ -44,6 +45,8 @@ code { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .92e
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.2rem; font-size: .9rem; }
 dt { color: var(--ink); opacity: .72; } dd { margin: 0; overflow-wrap: anywhere; }
 details > summary { cursor: pointer; margin: .6rem 0; }
+@media (max-width: 60rem) { table { font-size: .74rem; } th, td { padding: .25rem .22rem; white-space: normal; }
+  td.text { min-width: 4.5rem; } }
 .side { display: grid; grid-template-columns: repeat(auto-fit, minmax(24rem, 1fr)); gap: 0 2rem; }
 """
 

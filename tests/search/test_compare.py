@@ -66,7 +66,10 @@ def test_what_is_not_settled_says_how_many_more_seeds(tmp_path: Path) -> None:
     assert cell.kind == "not settled"
     assert cell.more_seeds is not None
     assert cell.more_seeds > 10
-    assert f"{cell.more_seeds} more seeds would settle a difference of 1 point" in comparison.verdict
+    assert comparison.verdict.startswith(
+        f"Whether rsst or refill is better at 60 % removed is not settled: {cell.more_seeds} more seeds would settle a "
+        "difference of 1 point. So far rsst is 0.67 points ahead on average (too few seeds for an interval, 3 paired seeds"
+    )
 
 
 def test_needed_seeds_do_not_depend_on_the_effect_seen(tmp_path: Path) -> None:

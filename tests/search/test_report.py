@@ -15,7 +15,9 @@ from search.commands import pareto as pareto_command
 from search.commands import report as report_command
 from search.commands.base import Outcome
 from search.report.drawing import ROLES
+from search.report.html import tied
 from search.report.importances import importances
+from search.report.provenance import provenance_section
 from search.results import load_results
 from tests.search.made_runs import MadeRun, falling, two_arm_run
 
@@ -39,7 +41,9 @@ class Page(HTMLParser):
         values = dict(attrs)
         if tag in ("link", "script", "img", "iframe"):
             self.fetched.append(tag)
-        self.fetched += [value for key, value in attrs if key in ("src", "href", "xlink:href") and value and value[0] != "#"]
+        self.fetched += [
+            value for key, value in attrs if key in ("src", "href", "xlink:href") and value and value[0] != "#"
+        ]
         self.ids += [values["id"] or ""] if "id" in values else []
         if tag == "svg":
             self.labels.append(values.get("aria-labelledby"))
@@ -119,7 +123,13 @@ def test_tables_hold_every_trial_and_state(report: Path) -> None:
 def test_every_plot_is_there_as_png_and_svg(report: Path) -> None:
     names = {path.stem for path in report.glob("*.svg")}
     assert names == {path.stem for path in report.glob("*.png")}
-    assert {"accuracy-by-removed", "accuracy-by-macs", "paired-differences", "kept-structure-rsst", "search-budget"} <= names
+    assert {
+        "accuracy-by-removed",
+        "accuracy-by-macs",
+        "paired-differences",
+        "kept-structure-rsst",
+        "search-budget",
+    } <= names
     assert (report / "settings.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -145,7 +155,13 @@ def test_controls_and_keys_of_single_arms_find_their_place(tmp_path: Path) -> No
         made.add("rsst", falling(0.9 + number / 50), number=number, values={
             "train.epochs_per_state": 1 + number, "prune.rsst.shrink": 0.01 * (1 + number)})  # fmt: skip
         made.add("refill", falling(0.88), number=number, values={"train.lr": 0.001 * (1 + number)})
-        made.add("dense", [0.95] * 4, number=number, removed=(0,) * 4, values={"train.lr": 0.001, "train.epochs_per_state": 2})
+        made.add(
+            "dense",
+            [0.95] * 4,
+            number=number,
+            removed=(0,) * 4,
+            values={"train.lr": 0.001, "train.epochs_per_state": 2},
+        )
         made.add("imp", falling(0.91), number=number, values={})
     run_command(report_command, str(tmp_path / "run"))
     text = (tmp_path / "run" / "report" / "index.html").read_text()
@@ -165,7 +181,10 @@ def test_one_arm_has_a_report_but_no_comparison(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b'{"kind":"config","schema_version":99}\n', "written as version 99 of the record, this prunetune reads version 1"),
+        (
+            b'{"kind":"config","schema_version":99}\n',
+            "written as version 99 of the record, this prunetune reads version 1",
+        ),
         (b'{"kind":"config","schema_ver\n{}\n', "damaged"),
         (b"[1]\n", "its first line is no configuration"),
         (b"\xff\xfe\x00\n", "damaged"),
@@ -224,3 +243,50 @@ def test_importances_name_the_setting_that_acts(tmp_path: Path) -> None:
     assert next(iter(found)) == "train.lr"
     assert sum(found.values()) == pytest.approx(1.0)
     assert importances(views[:5]) == {}
+
+
+def test_weights_of_one_source_are_told_once_whatever_the_seeds_drew(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    for number in range(6):
+        folder = made.add("rsst", falling(0.9), number=number)
+        text = (folder / "record.jsonl").read_text()
+        (folder / "record.jsonl").write_text(text.replace("ab" * 32, f"{number:064d}"))
+    page = provenance_section(load_results(made.path))
+    assert page.count("<h3>") == 1
+    assert "6 of them, one for each seed" in page
+    assert f"{3:064d}" in page
+    assert "and 2 more" in page
+
+
+def test_weights_of_two_sources_are_told_apart_by_arm(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    made.add("refill", falling(0.9))
+    folder = made.add("rsst", falling(0.9))
+    text = (folder / "record.jsonl").read_text()
+    (folder / "record.jsonl").write_text(text.replace('"verdict":"random"', '"verdict":"unproven"'))
+    page = provenance_section(load_results(made.path))
+    assert "Initial weights of refill" in page
+    assert "Initial weights of rsst" in page
+
+
+def test_equal_training_cost_stands_on_the_page_as_exploratory(report: Path) -> None:
+    page = (report / "index.html").read_text()
+    assert "Exploratory: validation accuracy at equal training cost" in page
+    rows = json.loads((report / "comparison.json").read_text())["equal_training_cost"]
+    assert [row["arm"] for row in rows] == ["rsst"] * 3
+    assert f"<td>{100 * rows[0]['ours']['val_accuracy']:.2f}\u00a0%</td>" in page
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("95.73 % [91.56, 99.90]", "95.73~% [91.56,~99.90]"),
+        ("1.3 M", "1.3~M"),
+        ("× 1.10", "×~1.10"),
+        ("[-0.31, +1.20]", "[-0.31,~+1.20]"),
+        ("8 heads, 307 neurons", "8 heads, 307 neurons"),
+        ("6 (3 stopped)", "6 (3 stopped)"),
+    ],
+)
+def test_a_number_and_its_unit_stay_on_one_line(cell: str, shown: str) -> None:
+    assert tied(cell) == shown.replace("~", "\u00a0")
