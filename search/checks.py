@@ -130,7 +130,7 @@ def _resource_warnings(study: Study) -> list[str]:
         return []
     import torch
 
-    from search.cluster import available_cpus
+    from search.processors import available_cpus
 
     cpus, gpus, wanted = available_cpus(), torch.cuda.device_count(), resources.gpus_per_trial
     warnings = []

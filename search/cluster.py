@@ -1,4 +1,4 @@
-"""Where trials run: Ray on this machine or on a cluster, the processors there are, and each trial's share of them."""
+"""Where trials run: Ray on this machine or on a cluster, and each trial's share of the machines."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import math
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
+from search.processors import available_cpus
 from search.study_config import ResourcesConfig
 
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
@@ -32,45 +33,55 @@ class Share:
     concurrent: int
 
 
-def available_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
-    """Processors this process may use: by its affinity and by its control group's quota, never by the machine alone."""
-    allowed = len(os.sched_getaffinity(0))
-    quota = _cgroup_quota(cgroup)
-    return max(1, allowed if quota is None else min(allowed, math.floor(quota + 1e-9)))
+@dataclass(frozen=True)
+class Node:
+    """What one machine of a cluster lends to trials."""
+
+    cpus: float
+    gpus: float = 0.0
+    id: str = ""
+    host: str = "this machine"
+
+    def slots(self, cpus: int, gpus: float) -> int:
+        """Trials that run here at once; one trial never spans two machines, nor a fraction of a GPU two GPUs."""
+        by_cpu = int(self.cpus // cpus)
+        return by_cpu if gpus == 0 else min(by_cpu, _trials_on_gpus(gpus, self.gpus))
 
 
-def _cgroup_quota(cgroup: Path) -> float | None:
-    """The quota in processors, of control groups version 2 or 1; None where there is none."""
-    unified = cgroup / "cpu.max"
-    if unified.exists():
-        quota, period = unified.read_text(encoding="ascii").split()
-        return None if quota == "max" else int(quota) / int(period)
-    older = cgroup / "cpu" / "cpu.cfs_quota_us"
-    if not older.exists():
-        return None
-    quota_us = int(older.read_text(encoding="ascii"))
-    period_us = int((older.parent / "cpu.cfs_period_us").read_text(encoding="ascii"))
-    return quota_us / period_us if quota_us > 0 else None
-
-
-def share_of(resources: ResourcesConfig, cpus: float, gpus: float) -> Share:
-    """Each trial's share of `cpus` and `gpus`; a UserError where no trial could ever be scheduled."""
+def share_of(resources: ResourcesConfig, nodes: Sequence[Node]) -> Share:
+    """Each trial's share of `nodes`; a UserError naming the key where no node could ever run a trial."""
     wanted = resources.cpus_per_trial
-    if wanted > cpus:
+    largest = max((node.cpus for node in nodes), default=0.0)
+    if wanted > largest:
         raise UserError(
-            f"resources.cpus_per_trial: {wanted} CPUs are asked for a trial, but there are {cpus:g}; ask for at most {cpus:g}"
+            f"resources.cpus_per_trial: {wanted} CPUs are asked for a trial, but there are {largest:g}{_at_most(nodes)}; "
+            f"ask for at most {largest:g}"
         )
-    slots = int(cpus // wanted)
+    slots = sum(node.slots(wanted, 0) for node in nodes)
     most = slots if resources.max_concurrent is None else min(slots, resources.max_concurrent)
+    gpus = sum(node.gpus for node in nodes)
     per_trial = _gpu_share(most, gpus) if resources.gpus_per_trial == "auto" else float(resources.gpus_per_trial)
-    if per_trial > gpus:
-        raise UserError(
-            f"resources.gpus_per_trial: {per_trial:g} GPUs are asked for a trial, but there are {gpus:g}; "
+    slots = sum(node.slots(wanted, per_trial) for node in nodes)
+    if slots == 0:
+        raise UserError(_never(wanted, per_trial, nodes))
+    return Share(wanted, per_trial, min(most, slots))
+
+
+def _never(cpus: int, gpus: float, nodes: Sequence[Node]) -> str:
+    most = max(node.gpus for node in nodes)
+    if gpus > most:
+        return (
+            f"resources.gpus_per_trial: {gpus:g} GPUs are asked for a trial, but there are {most:g}{_at_most(nodes)}; "
             "ask for fewer, or write `auto`"
         )
-    if per_trial > 0:
-        most = min(most, _trials_on_gpus(per_trial, gpus))
-    return Share(wanted, per_trial, most)
+    return (
+        f"resources.cpus_per_trial: {cpus} CPUs and {gpus:g} GPUs are asked for a trial, but no machine has both; "
+        "ask for fewer of either"
+    )
+
+
+def _at_most(nodes: Sequence[Node]) -> str:
+    return " on the largest machine" if len(nodes) > 1 else ""
 
 
 def _gpu_share(concurrent: int, gpus: float) -> float:
@@ -87,8 +98,8 @@ def _trials_on_gpus(per_trial: float, gpus: float) -> int:
 
 
 @contextmanager
-def ray_session(resources: ResourcesConfig) -> Iterator[Share]:
-    """Ray, started here or joined at `resources.address`, for as long as the block lasts.
+def ray_session(resources: ResourcesConfig) -> Iterator[tuple[Node, ...]]:
+    """Ray, started here or joined at `resources.address`, for as long as the block lasts; gives the machines there are.
 
     Nothing it writes outlives the session. Token authentication stays as Ray has it: on.
     """
@@ -99,11 +110,25 @@ def ray_session(resources: ResourcesConfig) -> Iterator[Share]:
     folder = Path(tempfile.mkdtemp(prefix=f"{SESSION_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
     try:
         _start(ray, resources, folder)
-        available: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]  # Ray leaves it unannotated
-        yield share_of(resources, available.get("CPU", 0.0), available.get("GPU", 0.0))
+        yield live_nodes(ray)
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def live_nodes(ray: Any) -> tuple[Node, ...]:
+    """The machines that are in the cluster now, by host."""
+    found = [
+        Node(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0), node["NodeID"], _host(node))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+    return tuple(sorted(found, key=lambda node: (node.host, node.id)))
+
+
+def _host(node: dict[str, Any]) -> str:
+    name, address = node["NodeManagerHostname"], node["NodeManagerAddress"]
+    return name if name == address else f"{name} ({address})"
 
 
 def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
@@ -132,10 +157,15 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
 
 
 def worker_environment(cpus_per_trial: int) -> dict[str, str]:
-    """What trials' processes need: this code on their path, and no more threads than they were given."""
+    """What trials' processes need: this code on their path, no more threads than they were given, and no GPU that they
+    did not ask for (Ray leaves all of them visible to a trial that asks for none, unless told otherwise)."""
     root = str(Path(__file__).resolve().parent.parent)
     paths = [root, *(entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != root)]
-    return {"PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": str(cpus_per_trial)}
+    return {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": str(cpus_per_trial),
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    }
 
 
 def _set_environment(cpus_per_trial: int) -> None:
@@ -145,8 +175,6 @@ def _set_environment(cpus_per_trial: int) -> None:
         {
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_CHDIR_TO_TRIAL_DIR": "0",
-            # A trial that asks for no GPU must not see one.
-            "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
             "RAY_AIR_NEW_OUTPUT": "0",
             "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
             "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",

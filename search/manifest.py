@@ -11,8 +11,8 @@ from typing import Any
 
 from models import atomic
 from models.errors import UserError
-from search.cluster import available_cpus
 from search.preflight import Foundation
+from search.processors import available_cpus
 from search.run_folder import RunFolder
 
 SCHEMA_VERSION = 1

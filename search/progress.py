@@ -19,6 +19,9 @@ from search.study import Study
 from search.views import TrialView, best_trial
 from trainables.config import TrialConfig
 
+PACE = 5
+"""Epochs of a launch, all trials together, after which its end is foretold."""
+
 
 @dataclass
 class Running:
@@ -49,8 +52,10 @@ class Progress:
         self._study, self._ledger = study, ledger
         self._console = Console(stderr=True) if console is None else console
         self._running: dict[str, Running] = {}
-        self._began = time.monotonic()
+        self._first: float | None = None
+        """When the first epoch of this launch ended: what came before it was starting up."""
         self._trained = 0
+        self._stage: tuple[str, float] | None = None
         self._live: Live | None = None
         if self._console.is_terminal:
             self._live = Live(console=self._console, get_renderable=self.table, refresh_per_second=2, transient=True)
@@ -63,6 +68,12 @@ class Progress:
     def __exit__(self, *error: object) -> None:
         if self._live is not None:
             self._live.stop()
+
+    def stage(self, text: str) -> None:
+        """What is being done before the first epoch ends, which can take a minute: shown with the seconds it has taken."""
+        self._stage = (text, time.monotonic())
+        if self._live is None:
+            self.say(text)
 
     def started(self, view: TrialView) -> None:
         epochs, states = length_of(view)
@@ -89,6 +100,8 @@ class Progress:
             return
         running.done, running.state = result["epochs_total"], result["state"]
         running.first = running.first or (time.monotonic(), running.done)
+        self._first = self._first or time.monotonic()
+        self._stage = None
         self._trained += 1
         if not result["state_ended"]:
             return
@@ -123,16 +136,17 @@ class Progress:
         """The live table: the trials under way, then each arm's best, then how far the study is."""
         now = time.monotonic()
         done, total = self.counts()
-        table = Table(
-            title=f"{self._study.name}: {done} of {total} trials{_left(self.remaining(now))}", title_justify="left"
-        )
+        table = Table(title=f"{self._study.name}: {done} of {total} trials{_left(self.remaining(now))}")
+        table.title_justify = table.caption_justify = "left"
+        if self._stage is not None:
+            table.caption = f"{self._stage[0]} ... {_duration(now - self._stage[1])}"
         for name in ("arm", "trial", "state", "val accuracy", "removed %", "time left"):
             table.add_column(name, justify="left" if name in ("arm", "trial") else "right")
         for one in list(self._running.values()):
             table.add_row(
                 one.view.identity.arm,
                 one.view.id,
-                f"{one.state} of {one.states}",
+                "loading" if one.first is None else f"{one.state} of {one.states}",
                 "" if one.val_accuracy is None else f"{one.val_accuracy:.4f}",
                 "" if one.removed_percent is None else f"{one.removed_percent:.1f}",
                 _duration(one.remaining(now)),
@@ -151,15 +165,15 @@ class Progress:
         return table
 
     def remaining(self, now: float) -> float | None:
-        """Seconds until the study is complete, at the pace of epochs so far; None before the first epoch."""
-        if self._trained == 0:
+        """Seconds until the study is complete, at the pace of epochs so far; None before there is a pace."""
+        if self._first is None or self._trained < PACE:
             return None
         known = list(self._ledger)
         lengths = [length_of(trial)[0] for trial in known]
         mean = sum(lengths) / len(lengths)
         under_way = sum(one.epochs - one.done for one in list(self._running.values()))
         waiting = max(0, outstanding_trials(self._study, known) - len(self._running))
-        return (now - self._began) / self._trained * (under_way + waiting * mean)
+        return (now - self._first) / (self._trained - 1) * (under_way + waiting * mean)
 
 
 def length_of(view: TrialView) -> tuple[int, int]:

@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.errors import WorkFailed
+from search.announce import announce
 from search.checks import Checked, check_study
-from search.cluster import SESSION_PREFIX, Share, ray_session
+from search.cluster import SESSION_PREFIX, Share, ray_session, share_of
 from search.handout import Handout
 from search.leaving import Leaving, signals_restored
 from search.ledger import Ledger
 from search.manifest import check_foundations, close_launch, command_line, machine, write_launch
+from search.node_check import check_nodes
 from search.optuna_log import OptunaLog, write_optuna_log
 from search.plan import outstanding_trials, plan_of
 from search.progress import Progress
@@ -68,6 +70,7 @@ def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Dri
         if not retries and ledger_complete(study, ledger):
             write_optuna_log(run, study, ledger)
             return Drive(load_results(run.path), None, False, was_complete=True)
+        announce("checking data, networks and initial weights")
         checked = launch.check(study)
         check_foundations(run, checked.networks)
         write_launch(run, generation, checked.networks, machine(), launch.command)
@@ -76,7 +79,7 @@ def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Dri
         try:
             with signals_restored():
                 leaving.catch_signals()
-                _drive(study, handout, leaving, generation, launch, _warnings(study, checked))
+                _drive(study, handout, leaving, generation, launch, checked)
         finally:
             write_optuna_log(run, study, ledger)
             left = None if ledger_complete(study, ledger) else leaving.reason or "an error"
@@ -109,15 +112,19 @@ def _warnings(study: Study, checked: Checked) -> list[str]:
     return [*checked.warnings, *lines]
 
 
-def _drive(
-    study: Study, handout: Handout, leaving: Leaving, generation: int, launch: Launch, warnings: Sequence[str]
-) -> None:
+def _drive(study: Study, handout: Handout, leaving: Leaving, generation: int, launch: Launch, checked: Checked) -> None:
+    resources = study.resources
     with Progress(study, handout.ledger) as progress:
-        for line in warnings:
+        for line in _warnings(study, checked):
             progress.say(line)
-        progress.say("starting Ray")
-        with ray_session(study.resources) as share:
+        progress.stage("starting Ray" if resources.address is None else f"joining Ray at {resources.address}")
+        with ray_session(resources) as nodes:
+            share = share_of(resources, nodes)
+            if resources.address is not None:
+                progress.stage(f"checking {len(nodes)} nodes: code, versions, weights, data, the run's folder")
+                check_nodes(handout.ledger.run, nodes, checked.networks, share.cpus)
             progress.say(f"{share.concurrent} trials at once, {share.cpus} CPUs and {share.gpus:g} GPUs each")
+            progress.stage("loading the trials' processes")
             _fit(study, handout, leaving, generation, launch, progress, share)
 
 

@@ -47,6 +47,7 @@ FINAL_TAGS = {
 }
 UNIT_PIXELS = 8
 WIDEST_IMAGE = 1024
+WIDEST_TO_HIGHEST = 5
 KEPT, REMOVED = (68, 119, 170), (230, 230, 230)
 
 
@@ -127,5 +128,7 @@ def structure_images(structure: Structure) -> dict[str, np.ndarray]:
             boxes[row, : group.total] = REMOVED
             boxes[row, list(group.kept)] = KEPT
         width = max(1, min(UNIT_PIXELS, WIDEST_IMAGE // widest))
-        images[kind] = boxes.repeat(UNIT_PIXELS, axis=0).repeat(width, axis=1)
+        # Thousands of neurons in a few layers would be a line too thin to be read in TensorBoard's cards.
+        height = max(UNIT_PIXELS, widest * width // (WIDEST_TO_HIGHEST * len(groups)))
+        images[kind] = boxes.repeat(height, axis=0).repeat(width, axis=1)
     return images

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from search.announce import announce
 from search.commands.base import Outcome
 from search.commands.study_options import add_storage, add_study, study_of
 
@@ -38,6 +39,7 @@ def run(args: argparse.Namespace) -> Outcome:
     from search.run_request import open_run
 
     if not (args.storage / study.name / "study.yaml").exists():
+        announce("loading torch and checking the request")
         from search.checks import check_request
 
         # Before the run has a folder; the launch checks again, with the weights, and shows the warnings.

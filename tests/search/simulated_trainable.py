@@ -7,12 +7,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from search.checks import Checked
+from search.checks import Checked, check_study
 from search.run_folder import RunFolder
-from search.study import load_study
+from search.study import Study, load_study
 from search.sweep import Launch, run_study
 from tests.search.simulation import SimulatedTrial
 from trainables.request import TrialRequest
@@ -23,6 +24,7 @@ class SlowTrial(SimulatedTrial):
     """Each epoch takes a moment, so that a kill can fall into one. A file `die` in the trial's folder ends its process."""
 
     def step(self) -> dict[str, Any]:
+        (self.folder / "sees_gpus").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
         time.sleep(float(os.environ.get("SIMULATED_SECONDS", "0.02")))
         if (self.folder / "die").exists():
             (self.folder / "die").unlink()
@@ -41,14 +43,29 @@ class SimulatedTrainable(TuneTrainable):
 
 
 def simulated_launch(**options: Any) -> Launch:
-    return Launch(trainable=lambda: SimulatedTrainable, check=lambda study: Checked({}, ()), command=["test"], **options)
+    return Launch(
+        trainable=lambda: SimulatedTrainable, check=lambda study: Checked({}, ()), command=["test"], **options
+    )
 
 
-def drive(run: Path) -> int:
+def checked_with_other_data(study: Study) -> Checked:
+    """As if the driver had other data than the nodes."""
+    checked = check_study(study)
+    networks = {arm: replace(found, data={**found.data, "digest": "0" * 64}) for arm, found in checked.networks.items()}
+    return replace(checked, networks=networks)
+
+
+CHECKS: dict[str, Callable[[Study], Checked]] = {"real": check_study, "other-data": checked_with_other_data}
+
+
+def drive(run: Path, address: str | None = None, check: str | None = None) -> int:
+    """With an address, on that cluster; with a name of CHECKS, after that check."""
     folder = RunFolder.existing(run)
-    result = run_study(load_study(folder.study_file), folder, simulated_launch())
+    launch = replace(simulated_launch(), address=address)
+    launch = replace(launch, check=CHECKS[check]) if check else launch
+    result = run_study(load_study(folder.study_file), folder, launch)
     return 130 if result.interrupted else 0
 
 
 if __name__ == "__main__":
-    sys.exit(drive(Path(sys.argv[1])))
+    sys.exit(drive(Path(sys.argv[1]), *sys.argv[2:]))

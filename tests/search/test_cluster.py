@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import UserError
-from search.cluster import Share, available_cpus, remove_dead_sessions, share_of, worker_environment
+from search.cluster import Node, Share, remove_dead_sessions, share_of, worker_environment
 from search.study_config import ResourcesConfig
 
 
@@ -27,7 +27,7 @@ from search.study_config import ResourcesConfig
     ],
 )
 def test_shares(resources: dict[str, float], cpus: int, gpus: int, share: Share) -> None:
-    assert share_of(ResourcesConfig.model_validate(resources), cpus, gpus) == share
+    assert share_of(ResourcesConfig.model_validate(resources), [Node(cpus, gpus)]) == share
 
 
 @pytest.mark.parametrize(
@@ -35,34 +35,51 @@ def test_shares(resources: dict[str, float], cpus: int, gpus: int, share: Share)
 )
 def test_a_request_that_can_never_be_met_is_an_error_naming_its_key(resources: dict[str, float], key: str) -> None:
     with pytest.raises(UserError, match=f"^resources.{key}: .* there are"):
-        share_of(ResourcesConfig.model_validate(resources), 2, 0)
+        share_of(ResourcesConfig.model_validate(resources), [Node(2)])
 
 
-def test_processors_are_counted_by_affinity_and_quota(tmp_path: Path) -> None:
-    allowed = len(os.sched_getaffinity(0))
-    assert available_cpus(tmp_path) == allowed
-    (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert available_cpus(tmp_path) == allowed
-    (tmp_path / "cpu.max").write_text("150000 100000\n")
-    assert available_cpus(tmp_path) == 1
-    (tmp_path / "cpu.max").write_text("20000 100000\n")
-    assert available_cpus(tmp_path) == 1
+TWO_WORKERS = [Node(0, 0, "h", "head"), Node(8, 1, "a", "one"), Node(8, 1, "b", "two")]
 
 
-def test_older_control_groups_are_read_too(tmp_path: Path) -> None:
-    folder = tmp_path / "cpu"
-    folder.mkdir()
-    (folder / "cpu.cfs_period_us").write_text("100000\n")
-    (folder / "cpu.cfs_quota_us").write_text("100000\n")
-    assert available_cpus(tmp_path) == 1
-    (folder / "cpu.cfs_quota_us").write_text("-1\n")
-    assert available_cpus(tmp_path) == len(os.sched_getaffinity(0))
+@pytest.mark.parametrize(
+    ("resources", "nodes", "share"),
+    [
+        ({}, TWO_WORKERS, Share(1, 0.25, 8)),
+        ({"cpus_per_trial": 3}, TWO_WORKERS, Share(3, 0.5, 4)),
+        ({"cpus_per_trial": 3, "gpus_per_trial": 0}, [Node(4), Node(5), Node(2)], Share(3, 0.0, 2)),
+        ({"gpus_per_trial": 0.5}, [Node(8), Node(1, 4), Node(8, 1)], Share(1, 0.5, 3)),
+        ({}, [Node(16), Node(16, 1)], Share(1, 0.25, 4)),
+    ],
+)
+def test_a_share_is_of_one_machine_never_of_their_sum(
+    resources: dict[str, float], nodes: list[Node], share: Share
+) -> None:
+    assert share_of(ResourcesConfig.model_validate(resources), nodes) == share
+
+
+@pytest.mark.parametrize(
+    ("resources", "nodes", "message"),
+    [
+        ({"cpus_per_trial": 3}, [Node(2), Node(2)], "cpus_per_trial: 3 .* 2 on the largest machine"),
+        ({"gpus_per_trial": 2.0}, [Node(8, 1), Node(8, 1)], "gpus_per_trial: 2 .* 1 on the largest machine"),
+        ({"cpus_per_trial": 4, "gpus_per_trial": 1.0}, [Node(8), Node(2, 1)], "no machine has both"),
+    ],
+)
+def test_what_only_all_machines_together_could_give_is_an_error(
+    resources: dict[str, float], nodes: list[Node], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        share_of(ResourcesConfig.model_validate(resources), nodes)
 
 
 def test_trials_find_this_code_and_no_more_threads_than_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
     root = str(Path(__file__).resolve().parents[2])
     monkeypatch.setenv("PYTHONPATH", f"{root}{os.pathsep}/elsewhere")
-    assert worker_environment(3) == {"PYTHONPATH": f"{root}{os.pathsep}/elsewhere", "OMP_NUM_THREADS": "3"}
+    assert worker_environment(3) == {
+        "PYTHONPATH": f"{root}{os.pathsep}/elsewhere",
+        "OMP_NUM_THREADS": "3",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    }
 
 
 def test_only_dead_drivers_sessions_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
-from search.progress import Progress
+from search.progress import PACE, Progress
 from tests.search.simulation import SimulatedTrial, Simulation, make_study
 
 
@@ -63,3 +65,46 @@ def test_warnings_of_a_trial_are_passed_on(tmp_path: Path) -> None:
     progress = watched(tmp_path, shown)
     progress.epoch({"id": "refill-001", "warnings": ["its checkpoint was damaged"]})
     assert "refill-001: its checkpoint was damaged" in said(shown)
+
+
+def test_start_up_says_what_it_is_doing_and_for_how_long(tmp_path: Path) -> None:
+    simulation = Simulation(make_study(tmp_path, search={"trials_per_arm": 2}), tmp_path / "runs")
+    plain = console(terminal=False)
+    Progress(simulation.study, simulation.ledger, plain).stage("starting Ray")
+    assert said(plain).endswith("starting Ray\n")
+    progress = Progress(simulation.study, simulation.ledger, console(terminal=True))
+    progress.stage("loading the trials' processes")
+    trial = simulation.handout.next()
+    assert not isinstance(trial, str)
+    progress.started(trial)
+    assert re.search(r"loading the trials' processes \.\.\. \d+ s", drawn(progress))
+    assert re.search(r"refill-000\W+loading", drawn(progress))
+    progress.epoch({"id": trial.id, **SimulatedTrial(trial.folder).step()})
+    assert "loading" not in drawn(progress)
+    assert re.search(r"refill-000\W+0 of 4", drawn(progress))
+
+
+def test_the_end_is_foretold_from_the_pace_of_epochs_not_of_starting_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("search.progress.time.monotonic", lambda: clock[0])
+    simulation = Simulation(make_study(tmp_path, search={"trials_per_arm": 2}), tmp_path / "runs")
+    progress = Progress(simulation.study, simulation.ledger, console(terminal=True))
+    trial = simulation.handout.next()
+    assert not isinstance(trial, str)
+    progress.started(trial)
+    running = SimulatedTrial(trial.folder)
+    clock[0] += 600
+    for _ in range(PACE):
+        assert progress.remaining(clock[0]) is None
+        progress.epoch({"id": trial.id, **running.step()})
+        clock[0] += 2
+    # Four epochs in 10 s, counted from the end of the first; three trials of five epochs are still to come.
+    assert progress.remaining(clock[0]) == pytest.approx(10 / 4 * 15)
+
+
+def drawn(progress: Progress) -> str:
+    shown = console(terminal=False)
+    shown.print(progress.table())
+    return said(shown)

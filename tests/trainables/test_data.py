@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from sklearn.datasets import load_digits
 
 from tests.trainables.made_data import make_data
 from trainables.config import DataConfig
@@ -141,3 +144,24 @@ def test_a_last_batch_of_one_image_is_left_out(config: DataConfig) -> None:
     assert data.steps_per_epoch(4) == 2
     assert data.steps_per_epoch(1) == 9
     assert [len(labels) for _, labels in data.train_batches(5, seed=0)] == [5, 4]
+
+
+def test_digits_are_scikit_learns_without_importing_it() -> None:
+    code = "import sys, torch; from trainables.config import DataConfig; from trainables.data import load_data; "
+    code += "load_data(DataConfig(name='digits'), torch.device('cpu')); sys.exit('sklearn' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
+    data = load_data(DataConfig(name="digits"), CPU).normalised((0.0,), (1.0,))
+    ours = sorted(
+        (int(label), *torch.round(image * 16).int().flatten().tolist())
+        for part in ("val", "test")
+        for images, labels in data.eval_batches(part, 256)
+        for image, label in zip(images, labels, strict=True)
+    )
+    bunch = load_digits()
+    theirs = {
+        (int(label), *image.astype(int).flatten().tolist())
+        for image, label in zip(bunch.images, bunch.target, strict=True)
+    }
+    assert len(ours) > 500
+    assert set(ours) <= theirs
+    assert sum(data.sizes.values()) == len(bunch.target)

@@ -156,10 +156,13 @@ def test_the_structure_image_colours_what_is_kept() -> None:
     heads = images["head"][::8, ::8]
     kept = (heads == (68, 119, 170)).all(2)
     assert kept.tolist() == [[True, False, True, False], [False, False, False, True]]
-    assert images["neuron"].shape == (8, 64, 3)
-    wide = structure_images(Structure({"m": GroupStructure("neuron", 3000, tuple(range(1500)))}))["neuron"]
-    assert wide.shape == (8, 3000, 3)
+    assert images["neuron"].shape == (12, 64, 3)
+    layers = {f"blocks.{n}.mlp": GroupStructure("neuron", 3000, tuple(range(1500))) for n in range(12)}
+    wide = structure_images(Structure(layers))["neuron"]
+    assert wide.shape == (600, 3000, 3), "a fifth as high as wide, so that it can be read in a card"
     assert wide.dtype == np.uint8
+    assert (wide[25, 1499] == (68, 119, 170)).all()
+    assert (wide[25, 1500] == (230, 230, 230)).all()
 
 
 def test_a_resumed_trial_has_each_point_once(tmp_path: Path) -> None:
