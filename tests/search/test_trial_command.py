@@ -58,6 +58,18 @@ def test_the_scratch_control_takes_the_structure_of_the_named_arm(
     assert json_of([*command, "--arm", "again"], capsys)["states"][-1]["macs"] == source["states"][-1]["macs"]
 
 
+def test_only_the_networks_that_the_policy_names_stay(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = [*command, "--set", "retention.states=last"]
+    first = json_of([*last, "--arm", "refill"], capsys)
+    states = tmp_path / "runs" / "small" / "trials" / "refill" / "states"
+    kept = ["00.predictions.safetensors", "01.predictions.safetensors", "01.safetensors"]
+    assert sorted(path.name for path in states.iterdir()) == kept
+    assert json_of([*last, "--arm", "refill"], capsys) == first
+    assert json_of([*last, "--arm", "again"], capsys)["status"] == "finished"
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
