@@ -159,9 +159,11 @@ class Progress:
             accuracy = "" if best is None or best.val_accuracy is None else f"{best.val_accuracy:.4f}"
             removed = "" if best is None or best.record is None else f"{best.record.states[-1].removed_percent:.1f}"
             name = "no trial finished yet" if best is None else f"best so far: {best.id}"
-            table.add_row(
-                plan.arm, name, f"{ended} of {len(plan.search_ids)} trials", accuracy, removed, "", style="bold"
-            )
+            counts = f"{ended} of {len(plan.search_ids)} trials"
+            if plan.confirm_ids:
+                confirmed = sum(trial.ended and trial.identity.phase == "confirm" for trial in trials)
+                counts += f", {confirmed} of {len(plan.confirm_ids)} confirmed"
+            table.add_row(plan.arm, name, counts, accuracy, removed, "", style="bold")
         return table
 
     def remaining(self, now: float) -> float | None:

@@ -22,6 +22,8 @@ class RunResults:
     run: Path
     study: Study
     trials: tuple[TrialView, ...]
+    driver: str | None = None
+    """The process that drives the run now, `PID` or `PID on HOST`; None where nobody does."""
 
     def of_arm(self, arm: str, phase: str | None = None) -> tuple[TrialView, ...]:
         """An arm's trials, of one phase or of all."""
@@ -41,9 +43,11 @@ def load_results(run: Path) -> RunResults:
     being driven and `interrupted` otherwise."""
     folder = RunFolder.existing(run)
     study = load_study(folder.study_file)
-    unended = "running" if folder.is_driven() else "interrupted"
+    driven = folder.is_driven()
+    unended = "running" if driven else "interrupted"
     views = [view_of(folder.trial_folder(trial_id), unended) for trial_id in folder.trial_ids()]
-    return RunResults(folder.path, study, order_trials(views, list(study.arms)))
+    driver = (folder.driver() or "unknown") if driven else None
+    return RunResults(folder.path, study, order_trials(views, list(study.arms)), driver)
 
 
 def best_of_arm(results: RunResults, arm: str) -> TrialView | None:

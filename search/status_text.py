@@ -54,6 +54,7 @@ def _summary(results: RunResults) -> str:
     left = outstanding_trials(results.study, results.trials)
     if left == 0:
         return f"{results.run}: complete"
+    if results.driver is None:
+        return f"{results.run}: {left} trials to go, nobody drives it; go on with: prunetune resume {results.run}"
     running = sum(trial.status == "running" for trial in results.trials)
-    hint = "" if running else f"; go on with: prunetune resume {results.run}"
-    return f"{results.run}: {left} trials to go, {running} running{hint}"
+    return f"{results.run}: {left} trials to go, {running} running, driven by process {results.driver}"

@@ -123,7 +123,7 @@ def _drive(study: Study, handout: Handout, leaving: Leaving, generation: int, la
             if resources.address is not None:
                 progress.stage(f"checking {len(nodes)} nodes: code, versions, weights, data, the run's folder")
                 check_nodes(handout.ledger.run, nodes, checked.networks, share.cpus)
-            progress.say(f"{share.concurrent} trials at once, {share.cpus} CPUs and {share.gpus:g} GPUs each")
+            progress.say(f"{share.concurrent} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
             progress.stage("loading the trials' processes")
             _fit(study, handout, leaving, generation, launch, progress, share)
 

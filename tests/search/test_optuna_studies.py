@@ -46,7 +46,9 @@ def test_the_journal_says_what_happened(tmp_path: Path) -> None:
         tmp_path, scheduler={"kind": "asha", "min_trials": 2}, search={"algorithm": "tpe", "trials_per_arm": 9}
     )
     simulation = Simulation(study, tmp_path / "runs", outcome=mishaps).go()
-    told = read_back(simulation, "rsst").trials
+    journal = read_back(simulation, "rsst")
+    assert journal.metric_names == ["val_accuracy"]
+    told = journal.trials
     expected = {"finished": TrialState.COMPLETE, "stopped": TrialState.PRUNED}
     trials = [trial for trial in simulation.ledger if trial.identity.arm == "rsst"]
     assert [trial.number for trial in told] == list(range(9))

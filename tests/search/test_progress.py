@@ -60,6 +60,14 @@ def test_the_table_names_the_running_and_the_best(tmp_path: Path) -> None:
     assert "0.1234" not in text + said(shown)
 
 
+def test_the_table_counts_confirming_trials_apart(tmp_path: Path) -> None:
+    study = make_study(tmp_path, search={"trials_per_arm": 2, "confirm": {"seeds": [101, 102]}})
+    simulation = Simulation(study, tmp_path / "runs")
+    text = drawn(Progress(study, simulation.go().ledger, console(terminal=True)))
+    assert "8 of 8 trials" in text
+    assert "2 of 2 trials, 2 of 2 confirmed" in text
+
+
 def test_warnings_of_a_trial_are_passed_on(tmp_path: Path) -> None:
     shown = console(terminal=False)
     progress = watched(tmp_path, shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -29,6 +30,15 @@ def test_a_run_that_nobody_drives_has_interrupted_and_never_running_trials(tmp_p
     with Simulation(make_study(tmp_path), tmp_path / "runs").run.driven():
         driven = load_results(results.run)
     assert {trial.status for trial in driven.trials} == {"finished", "running"}
+    assert f"driven by process {os.getpid()}" in status_text(driven)
+    assert "resume" not in status_text(driven)
+
+
+def test_a_run_being_driven_is_never_said_to_need_a_resume_before_its_first_trial_begins(tmp_path: Path) -> None:
+    run = Simulation(make_study(tmp_path), tmp_path / "runs").run
+    with run.driven():
+        assert "0 running, driven by process" in status_text(load_results(run.path))
+    assert "nobody drives it" in status_text(load_results(run.path))
 
 
 def test_status_json_has_every_field_and_no_test_accuracy(tmp_path: Path) -> None:
