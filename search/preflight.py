@@ -49,6 +49,7 @@ def preflight(study: Study) -> dict[str, Foundation]:
 def _foundation(config: TrialConfig) -> Foundation:
     from trainables.data import check_available, fetch_data
     from trainables.prepare import prepare
+    from trainables.probe import probe_procedure
 
     fetch_data(config.data)
     check_available(config.data)
@@ -58,8 +59,16 @@ def _foundation(config: TrialConfig) -> Foundation:
     )
     prepared = prepare(Identity("preflight"), on_cpu)
     header, warnings = prepared.header, prepared.warnings
+    weights = {name: header["weights"][name] for name in ("digest", "verdict", "evidence", "provenance")}
+    if weights["verdict"] != "random":
+        probe = probe_procedure(prepared.procedure)
+        weights["probe"] = probe.to_json()
+        if not probe.wins:
+            warnings += (
+                f"the initial weights tell these images apart no better than random ones do (k-NN probe on {probe.images} "
+                f"training images: {100 * probe.accuracy:.1f} %, {100 * probe.random_accuracy:.1f} % at random weights)",
+            )
     del prepared
     gc.collect()
-    weights = {name: header["weights"][name] for name in ("digest", "verdict", "evidence", "provenance")}
     data = {name: header["data"][name] for name in ("name", "digest", "sizes")}
     return Foundation(weights, data, header["dense"], warnings)

@@ -17,10 +17,12 @@ from torch import Tensor, nn
 
 from models.native import head_names, native_model
 from models.spec import ModelSpec
+from trainables.procedure import Procedure
 
 NEIGHBOURS = 5
 # Paired difference in standard errors from which one network is called better.
 CLEARLY = 2.0
+PROBE_BATCH, PROBE_BATCHES, PROBE_SEED = 64, 5, 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,15 @@ def probe_state(
     count = len(labels)
     error = float(difference.std()) / math.sqrt(count) if count > 1 else math.inf
     return ProbeResult(float(hits.double().mean()), float(random_hits.double().mean()), error, count)
+
+
+def probe_procedure(procedure: Procedure) -> ProbeResult:
+    """The probe on a trial's own initial weights and training images, a few hundred, without augmentation."""
+    batches = procedure.data.calibration_batches(PROBE_BATCH, PROBE_BATCHES)
+    images = torch.cat([images for images, _ in batches]).cpu()
+    labels = torch.cat([labels for _, labels in batches]).cpu()
+    # The images are normalised already, with what the weights were trained with.
+    return probe_state(procedure.network.spec, procedure.initial, images, labels, seed=PROBE_SEED)
 
 
 def knn_hits(model: nn.Module, images: Tensor, labels: Tensor, neighbours: int = NEIGHBOURS) -> Tensor:

@@ -26,7 +26,8 @@ def run(args: argparse.Namespace) -> Outcome:
         print(f"prunetune: warning: {warning}", file=sys.stderr)
     arms = {arm: _arm_json(study, arm) for arm in study.arms}
     for arm, foundation in checked.networks.items():
-        arms[arm]["weights"] = {key: foundation.weights[key] for key in ("verdict", "digest")}
+        shown = ("verdict", "digest", "probe")
+        arms[arm]["weights"] = {key: foundation.weights[key] for key in shown if key in foundation.weights}
         arms[arm]["dense"] = foundation.dense
     json = {"study": study.name, "valid": True, "arms": arms, "warnings": list(checked.warnings)}
     return Outcome(json=json, text="\n".join([f"{args.study}: valid", *map(_line, arms, arms.values())]))
@@ -46,4 +47,10 @@ def _line(arm: str, facts: dict[str, Any]) -> str:
     searched = ", ".join(facts["searched"]) or "nothing"
     points = f" ({facts['grid_points']} grid points)" if facts["searched"] and facts["grid_points"] else ""
     weights = f"; weights {facts['weights']['verdict']}" if "weights" in facts else ""
+    probe = facts.get("weights", {}).get("probe")
+    if probe is not None:
+        weights += (
+            f" (k-NN probe on {probe['images']} training images: {100 * probe['accuracy']:.1f} %, "
+            f"{100 * probe['random_accuracy']:.1f} % at random weights)"
+        )
     return f"  {arm}: method {facts['method'] or 'searched'}, searches {searched}{points}{weights}"
