@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ OBJECT_STORE_BYTES = 100 * 1024 * 1024
 TRIALS_PER_GPU = 4
 """At most so many trials share a GPU under `auto`."""
 SESSION_PREFIX = "prunetune-"
+CONNECT_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,13 @@ class Node:
         """Trials that run here at once; one trial never spans two machines, nor a fraction of a GPU two GPUs."""
         by_cpu = int(self.cpus // cpus)
         return by_cpu if gpus == 0 else min(by_cpu, _trials_on_gpus(gpus, self.gpus))
+
+
+def this_machine() -> Node:
+    """What this machine would lend, known before Ray starts."""
+    import torch
+
+    return Node(available_cpus(), torch.cuda.device_count())
 
 
 def share_of(resources: ResourcesConfig, nodes: Sequence[Node]) -> Share:
@@ -134,6 +143,7 @@ def _host(node: dict[str, Any]) -> str:
 def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     if resources.address is not None:
+        _check_reachable(resources.address)
         try:
             ray.init(
                 address=resources.address,
@@ -154,6 +164,19 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
         _temp_dir=str(folder),
         **quiet,
     )
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself asks an address where nothing listens for minutes; `auto` and the like it answers at once."""
+    host, _, port = address.rpartition(":")
+    if "/" in address or not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"resources.address: nothing answers at {address} ({error}); start a cluster there, or leave the address out"
+        ) from None
 
 
 def worker_environment(cpus_per_trial: int) -> dict[str, str]:

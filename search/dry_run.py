@@ -8,10 +8,9 @@ from typing import Any
 
 import torch
 
-from search.cluster import Node, share_of
+from search.cluster import share_of, this_machine
 from search.commands.base import Outcome
 from search.plan import plan_of
-from search.processors import available_cpus
 from search.study import Study
 from trainables.config import TrialConfig
 from trainables.prepare import prepare
@@ -44,7 +43,7 @@ class ArmCost:
 
 def dry_run(study: Study) -> Outcome:
     """UserError and WeightsRefused as a real start would raise them."""
-    share = share_of(study.resources, [Node(available_cpus(), torch.cuda.device_count())])
+    share = share_of(study.resources, [this_machine()])
     costs = [_arm_cost(study, plan.arm, len(plan.search_ids), len(plan.confirm_ids)) for plan in plan_of(study)]
     seconds = _total([cost.seconds for cost in costs])
     wall = None if seconds is None else seconds / share.concurrent

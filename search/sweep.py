@@ -12,7 +12,7 @@ from typing import Any
 from models.errors import WorkFailed
 from search.announce import announce
 from search.checks import Checked, check_study
-from search.cluster import SESSION_PREFIX, Share, ray_session, share_of
+from search.cluster import SESSION_PREFIX, Share, ray_session, share_of, this_machine
 from search.handout import Handout
 from search.leaving import Leaving, signals_restored
 from search.ledger import Ledger
@@ -71,6 +71,9 @@ def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Dri
             write_optuna_log(run, study, ledger)
             return Drive(load_results(run.path), None, False, was_complete=True)
         announce("checking data, networks and initial weights")
+        if study.resources.address is None:
+            # What this machine can never give is said before Ray takes its time to start.
+            share_of(study.resources, [this_machine()])
         checked = launch.check(study)
         check_foundations(run, checked.networks)
         write_launch(run, generation, checked.networks, machine(), launch.command)

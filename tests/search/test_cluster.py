@@ -8,8 +8,20 @@ from pathlib import Path
 import pytest
 
 from models.errors import UserError
-from search.cluster import Node, Share, remove_dead_sessions, share_of, worker_environment
+from search.cluster import (
+    Node,
+    Share,
+    _check_reachable,
+    _set_environment,
+    remove_dead_sessions,
+    share_of,
+    worker_environment,
+)
+from search.run_request import open_run
 from search.study_config import ResourcesConfig
+from search.sweep import run_study
+from tests.search.simulated_trainable import simulated_launch
+from tests.search.simulation import make_study
 
 
 @pytest.mark.parametrize(
@@ -70,6 +82,34 @@ def test_what_only_all_machines_together_could_give_is_an_error(
 ) -> None:
     with pytest.raises(UserError, match=message):
         share_of(ResourcesConfig.model_validate(resources), nodes)
+
+
+def test_what_this_machine_can_never_give_is_an_error_before_ray_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*_: object) -> None:
+        raise AssertionError("Ray was started")
+
+    monkeypatch.setattr("search.sweep.ray_session", start)
+    study = make_study(tmp_path, resources={"cpus_per_trial": 4096})
+    run = open_run(tmp_path / "runs", study)
+    with pytest.raises(UserError, match=r"resources\.cpus_per_trial: 4096 CPUs are asked for a trial, but there are"):
+        run_study(study, run, simulated_launch())
+    assert not run.manifest_file.exists()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999", "no-such-host.invalid:6379"])
+def test_an_address_where_nothing_listens_is_an_error_at_once(address: str) -> None:
+    with pytest.raises(UserError, match=r"^resources\.address: nothing answers at "):
+        _check_reachable(address)
+    _check_reachable("auto")
+
+
+def test_authentication_is_never_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {})
+    _set_environment(1)
+    assert "RAY_AUTH_MODE" not in os.environ
+    assert os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "1"
 
 
 def test_trials_find_this_code_and_no_more_threads_than_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
