@@ -153,7 +153,7 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
         except (ConnectionError, RuntimeError) as error:
             raise UserError(
                 f"resources.address: no Ray cluster answers at {resources.address} ({str(error).splitlines()[0]}); "
-                "start one, or leave the address out"
+                "start one, see that the token here is the cluster's (docs/cluster.md), or leave the address out"
             ) from error
         return
     ray.init(
