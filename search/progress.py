@@ -187,7 +187,7 @@ def length_of(view: TrialView) -> tuple[int, int]:
 
 
 def _left(seconds: float | None) -> str:
-    return "" if seconds is None else f", about {_duration(seconds)} left"
+    return "" if seconds is None or seconds < 0.5 else f", about {_duration(seconds)} left"
 
 
 def _duration(seconds: float | None) -> str:
