@@ -6,6 +6,7 @@ request was wrong, 130 interrupted. A sub-command's module is imported only when
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from models.errors import UserError
+from models.errors import WORK_FAILED, UserError
 from search.commands.base import Outcome
 from search.nearest import nearest, suggestion
 from search.parser import Parser
@@ -21,6 +22,7 @@ from trainables.record import finite
 
 SCHEMA_VERSION = 1
 INTERRUPTED = 130
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 COMMANDS = {
     "sweep": ("search.commands.sweep", "run a study: search, then confirm, under Ray Tune"),
@@ -56,6 +58,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read our output has seen enough; Python would complain again when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.errno not in DISK_FULL:
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        print(
+            f"prunetune: error: no space left on the disk{place}; what is recorded stays: free some space, then give the "
+            "same command again",
+            file=sys.stderr,
+        )
+        return WORK_FAILED
     except SystemExit as done:
         # argparse leaves this way after --help and --version.
         return int(done.code or 0)

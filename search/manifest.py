@@ -14,8 +14,13 @@ from models.errors import UserError
 from search.preflight import Foundation
 from search.processors import available_cpus
 from search.run_folder import RunFolder
+from search.run_request import changed_keys
+from search.study import Study
+from trainables.record import finite
 
 SCHEMA_VERSION = 1
+FREE_TO_CHANGE = ("resources", "retention")
+"""Sections of a study that change nothing about its trials."""
 
 
 def read_manifest(run: RunFolder) -> dict[str, Any]:
@@ -41,11 +46,45 @@ def check_foundations(run: RunFolder, found: Mapping[str, Foundation]) -> None:
                 )
 
 
-def write_launch(
-    run: RunFolder, generation: int, found: Mapping[str, Foundation], machine: Mapping[str, Any], command: Sequence[str]
-) -> None:
-    """Add this launch, and at the first one what the arms stand on."""
+def check_same_study(run: RunFolder, study: Study) -> None:
+    """UserError, naming what changed, where the run's study is not the one it began with.
+
+    It may have grown by `resume --trials-per-arm`, and what makes no trial another one may change.
+    """
     manifest = read_manifest(run)
+    if "study" not in manifest:
+        return
+    sizes = {size for growth in manifest.get("grown", ()) for size in growth["trials_per_arm"]}
+    before, now = _lasting(manifest["study"], sizes), _lasting(study.to_json(), sizes)
+    changes = changed_keys(before, now)
+    if changes:
+        raise UserError(
+            f"{run.study_file}: has changed since the run began: {', '.join(changes)}; put it back, or start another run "
+            "with --name (more configurations: prunetune resume --trials-per-arm N)"
+        )
+
+
+def _lasting(study: Mapping[str, Any], sizes: set[int]) -> dict[str, Any]:
+    """What may not change of a study; the sizes it has grown through count as one."""
+    kept = {key: value for key, value in study.items() if key not in FREE_TO_CHANGE}
+    search = dict(kept.get("search") or {})
+    if search.get("trials_per_arm") in sizes:
+        search["trials_per_arm"] = max(sizes)
+    return {**kept, "search": search}
+
+
+def write_launch(
+    run: RunFolder,
+    generation: int,
+    found: Mapping[str, Foundation],
+    machine: Mapping[str, Any],
+    command: Sequence[str],
+    study: Study | None = None,
+) -> None:
+    """Add this launch, and at the first one what the arms stand on and the study as it is."""
+    manifest = read_manifest(run)
+    if study is not None:
+        manifest.setdefault("study", finite(study.to_json()))
     foundations = {arm: foundation.to_json() for arm, foundation in found.items()}
     manifest["foundations"] = {**foundations, **manifest["foundations"]}
     manifest["launches"].append(

@@ -16,7 +16,7 @@ from search.cluster import SESSION_PREFIX, Share, ray_session, share_of, this_ma
 from search.handout import Handout
 from search.leaving import Leaving, signals_restored
 from search.ledger import Ledger
-from search.manifest import check_foundations, close_launch, command_line, machine, write_launch
+from search.manifest import check_foundations, check_same_study, close_launch, command_line, machine, write_launch
 from search.node_check import check_nodes
 from search.optuna_log import OptunaLog, write_optuna_log
 from search.plan import outstanding_trials, plan_of
@@ -64,6 +64,7 @@ def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Dri
     launch = Launch() if launch is None else launch
     study = _with_options(study, launch)
     with run.driven() as generation:
+        check_same_study(run, study)
         ledger = Ledger(run)
         apply_retention(study, ledger)  # an earlier launch may have been killed between a trial's end and this
         retries = launch.retry_failed and any(trial.status == "failed" for trial in ledger)
@@ -76,7 +77,7 @@ def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Dri
             share_of(study.resources, [this_machine()])
         checked = launch.check(study)
         check_foundations(run, checked.networks)
-        write_launch(run, generation, checked.networks, machine(), launch.command)
+        write_launch(run, generation, checked.networks, machine(), launch.command, study)
         leaving = Leaving(study.resources.time_budget)
         handout = Handout(study, ledger, warm_trials(study), retry_failed=launch.retry_failed)
         try:

@@ -16,7 +16,7 @@ from search.run_request import open_run
 from search.study import Study, load_study
 from trainables.config import TrialConfig
 from trainables.failure import record_failure
-from trainables.record import RecordWriter, StateEnd, end_line, read_record
+from trainables.record import RecordWriter, StateEnd, TrialRecord, end_line, read_record
 from trainables.request import TrialRequest, read_request
 
 BASE: dict[str, Any] = {
@@ -78,6 +78,8 @@ class SimulatedTrial:
             self.writer.start({**header, "epochs_of_states": list(self.epochs)})
         self.total = len(record.epochs) if record else 0
         self.status = record.status if record else "running"
+        if record is not None and not self.done and record.epochs:
+            self._complete(record)
 
     @property
     def done(self) -> bool:
@@ -100,6 +102,14 @@ class SimulatedTrial:
         if self.total == sum(self.epochs):
             self._end("finished")
         return {**line, "state_ended": ended}
+
+    def _complete(self, record: TrialRecord) -> None:
+        """Write what a crash between two lines left out: a real trial repeats the epoch from its checkpoint instead."""
+        last = record.epochs[-1]
+        if last["epoch"] == self.epochs[last["state"]] and len(record.states) == last["state"]:
+            self.writer.append(self._state_end(last).to_json())
+        if self.total == sum(self.epochs):
+            self._end("finished")
 
     def close(self) -> None:
         """Nothing is open."""
