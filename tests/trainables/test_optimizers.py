@@ -30,7 +30,9 @@ def test_going_on_from_stored_state_is_bit_identical(name: str) -> None:
     straight = network()
     optimizer = build_optimizer(straight, config)
     train(straight, optimizer, 3, 1)
-    stored = {key: {k: v.clone() for k, v in entry.items()} for key, entry in state_by_name(straight, optimizer).items()}
+    stored = {
+        key: {k: v.clone() for k, v in entry.items()} for key, entry in state_by_name(straight, optimizer).items()
+    }
     weights = {key: value.clone() for key, value in straight.state_dict().items()}
     train(straight, optimizer, 3, 2)
 
