@@ -1,0 +1,48 @@
+"""The processes that `orchestration` times: `bare RUN` runs a run's trials one after another, `drive RUN` as a study.
+
+With SIMULATED set the trials sleep instead of training.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from search.run_folder import RunFolder
+from search.study import load_study
+
+
+def bare(run: RunFolder) -> None:
+    """No Ray, no search: each trial that was asked for, by name."""
+    from trainables.request import read_request
+    from trainables.tune_trainable import open_trial
+
+    opener = open_trial
+    if os.environ.get("SIMULATED"):
+        from tests.search.simulated_trainable import open_slow_trial
+
+        opener = open_slow_trial
+    for trial_id in run.trial_ids():
+        folder = run.trial_folder(trial_id)
+        request = read_request(folder)
+        if request is None:
+            raise SystemExit(f"{folder}: nothing was asked for")
+        trial = opener(folder, request, lambda: None, False)
+        while not trial.done:
+            trial.step()
+
+
+def drive(run: RunFolder) -> None:
+    from search.sweep import Launch, run_study
+
+    launch = Launch()
+    if os.environ.get("SIMULATED"):
+        from tests.search.simulated_trainable import simulated_launch
+
+        launch = simulated_launch()
+    run_study(load_study(run.study_file), run, launch)
+
+
+if __name__ == "__main__":
+    {"bare": bare, "drive": drive}[sys.argv[1]](RunFolder(Path(sys.argv[2])))
