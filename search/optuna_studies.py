@@ -59,7 +59,10 @@ def propose(
 
 
 def grid_point(study: Study, arm: str, number: int) -> dict[str, Any]:
-    points = study.space.grid_points(arm)
+    """Point `number` of an arm's grid. Under shared pairing the shared keys vary slowest, so that every arm has the same."""
+    space = study.space
+    commons = space.shared().grid_points(arm) if study.search.pairing == "shared" else iter([{}])
+    points = itertools.chain.from_iterable(space.grid_points(arm, common) for common in commons)
     return next(itertools.islice(points, number, None))
 
 

@@ -138,3 +138,19 @@ def _check_shared(study: Study) -> None:
             f": shared goes with algorithm random, qmc or grid (common keys are drawn before any result), "
             f"found {study.search.algorithm}",
         )
+    if study.search.pairing == "shared" and study.search.algorithm == "grid":
+        _check_shared_grid(study)
+
+
+def _check_shared_grid(study: Study) -> None:
+    """Each shared point is given to every arm equally often, or the arms' configurations of one number would differ in it."""
+    searched = [arm for arm in study.arms if study.space.for_arm(arm)]
+    for common in study.space.shared().grid_points(next(iter(study.arms))):
+        sizes = {arm: study.space.grid_size(arm, common) for arm in searched}
+        if len(set(sizes.values())) > 1:
+            found = ", ".join(f"{arm} has {size}" for arm, size in sizes.items())
+            raise study.origins.error(
+                ("search", "pairing"),
+                f": shared pairing of grids of unequal size (for each shared point {found}); give the arms as many points of "
+                "their own each",
+            )

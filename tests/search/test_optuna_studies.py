@@ -153,6 +153,29 @@ def test_grids_of_unequal_size_are_refused(tmp_path: Path, search: dict[str, Any
         Simulation(make_study(tmp_path, space=space, search=search), tmp_path / "runs")
 
 
+OWN_AND_SHARED = {
+    "prune.rewind": {"grid": ["continue", "init"], "arms": ["refill"]},
+    "train.lr": {"grid": [0.001, 0.002, 0.003]},
+    "train.optimizer": {"grid": ["adamw", "sgd"], "arms": ["rsst"]},
+}
+
+
+def test_a_shared_grid_gives_every_arm_the_same_shared_point(tmp_path: Path) -> None:
+    """Though the arms' own keys come before the shared one in one arm and after it in the other."""
+    study = make_study(tmp_path, space=OWN_AND_SHARED, search={"algorithm": "grid", "pairing": "shared"})
+    simulation = Simulation(study, tmp_path / "runs").go()
+    by_number: dict[int, set[float]] = {}
+    for trial in simulation.ledger:
+        by_number.setdefault(trial.identity.number, set()).add(trial.config["train"]["lr"])
+    assert [by_number[number] for number in range(6)] == [{0.001}, {0.001}, {0.002}, {0.002}, {0.003}, {0.003}]
+
+
+def test_a_shared_grid_whose_arms_have_unequal_parts_is_refused_even_where_it_is_cut_short(tmp_path: Path) -> None:
+    space = {**OWN_AND_SHARED, "prune.rewind": {"grid": ["continue"], "arms": ["refill"]}}
+    with pytest.raises(UserError, match="refill has 1, rsst has 2"):
+        make_study(tmp_path, space=space, search={"algorithm": "grid", "pairing": "shared", "trials_per_arm": 3})
+
+
 def test_a_warm_start_learns_only_what_fits_the_new_space(tmp_path: Path) -> None:
     earlier = Simulation(make_study(tmp_path), tmp_path / "runs", outcome=mishaps).go()
     study = make_study(tmp_path, search={"warm_start": str(earlier.run.path), "trials_per_arm": 2})
