@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 from collections.abc import Callable
 from pathlib import Path
@@ -110,5 +111,6 @@ class TuneTrainable(tune.Trainable):
             # Their objects stay for good, and looking through them after every trial would take 0.3 s.
             TuneTrainable._libraries_set_apart = True
             gc.freeze()
+            atexit.register(gc.unfreeze)
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
