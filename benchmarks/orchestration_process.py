@@ -12,9 +12,13 @@ from pathlib import Path
 from search.run_folder import RunFolder
 from search.study import load_study
 
+RAY_NICENESS = 15
+
 
 def bare(run: RunFolder) -> None:
     """No Ray, no search: each trial that was asked for, by name."""
+    # As Ray runs its trials: otherwise a busy machine would slow one of the two more than the other.
+    os.nice(RAY_NICENESS)
     from trainables.request import read_request
     from trainables.tune_trainable import open_trial
 
