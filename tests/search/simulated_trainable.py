@@ -61,9 +61,13 @@ CHECKS: dict[str, Callable[[Study], Checked]] = {"real": check_study, "other-dat
 def drive(run: Path, address: str | None = None, check: str | None = None) -> int:
     """With an address, on that cluster; with a name of CHECKS, after that check."""
     folder = RunFolder.existing(run)
-    launch = replace(simulated_launch(), address=address)
+    budget = os.environ.get("SIMULATED_BUDGET")
+    launch = replace(simulated_launch(), address=address, time_budget=None if budget is None else float(budget))
     launch = replace(launch, check=CHECKS[check]) if check else launch
-    result = run_study(load_study(folder.study_file), folder, launch)
+    try:
+        result = run_study(load_study(folder.study_file), folder, launch)
+    except KeyboardInterrupt:
+        return 130
     return 130 if result.interrupted else 0
 
 

@@ -49,6 +49,21 @@ class Driver:
             time.sleep(0.1)
         raise AssertionError(f"only {epochs_of(self.run)} epochs after {seconds} s\n{self.said()}")
 
+    def until_begun(self, seconds: float = 120) -> None:
+        """Wait until a trial is in its first epoch, which may take for ever."""
+        end = time.monotonic() + seconds
+        while not list(self.run.trials_folder.glob("*/record.jsonl")):
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < end, self.said()
+            time.sleep(0.1)
+
+    def until_said(self, text: str, seconds: float = 120) -> None:
+        end = time.monotonic() + seconds
+        while text not in self.said():
+            assert self.process.poll() is None, self.said()
+            assert time.monotonic() < end, self.said()
+            time.sleep(0.1)
+
     def said(self) -> str:
         self.errors.flush()
         return Path(self.errors.name).read_text()
@@ -134,6 +149,29 @@ def test_an_interrupt_finishes_the_epoch_and_leaves_a_run_that_goes_on(tmp_path:
     results = load_results(run.path)
     assert results.complete
     check_each_epoch_once(results)
+
+
+def test_a_spent_budget_leaves_in_peace_and_a_second_signal_leaves_at_once(
+    tmp_path: Path, drivers: list[Driver]
+) -> None:
+    run = made(tmp_path)
+    first = Driver(run, tmp_path / "home", SIMULATED_BUDGET="0.1")
+    drivers.append(first)
+    assert first.wait(120) == 0, first.said()
+    assert epochs_of(run) == 0, "the budget was spent before the first epoch could start"
+    assert not load_results(run.path).complete
+
+    second = Driver(run, tmp_path / "home", SIMULATED_SECONDS="200")
+    drivers.append(second)
+    second.until_begun()
+    os.kill(second.process.pid, signal.SIGTERM)
+    second.until_said("once more to leave now")
+    assert second.process.poll() is None
+    os.kill(second.process.pid, signal.SIGUSR1)
+    assert second.wait(60) == 130, second.said()
+    assert "Traceback" not in second.said()
+    assert epochs_of(run) == 0
+    assert not run.is_driven()
 
 
 def test_the_same_failure_again_and_again_ends_the_study_with_one_error(tmp_path: Path, drivers: list[Driver]) -> None:
