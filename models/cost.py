@@ -53,12 +53,14 @@ def measure_latency(
 ) -> float:
     """Median milliseconds of a forward pass of `batch` images on `device`, in eval mode, after a warm-up.
 
+    On CPUs with one thread: several wait for each other on a busy machine, and were seen to cost hundreds of times more.
+
     The model is moved to `device` and stays there.
     """
     target = torch.device(device)
     model.to(target)
     images = _images(model, batch, input_shape)
-    with _evaluating(model), torch.inference_mode():
+    with _evaluating(model), _one_thread(), torch.inference_mode():
         for _ in range(WARM_UP_BATCHES):
             model(images)
         times = [_seconds(model, images) for _ in range(MEASURED_BATCHES)]
@@ -96,3 +98,14 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in training.items():
             module.training = mode
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One CPU thread inside, as many as before outside."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

@@ -61,7 +61,7 @@ def export(results: RunResults, candidate: Candidate, out: Path) -> Exported:
         "latency_ms": measure_latency(model, shape, LATENCY_DEVICE, LATENCY_BATCH),
         "dense_latency_ms": dense_latency(parts),
         "processor": processor(),
-        "threads": torch.get_num_threads(),
+        "threads": 1,
     }
     atomic.write_text(out / "MODEL_CARD.md", model_card(results, candidate, parts, provenance, checks))
     atomic.write_text(out / "load_example.py", EXAMPLE)

@@ -35,7 +35,7 @@ Output: one logit per class.
 
 {_table(_measures(candidate, dense.val_accuracy, dense.params, checks, last))}
 
-Latency is the median for one image at a time on {checks["processor"]}, {checks["threads"]} thread(s).
+Latency is the median for one image at a time on {checks["processor"]}, {checks["threads"]} thread.
 
 ## What is left
 

@@ -152,3 +152,15 @@ def test_latency_times_batches_of_the_size_asked_for() -> None:
     assert measure_latency(model, (3, 8, 8), torch.device("cpu"), batch=3) > 0.0
     assert set(shapes) == {torch.Size([3, 3, 8, 8])}
     assert len(shapes) > 10
+
+
+def test_latency_is_measured_on_one_thread_and_the_number_of_threads_comes_back() -> None:
+    before, seen = torch.get_num_threads(), set()
+    model = dense(spec_of("vit_micro"))
+    model.register_forward_pre_hook(lambda *_: seen.add(torch.get_num_threads()))
+    torch.set_num_threads(2)
+    try:
+        measure_latency(model, (3, 8, 8), "cpu", batch=1)
+        assert (seen, torch.get_num_threads()) == ({1}, 2)
+    finally:
+        torch.set_num_threads(before)
