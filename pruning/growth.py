@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 
 from models.errors import UserError
-from pruning.names import look_up
+from pruning.catalogue import Curve
 
 BISECTIONS = 200
 NEARLY_ONE = 1.0 - 1e-12  # lr*lambda stays below 1: at 1 a weight is gone, beyond it changes sign
@@ -24,7 +24,7 @@ def _exponential(tau: float) -> float:
     return math.expm1(tau) / math.expm1(1.0)
 
 
-CURVES: dict[str, Callable[[float, float], float]] = {
+CURVES: dict[Curve, Callable[[float, float], float]] = {
     "x": lambda tau, exponent: tau,
     "x^2": lambda tau, exponent: tau**2,
     "x^3": lambda tau, exponent: tau**3,
@@ -34,14 +34,11 @@ CURVES: dict[str, Callable[[float, float], float]] = {
 }
 
 
-def growth(curve: str, tau: float, exponent: float = 1.0) -> float:
+def growth(curve: Curve, tau: float, exponent: float = 1.0) -> float:
     """f(tau) in [0, 1] for tau in [0, 1]; f(0) = 0, f(1) = 1. `exponent` p > 0 acts in `exp_custom_exponents` alone."""
-    shape = look_up("prune.rsst.curve", curve, CURVES)
-    if not exponent > 0.0:
-        raise UserError(f"prune.rsst.exponent: found {exponent}; it must be above 0")
     if not 0.0 <= tau <= 1.0:
         raise ValueError(f"tau {tau} lies outside [0, 1]")
-    return shape(tau, exponent)
+    return CURVES[curve](tau, exponent)
 
 
 @dataclass(frozen=True)
@@ -54,31 +51,20 @@ class Phases:
 
 def phases(steps: int, ramp: float, hold: float) -> Phases:
     """Ramp and hold of a state of `steps` >= 1 optimiser steps, in whole steps, at least one of them ramp."""
-    check_shares(ramp, hold)
     if steps < 1:
         raise ValueError(f"a state needs at least one optimiser step, found {steps}")
     ramp_steps = max(1, _nearest(ramp * steps))
     return Phases(ramp_steps, min(steps, max(ramp_steps, _nearest((ramp + hold) * steps))))
 
 
-def check_shares(ramp: float, hold: float) -> None:
-    """UserError unless 0 < ramp, 0 <= hold and ramp + hold <= 1."""
-    if not 0.0 < ramp <= 1.0:
-        raise UserError(f"prune.rsst.ramp: found {ramp}; the share of a state's steps must lie in (0, 1]")
-    if not 0.0 <= hold < 1.0:
-        raise UserError(f"prune.rsst.hold: found {hold}; the share of a state's steps must lie in [0, 1)")
-    if ramp + hold > 1.0 + 1e-9:
-        raise UserError(f"prune.rsst.ramp + hold: found {ramp} + {hold}; together they may be at most 1, lower one")
-
-
-def lambdas(curve: str, exponent: float, lambda_max: float, span: Phases, steps: int) -> tuple[float, ...]:
+def lambdas(curve: Curve, exponent: float, lambda_max: float, span: Phases, steps: int) -> tuple[float, ...]:
     """lambda at each of the state's `steps` optimiser steps: the ramp, the hold, then 0 once the units are removed."""
     rise = [lambda_max * value for value in ramp_values(curve, exponent, span.ramp)]
     level = [lambda_max] * (span.remove_after - span.ramp)
     return (*rise, *level, *([0.0] * (steps - span.remove_after)))
 
 
-def ramp_values(curve: str, exponent: float, ramp_steps: int) -> tuple[float, ...]:
+def ramp_values(curve: Curve, exponent: float, ramp_steps: int) -> tuple[float, ...]:
     """f(tau) at each ramp step; the last is 1."""
     return tuple(growth(curve, (step + 1) / ramp_steps, exponent) for step in range(ramp_steps))
 
@@ -88,10 +74,8 @@ def solve_lambda_max(shrink: float, learning_rates: Sequence[float], values: Seq
 
     Solves prod(1 - lr_t * lambda_max * f_t) = shrink by bisection in float64 over the ramp's actual learning rates
     (one for each of `values`, the f_t). Every lr_t * lambda_max * f_t of the answer is below 1.
-    Raises UserError where `shrink` lies outside (0, 1), or where every learning rate of the ramp is 0.
+    Raises UserError where every learning rate of the ramp is 0, or where no such lambda_max exists.
     """
-    if not 0.0 < shrink < 1.0:
-        raise UserError(f"prune.rsst.shrink: found {shrink}; it is the share of the weights left, in (0, 1)")
     if len(learning_rates) != len(values):
         raise ValueError(f"{len(learning_rates)} learning rates for {len(values)} ramp steps")
     pull = torch.tensor(learning_rates, dtype=torch.float64) * torch.tensor(values, dtype=torch.float64)

@@ -13,18 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from models.units import UnitGroup
-from pruning.growth import CURVES, growth, lambdas, solve_lambda_max
-
-__all__ = [
-    "CURVES",
-    "Penalised",
-    "add_gradient",
-    "apply_decoupled",
-    "growth",
-    "lambdas",
-    "penalised",
-    "solve_lambda_max",
-]
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from pruning.catalogue import DEFAULT_METHOD, traits_of
 from search.results import RunResults, TrialView, best_of_arm
 from search.statistics import mean_interval
 from search.views import competing
 from trainables.record import StateEnd
 
-UNCUT_METHODS = ("dense", "imp")
 """Methods that never make the network smaller; they are references, not candidates."""
 
 
@@ -84,12 +84,12 @@ def states_of(view: TrialView) -> Sequence[StateEnd]:
 
 
 def method_of(view: TrialView) -> str:
-    return str(view.config.get("prune", {}).get("method", "refill"))
+    return str(view.config.get("prune", {}).get("method", DEFAULT_METHOD))
 
 
 def is_cut(view: TrialView) -> bool:
     """Whether the trial's method makes the network smaller, so that its states are candidates."""
-    return method_of(view) not in UNCUT_METHODS
+    return traits_of(method_of(view)).ends_small
 
 
 def chance_of(view: TrialView) -> float:

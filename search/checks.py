@@ -62,7 +62,7 @@ def check_arm(study: Study, arm: str) -> None:
             continue
         with at_its_line(study, arm, values):
             _check_network(study, arm, values, config)
-            if chosen and network not in chosen and config.prune.method != "scratch":
+            if chosen and network not in chosen and not config.prune.traits.from_scratch:
                 _check_weights(config)
         seen.append(asked)
         chosen.append(network)
@@ -79,7 +79,7 @@ def _check_network(study: Study, arm: str, values: dict[str, Any], config: Trial
     with torch.random.fork_rng(devices=[]):
         groups = describe(build(_spec(config)))
     wanted, there = kinds_of_target(config.prune.target), {group.kind for group in groups}
-    if config.prune.method == "dense" or there & set(wanted):
+    if not config.prune.traits.needs_units or there & set(wanted):
         return
     fitting = "channel" if "channel" in there else "both"
     path = study.path_of(arm, ("prune", "target"), values)

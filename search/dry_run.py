@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from pruning.catalogue import traits_of
 from search.cluster import share_of, this_machine
 from search.commands.base import Outcome
 from search.plan import plan_of
@@ -65,7 +66,7 @@ def _arm_cost(study: Study, arm: str, search_trials: int, confirm_trials: int) -
     configs = [study.trial_config(arm, study.space.sample(arm, seed)) for seed in range(SAMPLES)]
     epochs = sum(sum(config.epochs_of_states()) for config in configs) / len(configs)
     trials = search_trials + confirm_trials
-    if study.method(arm) == "scratch":
+    if traits_of(study.method(arm)).from_scratch:
         # Its network is not known before its source arm has been searched.
         return ArmCost(arm, search_trials, confirm_trials, epochs, None, None, None)
     procedure = prepare(Identity("dry-run"), configs[0]).procedure

@@ -15,6 +15,7 @@ from typing import Literal
 from optuna.trial import FrozenTrial
 
 from models.errors import UserError
+from pruning.catalogue import traits_of
 from search import key_tree
 from search.configurations import configurations_of_arm
 from search.ledger import Ledger
@@ -153,7 +154,7 @@ class Handout:
 
         None for every other method, and where the configuration names a file itself.
         """
-        if self.study.method(arm) != "scratch":
+        if not traits_of(self.study.method(arm)).from_scratch:
             return None
         tree = self.study.tree(arm)
         if key_tree.get(tree, "prune.scratch.file") not in (key_tree.ABSENT, None):

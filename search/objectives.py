@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from models.section import Section
 from search.nearest import nearest, suggestion
-from trainables.config import Section
 
 Direction = Literal["max", "min"]
 DIRECTIONS: dict[str, Direction] = {

@@ -6,6 +6,7 @@ import gc
 from dataclasses import dataclass
 from typing import Any
 
+from pruning.catalogue import traits_of
 from search.checks import at_its_line
 from search.study import Study
 from trainables.config import TrialConfig
@@ -34,7 +35,7 @@ def preflight(study: Study) -> dict[str, Foundation]:
     found: dict[str, Foundation] = {}
     known: dict[str, Foundation] = {}
     for arm in study.arms:
-        if study.method(arm) == "scratch":
+        if traits_of(study.method(arm)).from_scratch:
             continue
         values = study.space.sample(arm, seed=0)
         config = study.trial_config(arm, values)

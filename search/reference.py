@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from models.section import OneOf
 from search.reference_text import DEFAULTS, MEANINGS, OPENING, RANGES, SECTIONS, SPACE
 from search.study_config import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
 from trainables.config import TrialConfig
@@ -117,6 +118,9 @@ def _described(annotation: Any, metadata: Any = ()) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _described(arguments[0], (*arguments[1:], *metadata))
+    for one in metadata:
+        if isinstance(one, OneOf):
+            return ", ".join(f"`{name}`" for name in one.known)
     if origin is Literal:
         return ", ".join(f"`{value}`" for value in arguments)
     if origin in (Union, types.UnionType):

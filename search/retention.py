@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from models.errors import UserError
+from pruning.catalogue import traits_of
 from search import key_tree
 from search.arms import dense_macs, method_of, states_of
 from search.selection import Candidate, macs_of, params_of, pareto
@@ -60,7 +61,7 @@ def fronts(candidates: Sequence[Candidate]) -> list[Candidate]:
     An arm's search trials have a front of their own: its confirm trials may be superseded when the study is grown.
     """
     chosen: list[Candidate] = []
-    cut = [one for one in candidates if method_of(one.view) != "imp"]
+    cut = [one for one in candidates if not traits_of(method_of(one.view)).masks]
     for arm in {one.view.identity.arm for one in cut}:
         of_arm = [one for one in cut if one.view.identity.arm == arm]
         lasting = [one for one in of_arm if one.view.identity.phase != "confirm"]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from search.arms import arm_names, dense_macs, states_of, summarise_arm
+from pruning.catalogue import traits_of
+from search.arms import arm_names, dense_macs, method_of, states_of, summarise_arm
 from search.compare import require_finished
 from search.results import RunResults, TrialView, best_of_arm, best_of_run
 from trainables.record import StateEnd
@@ -78,13 +79,13 @@ class Budget:
 
 
 def all_candidates(results: RunResults, arm: str | None = None) -> list[Candidate]:
-    """Every recorded state of every trial, of one arm or of all; unstructured masks (imp) have no place in MACs."""
+    """Every recorded state of every trial, of one arm or of all; unstructured masks have no place in MACs."""
     if arm is not None and arm not in arm_names(results):
         raise UserError(f"--arm: {arm!r} is no arm of {results.run}; its arms are {', '.join(arm_names(results))}")
     return [
         Candidate(view, state, dense_macs(view))
         for view in results.trials
-        if arm in (None, view.identity.arm) and view.config.get("prune", {}).get("method") != "imp"
+        if arm in (None, view.identity.arm) and not traits_of(method_of(view)).masks
         for state in states_of(view)
     ]
 

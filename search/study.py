@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from models.errors import UserError
+from pruning.catalogue import traits_of
 from search import key_tree, yaml_lines
 from search.nearest import nearest, suggestion
 from search.origins import Origins, first_problem, wrong_boolean
@@ -30,8 +31,6 @@ from search.study_config import (
 )
 from trainables.config import TrialConfig
 
-CONTROLS = ("dense", "random", "one_shot", "scratch", "imp")
-"""Methods that an early-stopping rule never touches and that others are measured against."""
 ARM_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
 
 
@@ -105,7 +104,7 @@ class Study:
 
     def control_arms(self) -> tuple[str, ...]:
         """The arms whose method is a control."""
-        return tuple(arm for arm in self.arms if self.method(arm) in CONTROLS)
+        return tuple(arm for arm in self.arms if traits_of(self.method(arm)).is_control)
 
     def method(self, arm: str) -> str | None:
         """An arm's pruning method; None where it is searched."""

@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from models.section import Section
 from search.objectives import Constraint, Objective, read_constraints, read_objectives
-from trainables.config import Section
 
 Seed = Annotated[int, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError
+from pruning.catalogue import traits_of
 from search import key_tree
 from search.config_keys import is_known, known_keys
 from search.nearest import nearest, nearest_key, suggestion
@@ -68,14 +69,14 @@ def _check_own_values(study: Study, arm: str) -> None:
 
 def _check_scratch(study: Study, arm: str) -> None:
     """A scratch control names an arm that makes a structure of its own."""
-    if study.method(arm) != "scratch":
+    if not traits_of(study.method(arm)).from_scratch:
         return
     if key_tree.get(study.tree(arm), "prune.scratch.file") not in (key_tree.ABSENT, None):
         return
     named = key_tree.get(study.tree(arm), "prune.scratch.arm")
     path = study.path_of(arm, ("prune", "scratch", "arm"))
     if named is key_tree.ABSENT or named is None:
-        others = _named(one for one in study.arms if study.method(one) not in ("scratch", "dense", "imp"))
+        others = _named(one for one in study.arms if traits_of(study.method(one)).makes_smaller)
         raise study.origins.error(
             study.path_of(arm, ("prune", "method")),
             f": scratch needs prune.scratch.arm, the arm whose final structure is trained from scratch{others}",
@@ -83,7 +84,7 @@ def _check_scratch(study: Study, arm: str) -> None:
     if named not in study.arms:
         near = suggestion(nearest(str(named), study.arms))
         raise study.origins.error(path, f": {named!r} is no arm of this study ({', '.join(study.arms)}){near}")
-    if study.method(named) in ("scratch", "dense", "imp"):
+    if not traits_of(study.method(named)).makes_smaller:
         raise study.origins.error(
             path, f": arm {named} ({study.method(named)}) has no smaller structure to train from scratch"
         )

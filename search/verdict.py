@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from search.arms import UNCUT_METHODS, ArmSummary
+from pruning.catalogue import traits_of
+from search.arms import ArmSummary
 from search.cells import Cell
 from search.study_config import CompareConfig
 
@@ -43,7 +44,7 @@ def cell_sentence(cell: Cell, settings: CompareConfig) -> str:
 def exploratory_sentence(rows: Sequence[ArmSummary]) -> str:
     """What can be said without a confirm phase: which search went furthest, and that it claims nothing."""
     scored = [row for row in rows if row.best_accuracy is not None]
-    cut = [row for row in scored if row.method not in UNCUT_METHODS]
+    cut = [row for row in scored if traits_of(row.method).ends_small]
     ranked = sorted(cut or scored, key=lambda row: -(row.best_accuracy or 0.0))
     if not ranked:
         return "Exploratory: no search trial has finished, so there is nothing to compare."

@@ -8,14 +8,12 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from pruning.catalogue import traits_of
 from search.objective_values import is_feasible, objective_value
 from search.objectives import Objective
 from search.study_config import SearchConfig
 from trainables.record import ENDED, Identity, TrialRecord, read_record
 from trainables.request import TrialRequest, read_request
-
-NEVER_SMALLER = ("dense", "imp", "scratch")
-"""Methods whose network stays as large as it began; a constraint on cost is not for these references."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +116,8 @@ def _score(group: Sequence[TrialView], search: SearchConfig | None) -> float | N
     curves = [trial.record.states for trial in group if trial.record is not None and trial.record.states]
     if len(curves) < len(group):
         return None
-    bound = search is not None and group[0].config["prune"]["method"] not in NEVER_SMALLER
+    # A constraint on cost is not for references whose network stays as large as it began.
+    bound = search is not None and traits_of(group[0].config["prune"]["method"]).makes_smaller
     if search is not None and bound and not all(is_feasible(states, search.constraints) for states in curves):
         return None
     values = [objective_value(states, _accuracy_objective(search)) for states in curves]

@@ -11,7 +11,6 @@ from trainables.config import TrialConfig
 from trainables.data import Data
 from trainables.learning_rate import learning_rates
 from trainables.network import Network
-from trainables.pruning_event import rsst_settings
 from trainables.unit_budget import smallest_macs
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -37,17 +36,17 @@ def check_batches(config: TrialConfig, data: Data, network: Network) -> None:
 
 def check_plans(config: TrialConfig, method: Method, epochs: tuple[int, ...], steps_per_epoch: int) -> None:
     """UserError where the method cannot act as asked over the learning rates of a state that removes units."""
-    if not method.removes:
+    if not method.traits.makes_smaller:
         return
     for count in sorted(set(epochs[1:])):
         rates = learning_rates(config.train.schedule, config.train.lr, count * steps_per_epoch)
-        method.plan({"any group": (0,)}, rates, rsst_settings(config.prune.rsst))
+        method.plan({"any group": (0,)}, rates, config.prune.rsst)
 
 
 def check_macs_target(config: TrialConfig, method: Method, network: Network) -> None:
     """UserError where even the smallest network that the ratios and floors allow costs more than the target."""
     target = config.prune.schedule.macs_target
-    if target is None or not method.removes:
+    if target is None or not method.traits.makes_smaller:
         return
     share = smallest_macs(network, config.prune, method) / network.dense_macs
     if share > target:
@@ -73,11 +72,13 @@ def check_scratch_source(config: TrialConfig, source: LoadedModel, network: Netw
 
 def unheeded(config: TrialConfig, method: Method) -> tuple[str, ...]:
     """A line for each setting that this method cannot heed, so that nobody takes it for part of the comparison."""
-    lines: list[str] = []
-    if method.from_scratch and config.train.distill.weight > 0:
+    traits, lines = method.traits, list[str]()
+    if traits.from_scratch and config.train.distill.weight > 0:
         lines.append(
-            "train.distill: without effect, since method scratch has no dense network of its own to learn from"
+            f"train.distill: without effect, since method {traits.name} has no dense network of its own to learn from"
         )
-    if method.masks and config.prune.schedule.macs_target is not None:
-        lines.append("prune.schedule.macs_target: without effect, since method imp only masks; it goes by the ratios")
+    if traits.masks and config.prune.schedule.macs_target is not None:
+        lines.append(
+            f"prune.schedule.macs_target: without effect, since method {traits.name} only masks; it goes by the ratios"
+        )
     return tuple(lines)

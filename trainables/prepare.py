@@ -47,9 +47,9 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
         torch.backends.cudnn.benchmark = False
     data = load_data(config.data, device)
     method = get_method(config.prune.method)
-    source = _scratch_source(config) if method.from_scratch else None
+    source = _scratch_source(config) if method.traits.from_scratch else None
     spec = spec_of(config, data)
-    weights = load_weights(config, spec, from_scratch=method.from_scratch, store=store)
+    weights = load_weights(config, spec, from_scratch=method.traits.from_scratch, store=store)
     mean, std = normalisation(weights, data)
     data = data.normalised(mean, std)
     network = Network.dense(spec, weights.state, config.prune, device)

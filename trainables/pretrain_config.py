@@ -7,7 +7,8 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from trainables.config import DataConfig, Section, TrainConfig
+from models.section import Section
+from trainables.config import DataConfig, TrainConfig
 
 NOT_FOR_PRETRAINING = ("epochs_per_state", "epochs_state0", "epochs_total", "epochs_rule", "distill")
 

@@ -28,7 +28,7 @@ from trainables.network import Network
 from trainables.optimizers import build_optimizer
 from trainables.precision import loss_scaler
 from trainables.prune_config import RewindEpoch
-from trainables.pruning_event import Event, choose_drop, rsst_settings, update_masks
+from trainables.pruning_event import Event, choose_drop, update_masks
 from trainables.seeds import derive, seed_everything
 from trainables.shrinking import Shrinking
 from trainables.standing import Standing
@@ -157,12 +157,12 @@ class Procedure:
         )
         if event.needs_masks:
             update_masks(self.network, event)
-        drop = choose_drop(self.network, event) if self.method.removes else {}
+        drop = choose_drop(self.network, event) if self.method.traits.makes_smaller else {}
         self.standing = self.standing.with_drop(drop)
         source = self._rewind_source()
         if source is not None:
             self.network.rewind(source)
-        if self.method.masks:
+        if self.method.traits.masks:
             self.network.masked = True
             self.network.apply_masks()
         at_once = self._plan().remove_now
@@ -179,9 +179,9 @@ class Procedure:
         return self.rewind_to
 
     def _plan(self) -> StatePlan:
-        if self.standing.state == 0 or not self.method.removes:
+        if self.standing.state == 0 or not self.method.traits.makes_smaller:
             return StatePlan()
-        return self.method.plan(self.standing.chosen(), self.rates, rsst_settings(self.config.prune.rsst))
+        return self.method.plan(self.standing.chosen(), self.rates, self.config.prune.rsst)
 
     def _before_step(self, step: int) -> None:
         self.shrinking.before_step(step)

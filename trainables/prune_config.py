@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from models.section import OneOf, Section
+from pruning.catalogue import DEFAULT_METHOD, METHODS, MethodTraits, RsstConfig, traits_of
 
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
 Kept = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
-class PruneSection(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ScheduleConfig(PruneSection):
+class ScheduleConfig(Section):
     """How much of each kind is kept after each of the pruning events 1..`states`."""
 
     kind: Literal["geometric", "linear", "cubic", "one_shot", "custom"] = "geometric"
@@ -56,38 +55,7 @@ class ScheduleConfig(PruneSection):
         return {"head": self.head_ratio, "neuron": self.neuron_ratio, "channel": self.channel_ratio}[kind]
 
 
-class RsstConfig(PruneSection):
-    """RSST's growing penalty; strength is `shrink` (default 1e-3) or `lambda_max`, never both."""
-
-    curve: Literal["x", "x^2", "x^3", "exp", "exp_custom", "exp_custom_exponents"] = "x"
-    exponent: float = Field(2.0, gt=0)
-    """p of `exp_custom_exponents`."""
-    shrink: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """What the penalty alone leaves of the dropped weights by the end of the ramp."""
-    lambda_max: Annotated[float, Field(gt=0)] | None = None
-    coupling: Literal["decoupled", "gradient"] = "decoupled"
-    ramp: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Share of the state's steps over which the penalty grows."""
-    hold: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Share of the state's steps it then stays at full strength, before removal; the rest recovers."""
-
-    @model_validator(mode="after")
-    def _one_strength(self) -> Self:
-        if self.shrink is not None and self.lambda_max is not None:
-            raise ValueError("give shrink or lambda_max, not both")
-        if self.coupling == "gradient" and self.lambda_max is None:
-            raise ValueError("coupling: gradient needs lambda_max; shrink is for the decoupled penalty")
-        if self.ramp + self.hold > 1 + 1e-9:
-            raise ValueError(f"ramp + hold must be at most 1, found {self.ramp + self.hold:g}")
-        return self
-
-    @property
-    def effective_shrink(self) -> float | None:
-        """The shrink in force: as given, or 1e-3 when no strength was given at all."""
-        return 1e-3 if self.shrink is None and self.lambda_max is None else self.shrink
-
-
-class ScratchConfig(PruneSection):
+class ScratchConfig(Section):
     """The `scratch` control: a named arm's final structure, trained from random weights."""
 
     arm: str | None = None
@@ -98,7 +66,7 @@ class ScratchConfig(PruneSection):
     """Train for the same number of epochs, or for the same training MACs."""
 
 
-class RewindEpoch(PruneSection):
+class RewindEpoch(Section):
     epoch: int = Field(ge=0)
     """Epochs of state 0 after which the weights to return to were taken; 0 is `init`."""
 
@@ -106,8 +74,8 @@ class RewindEpoch(PruneSection):
 Criterion = Literal["magnitude", "l2", "activation_l1", "activation_l2", "taylor", "fisher", "remain", "random"]
 
 
-class PruneConfig(PruneSection):
-    method: Literal["refill", "rsst", "dense", "random", "one_shot", "scratch", "imp"] = "refill"
+class PruneConfig(Section):
+    method: Annotated[str, OneOf(METHODS)] = DEFAULT_METHOD
     target: Literal["head", "mlp", "both", "channel"] = "both"
     criterion: Criterion = "magnitude"
     normalize: Literal["none", "mean", "max", "lamp"] = "none"
@@ -129,3 +97,8 @@ class PruneConfig(PruneSection):
         if self.widths == "imp" and self.schedule.macs_target is not None:
             raise ValueError("widths: imp takes its widths from weight magnitudes; it cannot meet a macs_target too")
         return self
+
+    @property
+    def traits(self) -> MethodTraits:
+        """What the method is."""
+        return traits_of(self.method)

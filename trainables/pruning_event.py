@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from pruning.allocation import Drop, select
 from pruning.imp_mask import global_masks
-from pruning.importance import score
-from pruning.methods import Method, RsstSettings
+from pruning.importance import CRITERIA, score
+from pruning.methods import Method
 from pruning.normalize import normalize
 from trainables.network import Network
-from trainables.prune_config import PruneConfig, RsstConfig
+from trainables.prune_config import PruneConfig
 from trainables.seeds import derive
 from trainables.unit_budget import kept_fractions, unit_budget
 
@@ -34,12 +34,12 @@ class Event:
 
     @property
     def criterion(self) -> str:
-        return self.method.criterion or self.config.criterion
+        return self.method.traits.criterion or self.config.criterion
 
     @property
     def needs_masks(self) -> bool:
         """Whether unstructured masks have to be brought up to this state first."""
-        return self.method.masks or self.config.widths == "imp" or self.criterion == "remain"
+        return self.method.traits.masks or self.config.widths == "imp" or CRITERIA[self.criterion].needs_masks
 
 
 def update_masks(network: Network, event: Event) -> None:
@@ -50,7 +50,7 @@ def update_masks(network: Network, event: Event) -> None:
     """
     fractions = kept_fractions(network, event.config, event.method, event.state)
     groups = network.pruned_groups()
-    previous = network.masks if event.method.masks and network.masks else None
+    previous = network.masks if event.method.traits.masks and network.masks else None
     network.masks = global_masks(network.model, groups, fractions, network.weight_totals, previous)
 
 
@@ -73,16 +73,3 @@ def choose_drop(network: Network, event: Event) -> Drop:
         scores, groups, network.structure, kinds=network.kinds, counts=counts, scope=scope, min_kept=min_kept
     )
     return selection.drop
-
-
-def rsst_settings(config: RsstConfig) -> RsstSettings:
-    """The configuration's RSST section as the pruning package takes it."""
-    return RsstSettings(
-        curve=config.curve,
-        exponent=config.exponent,
-        shrink=config.effective_shrink,
-        lambda_max=config.lambda_max,
-        coupling=config.coupling,
-        ramp=config.ramp,
-        hold=config.hold,
-    )

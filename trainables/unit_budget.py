@@ -27,7 +27,7 @@ def kept_fractions(
 ) -> dict[Kind, float]:
     """The kept fraction of each pruned kind after event `state`, its log scaled by the kind's factor where given."""
     schedule = config.schedule
-    kind_of_schedule = method.schedule or schedule.kind
+    kind_of_schedule = method.traits.schedule or schedule.kind
     return {
         kind: kept_fraction(
             kind_of_schedule,
@@ -87,7 +87,7 @@ def _counts_for_macs(
             known[key] = _macs_after(network, config, counts, scores)
         return float(known[key])
 
-    if state == last or method.schedule == "one_shot" or config.schedule.kind == "one_shot":
+    if state == last or "one_shot" in (method.traits.schedule, config.schedule.kind):
         return counts_for_target(counts_at, macs_of, network.kinds, network.dense_macs, target)
     factor = solve_factor(
         lambda common: macs_of(counts_at(dict.fromkeys(network.kinds, common))), network.dense_macs, target

@@ -100,7 +100,7 @@ def _say_what_is_not_searched(study: Study, arm: str) -> None:
 def _with_structure(study: Study, arm: str, config: TrialConfig, run_folder: Any) -> TrialConfig:
     """For the `scratch` control: the state file of the named arm's trial in the same run."""
     scratch = config.prune.scratch
-    if config.prune.method != "scratch" or scratch.file is not None:
+    if not config.prune.traits.from_scratch or scratch.file is not None:
         return config
     source = run_folder.trial_folder(str(scratch.arm))
     record = read_record(source)

@@ -96,12 +96,6 @@ def test_a_rate_of_zero_over_the_whole_ramp_cannot_shrink() -> None:
         solve_lambda_max(0.1, [0.0] * 3, [0.1, 0.5, 1.0])
 
 
-@pytest.mark.parametrize("shrink", [0.0, 1.0, -0.5, 2.0])
-def test_shrink_is_a_share(shrink: float) -> None:
-    with pytest.raises(UserError, match=r"prune\.rsst\.shrink"):
-        solve_lambda_max(shrink, [1e-3], [1.0])
-
-
 def test_more_than_one_step_can_do_is_refused() -> None:
     with pytest.raises(UserError, match=r"1 or more in 1 ramp steps"):
         solve_lambda_max(1e-300, [1e-3], [1.0])
@@ -110,14 +104,3 @@ def test_more_than_one_step_can_do_is_refused() -> None:
 def test_a_step_that_would_turn_the_sign_is_refused() -> None:
     with pytest.raises(UserError, match=r"lambda_max: at step 1 .* 1\.2, expected below 1"):
         check_decoupled([10.0, 12.0], [0.01, 0.1], "prune.rsst.lambda_max")
-
-
-@pytest.mark.parametrize(("ramp", "hold"), [(0.0, 0.1), (1.1, 0.0), (0.5, -0.1), (0.7, 0.4), (0.5, 1.0)])
-def test_shares_outside_their_ranges_are_refused(ramp: float, hold: float) -> None:
-    with pytest.raises(UserError, match=r"prune\.rsst\.(ramp|hold)"):
-        phases(10, ramp, hold)
-
-
-def test_an_unknown_curve_names_the_nearest() -> None:
-    with pytest.raises(UserError, match="did you mean 'exp_custom'"):
-        growth("exp_costom", 0.5)

@@ -12,9 +12,10 @@ from models.cost import count_parameters
 from models.registry import build, resolve_spec
 from models.units import UnitGroup, dense_structure, describe
 from pruning.allocation import Drop, budget_counts, select
+from pruning.catalogue import RsstConfig
 from pruning.imp_mask import global_masks, imp_widths, weight_totals
 from pruning.importance import CRITERIA, score
-from pruning.methods import METHODS, RsstSettings
+from pruning.methods import get_method
 from pruning.penalty import apply_decoupled, penalised
 from pruning.schedules import kept_fraction
 
@@ -81,7 +82,7 @@ def test_removing_what_rsst_has_shrunk_leaves_the_outputs_where_they_were(arch: 
     model, groups = network(arch)
     structure, drop = dense_structure(groups), half(model, groups)
     rates = [1e-3] * 50
-    plan = METHODS["rsst"].plan(drop, rates, RsstSettings(shrink=1e-4, ramp=0.8, hold=0.2))
+    plan = get_method("rsst").plan(drop, rates, RsstConfig(shrink=1e-4, ramp=0.8, hold=0.2))
     targets = penalised(model, groups, positions_of(structure, plan.shrink))
     images = torch.randn(4, 3, 16, 16)
     with torch.no_grad():

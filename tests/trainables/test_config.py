@@ -53,7 +53,17 @@ def test_a_divided_budget_is_spent_wholly_and_every_state_gets_some(total: int, 
         ({"prune": {"schedule": {"kind": "custom", "states": 2, "kept": [0.5, 0.6]}}}, "must not rise"),
         ({"prune": {"schedule": {"kind": "custom", "states": 3, "kept": [0.9, 0.6]}}}, "lists 2 fractions"),
         ({"prune": {"schedule": {"macs_target": 0.4, "rate_per_state": 0.2}}}, "macs_target"),
+        ({"prune": {"method": "refil"}}, r"method\n.*'refill', 'rsst', .* or 'imp'"),
         ({"prune": {"rsst": {"shrink": 0.1, "lambda_max": 2.0}}}, "not both"),
+        ({"prune": {"rsst": {"shrink": 1.0}}}, "shrink"),
+        ({"prune": {"rsst": {"lambda_max": -1.0}}}, "lambda_max"),
+        ({"prune": {"rsst": {"lambda_max": float("inf")}}}, "lambda_max"),
+        ({"prune": {"rsst": {"curve": "x^4"}}}, "curve"),
+        ({"prune": {"rsst": {"coupling": "gradiant"}}}, "coupling"),
+        ({"prune": {"rsst": {"exponent": 0.0}}}, "exponent"),
+        ({"prune": {"rsst": {"ramp": 0.0}}}, "ramp"),
+        ({"prune": {"rsst": {"ramp": 1.1, "hold": 0.0}}}, "ramp"),
+        ({"prune": {"rsst": {"hold": -0.1}}}, "hold"),
         ({"prune": {"rsst": {"coupling": "gradient"}}}, "lambda_max"),
         ({"prune": {"rsst": {"ramp": 0.8, "hold": 0.3}}}, "at most 1"),
         ({"prune": {"rewind": {"epoch": 9}}}, "lies beyond state 0"),
@@ -74,4 +84,4 @@ def test_mistakes_are_refused_with_what_is_wrong(changes: dict[str, Any], messag
 
 def test_rsst_without_a_strength_shrinks_to_a_thousandth() -> None:
     assert config().prune.rsst.effective_shrink == 1e-3
-    assert config(prune={"rsst": {"lambda_max": 3.0}}).prune.rsst.effective_shrink is None
+    assert config(prune={"rsst": {"shrink": 0.2}}).prune.rsst.effective_shrink == 0.2

@@ -1,0 +1,36 @@
+"""What every section of a configuration is made of; the packages above write their own sections with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+
+
+class Section(BaseModel):
+    """A part of a configuration: frozen, and unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, eq=False)
+class OneOf:
+    """Stands in `Annotated[str, OneOf(known)]`: one of the names in `known`.
+
+    Like a Literal, error included, but of the names there are when a value is checked: those registered later count too.
+    """
+
+    known: Mapping[str, object]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._checked, handler(source))
+
+    def _checked(self, value: object) -> object:
+        if isinstance(value, str) and value in self.known:
+            return value
+        *others, last = [repr(name) for name in self.known]
+        expected = f"{', '.join(others)} or {last}" if others else last
+        raise PydanticKnownError("literal_error", {"expected": expected})

@@ -1,0 +1,110 @@
+"""What each pruning method is, and RSST's settings: all that can be known of them without loading torch.
+
+A new method is one `register` line here and one class in `methods/`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from models.section import Section
+
+Curve = Literal["x", "x^2", "x^3", "exp", "exp_custom", "exp_custom_exponents"]
+Coupling = Literal["decoupled", "gradient"]
+
+
+@dataclass(frozen=True)
+class MethodTraits:
+    """What distinguishes a method from Refill, whose traits are the defaults."""
+
+    name: str
+    planner: str = "pruning.methods.base:RemoveAtOnce"
+    """The class that acts, as `module:Class`; it is loaded when a trial needs it."""
+    is_control: bool = False
+    """A reference that others are compared to: it is never stopped early."""
+    makes_smaller: bool = True
+    """Units are scored, selected and removed, so that the trial's own network becomes smaller state by state."""
+    masks: bool = False
+    """Single weights are masked instead: the network stays as large as it was."""
+    from_scratch: bool = False
+    """The trial starts from random weights in the final structure of another arm's trial."""
+    criterion: str | None = None
+    """Replaces the trial's criterion."""
+    schedule: str | None = None
+    """Replaces the trial's schedule kind."""
+
+    @property
+    def ends_small(self) -> bool:
+        """Whether the trial's states are smaller networks, made by itself or taken over."""
+        return self.makes_smaller or self.from_scratch
+
+    @property
+    def needs_units(self) -> bool:
+        """Whether the network must have units of the trial's target."""
+        return self.ends_small or self.masks
+
+
+METHODS: dict[str, MethodTraits] = {}
+"""Name → traits, in the order of registration."""
+
+DEFAULT_METHOD = "refill"
+
+
+def register(traits: MethodTraits) -> None:
+    """Make a method known: studies may name it from now on. ValueError where its name is taken."""
+    if traits.name in METHODS:
+        raise ValueError(f"there is a method {traits.name!r} already")
+    METHODS[traits.name] = traits
+
+
+def traits_of(method: str | None) -> MethodTraits:
+    """A method's traits; Refill's where the name is not known here or is None.
+
+    None is a method that is searched; a record may name a method of an installation that has more of them.
+    """
+    return METHODS.get(method or "", MethodTraits(method or ""))
+
+
+REMOVE_NOTHING = "pruning.methods.base:RemoveNothing"
+
+register(MethodTraits("refill"))
+register(MethodTraits("rsst", "pruning.methods.rsst:Rsst"))
+register(MethodTraits("dense", REMOVE_NOTHING, is_control=True, makes_smaller=False))
+register(MethodTraits("random", is_control=True, criterion="random"))
+register(MethodTraits("one_shot", is_control=True, schedule="one_shot"))
+register(MethodTraits("scratch", REMOVE_NOTHING, is_control=True, makes_smaller=False, from_scratch=True))
+register(MethodTraits("imp", REMOVE_NOTHING, is_control=True, makes_smaller=False, masks=True))
+
+
+class RsstConfig(Section):
+    """RSST's growing penalty; strength is `shrink` (default 1e-3) or `lambda_max`, never both."""
+
+    curve: Curve = "x"
+    exponent: float = Field(2.0, gt=0)
+    """p of `exp_custom_exponents`."""
+    shrink: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """What the penalty alone leaves of the dropped weights by the end of the ramp."""
+    lambda_max: Annotated[float, Field(gt=0)] | None = None
+    coupling: Coupling = "decoupled"
+    ramp: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of the state's steps over which the penalty grows."""
+    hold: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Share of the state's steps it then stays at full strength, before removal; the rest recovers."""
+
+    @model_validator(mode="after")
+    def _one_strength(self) -> Self:
+        if self.shrink is not None and self.lambda_max is not None:
+            raise ValueError("give shrink or lambda_max, not both")
+        if self.coupling == "gradient" and self.lambda_max is None:
+            raise ValueError("coupling: gradient needs lambda_max; shrink is for the decoupled penalty")
+        if self.ramp + self.hold > 1 + 1e-9:
+            raise ValueError(f"ramp + hold must be at most 1, found {self.ramp + self.hold:g}")
+        return self
+
+    @property
+    def effective_shrink(self) -> float:
+        """The shrink in force where there is no lambda_max: as given, or 1e-3."""
+        return 1e-3 if self.shrink is None else self.shrink
