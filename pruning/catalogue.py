@@ -1,6 +1,7 @@
-"""What each pruning method is, and RSST's settings: all that can be known of them without loading torch.
+"""What each method and each criterion is, and RSST's settings: all that can be known of them without loading torch.
 
-A new method is one `register` line here and one class in `methods/`.
+A new method is one `register_method` line here and one class in `methods/`; a new criterion is one `register_criterion`
+line and one function in `importance/`.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ METHODS: dict[str, MethodTraits] = {}
 DEFAULT_METHOD = "refill"
 
 
-def register(traits: MethodTraits) -> None:
+def register_method(traits: MethodTraits) -> None:
     """Make a method known: studies may name it from now on. ValueError where its name is taken."""
     if traits.name in METHODS:
         raise ValueError(f"there is a method {traits.name!r} already")
@@ -70,13 +71,51 @@ def traits_of(method: str | None) -> MethodTraits:
 
 REMOVE_NOTHING = "pruning.methods.base:RemoveNothing"
 
-register(MethodTraits("refill"))
-register(MethodTraits("rsst", "pruning.methods.rsst:Rsst"))
-register(MethodTraits("dense", REMOVE_NOTHING, is_control=True, makes_smaller=False))
-register(MethodTraits("random", is_control=True, criterion="random"))
-register(MethodTraits("one_shot", is_control=True, schedule="one_shot"))
-register(MethodTraits("scratch", REMOVE_NOTHING, is_control=True, makes_smaller=False, from_scratch=True))
-register(MethodTraits("imp", REMOVE_NOTHING, is_control=True, makes_smaller=False, masks=True))
+register_method(MethodTraits("refill"))
+register_method(MethodTraits("rsst", "pruning.methods.rsst:Rsst"))
+register_method(MethodTraits("dense", REMOVE_NOTHING, is_control=True, makes_smaller=False))
+register_method(MethodTraits("random", is_control=True, criterion="random"))
+register_method(MethodTraits("one_shot", is_control=True, schedule="one_shot"))
+register_method(MethodTraits("scratch", REMOVE_NOTHING, is_control=True, makes_smaller=False, from_scratch=True))
+register_method(MethodTraits("imp", REMOVE_NOTHING, is_control=True, makes_smaller=False, masks=True))
+
+
+@dataclass(frozen=True)
+class CriterionTraits:
+    """How units are scored, and what that needs."""
+
+    name: str
+    scorer: str
+    """The function that scores, as `module:function`; it is loaded when a trial needs it."""
+    needs_batches: bool = False
+    needs_loss: bool = False
+    needs_masks: bool = False
+    needs_generator: bool = False
+
+
+CRITERIA: dict[str, CriterionTraits] = {}
+"""Name → traits, in the order of registration."""
+
+DEFAULT_CRITERION = "magnitude"
+
+
+def register_criterion(traits: CriterionTraits) -> None:
+    """Make a criterion known: studies may name it from now on. ValueError where its name is taken."""
+    if traits.name in CRITERIA:
+        raise ValueError(f"there is a criterion {traits.name!r} already")
+    CRITERIA[traits.name] = traits
+
+
+WEIGHTS, ACTIVATIONS = "pruning.importance.weights", "pruning.importance.activations"
+
+register_criterion(CriterionTraits("magnitude", f"{WEIGHTS}:magnitude"))
+register_criterion(CriterionTraits("l2", f"{WEIGHTS}:l2"))
+register_criterion(CriterionTraits("activation_l1", f"{ACTIVATIONS}:activation_l1", needs_batches=True))
+register_criterion(CriterionTraits("activation_l2", f"{ACTIVATIONS}:activation_l2", needs_batches=True))
+register_criterion(CriterionTraits("taylor", "pruning.importance.taylor:taylor", needs_batches=True, needs_loss=True))
+register_criterion(CriterionTraits("fisher", "pruning.importance.fisher:fisher", needs_batches=True, needs_loss=True))
+register_criterion(CriterionTraits("remain", f"{WEIGHTS}:remain", needs_masks=True))
+register_criterion(CriterionTraits("random", f"{WEIGHTS}:random", needs_generator=True))
 
 
 class RsstConfig(Section):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from models.section import OneOf, Section
-from pruning.catalogue import DEFAULT_METHOD, METHODS, MethodTraits, RsstConfig, traits_of
+from pruning.catalogue import CRITERIA, DEFAULT_CRITERION, DEFAULT_METHOD, METHODS, MethodTraits, RsstConfig, traits_of
 
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
 Kept = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -71,13 +71,10 @@ class RewindEpoch(Section):
     """Epochs of state 0 after which the weights to return to were taken; 0 is `init`."""
 
 
-Criterion = Literal["magnitude", "l2", "activation_l1", "activation_l2", "taylor", "fisher", "remain", "random"]
-
-
 class PruneConfig(Section):
     method: Annotated[str, OneOf(METHODS)] = DEFAULT_METHOD
     target: Literal["head", "mlp", "both", "channel"] = "both"
-    criterion: Criterion = "magnitude"
+    criterion: Annotated[str, OneOf(CRITERIA)] = DEFAULT_CRITERION
     normalize: Literal["none", "mean", "max", "lamp"] = "none"
     scope: Literal["layerwise", "global"] = "global"
     min_kept: int = Field(1, ge=0)

@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from pruning.allocation import Drop, select
+from pruning.catalogue import CRITERIA
 from pruning.imp_mask import global_masks
-from pruning.importance import CRITERIA, score
+from pruning.importance import score
 from pruning.methods import Method
 from pruning.normalize import normalize
 from trainables.network import Network

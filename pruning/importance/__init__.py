@@ -1,29 +1,20 @@
-"""The importance criteria by name, and `score`, which applies one."""
+"""`score`, which applies a criterion. What each of them needs stands in `pruning/catalogue.py`; here is what they do."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from models.errors import UserError
 from models.units import UnitGroup
-from pruning.importance.activation_l1 import ACTIVATION_L1
-from pruning.importance.activation_l2 import ACTIVATION_L2
-from pruning.importance.base import Batches, Criterion, Evidence, Loss, Scores
-from pruning.importance.fisher import FISHER
-from pruning.importance.l2 import L2
-from pruning.importance.magnitude import MAGNITUDE
-from pruning.importance.random import RANDOM
-from pruning.importance.remain import REMAIN
-from pruning.importance.taylor import TAYLOR
+from pruning.catalogue import CRITERIA
+from pruning.importance.base import Batches, Evidence, Loss, Scores
 from pruning.names import look_up
 
-__all__ = ["CRITERIA", "Criterion", "score"]
-
-_ALL = (MAGNITUDE, L2, ACTIVATION_L1, ACTIVATION_L2, TAYLOR, FISHER, REMAIN, RANDOM)
-CRITERIA: dict[str, Criterion] = {criterion.name: criterion for criterion in _ALL}
+__all__ = ["CRITERIA", "score"]
 
 
 def score(
@@ -51,4 +42,5 @@ def score(
         batches = list(batches or ())
         if not batches:
             raise UserError(f"prune.criterion: {criterion!r} needs calibration batches, found none; raise their number")
-    return chosen.compute(Evidence(model, groups, batches, loss, generator, masks))
+    scorer: Callable[[Evidence], Scores] = pkgutil.resolve_name(chosen.scorer)
+    return scorer(Evidence(model, groups, batches, loss, generator, masks))

@@ -1,4 +1,4 @@
-"""The activations of each group's units, caught where the consuming layer takes them in."""
+"""The activations of each group's units, caught where the consuming layer takes them in, and the scores made of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models.units import UnitGroup
-from pruning.importance.base import Evidence, on_device_of, undisturbed
+from pruning.importance.base import Evidence, Scores, on_device_of, undisturbed
 
 Catch = Callable[[str, Tensor], Tensor | None]
 
@@ -67,3 +67,13 @@ def mean_of(evidence: Evidence, element: Callable[[Tensor], Tensor]) -> dict[str
         for images, labels in evidence.batches or ():
             evidence.model(on_device_of(evidence.model, images, labels)[0])
     return {name: total / max(1, sizes[name]) for name, total in sums.items()}
+
+
+def activation_l1(evidence: Evidence) -> Scores:
+    """Mean |a| of the unit's activations over the calibration batches."""
+    return mean_of(evidence, lambda a: a.abs())
+
+
+def activation_l2(evidence: Evidence) -> Scores:
+    """The root mean square of the unit's activations over the calibration batches."""
+    return {name: mean.sqrt() for name, mean in mean_of(evidence, lambda a: a.square()).items()}

@@ -1,4 +1,4 @@
-"""What a criterion is given, and what it needs of it."""
+"""What a criterion is given and gives: a function of `Evidence` to `Scores`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from models.units import UnitGroup
 Batches = Iterable[tuple[Tensor, Tensor]]
 Loss = Callable[[Tensor, Tensor], Tensor]
 Scores = dict[str, Tensor]
+"""Group name → (count,) float64 on the CPU."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +31,6 @@ class Evidence:
     loss: Loss | None = None
     generator: torch.Generator | None = None
     masks: Mapping[str, Tensor] | None = None
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """`compute` scores the evidence: group name → (count,) float64 on the CPU; the other fields say what it needs."""
-
-    name: str
-    compute: Callable[[Evidence], Scores]
-    needs_batches: bool = False
-    needs_loss: bool = False
-    needs_masks: bool = False
-    needs_generator: bool = False
 
 
 @contextmanager

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from pruning.importance.activations import by_unit, caught
-from pruning.importance.base import Criterion, Evidence, Scores, on_device_of, undisturbed
+from pruning.importance.base import Evidence, Scores, on_device_of, undisturbed
 
 
-def compute(evidence: Evidence) -> Scores:
+def fisher(evidence: Evidence) -> Scores:
     if evidence.loss is None:
         raise ValueError("fisher needs a loss")
     modules = dict(evidence.model.named_modules())
@@ -38,6 +38,3 @@ def compute(evidence: Evidence) -> Scores:
                 gates = by_unit(products, carriers[name], counts[name]).sum(dim=2)
                 scores[name] += gates.square().sum(dim=0).cpu()
     return scores
-
-
-FISHER = Criterion("fisher", compute, needs_batches=True, needs_loss=True)

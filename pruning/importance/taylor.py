@@ -8,11 +8,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pruning.importance.base import Criterion, Evidence, Scores, on_device_of, undisturbed
+from pruning.importance.base import Evidence, Scores, on_device_of, undisturbed
 from pruning.unit_sums import sum_by_unit
 
 
-def compute(evidence: Evidence) -> Scores:
+def taylor(evidence: Evidence) -> Scores:
     gradients = mean_gradients(evidence)
     parameters = dict(evidence.model.named_parameters())
     return sum_by_unit(evidence.groups, lambda name: (parameters[name].detach() * gradients[name]).abs())
@@ -36,6 +36,3 @@ def mean_gradients(evidence: Evidence) -> dict[str, Tensor]:
                 total.add_(gradient, alpha=len(images))
             samples += len(images)
     return {name: total / max(1, samples) for name, total in zip(names, sums, strict=True)}
-
-
-TAYLOR = Criterion("taylor", compute, needs_batches=True, needs_loss=True)

@@ -8,11 +8,24 @@ import sys
 from typing import Annotated, Literal
 
 import pytest
+import torch
 from pydantic import TypeAdapter, ValidationError
 
 from models.section import OneOf
-from pruning.catalogue import METHODS, MethodTraits, RsstConfig, register, traits_of
+from pruning.catalogue import (
+    CRITERIA,
+    METHODS,
+    CriterionTraits,
+    MethodTraits,
+    RsstConfig,
+    register_criterion,
+    register_method,
+    traits_of,
+)
+from pruning.importance import score
+from pruning.importance.base import Evidence, Scores
 from pruning.methods import get_method
+from tests.pruning.nets import token_net
 from trainables.prune_config import PruneConfig
 
 
@@ -36,8 +49,26 @@ def test_controls_say_what_they_change() -> None:
 
 def test_a_name_that_is_taken_is_refused() -> None:
     with pytest.raises(ValueError, match="'refill' already"):
-        register(MethodTraits("refill", is_control=True))
+        register_method(MethodTraits("refill", is_control=True))
+    with pytest.raises(ValueError, match="'l2' already"):
+        register_criterion(CriterionTraits("l2", "of:mine"))
     assert not METHODS["refill"].is_control
+
+
+def later_first(evidence: Evidence) -> Scores:
+    return {group.name: torch.arange(group.count, dtype=torch.float64) for group in evidence.groups}
+
+
+def test_a_criterion_added_by_one_line_can_be_named_and_scores() -> None:
+    with pytest.raises(ValidationError, match="'random'"):
+        PruneConfig(criterion="later_first")
+    register_criterion(CriterionTraits("later_first", f"{__name__}:later_first"))
+    try:
+        assert PruneConfig(criterion="later_first").criterion == "later_first"
+        found = score("later_first", *token_net())
+        assert all(scores.tolist() == list(range(len(scores))) for scores in found.values())
+    finally:
+        del CRITERIA["later_first"]
 
 
 @pytest.mark.parametrize("name", [None, "of_another_installation"])

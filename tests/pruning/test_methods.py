@@ -7,38 +7,17 @@ import pytest
 
 from models.errors import UserError
 from pruning.catalogue import METHODS, RsstConfig
-from pruning.importance import CRITERIA
 from pruning.methods import StatePlan, get_method
-from pruning.schedules import SCHEDULES
-
-DROP = {"blocks.0.attn": (0, 2), "blocks.1.mlp": (5,)}
-RATES = [1e-3 * (0.5 + 0.5 * math.cos(math.pi * step / 40)) for step in range(40)]
-every_method = pytest.mark.parametrize("name", METHODS)
+from tests.pruning.method_contract import DROP, RATES, check_contract
 
 
 def rsst(**settings: Any) -> StatePlan:
     return get_method("rsst").plan(DROP, RATES, RsstConfig(**settings))
 
 
-@every_method
-def test_every_method_accounts_for_the_whole_drop_set_exactly_once(name: str) -> None:
-    method = get_method(name)
-    assert method.traits is METHODS[name]
-    assert method.traits.criterion is None or method.traits.criterion in CRITERIA
-    assert method.traits.schedule is None or method.traits.schedule in SCHEDULES
-    drop = DROP if method.traits.makes_smaller else {}
-    plan = method.plan(drop, RATES, RsstConfig())
-    assert {**plan.remove_now, **plan.shrink} == drop
-    assert not set(plan.remove_now) & set(plan.shrink)
-    assert bool(plan.shrink) == bool(plan.strengths) == (plan.remove_after_step is not None)
-    if plan.shrink:
-        assert len(plan.strengths) == len(RATES)
-        assert plan.remove_after_step in range(1, len(RATES) + 1)
-
-
-@every_method
-def test_an_empty_drop_set_is_an_empty_plan(name: str) -> None:
-    assert get_method(name).plan({}, RATES, RsstConfig()) == StatePlan()
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_keeps_the_contract(name: str) -> None:
+    check_contract(name)
 
 
 @pytest.mark.parametrize("name", [name for name, traits in METHODS.items() if not traits.makes_smaller])

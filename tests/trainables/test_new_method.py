@@ -10,9 +10,10 @@ from pydantic import ValidationError
 
 from models.errors import UserError
 from pruning.allocation import Drop
-from pruning.catalogue import METHODS, MethodTraits, RsstConfig, register
+from pruning.catalogue import METHODS, MethodTraits, RsstConfig, register_method
 from pruning.methods import Method, StatePlan
 from search.study import load_study
+from tests.pruning.method_contract import check_contract
 from tests.trainables.small_trials import open_trial, run, small_config
 from trainables.record import StateEnd, read_record
 
@@ -46,9 +47,14 @@ def states_of(folder: Path, method: str) -> list[StateEnd]:
 
 @pytest.fixture
 def halfway() -> Iterator[None]:
-    register(MethodTraits("halfway", f"{__name__}:Halfway", is_control=True))
+    register_method(MethodTraits("halfway", f"{__name__}:Halfway", is_control=True))
     yield
     del METHODS["halfway"]
+
+
+@pytest.mark.usefixtures("halfway")
+def test_a_method_added_by_one_line_keeps_the_contract() -> None:
+    check_contract("halfway")
 
 
 @pytest.mark.usefixtures("halfway")
