@@ -24,12 +24,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.support.simulation import BASE, make_study
 from search.ledger import Ledger
 from search.plan import plan_of
 from search.run_folder import RunFolder
 from search.run_request import grown, open_run
 from search.study import Study
-from tests.search.simulation import BASE, make_study
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORT_EPOCHS = 5

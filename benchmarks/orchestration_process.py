@@ -24,7 +24,7 @@ def bare(run: RunFolder) -> None:
 
     opener = open_trial
     if os.environ.get("SIMULATED"):
-        from tests.search.simulated_trainable import open_slow_trial
+        from benchmarks.support.simulated_trainable import open_slow_trial
 
         opener = open_slow_trial
     for trial_id in run.trial_ids():
@@ -42,7 +42,7 @@ def drive(run: RunFolder) -> None:
 
     launch = Launch()
     if os.environ.get("SIMULATED"):
-        from tests.search.simulated_trainable import simulated_launch
+        from benchmarks.support.simulated_trainable import simulated_launch
 
         launch = simulated_launch()
     run_study(load_study(run.study_file), run, launch)

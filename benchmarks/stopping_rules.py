@@ -19,12 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.support.simulation import make_study
 from search.results import load_results
 from search.stopping import stop_reason
 from search.study import Study
 from search.study_config import SchedulerConfig
 from search.views import TrialView
-from tests.search.simulation import make_study
 from trainables.record import Identity, StateEnd, TrialRecord
 
 REMOVED = tuple(80.0 * state / 8 for state in range(9))

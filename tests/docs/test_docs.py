@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -38,13 +39,34 @@ def test_files_that_a_page_names_exist(page: Path) -> None:
     assert missing == []
 
 
+def table(head: str) -> dict[str, str]:
+    """First column → second of the table on the methods page whose first column has this head; names without backticks.
+
+    A row of several names has either as many entries, or one for all.
+    """
+    rows = re.search(rf"^\| {re.escape(head)} \|.*\n\|[-|]+\n((?:\|.*\n)+)", text_of("methods.md"), re.MULTILINE)
+    assert rows, f"the page has no table of {head}"
+    found = {}
+    for row in rows[1].splitlines():
+        first, second = (cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:3])
+        names = re.findall(r"`([^`]+)`", first)
+        entries = second.split(", ")
+        found |= dict(zip(names, entries if len(entries) == len(names) else [second] * len(names), strict=True))
+    return found
+
+
 @pytest.mark.parametrize(
-    "names", [METHODS, CRITERIA, CURVES, SCHEDULES], ids=["methods", "criteria", "curves", "schedules"]
+    ("head", "names", "elsewhere"),
+    [
+        # Refill and RSST have sections of their own.
+        ("`method`", METHODS, {"refill", "rsst"}),
+        ("`criterion`", CRITERIA, set()),
+        ("`curve`", CURVES, set()),
+        ("`schedule.kind`", SCHEDULES, set()),
+    ],
 )
-def test_methods_page_lists_everything_there_is(names: Iterable[str]) -> None:
-    shown = set(re.findall(r"`([\w^]+)`", text_of("methods.md")))
-    # Refill and RSST have sections of their own.
-    assert set(names) <= shown | {"refill", "rsst"}
+def test_methods_page_lists_everything_there_is(head: str, names: Iterable[str], elsewhere: set[str]) -> None:
+    assert set(table(head)) - {"rate_per_state"} == set(names) - elsewhere
     assert all(f"## {title}" in text_of("methods.md") for title in ("Refill", "RSST", "Controls"))
 
 
@@ -56,11 +78,17 @@ def test_methods_page_names_every_normaliser_in_words() -> None:
 
 @pytest.mark.parametrize("tau", [0.0, 0.3, 1.0])
 def test_curves_are_as_the_methods_page_writes_them(tau: float) -> None:
-    from math import e, exp
+    written = table("`curve`")
+    for curve in CURVES:
+        assert growth(curve, tau, 3.0) == pytest.approx(worth(written[curve], tau, 3.0)), curve
 
-    assert growth("x^2", tau) == pytest.approx(tau**2)
-    assert growth("exp", tau) == growth("exp_custom", tau) == pytest.approx((exp(tau) - 1) / (e - 1))
-    assert growth("exp_custom_exponents", tau, 3.0) == pytest.approx((exp(tau**3) - 1) / (e - 1))
+
+def worth(formula: str, tau: float, exponent: float) -> float:
+    """A formula of the page, such as `(e^τ - 1)/(e - 1)`, evaluated."""
+    formula = formula.removesuffix(", p = `exponent`")
+    for written, meant in {"^": "**", "²": "**2", "³": "**3"}.items():
+        formula = formula.replace(written, meant)
+    return float(eval(formula, {"__builtins__": {}}, {"e": math.e, "τ": tau, "p": exponent}))
 
 
 @pytest.mark.parametrize("option", re.findall(r"`--set '([^']+)'`", text_of("weights.md")))

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.support.simulation import make_study
 from search.results import load_results
 from search.run_folder import RunFolder
 from search.run_request import open_run
-from tests.search.simulation import make_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +45,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(run: RunFolder, address: str, check: str, **environment: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "tests.search.simulated_trainable", str(run.path), address, check]
+        command = [sys.executable, "-m", "benchmarks.support.simulated_trainable", str(run.path), address, check]
         process = subprocess.Popen(
             command, cwd=ROOT, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True
         )  # fmt: skip

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.support.simulated_trainable import simulated_launch
+from benchmarks.support.simulation import make_study
 from models.errors import UserError
 from search.cluster import (
     Node,
@@ -20,8 +22,6 @@ from search.cluster import (
 from search.run_request import open_run
 from search.study_config import ResourcesConfig
 from search.sweep import run_study
-from tests.search.simulated_trainable import simulated_launch
-from tests.search.simulation import make_study
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.support.simulation import BASE, SimulatedTrial, Simulation, make_study
 from search.handout import SAME_FAILURES, Handout
 from search.ledger import Ledger
 from search.results import best_of_arm, load_results
 from search.run_request import grown
-from tests.search.simulation import BASE, SimulatedTrial, Simulation, make_study
 from trainables.request import TrialRequest
 
 CONFIRM = {"algorithm": "random", "trials_per_arm": 3, "confirm": {"seeds": [101, 102]}}

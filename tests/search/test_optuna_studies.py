@@ -11,13 +11,13 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from benchmarks.support.simulation import BASE, Simulation, make_study
 from models.errors import UserError
 from search.configurations import configurations_of_arm
 from search.optuna_log import write_optuna_log
 from search.optuna_studies import propose
 from search.samplers import make_sampler
 from search.warm_start import warm_trials
-from tests.search.simulation import BASE, Simulation, make_study
 from trainables.request import TrialRequest
 
 SEARCHED = {

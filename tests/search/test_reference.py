@@ -23,11 +23,10 @@ def test_page_is_current() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference.page(), "run: python -m search.reference > docs/study-files.md"
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
-def test_every_key_says_what_it_means_and_may_be(row: reference.Key) -> None:
-    assert row.meaning.endswith((".", ")"))
-    assert row.values
-    assert row.default
+def test_every_key_says_what_it_means_and_may_be() -> None:
+    assert len(ROWS) > 100
+    assert [row.key for row in ROWS if not row.meaning.endswith((".", ")"))] == []
+    assert [row.key for row in ROWS if not (row.values and row.default)] == []
 
 
 def test_every_key_of_a_trial_is_on_the_page() -> None:
@@ -47,10 +46,10 @@ def test_no_sentence_speaks_of_a_section_that_is_gone() -> None:
     assert set(reference_text.SECTIONS) <= set(SECTIONS)
 
 
-@pytest.mark.parametrize("section", SECTIONS)
-def test_every_section_says_what_it_is(section: str) -> None:
-    after = reference.page().split(f"## `{section}`\n\n", 1)[1].splitlines()[0]
-    assert after.endswith(".")
+def test_every_section_says_what_it_is() -> None:
+    page = reference.page()
+    first = {section: page.split(f"## `{section}`\n\n", 1)[1].splitlines()[0] for section in SECTIONS}
+    assert [section for section, line in first.items() if not line.endswith(".")] == []
 
 
 def test_limits_and_choices_are_read_from_the_classes() -> None:

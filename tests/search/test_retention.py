@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.support.simulation import Simulation, make_study
 from models.errors import UserError
 from search.commands import pareto as pareto_command
 from search.export.export_run import parts_of
@@ -18,7 +19,6 @@ from search.results import RunResults, load_results
 from search.retention import apply_retention, fronts
 from search.selection import Budget, all_candidates, choose, macs_of, named_state, params_of, pareto, passed_over
 from tests.search.made_runs import MadeRun, falling
-from tests.search.simulation import Simulation, make_study
 from trainables.record import StateEnd
 
 

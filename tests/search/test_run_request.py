@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.support.simulation import Simulation, make_study
 from models.errors import UserError
 from search.run_request import changed_keys, grown, open_run
 from search.study import load_study
-from tests.search.simulation import Simulation, make_study
 
 
 def test_the_same_request_again_means_the_same_run(tmp_path: Path) -> None:

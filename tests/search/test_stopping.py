@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.support.simulation import Simulation, make_study
 from search.rungs import crossed_rung, default_rungs, rungs_of, survives_halving, survives_median, value_at
 from search.stopping import stop_reason
 from search.study_config import SchedulerConfig
 from search.views import TrialView
-from tests.search.simulation import Simulation, make_study
 from trainables.record import Identity, StateEnd, TrialRecord
 
 ASHA = SchedulerConfig(kind="asha")

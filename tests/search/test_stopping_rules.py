@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from benchmarks.stopping_rules import RULES, curves, measure, recorded, replay, rule_study
-from tests.search.simulation import Simulation, make_study
+from benchmarks.support.simulation import Simulation, make_study
 
 
 @pytest.mark.parametrize("kind", RULES)

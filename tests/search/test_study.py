@@ -210,8 +210,3 @@ def test_enqueued_configurations_reach_their_arms(path: Path) -> None:
     study: Study = load_study(path)
     assert study.enqueued("refill") == ({"train.lr": 0.01},)
     assert study.enqueued("rsst") == ({"train.lr": 0.01, "prune.rsst.shrink": 0.2}, {"train.lr": 0.02})
-
-
-def test_the_committed_studies_are_valid() -> None:
-    folder = Path(__file__).parents[2] / "configs"
-    assert load_study(folder / "quickstart.yaml").search.confirm is not None

@@ -18,6 +18,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
+from benchmarks.support.simulation import SimulatedTrial, Simulation, make_study
 from models.errors import UserError
 from search import cli
 from search.ledger import Ledger
@@ -26,7 +27,6 @@ from search.optuna_log import write_optuna_log
 from search.results import load_results
 from search.run_request import grown
 from search.study import load_study
-from tests.search.simulation import SimulatedTrial, Simulation, make_study
 from trainables.generation import Fenced, generation_guard
 
 SEARCH = {"algorithm": "random", "trials_per_arm": 4, "confirm": {"seeds": [101]}}

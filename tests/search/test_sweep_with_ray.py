@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
+from benchmarks.support.simulation import make_study
 from search.results import RunResults, load_results
 from search.run_folder import RunFolder
 from search.run_request import open_run
-from tests.search.simulation import make_study
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600)]
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +32,7 @@ class Driver:
         self.run = run
         self.errors = (home / "stderr").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.search.simulated_trainable", str(run.path)],
+            [sys.executable, "-m", "benchmarks.support.simulated_trainable", str(run.path)],
             cwd=ROOT, env=variables, stderr=self.errors, start_new_session=True,
         )  # fmt: skip
 

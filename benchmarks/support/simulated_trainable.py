@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from benchmarks.support.simulation import SimulatedTrial
 from search.checks import Checked, check_study
 from search.run_folder import RunFolder
 from search.study import Study, load_study
 from search.sweep import Launch, run_study
-from tests.search.simulation import SimulatedTrial
 from trainables.request import TrialRequest
 from trainables.tune_trainable import TuneTrainable
 

@@ -1,0 +1,1 @@
+"""Studies that train nothing, for the benchmarks and for the tests."""
