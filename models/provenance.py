@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import safetensors
-import timm
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -20,6 +18,7 @@ from models.atomic import replace_via
 from models.digest import names_digest, tensor_digest
 from models.errors import UserError
 from models.spec import ModelSpec
+from models.versions import library_versions
 
 HEADER_KEY = "provenance"
 FORMAT = 1
@@ -139,19 +138,16 @@ def record_state(
         tensors=tensors,
         mean=None if mean is None else tuple(mean),
         std=None if std is None else tuple(std),
-        versions=library_versions(),
+        versions=_versions(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         extra=dict(extra or {}),
     )
 
 
-def library_versions() -> dict[str, str]:
-    return {
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-        "timm": timm.__version__,
-        "safetensors": safetensors.__version__,
-    }
+def _versions() -> dict[str, str]:
+    installed = library_versions(("torch", "timm", "safetensors"))
+    # With the build, such as "+cpu", which a distribution's version leaves out.
+    return {"python": platform.python_version(), **installed, "torch": str(torch.__version__)}
 
 
 def content_name(provenance: Provenance) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from models import atomic
 from models.errors import UserError
+from models.versions import library_versions
 from search.preflight import Foundation
 from search.processors import available_cpus
 from search.run_folder import RunFolder
@@ -113,11 +114,11 @@ def machine() -> dict[str, Any]:
     """Versions, commit and hardware of the driver's machine."""
     import torch
 
-    from trainables.environment import commit, library_versions, processor
+    from trainables.environment import LIBRARIES, commit, processor
 
     return {
         "commit": commit(),
-        "libraries": library_versions(),
+        "libraries": library_versions(LIBRARIES),
         "processor": processor(),
         "cpus": available_cpus(),
         "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from models.versions import library_versions
+
 PACKAGES = ("models", "pruning", "trainables", "search")
 ROOT = Path(__file__).resolve().parent.parent
 TOKEN_FILE = "token"
@@ -28,9 +30,9 @@ class Facts:
 
 def own_facts(digests: Mapping[str, Mapping[str, str]]) -> Facts:
     """Those of this process, with digests that are known already."""
-    from trainables.environment import commit, library_versions
+    from trainables.environment import LIBRARIES, commit
 
-    return Facts(platform.python_version(), library_versions(), code_digest(), commit(), digests)
+    return Facts(platform.python_version(), library_versions(LIBRARIES), code_digest(), commit(), digests)
 
 
 def code_digest(root: Path = ROOT) -> str:

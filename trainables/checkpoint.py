@@ -18,7 +18,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from models import atomic
+from models.structure import Structure
 from trainables.optimizers import StateByName
+from trainables.standing import Position, Snapshot
 
 KEY = "prunetune.checkpoint"
 VERSION = 2
@@ -32,6 +34,23 @@ class Checkpoint:
     model: dict[str, Tensor]
     optimizer: StateByName
     masks: dict[str, Tensor]
+
+    @classmethod
+    def of_trial(cls, snapshot: Snapshot, record_bytes: int) -> Checkpoint:
+        """A trial's, with the length of its record at that moment."""
+        meta = {
+            "standing": snapshot.position.to_json(),
+            "structure": snapshot.structure.to_json(),
+            "record_bytes": record_bytes,
+        }
+        return cls(meta, snapshot.model, snapshot.optimizer, snapshot.masks)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What `of_trial` was given."""
+        position = Position.from_json(self.meta["standing"])
+        structure = Structure.from_json(self.meta["structure"])
+        return Snapshot(position, structure, self.model, self.optimizer, self.masks)
 
 
 @dataclass(frozen=True)

@@ -7,20 +7,22 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from models.versions import library_versions
+
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "safetensors", "ray", "optuna")
+"""A trial runs without Ray and Optuna, so they may be missing."""
 
 
 def environment(device: torch.device, precision: str, threads: int) -> dict[str, Any]:
     """Versions, commit, processor, GPU, threads and number format, as plain JSON."""
     return {
         "python": platform.python_version(),
-        "libraries": library_versions(),
+        "libraries": library_versions(LIBRARIES),
         "commit": commit(),
         "processor": processor(),
         "device": str(device),
@@ -51,15 +53,6 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...
         )
         if old.get(key) != new.get(key)
     )
-
-
-@cache
-def library_versions() -> dict[str, str]:
-    """Versions of what is installed; a trial runs without Ray and Optuna, so they may be missing."""
-    installed = {
-        distribution.metadata["Name"].lower(): distribution.version for distribution in metadata.distributions()
-    }
-    return {name: installed[name] for name in LIBRARIES if name in installed}
 
 
 @cache

@@ -20,9 +20,10 @@ from trainables.environment import environment
 from trainables.feasible import check_batches, check_macs_target, check_plans, check_scratch_source, unheeded
 from trainables.network import Network
 from trainables.precision import resolve_device, resolve_precision
-from trainables.procedure import TRAINING_COST, Procedure
+from trainables.procedure import Procedure
 from trainables.record import Identity
 from trainables.seeds import derive
+from trainables.states.running_state import TRAINING_COST
 
 
 @dataclass(frozen=True)

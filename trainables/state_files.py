@@ -1,8 +1,10 @@
-"""The files a trial leaves at the end of each state: the network, and its prediction for every test image."""
+"""What a trial leaves of each state: the network, its prediction for every test image, and the state's line."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -10,6 +12,7 @@ from torch import Tensor, nn
 from models import atomic
 from models.save_load import load, save
 from trainables.procedure import Procedure
+from trainables.record import StateEnd
 from trainables.training import Evaluation
 
 
@@ -22,13 +25,38 @@ def predictions_file(state: int) -> str:
     return f"states/{state:02d}.predictions.safetensors"
 
 
+def save_state(folder: Path, procedure: Procedure, last_epoch: Mapping[str, Any], test: Evaluation) -> StateEnd:
+    """Write the files of the state that has just ended; returns what is reported of it, its last epoch's line at hand."""
+    position = procedure.position
+    save_predictions(folder, position.state, test)
+    file = save_state_file(folder, procedure, val_accuracy=last_epoch["val_accuracy"])
+    return StateEnd(
+        state=position.state,
+        epochs=position.epochs_total,
+        val_accuracy=last_epoch["val_accuracy"],
+        val_loss=last_epoch["val_loss"],
+        test_accuracy=test.accuracy,
+        test_loss=test.loss,
+        params=last_epoch["params"],
+        macs=last_epoch["macs"],
+        removed_percent=last_epoch["removed_percent"],
+        kept=last_epoch["kept"],
+        training_macs=position.training_macs,
+        seconds=position.seconds,
+        latency_ms=procedure.latency_ms(),
+        removal=position.removal,
+        file=file,
+        structure=procedure.network.structure.to_json(),
+    )
+
+
 def save_state_file(folder: Path, procedure: Procedure, val_accuracy: float) -> str:
     """Write the network as it stands; returns the path relative to the trial's folder."""
-    standing, name = procedure.standing, state_file(procedure.standing.state)
+    position, name = procedure.position, state_file(procedure.position.state)
     metadata = {
-        "state": standing.state,
-        "epochs": standing.epochs_total,
-        "training_macs": standing.training_macs,
+        "state": position.state,
+        "epochs": position.epochs_total,
+        "training_macs": position.training_macs,
         "val_accuracy": val_accuracy,
         "normalisation": {"mean": list(procedure.data.mean), "std": list(procedure.data.std)},
         "data": {"name": procedure.data.info.name, "digest": procedure.data.digest},

@@ -13,12 +13,13 @@ from typing import Any
 from models.errors import UserError
 from trainables.checkpoint import Checkpoint, Found, load_checkpoint, save_checkpoint
 from trainables.config import TrialConfig
-from trainables.environment import changes
-from trainables.optimizers import load_state_by_name, state_by_name
+from trainables.environment import changes as changed_environment
+from trainables.files.changed_keys import at_most, changed_keys
 from trainables.prepare import Prepared, prepare
 from trainables.procedure import Procedure
 from trainables.record import ENDED, Identity, RecordWriter, StateEnd, TrialRecord, end_line, read_record
-from trainables.state_files import load_network_file, load_tensors, save_predictions, save_state_file, save_tensors
+from trainables.state_files import load_network_file, load_tensors, save_state, save_tensors
+from trainables.states.running_state import RunningState
 from trainables.tensorboard import TrialBoard
 from trainables.training import Diverged
 
@@ -46,7 +47,6 @@ class Trial:
         self._searched = dict(searched)
         self._board: TrialBoard | None = None
         self._status = "running"
-        self._started = False
 
     @classmethod
     def open(
@@ -77,7 +77,7 @@ class Trial:
         if existing.status in ENDED and not (retry_failed and existing.status in RETRYABLE):
             trial._status = existing.status
             return trial
-        trial.warnings += changes(existing.header.get("environment", {}), prepared.header["environment"])
+        trial.warnings += changed_environment(existing.header.get("environment", {}), prepared.header["environment"])
         trial._go_on()
         return trial
 
@@ -101,7 +101,7 @@ class Trial:
         try:
             return self._step()
         except Diverged as error:
-            return self._end("diverged", state=self.procedure.standing.state, step=error.step, error=str(error))
+            return self._end("diverged", state=self.procedure.position.state, step=error.step, error=str(error))
 
     def fail(self, error: str) -> None:
         """Record that the trial crashed; its checkpoint stays."""
@@ -129,9 +129,8 @@ class Trial:
 
     def _step(self) -> dict[str, Any]:
         procedure = self.procedure
-        if not self._started:
-            self._start_state()
-        line = procedure.run_epoch()
+        running = procedure.running or self._start_state()
+        line = running.epoch()
         self._guard()
         self._writer.append(line)
         self._keep_rewind_point()
@@ -142,83 +141,45 @@ class Trial:
             end = self._end_state(line)
             self._writer.append(end.to_json())
             board.state(end)
-            procedure.standing = procedure.standing.next_state()
-            self._started = False
+            procedure.end_state()
         self._save_checkpoint()
         if procedure.finished:
             self._end("finished")
         return {**line, "state_ended": ended}
 
-    def _start_state(self, checkpoint: Checkpoint | None = None) -> None:
-        procedure = self.procedure
-        procedure.start_state()
-        if checkpoint is not None:
-            load_state_by_name(procedure.network.model, procedure.engine.optimizer, checkpoint.optimizer)
-        wants_teacher = procedure.config.train.distill.weight > 0 and procedure.standing.state > 0
-        if wants_teacher and procedure.engine.teacher is None:
-            procedure.teach(load_network_file(self.folder, 0))
-        self._started = True
+    def _start_state(self) -> RunningState:
+        if self.procedure.lacks_teacher:
+            self.procedure.teach(load_network_file(self.folder, 0))
+        return self.procedure.start_state()
 
     def _end_state(self, line: Mapping[str, Any]) -> StateEnd:
-        procedure, standing = self.procedure, self.procedure.standing
-        test = procedure.evaluate("test")
+        test = self.procedure.evaluate("test")
         self._guard()
-        save_predictions(self.folder, standing.state, test)
-        file = save_state_file(self.folder, procedure, val_accuracy=line["val_accuracy"])
-        return StateEnd(
-            state=standing.state,
-            epochs=standing.epochs_total,
-            val_accuracy=line["val_accuracy"],
-            val_loss=line["val_loss"],
-            test_accuracy=test.accuracy,
-            test_loss=test.loss,
-            params=line["params"],
-            macs=line["macs"],
-            removed_percent=line["removed_percent"],
-            kept=line["kept"],
-            training_macs=standing.training_macs,
-            seconds=standing.seconds,
-            latency_ms=procedure.latency_ms(),
-            removal=standing.removal,
-            file=file,
-            structure=procedure.network.structure.to_json(),
-        )
+        return save_state(self.folder, self.procedure, line, test)
+
+    def _keep_rewind_point(self) -> None:
+        point = self.procedure.take_rewind_point()
+        if point is not None:
+            save_tensors(self.folder / REWIND_FILE, point)
 
     def _save_checkpoint(self) -> None:
-        procedure = self.procedure
-        between_states = procedure.standing.epoch == 0
-        optimizer = {} if between_states else state_by_name(procedure.network.model, procedure.engine.optimizer)
-        meta = {
-            "standing": procedure.standing.to_json(),
-            "structure": procedure.network.structure.to_json(),
-            "record_bytes": self._writer.size(),
-        }
-        masks = procedure.network.masks if procedure.network.masked else {}
+        checkpoint = Checkpoint.of_trial(self.procedure.checkpoint(), self._writer.size())
         self._guard()
-        save_checkpoint(self.folder, Checkpoint(meta, procedure.network.snapshot(), optimizer, masks))
+        save_checkpoint(self.folder, checkpoint)
 
     def _go_on(self) -> None:
         found: Found = load_checkpoint(self.folder)
         self.warnings += found.warnings
         self._guard()
-        if found.checkpoint is None:
+        checkpoint = found.checkpoint
+        if checkpoint is None:
             self._writer.start(self._header)
             return
-        checkpoint, procedure = found.checkpoint, self.procedure
-        procedure.restore(checkpoint.meta, checkpoint.model, checkpoint.masks)
-        if (self.folder / REWIND_FILE).exists():
-            procedure.rewind_to = load_tensors(self.folder / REWIND_FILE)
+        rewind_file = self.folder / REWIND_FILE
+        self.procedure.restore(checkpoint.snapshot, load_tensors(rewind_file) if rewind_file.exists() else None)
         self._writer.cut(checkpoint.meta["record_bytes"])
-        if procedure.finished:
+        if self.procedure.finished:
             self._end("finished")
-        elif procedure.standing.epoch > 0:
-            self._start_state(checkpoint)
-
-    def _keep_rewind_point(self) -> None:
-        procedure = self.procedure
-        if procedure.standing.state == 0 and procedure.standing.epoch == procedure.rewind_epoch:
-            procedure.rewind_to = procedure.network.snapshot()
-            save_tensors(self.folder / REWIND_FILE, procedure.rewind_to)
 
     def _open_board(self) -> TrialBoard:
         if self._board is None:
@@ -228,7 +189,7 @@ class Trial:
                 "method": self.procedure.config.prune.method,
                 **self._searched,
             }
-            self._board = TrialBoard(self.folder, shown, self.procedure.standing.epochs_total)
+            self._board = TrialBoard(self.folder, shown, self.procedure.position.epochs_total)
         return self._board
 
     def _end(self, status: str, **details: Any) -> dict[str, Any]:
@@ -244,26 +205,14 @@ def _check_same(existing: TrialRecord, header: Mapping[str, Any]) -> None:
     """A trial goes on only from the same configuration, weights and data."""
     # A trial that failed before its weights and data were known has a header without them.
     for part in (part for part in ("config", "weights", "data") if part in existing.header):
-        before, now = _flat(_identifying(part, existing.header[part])), _flat(_identifying(part, header[part]))
-        changed = sorted(key for key in before.keys() | now.keys() if before.get(key) != now.get(key))
-        if changed:
-            key = changed[0]
-            more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        before, now = _identifying(part, existing.header[part]), _identifying(part, header[part])
+        changes = sorted(changed_keys(before, now))
+        if changes:
             raise UserError(
-                f"{existing.folder}: holds a trial with another {part}: {key} was {before.get(key)!r}, "
-                f"is now {now.get(key)!r}{more}; choose another --name or --storage, or ask for the same trial"
+                f"{existing.folder}: holds a trial with another {part}: {' '.join(at_most(changes, 1))}; "
+                "choose another --name or --storage, or ask for the same trial"
             )
 
 
 def _identifying(part: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
     return value if part == "config" else {"digest": value["digest"]}
-
-
-def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, entry in value.items():
-        if isinstance(entry, Mapping):
-            flat |= _flat(entry, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = entry
-    return flat

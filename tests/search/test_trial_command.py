@@ -95,7 +95,7 @@ def test_an_interrupted_trial_goes_on_to_the_same_numbers(
     step = Trial.step
 
     def once(trial: Trial) -> dict[str, Any]:
-        if trial.procedure.standing.epochs_total:
+        if trial.procedure.position.epochs_total:
             raise KeyboardInterrupt
         return step(trial)
 

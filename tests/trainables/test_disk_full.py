@@ -52,6 +52,6 @@ def test_a_write_that_does_not_fit_costs_one_epoch_at_most(tmp_path: Path, torn:
     assert len(found.epochs) == epochs + (torn == "checkpoint")
     assert not list(folder.rglob("*.tmp"))
     again = open_trial(folder)
-    assert again.procedure.standing.epochs_total == epochs
+    assert again.procedure.position.epochs_total == epochs
     run(again)
     assert numbers(folder) == numbers(tmp_path / "straight")

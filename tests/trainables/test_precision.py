@@ -37,12 +37,12 @@ def test_a_trial_goes_on_with_its_loss_scaler_and_starts_each_state_with_a_fresh
     changes: dict[str, Any] = {"train": {"precision": "float16"}, "data": {"train_limit": 64}}
     trial = open_trial(tmp_path, **changes)
     trial.step()
-    stored = trial.procedure.engine.scaler.state_dict()
+    stored = trial.procedure.running.engine.scaler.state_dict()
     assert stored["_growth_tracker"] > 0
     again = open_trial(tmp_path, **changes)
-    assert again.procedure.engine.scaler.state_dict() == stored
+    assert again.procedure.start_state().engine.scaler.state_dict() == stored
     again.step()
-    assert again.procedure.standing.scaler == {}
+    assert again.procedure.position.scaler == {}
 
 
 def step(scaler: torch.amp.GradScaler, gradient: float) -> None:

@@ -17,7 +17,7 @@ def in_state_one(folder: Path, **rsst: float) -> Procedure:
     trial = open_trial(
         folder, data={"train_limit": 80}, train={"batch_size": 16}, prune={"method": "rsst", "rsst": rsst}
     )
-    while trial.procedure.standing.state == 0:
+    while trial.procedure.position.state == 0:
         trial.step()
     trial.procedure.start_state()
     return trial.procedure
@@ -28,7 +28,7 @@ def in_state_one(folder: Path, **rsst: float) -> Procedure:
     [(0.5, 0.2, "rrrrrhh..."), (0.5, 0.0, "rrrrr....."), (1.0, 0.0, "rrrrrrrrrr"), (0.1, 0.9, "rhhhhhhhhh")],
 )
 def test_each_step_is_in_its_phase(tmp_path: Path, ramp: float, hold: float, expected: str) -> None:
-    shrinking = in_state_one(tmp_path, ramp=ramp, hold=hold).shrinking
+    shrinking = in_state_one(tmp_path, ramp=ramp, hold=hold).running.shrinking
     letters = {"ramp": "r", "hold": "h", "recover": "."}
     assert "".join(letters[shrinking.phase(step)] for step in range(10)) == expected
     assert [shrinking.strength(step) > 0 for step in range(10)] == [letter != "." for letter in expected]
@@ -37,11 +37,11 @@ def test_each_step_is_in_its_phase(tmp_path: Path, ramp: float, hold: float, exp
 
 def test_the_penalty_alone_leaves_the_asked_share_of_every_tied_parameter_and_touches_no_other(tmp_path: Path) -> None:
     procedure = in_state_one(tmp_path, ramp=0.5, hold=0.0, shrink=0.01)
-    network, dropped = procedure.network, procedure.standing.chosen()
+    network, dropped = procedure.network, procedure.position.chosen()
     assert {name.rpartition(".")[2] for name in dropped} == {"attn", "mlp"}
     before = network.snapshot()
     for step in range(5):
-        procedure.shrinking.after_step(step)
+        procedure.running.shrinking.after_step(step)
     shrunk = 0
     owned = {name: torch.zeros_like(tensor, dtype=torch.bool) for name, tensor in before.items()}
     for group in network.groups():

@@ -12,9 +12,9 @@ from safetensors.torch import load_file
 from models.compaction import slice_state
 from models.errors import UserError
 from models.save_load import load, load_parts
+from models.versions import library_versions
 from tests.trainables.small_trials import open_trial, run, small_config
 from trainables.checkpoint import folder_of
-from trainables.environment import library_versions
 from trainables.failure import record_failure
 from trainables.record import Identity, read_record
 from trainables.request import TrialRequest
@@ -96,9 +96,9 @@ def test_rewinding_returns_every_surviving_tensor_exactly(tmp_path: Path, method
     procedure = trial.procedure
     initial = {name: tensor.clone() for name, tensor in procedure.initial.items()}
     wanted = initial
-    while procedure.standing.state == 0:
+    while procedure.position.state == 0:
         trial.step()
-        if rewind != "init" and procedure.standing.state == 0 and procedure.standing.epoch == 1:
+        if rewind != "init" and procedure.position.state == 0 and procedure.position.epoch == 1:
             wanted = procedure.network.snapshot()
     assert not torch.equal(procedure.network.model.head.weight, wanted["head.weight"])
     procedure.start_state()
@@ -157,7 +157,7 @@ def test_a_truncated_checkpoint_costs_one_epoch_and_is_named(tmp_path: Path) -> 
     latest.write_bytes(latest.read_bytes()[:1000])
     again = open_trial(tmp_path / "damaged")
     assert any("latest.safetensors" in warning for warning in again.warnings)
-    assert again.procedure.standing.epochs_total == 2
+    assert again.procedure.position.epochs_total == 2
     run(again)
     assert numbers(tmp_path / "damaged") == numbers(tmp_path / "straight")
 
@@ -218,7 +218,7 @@ def test_a_trial_that_failed_before_it_had_weights_can_be_tried_again(tmp_path: 
 
 def test_going_on_under_other_versions_is_said(tmp_path: Path) -> None:
     open_trial(tmp_path).step()
-    installed = library_versions()["torch"]
+    installed = library_versions(("torch",))["torch"]
     path = tmp_path / "record.jsonl"
     path.write_text(path.read_text().replace(f'"torch":"{installed}"', '"torch":"1.0"'))
     warnings = open_trial(tmp_path).warnings

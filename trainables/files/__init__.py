@@ -1,0 +1,1 @@
+"""What a trial writes: record, checkpoint, state files."""

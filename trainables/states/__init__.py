@@ -1,0 +1,1 @@
+"""The states of a trial: dense, then one pruning event after another."""

@@ -1,0 +1,95 @@
+"""A state that has been started: it trains epoch by epoch, and its method shrinks and removes as its plan says."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pruning.allocation import Drop
+from trainables.optimizers import StateByName, state_by_name
+from trainables.seeds import derive, seed_everything
+from trainables.shrinking import Shrinking
+from trainables.states.subject import Subject
+from trainables.training import Diverged, Engine, EpochResult, Evaluation, train_epoch
+
+TRAINING_COST = 3
+"""Forward passes' worth of multiply-accumulates in a training step: one forward, about two backward."""
+
+
+@dataclass
+class RunningState:
+    """Made by `Procedure.start_state`, and over with the state's last epoch. `rates` has each step's learning rate."""
+
+    subject: Subject
+    engine: Engine
+    shrinking: Shrinking
+    rates: tuple[float, ...]
+
+    def epoch(self) -> dict[str, Any]:
+        """Train one epoch and return its record line. Raises Diverged."""
+        subject, position = self.subject, self.subject.position
+        seed = derive(subject.config.seed, "epoch", position.state, position.epoch)
+        seed_everything(seed)
+        first = position.epoch * subject.steps_per_epoch
+        began = time.perf_counter()
+        batches = subject.data.train_batches(subject.config.train.batch_size, seed)
+        result = train_epoch(self.engine, batches, self.rates, first, self.shrinking.before_step, self._after_step)
+        seconds = time.perf_counter() - began
+        # Not from `position`: the steps have counted their cost and noted a removal since.
+        subject.position = replace(
+            subject.position,
+            epoch=position.epoch + 1,
+            epochs_total=position.epochs_total + 1,
+            seconds=position.seconds + seconds,
+            scaler=self.engine.scaler.state_dict(),
+        )
+        last, val = first + subject.steps_per_epoch - 1, subject.evaluate("val")
+        if not math.isfinite(val.loss):  # the last step of an epoch has no training loss after it
+            raise Diverged(last, val.loss, "validation")
+        return self._line(result, val, last, seconds)
+
+    def moments(self) -> StateByName:
+        """The optimiser's, by parameter name."""
+        return state_by_name(self.engine.model, self.engine.optimizer)
+
+    def _after_step(self, step: int) -> None:
+        subject = self.subject
+        self.shrinking.after_step(step)
+        if subject.network.masked:
+            subject.network.apply_masks()
+        images = subject.data.sizes["train"] / subject.steps_per_epoch
+        spent = TRAINING_COST * subject.network.macs() * images
+        subject.position = replace(subject.position, training_macs=subject.position.training_macs + spent)
+        if self.shrinking.removes_after(step):
+            drop = self.shrinking.plan.shrink
+            subject.measured_removal(drop, lambda: self._remove(drop))
+            self.shrinking.removed()
+
+    def _remove(self, drop: Drop) -> None:
+        train = self.subject.config.train
+        self.engine.optimizer = self.subject.network.remove_with_optimizer(drop, self.engine.optimizer, train)
+
+    def _line(self, result: EpochResult, val: Evaluation, last_step: int, seconds: float) -> dict[str, Any]:
+        network, position = self.subject.network, self.subject.position
+        cost = network.cost()
+        return {
+            "kind": "epoch",
+            "state": position.state,
+            "epoch": position.epoch,
+            "epochs_total": position.epochs_total,
+            "phase": self.shrinking.phase(last_step),
+            "train_loss": result.loss,
+            "train_accuracy": result.accuracy,
+            "val_loss": val.loss,
+            "val_accuracy": val.accuracy,
+            "lr": self.rates[last_step],
+            "lambda": self.shrinking.strength(last_step),
+            "kept": network.structure.kept_of_kind(),
+            "removed_percent": cost.removed_percent,
+            "params": cost.params,
+            "macs": cost.macs,
+            "images_per_second": result.images / seconds,
+            "seconds": seconds,
+        }

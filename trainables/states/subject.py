@@ -1,0 +1,60 @@
+"""What a trial trains: the network, the data it is trained and judged on, and how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from models.compaction import positions_of
+from models.cost import measure_latency
+from pruning.allocation import Drop
+from pruning.magnitude_ratio import magnitude_ratio
+from trainables.config import TrialConfig
+from trainables.data import Data
+from trainables.network import Network
+from trainables.standing import Position
+from trainables.training import Evaluation, evaluate
+
+EVALUATION_BATCH = 256
+
+
+@dataclass(kw_only=True)
+class Subject:
+    """Between states and within one the same object: whoever trains it or cuts it moves `position` on."""
+
+    config: TrialConfig
+    data: Data
+    network: Network
+    device: torch.device
+    precision: str
+    position: Position = Position()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.data.steps_per_epoch(self.config.train.batch_size)
+
+    def evaluate(self, part: str) -> Evaluation:
+        """The network as it stands on the validation or test split, in eval mode."""
+        batches = self.data.eval_batches(part, max(self.config.train.batch_size, EVALUATION_BATCH))
+        return evaluate(self.network.model, batches, self.precision, self.device)
+
+    def latency_ms(self) -> float | None:
+        """Median milliseconds of a forward pass, where the configuration asks for it."""
+        measure = self.config.measure
+        if not measure.latency:
+            return None
+        shape = self.network.spec.input_shape
+        return measure_latency(self.network.model, shape, self.device, measure.latency_batch)
+
+    def measured_removal(self, drop: Drop, remove: Callable[[], None]) -> None:
+        """Remove, and note validation accuracy just before and after and how small the dropped units had become."""
+        network = self.network
+        ratio = magnitude_ratio(network.model, network.groups(), positions_of(network.structure, drop))
+        before = self.evaluate("val").accuracy
+        remove()
+        removal = {"val_accuracy_before": before, "val_accuracy_after": self.evaluate("val").accuracy}
+        if ratio is not None:
+            removal |= {"magnitude_ratio": ratio.mean, "magnitude_ratio_rms": ratio.rms}
+        self.position = replace(self.position, removal=removal)
