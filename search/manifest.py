@@ -15,8 +15,8 @@ from models.versions import library_versions
 from search.preflight import Foundation
 from search.processors import available_cpus
 from search.run_folder import RunFolder
-from search.run_request import changed_keys
 from search.study import Study
+from trainables.files.changed_keys import at_most, changed_keys
 from trainables.record import finite
 
 SCHEMA_VERSION = 1
@@ -60,8 +60,8 @@ def check_same_study(run: RunFolder, study: Study) -> None:
     changes = changed_keys(before, now)
     if changes:
         raise UserError(
-            f"{run.study_file}: has changed since the run began: {', '.join(changes)}; put it back, or start another run "
-            "with --name (more configurations: prunetune resume --trials-per-arm N)"
+            f"{run.study_file}: has changed since the run began: {', '.join(at_most(changes))}; put it back, or start "
+            "another run with --name (more configurations: prunetune resume --trials-per-arm N)"
         )
 
 

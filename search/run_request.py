@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from models import atomic
 from models.errors import UserError
 from search.plan import plan_of
 from search.run_folder import RunFolder
 from search.study import Study, load_study
+from trainables.files.changed_keys import at_most, changed_keys
 
 
 def open_run(storage: Path, study: Study) -> RunFolder:
@@ -33,18 +32,10 @@ def open_run(storage: Path, study: Study) -> RunFolder:
         return run
     if changes:
         raise UserError(
-            f"{run.path}: holds a run of another study: {', '.join(changes)}; choose another --name or --storage, "
+            f"{run.path}: holds a run of another study: {', '.join(at_most(changes))}; choose another --name or --storage, "
             f"or go on with it as it is: prunetune resume {run.path}"
         )
     return run
-
-
-def changed_keys(before: Mapping[str, Any], now: Mapping[str, Any], most: int = 3) -> list[str]:
-    """What differs between two studies, as `key was OLD, is now NEW`; at most `most` of them, then how many more."""
-    old, new = _flat(before), _flat(now)
-    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    shown = [f"{key} was {_word(old, key)}, is now {_word(new, key)}" for key in keys[:most]]
-    return shown + ([f"and {len(keys) - most} more"] if len(keys) > most else [])
 
 
 def grown(run: RunFolder, study: Study, trials_per_arm: int) -> Study:
@@ -72,16 +63,3 @@ def _note_growth(run: RunFolder, before: int, now: int) -> None:
     manifest = read_manifest(run)
     manifest["grown"] = [*manifest.get("grown", ()), {"trials_per_arm": [before, now]}]
     atomic.write_json(run.manifest_file, manifest)
-
-
-def _word(flat: Mapping[str, Any], key: str) -> str:
-    return repr(flat[key]) if key in flat else "absent"
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        return {prefix: list(value) if isinstance(value, tuple) else value}
-    flat: dict[str, Any] = {}
-    for key, entry in value.items():
-        flat |= _flat(entry, f"{prefix}.{key}" if prefix else str(key))
-    return flat

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.support.simulation import Simulation, make_study
 from models.errors import UserError
-from search.run_request import changed_keys, grown, open_run
+from search.run_request import grown, open_run
 from search.study import load_study
 
 
@@ -39,11 +39,13 @@ def test_a_folder_of_something_else_is_not_taken_over(tmp_path: Path) -> None:
         open_run(tmp_path / "runs", make_study(tmp_path))
 
 
-def test_changes_are_named_by_key_and_counted_beyond_three() -> None:
-    assert changed_keys({"a": {"b": 1}, "c": 2}, {"a": {"b": 3}}) == ["a.b was 1, is now 3", "c was 2, is now absent"]
-    many = changed_keys({str(key): key for key in range(9)}, {})
-    assert len(many) == 4
-    assert many[-1] == "and 6 more"
+def test_another_study_of_the_same_name_is_refused_by_what_changed_counted_beyond_three(tmp_path: Path) -> None:
+    Simulation(make_study(tmp_path), tmp_path / "runs").go(1)
+    search = {"trials_per_arm": 9, "seed": 9, "seeds": [1, 2], "confirm": {"seeds": [5, 6]}}
+    with pytest.raises(
+        UserError, match=r"another study: search\.\w+ was .*, is now .*, and \d more; choose another --name"
+    ):
+        open_run(tmp_path / "runs", make_study(tmp_path, search=search, scheduler={"kind": "median"}))
 
 
 def test_growing_writes_the_study_and_shrinking_is_refused(tmp_path: Path) -> None:

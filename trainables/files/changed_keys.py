@@ -13,7 +13,7 @@ def changed_keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
     return [f"{key} was {_word(old, key)}, is now {_word(new, key)}" for key in keys]
 
 
-def at_most(changes: Sequence[str], most: int) -> list[str]:
+def at_most(changes: Sequence[str], most: int = 3) -> list[str]:
     """The first of them, then how many more there are."""
     more = len(changes) - most
     return [*changes[:most], f"and {more} more"] if more > 0 else list(changes)
