@@ -25,11 +25,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.support.simulation import BASE, make_study
-from search.ledger import Ledger
-from search.plan import plan_of
-from search.run_folder import RunFolder
-from search.run_request import grown, open_run
-from search.study import Study
+from search.run.folder import RunFolder
+from search.run.manifest import grown, open_run
+from search.run.plan import plan_of
+from search.run.store import TrialStore
+from search.study.study import Study
 
 ROOT = Path(__file__).resolve().parents[1]
 SHORT_EPOCHS = 5
@@ -116,7 +116,7 @@ def short(folder: Path, trials: int, seconds: float) -> None:
     per_200 = sum(sizes.values()) * 200 / trials / 1e6
     print(f"  what a resume reads, per 200 trials: {per_200:.2f} MB (bar: 2 MB); {text}")
     began = time.monotonic()
-    Ledger(run)
+    TrialStore(run)
     reading = time.monotonic() - began
     grown(run, study, trials // 2 + 1)
     again = timed("drive", run, {**pace, "SIMULATED": "1"})
@@ -133,11 +133,11 @@ def kept(run: RunFolder, name: str) -> int:
 
 def requested(run: RunFolder, study: Study) -> RunFolder:
     """Every search trial of the study asked for at once, as random search draws them."""
-    from search.handout import Handout
+    from search.tuning.trial_queue import TrialQueue
 
-    handout = Handout(study, Ledger(run))
+    queue = TrialQueue(study, TrialStore(run))
     for _ in range(sum(len(plan.search_ids) for plan in plan_of(study))):
-        handout.next()
+        queue.next()
     return run
 
 

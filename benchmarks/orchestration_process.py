@@ -9,8 +9,8 @@ import os
 import sys
 from pathlib import Path
 
-from search.run_folder import RunFolder
-from search.study import load_study
+from search.run.folder import RunFolder
+from search.study.load import load_study
 
 RAY_NICENESS = 15
 
@@ -19,7 +19,7 @@ def bare(run: RunFolder) -> None:
     """No Ray, no search: each trial that was asked for, by name."""
     # As Ray runs its trials: otherwise a busy machine would slow one of the two more than the other.
     os.nice(RAY_NICENESS)
-    from trainables.request import read_request
+    from trainables.files.request import read_request
     from trainables.tune_trainable import open_trial
 
     opener = open_trial
@@ -38,7 +38,7 @@ def bare(run: RunFolder) -> None:
 
 
 def drive(run: RunFolder) -> None:
-    from search.sweep import Launch, run_study
+    from search.tuning.drive import Launch, run_study
 
     launch = Launch()
     if os.environ.get("SIMULATED"):

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import torch
 
-from models.initial_weights import InitRequest, initial_weights
-from models.registry import build, resolve_spec
-from trainables.config import DataConfig, TrainConfig
+from models.networks.registry import build, resolve_spec
+from models.weights.initial_weights import InitRequest, initial_weights
+from trainables.config.trial import DataConfig, TrainConfig
 from trainables.data import load_data
-from trainables.learning_rate import learning_rates
-from trainables.optimizers import build_optimizer
-from trainables.precision import loss_scaler
 from trainables.seeds import derive, seed_everything
-from trainables.training import Engine, evaluate, train_epoch
+from trainables.training.epoch import Engine, evaluate, train_epoch
+from trainables.training.learning_rate import learning_rates
+from trainables.training.optimizers import build_optimizer
+from trainables.training.precision import loss_scaler
 
 CPU = torch.device("cpu")
 

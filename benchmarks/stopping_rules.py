@@ -20,12 +20,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.support.simulation import make_study
-from search.results import load_results
-from search.stopping import stop_reason
-from search.study import Study
-from search.study_config import SchedulerConfig
-from search.views import TrialView
-from trainables.record import Identity, StateEnd, TrialRecord
+from search.run.results import load_results
+from search.run.trials import RecordedTrial
+from search.study.sections import SchedulerConfig
+from search.study.study import Study
+from search.tuning.early_stopping import stop_reason
+from trainables.files.record import Identity, StateEnd, TrialRecord
 
 REMOVED = tuple(80.0 * state / 8 for state in range(9))
 RULES = ("asha", "hyperband", "median")
@@ -70,7 +70,7 @@ def recorded(run: Path) -> dict[str, Table]:
 def replay(study: Study, table: Table, judged: Table, workers: int) -> Outcome:
     """Run the table's trials, `workers` at a time and one state each in turn; the rule sees `judged`."""
     waiting, live, ended = list(range(len(table))), [], {}
-    seen: dict[int, TrialView] = {}
+    seen: dict[int, RecordedTrial] = {}
     while waiting or live:
         while waiting and len(live) < workers:
             live.append(waiting.pop(0))
@@ -162,9 +162,9 @@ def _state_end(state: int, accuracy: float, removed: float) -> StateEnd:
     )  # fmt: skip
 
 
-def _view(number: int, states: list[StateEnd], status: str) -> TrialView:
+def _view(number: int, states: list[StateEnd], status: str) -> RecordedTrial:
     record = TrialRecord(Path(), {}, [], states, None)
-    return TrialView(Identity(str(number), "refill", "search", number), status, record, {}, Path(), {}, {})
+    return RecordedTrial(Identity(str(number), "refill", "search", number), status, record, {}, Path(), {}, {})
 
 
 if __name__ == "__main__":

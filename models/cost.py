@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from models.units import UnitGroup, describe
+from models.units.base import UnitGroup
+from models.units.describe import describe
 
 WARM_UP_BATCHES = 3
 MEASURED_BATCHES = 15

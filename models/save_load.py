@@ -14,11 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.atomic import replace_via
-from models.compaction import compact
 from models.errors import UserError
-from models.registry import build
+from models.networks.registry import build
 from models.spec import ModelSpec
-from models.structure import Structure
+from models.units.compaction import compact
+from models.units.structure import Structure
 
 HEADER_KEY = "prunetune"
 FORMAT = 1

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from models.errors import UserError, WorkFailed
-from models.structure import Kind, Structure
-from models.units import UnitGroup
-from pruning.names import look_up
+from models.names import look_up
+from models.units.base import UnitGroup
+from models.units.structure import Kind, Structure
 from pruning.schedules import unit_count
 
 Scope = Literal["layerwise", "global"]
@@ -32,9 +32,7 @@ class Selection:
     counts: Mapping[str, int]
 
 
-def budget_counts(
-    structure: Structure, kept: Mapping[Kind, float], scope: Scope, min_kept: int = 1
-) -> dict[str, int]:
+def budget_counts(structure: Structure, kept: Mapping[Kind, float], scope: Scope, min_kept: int = 1) -> dict[str, int]:
     """Units to keep at these kept fractions: by kind under `global`, by group name under `layerwise`.
 
     Kinds that `kept` does not name are left alone. The floor is `min_kept` per group (its size, where it is smaller).

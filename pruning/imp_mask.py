@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from models.structure import Kind, Structure
-from models.units import TiedSlice, UnitGroup
+from models.units.base import TiedSlice, UnitGroup
+from models.units.structure import Kind, Structure
 from pruning.schedules import ROUNDING_GUARD
 from pruning.unit_sums import per_index
 

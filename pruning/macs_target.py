@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 from models.errors import UserError
-from models.structure import Kind
+from models.units.structure import Kind
 
 PRECISION = 1e-9  # of a factor: far finer than one unit of a hundred thousand
 LARGEST_FACTOR = 2.0**20

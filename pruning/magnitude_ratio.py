@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from models.units import UnitGroup
+from models.units.base import UnitGroup
 from pruning.unit_sums import unit_sizes, unit_sums
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from models.units import UnitGroup
-from pruning.names import look_up
+from models.names import look_up
+from models.units.base import UnitGroup
 
 
 def by_mean(scores: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models.units import UnitGroup
+from models.units.base import UnitGroup
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from models.errors import UserError
-from pruning.names import look_up
+from models.names import look_up
 
 ROUNDING_GUARD = 1e-9  # 10 * 0.3 is 2.9999999999999996 in floating point and means 3
 

@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from models.units import UnitGroup
+from models.units.base import UnitGroup
 
 
-def unit_sums(
-    model: nn.Module, groups: Sequence[UnitGroup], element: Callable[[Tensor], Tensor]
-) -> dict[str, Tensor]:
+def unit_sums(model: nn.Module, groups: Sequence[UnitGroup], element: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
     """Group name → (count,) float64 on the CPU: the sum over each unit's tied parameters of `element` of them.
 
     Every tied parameter counts, biases and norm weights included; buffers do not.

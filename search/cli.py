@@ -15,10 +15,10 @@ from collections.abc import Sequence
 from types import ModuleType
 
 from models.errors import WORK_FAILED, UserError
-from search.commands.base import Outcome
-from search.nearest import nearest, suggestion
+from models.names import nearest, suggestion
+from search.commands.common import Outcome
 from search.parser import Parser
-from trainables.record import finite
+from trainables.files.record import finite
 
 SCHEMA_VERSION = 1
 INTERRUPTED = 130

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from search.arms import ArmSummary
-from search.compare import Comparison
-from search.held_out import HeldOut
-from search.verdict import percent
+from search.evidence.arm_summary import ArmSummary
+from search.evidence.comparison import Comparison
+from search.evidence.final_test import FinalTest
+from search.evidence.formats import number, percent, short
 
 
-def comparison_text(comparison: Comparison, held_out: HeldOut | None) -> str:
+def comparison_text(comparison: Comparison, final_test: FinalTest | None) -> str:
     """Table, verdict and the one look at the test split."""
     lines = [*table_lines(table_rows(comparison)), "", comparison.verdict]
-    if held_out:
-        lines += ["", held_out_sentence(held_out)]
+    if final_test:
+        lines += ["", final_test_sentence(final_test)]
     return "\n".join(lines)
 
 
@@ -63,13 +63,15 @@ def confirmed_text(row: ArmSummary) -> str:
     return text
 
 
-def held_out_sentence(held_out: HeldOut) -> str:
+def final_test_sentence(final_test: FinalTest) -> str:
     images = ""
-    if held_out.interval:
-        low, high = held_out.interval
-        images = f" [{100 * low:.2f}, {100 * high:.2f}] on {held_out.images} images"
-    count = f"{held_out.candidates} candidate{'' if held_out.candidates == 1 else 's'}"
-    return f"Test accuracy of {held_out.id}, chosen by validation from {count}: {percent(held_out.accuracy)}{images}."
+    if final_test.interval:
+        low, high = final_test.interval
+        images = f" [{100 * low:.2f}, {100 * high:.2f}] on {final_test.images} images"
+    count = f"{final_test.candidates} candidate{'' if final_test.candidates == 1 else 's'}"
+    return (
+        f"Test accuracy of {final_test.id}, chosen by validation from {count}: {percent(final_test.accuracy)}{images}."
+    )
 
 
 def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -80,17 +82,3 @@ def table_lines(rows: Sequence[Sequence[str]]) -> list[str]:
         for pairs in (list(zip(row, widths, strict=True)) for row in rows)
     ]
     return [aligned[0], "-" * len(aligned[0]), *aligned[1:]]
-
-
-def number(value: float | None, form: str) -> str:
-    return "–" if value is None else form.format(value)
-
-
-def short(value: float | None) -> str:
-    """A count with three digits and k, M, G, T or P."""
-    if value is None:
-        return "–"
-    for factor, letter in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= factor:
-            return f"{value / factor:.3g} {letter}"
-    return f"{value:.3g}"

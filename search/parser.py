@@ -7,7 +7,7 @@ import re
 from typing import Any, NoReturn
 
 from models.errors import UserError
-from search.nearest import nearest, suggestion
+from models.names import nearest, suggestion
 
 
 class Parser(argparse.ArgumentParser):

@@ -23,8 +23,8 @@ from pydantic_core import PydanticUndefined
 
 from models.section import OneOf
 from search.reference_text import DEFAULTS, MEANINGS, OPENING, RANGES, SECTIONS, SPACE
-from search.study_config import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
-from trainables.config import TrialConfig
+from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
+from trainables.config.trial import TrialConfig
 
 ROOTS: dict[str, type[BaseModel]] = {
     "trial": TrialConfig,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
-from search.plan import outstanding_trials
-from search.results import RunResults, TrialView, best_of_arm
-from trainables.config import TrialConfig
+from search.run.plan import outstanding_trials
+from search.run.results import RunResults, best_of_arm
+from search.run.trials import RecordedTrial
+from trainables.config.trial import TrialConfig
 
 
 def status_text(results: RunResults) -> str:
@@ -17,7 +18,7 @@ def status_text(results: RunResults) -> str:
     return "\n".join([*body, *_arm_lines(results), _summary(results)])
 
 
-def _line(trial: TrialView) -> tuple[str, str]:
+def _line(trial: RecordedTrial) -> tuple[str, str]:
     record = trial.record
     if record is None or not record.states:
         return trial.id, trial.status + _reason(trial)
@@ -28,13 +29,13 @@ def _line(trial: TrialView) -> tuple[str, str]:
     )
 
 
-def last_state(trial: TrialView) -> int:
+def last_state(trial: RecordedTrial) -> int:
     """The number of a trial's last state."""
     epochs = trial.record.header.get("epochs_of_states") if trial.record else None
     return len(epochs) - 1 if epochs else len(TrialConfig.model_validate(trial.config).epochs_of_states()) - 1
 
 
-def _reason(trial: TrialView) -> str:
+def _reason(trial: RecordedTrial) -> str:
     error = trial.record.error if trial.record else None
     return f"  {error}" if error else ""
 

@@ -9,21 +9,21 @@ from typing import Any
 import torch
 
 from models.errors import UserError
-from models.initial_weights import InitialWeights, InitRequest, initial_weights
-from models.registry import resolve_spec
+from models.networks.registry import resolve_spec
 from models.save_load import LoadedModel, load_parts
 from models.spec import ModelSpec
+from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from pruning.methods import get_method
-from trainables.config import TrialConfig
+from trainables.config.trial import TrialConfig
 from trainables.data import Data, load_data
-from trainables.environment import environment
-from trainables.feasible import check_batches, check_macs_target, check_plans, check_scratch_source, unheeded
-from trainables.network import Network
-from trainables.precision import resolve_device, resolve_precision
-from trainables.procedure import Procedure
-from trainables.record import Identity
+from trainables.files.environment import environment
+from trainables.files.record import Identity
 from trainables.seeds import derive
+from trainables.states.feasible import check_batches, check_macs_target, check_plans, check_scratch_source, unheeded
+from trainables.states.network import Network
+from trainables.states.procedure import Procedure
 from trainables.states.running_state import TRAINING_COST
+from trainables.training.precision import resolve_device, resolve_precision
 
 
 @dataclass(frozen=True)

@@ -15,23 +15,23 @@ import torch
 from torch import nn
 
 from models import atomic
-from models.digest import file_digest
 from models.errors import UserError, WorkFailed
-from models.native import random_state
-from models.provenance import record_state, write_weights_file
-from models.registry import build, resolve_spec
-from models.repository import DIGESTS, committed_digests, repository_folder
+from models.networks.native import random_state
+from models.networks.registry import build, resolve_spec
 from models.spec import ModelSpec
-from trainables.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from models.weights.digest import file_digest
+from models.weights.provenance import record_state, write_weights_file
+from models.weights.repository import DIGESTS, committed_digests, repository_folder
+from trainables.config.pretrain import PretrainConfig
 from trainables.data import Data, load_data
-from trainables.environment import environment
-from trainables.learning_rate import learning_rates
-from trainables.mixing import make_mix
-from trainables.optimizers import build_optimizer, load_state_by_name, state_by_name
-from trainables.precision import loss_scaler, resolve_device, resolve_precision
-from trainables.pretrain_config import PretrainConfig
+from trainables.data.mixing import make_mix
+from trainables.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from trainables.files.environment import environment
 from trainables.seeds import derive, seed_everything
-from trainables.training import Diverged, Engine, evaluate, train_epoch
+from trainables.training.epoch import Diverged, Engine, evaluate, train_epoch
+from trainables.training.learning_rate import learning_rates
+from trainables.training.optimizers import build_optimizer, load_state_by_name, state_by_name
+from trainables.training.precision import loss_scaler, resolve_device, resolve_precision
 
 EVALUATION_BATCH = 256
 

@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.native import head_names, native_model
+from models.networks.native import head_names, native_model
 from models.spec import ModelSpec
-from trainables.procedure import Procedure
+from trainables.states.procedure import Procedure
 
 NEIGHBOURS = 5
 # Paired difference in standard errors from which one network is called better.

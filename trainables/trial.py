@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from trainables.checkpoint import Checkpoint, Found, load_checkpoint, save_checkpoint
-from trainables.config import TrialConfig
-from trainables.environment import changes as changed_environment
+from trainables.config.trial import TrialConfig
 from trainables.files.changed_keys import at_most, changed_keys
+from trainables.files.checkpoint import Checkpoint, Found, load_checkpoint, save_checkpoint
+from trainables.files.environment import changes as changed_environment
+from trainables.files.record import ENDED, Identity, RecordWriter, StateEnd, TrialRecord, end_line, read_record
+from trainables.files.state_files import load_network_file, load_tensors, save_state, save_tensors
 from trainables.prepare import Prepared, prepare
-from trainables.procedure import Procedure
-from trainables.record import ENDED, Identity, RecordWriter, StateEnd, TrialRecord, end_line, read_record
-from trainables.state_files import load_network_file, load_tensors, save_state, save_tensors
+from trainables.states.procedure import Procedure
 from trainables.states.running_state import RunningState
-from trainables.tensorboard import TrialBoard
-from trainables.training import Diverged
+from trainables.tensorboard.board import TrialBoard
+from trainables.training.epoch import Diverged
 
 REWIND_FILE = "checkpoint/rewind.safetensors"
 SHOWN_OF_STATE = ("state", "val_accuracy", "params", "macs", "removed_percent", "kept")

@@ -10,10 +10,10 @@ from typing import Any, Protocol
 
 from ray import tune
 
-from trainables.config import TrialConfig
-from trainables.failure import describe, record_failure
-from trainables.generation import Fenced, generation_guard
-from trainables.request import TrialRequest, read_request
+from trainables.config.trial import TrialConfig
+from trainables.files.failure import describe, record_failure
+from trainables.files.generation import Fenced, generation_guard
+from trainables.files.request import TrialRequest, read_request
 
 RESULT_KEYS = (
     "state", "epoch", "epochs_total", "phase", "val_accuracy", "val_loss", "train_loss", "removed_percent", "params",

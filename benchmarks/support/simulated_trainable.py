@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.support.simulation import SimulatedTrial
-from search.checks import Checked, check_study
-from search.run_folder import RunFolder
-from search.study import Study, load_study
-from search.sweep import Launch, run_study
-from trainables.request import TrialRequest
+from search.run.folder import RunFolder
+from search.run.preflight import Checked, check_study
+from search.study.load import load_study
+from search.study.study import Study
+from search.tuning.drive import Launch, run_study
+from trainables.files.request import TrialRequest
 from trainables.tune_trainable import TuneTrainable
 
 

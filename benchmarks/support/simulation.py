@@ -10,14 +10,15 @@ from typing import Any
 
 import yaml
 
-from search.handout import Handout
-from search.ledger import Ledger
-from search.run_request import open_run
-from search.study import Study, load_study
-from trainables.config import TrialConfig
-from trainables.failure import record_failure
-from trainables.record import RecordWriter, StateEnd, TrialRecord, end_line, read_record
-from trainables.request import TrialRequest, read_request
+from search.run.manifest import open_run
+from search.run.store import TrialStore
+from search.study.load import load_study
+from search.study.study import Study
+from search.tuning.trial_queue import TrialQueue
+from trainables.config.trial import TrialConfig
+from trainables.files.failure import record_failure
+from trainables.files.record import RecordWriter, StateEnd, TrialRecord, end_line, read_record
+from trainables.files.request import TrialRequest, read_request
 
 BASE: dict[str, Any] = {
     "name": "simulated",
@@ -172,19 +173,19 @@ class Simulation:
 
     def relaunch(self) -> None:
         """Forget everything but the files, as a new driver does."""
-        self.handout = Handout(self.study, Ledger(self.run), retry_failed=self.retry_failed)
+        self.queue = TrialQueue(self.study, TrialStore(self.run), retry_failed=self.retry_failed)
         self.live: dict[str, SimulatedTrial] = {}
 
     @property
-    def ledger(self) -> Ledger:
-        return self.handout.ledger
+    def store(self) -> TrialStore:
+        return self.queue.store
 
     def go(self, epochs: int | None = None) -> Simulation:
         """Until nothing is left, or for so many epochs of all trials together."""
         left = math.inf if epochs is None else epochs
         while left > 0:
             while len(self.live) < self.workers:
-                trial = self.handout.next()
+                trial = self.queue.next()
                 if trial in ("wait", "done"):
                     break
                 self.order.append(trial.id)
@@ -206,11 +207,11 @@ class Simulation:
             record_failure(trial.folder, trial.request, str(error))
             trial.status = "failed"
             result = {}
-        if not trial.done and result.get("state_ended") and self.handout.judge(trial_id) is not None:
+        if not trial.done and result.get("state_ended") and self.queue.judge(trial_id) is not None:
             trial.status = "stopped"
         if trial.done:
             del self.live[trial_id]
-            self.handout.take_back(trial_id, crashed=False)
+            self.queue.give_back(trial_id, crashed=False)
 
     def statuses(self) -> dict[str, str]:
-        return {trial.id: trial.status for trial in self.ledger}
+        return {trial.id: trial.status for trial in self.store}

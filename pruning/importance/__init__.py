@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import UserError
-from models.units import UnitGroup
+from models.names import look_up
+from models.units.base import UnitGroup
 from pruning.catalogue import CRITERIA
 from pruning.importance.base import Batches, Evidence, Loss, Scores
-from pruning.names import look_up
 
 __all__ = ["CRITERIA", "score"]
 

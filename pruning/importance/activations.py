@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.units import UnitGroup
+from models.units.base import UnitGroup
 from pruning.importance.base import Evidence, Scores, on_device_of, undisturbed
 
 Catch = Callable[[str, Tensor], Tensor | None]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pkgutil
 
+from models.names import look_up
 from pruning.catalogue import METHODS, MethodTraits
 from pruning.methods.base import Method, StatePlan
-from pruning.names import look_up
 
 __all__ = ["METHODS", "Method", "MethodTraits", "StatePlan", "get_method"]
 

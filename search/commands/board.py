@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from models.errors import UserError
-from search.commands.base import Outcome
+from search.commands.common import Outcome
 
 EXAMPLE = "prunetune board runs/quickstart --port 6006"
 DEFAULT_PORT = 6006

@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 
 from models.errors import UserError
-from search.commands.base import Outcome
-from search.compare import Comparison, compare
+from search.commands.common import Outcome
 from search.compare_table import comparison_text
-from search.held_out import HeldOut, held_out
-from search.results import load_results
-from search.run_files import readable
+from search.evidence.comparison import Comparison, compare
+from search.evidence.final_test import FinalTest, final_test
+from search.run.readable import readable
+from search.run.results import load_results
 
 EXAMPLE = "prunetune compare runs/quickstart"
 
@@ -28,9 +28,9 @@ def run(args: argparse.Namespace) -> Outcome:
             raise UserError(
                 f"{args.run}: its only arm is {comparison.rows[0].arm!r}; a comparison needs two or more under `arms`"
             )
-        evidence = held_out(results)
+        evidence = final_test(results)
     return Outcome(json=outcome_json(comparison, evidence), text=comparison_text(comparison, evidence))
 
 
-def outcome_json(comparison: Comparison, evidence: HeldOut | None) -> dict[str, object]:
+def outcome_json(comparison: Comparison, evidence: FinalTest | None) -> dict[str, object]:
     return {**comparison.to_json(), "test": evidence.to_json() if evidence else None}

@@ -7,11 +7,12 @@ import re
 from pathlib import Path
 
 from models.errors import UserError
-from search.commands.base import Outcome
+from search.commands.common import Outcome
+from search.evidence.selection import Budget, choose, passed_over
 from search.export.export_run import Exported, candidate_latency, export
-from search.results import RunResults, load_results
-from search.run_files import readable
-from search.selection import Budget, Candidate, choose, named_state, passed_over
+from search.run.candidates import Candidate, named_state
+from search.run.readable import readable
+from search.run.results import RunResults, load_results
 
 EXAMPLE = "prunetune export runs/quickstart --max-macs 0.4 --out small"
 SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
@@ -19,7 +20,9 @@ SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, help="the run's folder, such as runs/quickstart")
-    parser.add_argument("--max-macs", type=amount, metavar="N", help="at most so many MACs, or this share of dense (≤ 1)")
+    parser.add_argument(
+        "--max-macs", type=amount, metavar="N", help="at most so many MACs, or this share of dense (≤ 1)"
+    )
     parser.add_argument("--max-params", type=amount, metavar="N", help="at most so many parameters, such as 5M")
     parser.add_argument(
         "--max-latency-ms", type=amount, metavar="MS", help="at most so many milliseconds per image on this machine"

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from models.errors import WORK_FAILED, UserError
-from search.commands.base import Outcome
+from search.commands.common import Outcome
 from search.parser import Parser
-from trainables.config import DataConfig
+from trainables.config.trial import DataConfig
 
 EXAMPLE = "prunetune init fetch vit_small --data cifar10"
 EXAMPLES = {
@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> Outcome:
 
 
 def _fetch(args: argparse.Namespace) -> Outcome:
-    from models.fetch import fetch
-    from models.registry import resolve_spec
+    from models.networks.registry import resolve_spec
+    from models.weights.fetch import fetch
 
     classes, size, channels = _geometry(args)
     spec = resolve_spec(args.arch, classes, size, channels, patch_size=args.patch_size)
@@ -81,7 +81,7 @@ def _geometry(args: argparse.Namespace) -> tuple[int, int, int]:
 
 
 def _verify(args: argparse.Namespace) -> Outcome:
-    from models.verify import verify_file
+    from models.weights.verify import verify_file
 
     if not args.file.is_file():
         raise UserError(f"{args.file}: there is no such file; give a safetensors or PyTorch file")
@@ -93,7 +93,7 @@ def _verify(args: argparse.Namespace) -> Outcome:
 
 
 def _list(args: argparse.Namespace) -> Outcome:
-    from models.store import list_store, store_folder
+    from models.weights.store import list_store, store_folder
 
     files = list_store(args.store)
     json = {"store": str(store_folder(args.store)), "files": [file.to_json() for file in files]}

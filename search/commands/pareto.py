@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 
 from models.errors import UserError
-from search.commands.base import Outcome
-from search.compare_table import short, table_lines
-from search.results import load_results
-from search.run_files import readable
-from search.selection import Candidate, all_candidates, macs_of, pareto
+from search.commands.common import Outcome
+from search.compare_table import table_lines
+from search.evidence.formats import short
+from search.run.candidates import Candidate, all_candidates, macs_of, pareto
+from search.run.readable import readable
+from search.run.results import load_results
 
 EXAMPLE = "prunetune pareto runs/quickstart --json"
 

@@ -8,11 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.commands.base import Outcome
-from search.commands.study_options import add_storage
+from search.commands.common import Outcome, add_storage
 
 if TYPE_CHECKING:
-    from trainables.pretrain_config import PretrainConfig
+    from trainables.config.pretrain import PretrainConfig
 
 EXAMPLE = "prunetune pretrain configs/pretrain_vit_micro.yaml"
 PATHS = (("output",), ("data", "root"))
@@ -63,11 +62,11 @@ def load_config(path: Path) -> PretrainConfig:
     from pydantic import ValidationError
 
     from models.errors import UserError
-    from search import yaml_lines
-    from search.origins import Origins, first_problem
-    from trainables.pretrain_config import PretrainConfig
+    from search.config_file import yaml_file
+    from search.config_file.mistakes import Sources, first_problem
+    from trainables.config.pretrain import PretrainConfig
 
-    document = yaml_lines.read(path)
+    document = yaml_file.read(path)
     if not isinstance(document.content, dict):
         raise UserError(
             f"{path}: a pretraining file with `model:` and `data:` is expected, found {document.content!r:.60}"
@@ -77,12 +76,12 @@ def load_config(path: Path) -> PretrainConfig:
         return PretrainConfig.model_validate(content)
     except ValidationError as error:
         problem = first_problem(error, content, PretrainConfig)
-        raise Origins(str(path), document.lines).error(problem.path, problem.text) from None
+        raise Sources(str(path), document.lines).error(problem.path, problem.text) from None
 
 
 def with_paths(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """The same content with relative paths taken from `folder`."""
-    from search.overrides import resolved
+    from search.study.overrides import resolved
 
     result = dict(content)
     for section, *rest in PATHS:

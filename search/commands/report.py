@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from search.commands.base import Outcome
-from search.results import RunResults, load_results
-from search.run_files import readable
+from search.commands.common import Outcome
+from search.run.readable import readable
+from search.run.results import RunResults, load_results
 
 EXAMPLE = "prunetune report runs/quickstart"
 
@@ -30,7 +30,11 @@ def run(args: argparse.Namespace) -> Outcome:
     else:
         out = args.out or runs[0].run / "side-by-side"
         files = write_side_by_side(runs, out)
-    json = {"run": [str(one.run) for one in runs] if len(runs) > 1 else str(runs[0].run), "out": str(out), "files": files}
+    json = {
+        "run": [str(one.run) for one in runs] if len(runs) > 1 else str(runs[0].run),
+        "out": str(out),
+        "files": files,
+    }
     return Outcome(json=json, text=f"{out / 'index.html'} and {len(files) - 1} files beside it")
 
 

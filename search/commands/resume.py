@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from models.errors import UserError
-from search.commands.base import Outcome
+from search.commands.common import Outcome
 from search.commands.sweep import add_driving_options
-from search.run_folder import RunFolder
-from search.study import load_study
+from search.run.folder import RunFolder
+from search.study.load import load_study
 
 EXAMPLE = "prunetune resume runs/quickstart --trials-per-arm 12"
 
@@ -27,8 +27,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    from search.driving import drive_command
-    from search.run_request import grown
+    from search.commands.launch import drive_command
+    from search.run.manifest import grown
 
     run_folder = RunFolder.existing(args.run)
     study = load_study(run_folder.study_file)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from search.commands.base import Outcome
-from search.results import load_results, status_json
-from search.run_files import readable
+from search.commands.common import Outcome
+from search.run.readable import readable
+from search.run.results import load_results, status_json
 from search.status_text import status_text
 
 EXAMPLE = "prunetune status runs/quickstart --json"

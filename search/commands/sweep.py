@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from search.announce import announce
-from search.commands.base import Outcome
-from search.commands.study_options import add_storage, add_study, study_of
+from search.commands.common import Outcome, add_storage, add_study, study_of
+from search.console import announce
 
 EXAMPLE = "prunetune sweep configs/quickstart.yaml --set search.trials_per_arm=4 --max-concurrent 2"
 
@@ -32,15 +31,15 @@ def add_driving_options(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> Outcome:
     study = study_of(args)
     if args.dry_run:
-        from search.dry_run import dry_run
+        from search.tuning.estimate import dry_run
 
         return dry_run(study)
-    from search.driving import drive_command
-    from search.run_request import open_run
+    from search.commands.launch import drive_command
+    from search.run.manifest import open_run
 
     if not (args.storage / study.name / "study.yaml").exists():
         announce("loading torch and checking the request")
-        from search.checks import check_request
+        from search.run.preflight import check_request
 
         # Before the run has a folder; the launch checks again, with the weights, and shows the warnings.
         check_request(study)

@@ -12,14 +12,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from models.errors import WORK_FAILED, UserError
-from search import key_tree
-from search.commands.base import Outcome
-from search.commands.study_options import add_storage, add_study, study_of
-from search.nearest import nearest, suggestion
-from search.study import Study
-from trainables.config import TrialConfig
-from trainables.record import Identity, read_record
-from trainables.request import TrialRequest, write_request
+from models.names import nearest, suggestion
+from search.commands.common import Outcome, add_storage, add_study, study_of
+from search.config_file import key_tree
+from search.study.study import Study
+from trainables.config.trial import TrialConfig
+from trainables.files.record import Identity, read_record
+from trainables.files.request import TrialRequest, write_request
 
 if TYPE_CHECKING:
     from trainables.trial import Trial
@@ -38,12 +37,12 @@ def run(args: argparse.Namespace) -> Outcome:
     study = study_of(args)
     arm = chosen_arm(study, args.arm)
     _say_what_is_not_searched(study, arm)
-    from search.checks import at_its_line, check_arm
-    from search.ledger import Ledger
-    from search.retention import apply_retention
-    from search.run_folder import RunFolder
-    from search.run_request import open_run
-    from trainables.generation import generation_guard
+    from search.run.folder import RunFolder
+    from search.run.manifest import open_run
+    from search.run.preflight import at_its_line, check_arm
+    from search.run.retention import apply_retention
+    from search.run.store import TrialStore
+    from trainables.files.generation import generation_guard
     from trainables.trial import Trial
 
     config = study.trial_config(arm, seed=_seed(args.seed))
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace) -> Outcome:
         for warning in trial.warnings:
             print(f"prunetune: warning: {warning}", file=sys.stderr)
         _run_to_its_end(trial, arm, config)
-    apply_retention(study, Ledger(run_folder))
+    apply_retention(study, TrialStore(run_folder))
     result = {**trial.result(), "run": str(run_folder.path), "trial": arm}
     return Outcome(result, result_text(result, folder), 0 if result["status"] == "finished" else WORK_FAILED)
 
@@ -132,7 +131,7 @@ def _run_to_its_end(trial: Trial, arm: str, config: TrialConfig) -> None:
     except UserError:
         raise
     except Exception as error:
-        from trainables.failure import describe
+        from trainables.files.failure import describe
 
         trial.fail(describe(error))
         raise

@@ -6,9 +6,8 @@ import argparse
 import sys
 from typing import Any
 
-from search.commands.base import Outcome
-from search.commands.study_options import add_study, study_of
-from search.study import Study
+from search.commands.common import Outcome, add_study, study_of
+from search.study.study import Study
 
 EXAMPLE = "prunetune validate configs/quickstart.yaml"
 
@@ -19,16 +18,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> Outcome:
     study = study_of(args)
-    from search.checks import check_study
+    from search.run.preflight import check_study
 
     checked = check_study(study)
     for warning in checked.warnings:
         print(f"prunetune: warning: {warning}", file=sys.stderr)
     arms = {arm: _arm_json(study, arm) for arm in study.arms}
-    for arm, foundation in checked.networks.items():
+    for arm, starting_point in checked.networks.items():
         shown = ("verdict", "digest", "probe")
-        arms[arm]["weights"] = {key: foundation.weights[key] for key in shown if key in foundation.weights}
-        arms[arm]["dense"] = foundation.dense
+        arms[arm]["weights"] = {key: starting_point.weights[key] for key in shown if key in starting_point.weights}
+        arms[arm]["dense"] = starting_point.dense
     json = {"study": study.name, "valid": True, "arms": arms, "warnings": list(checked.warnings)}
     return Outcome(json=json, text="\n".join([f"{args.study}: valid", *map(_line, arms, arms.values())]))
 

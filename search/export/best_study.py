@@ -10,9 +10,9 @@ import yaml
 from models import atomic
 from models.errors import UserError
 from models.save_load import load_parts
-from search import key_tree
-from search.arms import method_of, states_of
-from search.selection import Candidate
+from search.config_file import key_tree
+from search.run.candidates import Candidate
+from search.run.trials import method_of, states_of
 
 HEADER = """\
 # One trial, whole: `prunetune trial {file}` repeats it to the same accuracy on the same kind of machine and versions.

@@ -13,15 +13,15 @@ from models import atomic
 from models.cost import measure_latency
 from models.errors import UserError
 from models.export import export_onnx, export_program
-from models.registry import build
+from models.networks.registry import build
 from models.save_load import LoadedModel, build_compact, load, load_parts, save
-from search.arms import states_of
 from search.export.best_study import provenance_of, write_best_study
 from search.export.load_example import EXAMPLE
 from search.export.model_card import model_card
-from search.results import RunResults
-from search.selection import Candidate, all_candidates
-from trainables.environment import processor
+from search.run.candidates import Candidate, all_candidates
+from search.run.results import RunResults
+from search.run.trials import states_of
+from trainables.files.environment import processor
 
 FILES = (
     "best.yaml", "model.safetensors", "model.onnx", "model.pt2", "MODEL_CARD.md", "load_example.py",

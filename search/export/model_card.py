@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from models.save_load import LoadedModel
-from search.arms import dense_macs, states_of
-from search.compare_table import short
-from search.held_out import images_right
-from search.proportions import wilson_interval
-from search.results import RunResults
-from search.selection import Candidate
+from search.evidence.final_test import images_right
+from search.evidence.formats import short
+from search.evidence.statistics import wilson_interval
+from search.run.candidates import Candidate
+from search.run.results import RunResults
+from search.run.trials import dense_macs, states_of
 
 
 def model_card(

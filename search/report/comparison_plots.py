@@ -7,13 +7,13 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from search.arms import arm_names, chance_of, searched, states_of
-from search.cells import Cell
-from search.compare import Comparison
-from search.expected_best import expected_best
+from search.evidence.comparison import Comparison
+from search.evidence.contrasts import Cell
+from search.evidence.formats import interval_text, points
+from search.evidence.statistics import expected_best
 from search.report.drawing import DASHES, FAINT, MARKERS, Plot, colour, house_style, new_figure
-from search.results import RunResults
-from search.verdict import interval_text, points
+from search.run.results import RunResults, arm_names, searched
+from search.run.trials import chance_of, states_of
 
 
 def paired_differences(comparison: Comparison) -> Plot | None:

@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
-from search.arms import dense_macs, states_of
-from search.results import RunResults
+from search.run.results import RunResults
+from search.run.trials import dense_macs, states_of
 
 STATE_FIELDS = (
     "state", "epochs", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "params", "macs", "removed_percent",

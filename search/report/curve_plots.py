@@ -9,12 +9,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from search.arms import arm_names, states_of
-from search.cells import trial_curve
-from search.curves import Axis, Curve
+from search.evidence.contrasts import trial_curve
 from search.report.drawing import DASHES, FAINT, INK, MARKERS, Plot, colour, house_style, new_figure
-from search.results import RunResults, TrialView, best_of_arm
-from search.selection import all_candidates, macs_of, pareto
+from search.run.candidates import all_candidates, macs_of, pareto
+from search.run.curves import Axis, Curve
+from search.run.results import RunResults, arm_names, best_of_arm
+from search.run.trials import RecordedTrial, states_of
 
 
 def accuracy_by_removed(results: RunResults) -> Plot:
@@ -26,7 +26,7 @@ def accuracy_by_macs(results: RunResults) -> Plot:
     return _accuracy_plot(results, "macs")
 
 
-def shown_trials(results: RunResults, arm: str) -> list[TrialView]:
+def shown_trials(results: RunResults, arm: str) -> list[RecordedTrial]:
     """What stands for an arm in a plot: its finished confirm trials, else its best search trial."""
     confirmed = [view for view in results.of_arm(arm, "confirm") if view.status == "finished" and states_of(view)]
     best = best_of_arm(results, arm)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from search.arms import states_of
-from search.results import TrialView
+from search.run.trials import RecordedTrial, states_of
 
 FEWEST_TRIALS = 8
 """With fewer, a forest fits noise."""
 
 
-def importances(views: Sequence[TrialView]) -> dict[str, float]:
+def importances(views: Sequence[RecordedTrial]) -> dict[str, float]:
     """Searched key → share of the variation in validation accuracy, largest first, over keys that every trial has.
 
     Empty with fewer than FEWEST_TRIALS trials, or where no key or no accuracy varied.
@@ -38,7 +37,7 @@ def importances(views: Sequence[TrialView]) -> dict[str, float]:
     return {key: float(share) for key, share in found.items()}
 
 
-def _keys(views: Sequence[TrialView]) -> list[str]:
+def _keys(views: Sequence[RecordedTrial]) -> list[str]:
     if not views:
         return []
     common = set.intersection(*[set(view.values) for view in views])

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from search.report import html
-from search.results import RunResults
+from search.run.results import RunResults
 
 DIGESTS_SHOWN = 4
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 
-from search.arms import arm_names
-from search.compare import Comparison
-from search.compare_table import held_out_sentence, short, table_rows
-from search.equal_cost import Standing
-from search.held_out import HeldOut
+from search.compare_table import final_test_sentence, table_rows
+from search.evidence.comparison import Comparison
+from search.evidence.equal_cost import Standing
+from search.evidence.final_test import FinalTest
+from search.evidence.formats import interval_text, p_text, percent, points, short
 from search.report import html
 from search.report.comparison_plots import budget_curves, paired_differences
 from search.report.curve_plots import accuracy_by_cost, accuracy_by_macs, accuracy_by_removed
@@ -20,15 +20,14 @@ from search.report.provenance import provenance_section, reproduce_section
 from search.report.setting_plots import importance_plot, parallel_coordinates, rate_by_epochs, settings_against_accuracy
 from search.report.state_tables import removal_table, state_tables
 from search.report.structure_plots import kept_structure
-from search.results import RunResults
-from search.verdict import interval_text, p_text, percent, points
+from search.run.results import RunResults, arm_names
 
 
 @dataclass(frozen=True)
 class RunReport:
     results: RunResults
     comparison: Comparison
-    held_out: HeldOut
+    final_test: FinalTest
     plots: tuple[Plot, ...]
     prefix: str = ""
     """Keeps the ids of several runs' plots apart in one page."""
@@ -65,8 +64,8 @@ def run_body(report: RunReport) -> str:
             html.paragraph(question(report), "question"),
             html.paragraph(comparison.verdict, "verdict"),
             html.table(table_rows(comparison), basis_text(comparison)),
-            html.paragraph(held_out_sentence(report.held_out)),
-            *mcnemar_lines(report.held_out),
+            html.paragraph(final_test_sentence(report.final_test)),
+            *mcnemar_lines(report.final_test),
             html.section("Accuracy against what was removed", report.plot("accuracy-by-removed")),
             html.section("Accuracy against MACs", report.plot("accuracy-by-macs")),
             html.section("Differences, seed by seed", report.plot("paired-differences"), *difference_table(comparison)),
@@ -103,9 +102,9 @@ def question(report: RunReport) -> str:
     return f"Which of {', '.join(names[:-1])} and {names[-1]} gives the better small network for {what}?"
 
 
-def mcnemar_lines(held_out: HeldOut) -> Iterator[str]:
+def mcnemar_lines(final_test: FinalTest) -> Iterator[str]:
     """McNemar's test between the arms' final networks, a line per pair."""
-    for first, second, result in held_out.between:
+    for first, second, result in final_test.between:
         yield html.paragraph(
             f"On the same test images {first} alone is right on {result.only_first}, {second} alone on "
             f"{result.only_second} (McNemar's exact p = {p_text(result.p_value)}; of these two networks, not of the methods).",

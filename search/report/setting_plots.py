@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullFormatter
 
-from search.arms import arm_names, searched, states_of
 from search.report.drawing import FAINT, MARKERS, Plot, colour, house_style, new_figure
 from search.report.importances import importances
-from search.results import RunResults, TrialView
+from search.run.results import RunResults, arm_names, searched
+from search.run.trials import RecordedTrial, states_of
 
 COLUMNS = 3
 
@@ -33,18 +33,18 @@ class Scale:
         return math.log10(value) if self.log else float(value)
 
 
-def finished_search(results: RunResults, arm: str) -> list[TrialView]:
+def finished_search(results: RunResults, arm: str) -> list[RecordedTrial]:
     return [view for view in searched(results, arm) if view.status == "finished" and states_of(view) and view.values]
 
 
-def scale_of(views: Sequence[TrialView], key: str) -> Scale:
+def scale_of(views: Sequence[RecordedTrial], key: str) -> Scale:
     values = [view.values[key] for view in views if key in view.values]
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         return Scale(key, tuple(sorted({str(value) for value in values})), False)
     return Scale(key, (), min(values) > 0 and max(values) / min(values) >= 10)
 
 
-def varied_keys(views: Sequence[TrialView]) -> list[str]:
+def varied_keys(views: Sequence[RecordedTrial]) -> list[str]:
     """Searched keys of which at least two values were tried, by name."""
     keys = sorted({key for view in views for key in view.values})
     return [key for key in keys if len({str(view.values[key]) for view in views if key in view.values}) > 1]
@@ -143,7 +143,7 @@ def parallel_coordinates(results: RunResults) -> Plot | None:
     )
 
 
-def _height(scale: Scale, views: Sequence[TrialView], view: TrialView) -> float:
+def _height(scale: Scale, views: Sequence[RecordedTrial], view: RecordedTrial) -> float:
     """Of a key on its axis, 0..1; a trial whose arm does not have the key passes below the axis."""
     if scale.key not in view.values:
         return -0.12
@@ -151,7 +151,7 @@ def _height(scale: Scale, views: Sequence[TrialView], view: TrialView) -> float:
     return (scale.place(view.values[scale.key]) - min(places)) / (max(places) - min(places))
 
 
-def _ends(scale: Scale, views: Sequence[TrialView]) -> tuple[str, str]:
+def _ends(scale: Scale, views: Sequence[RecordedTrial]) -> tuple[str, str]:
     if scale.names:
         return scale.names[0], scale.names[-1]
     values = [view.values[scale.key] for view in views if scale.key in view.values]

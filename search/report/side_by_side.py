@@ -26,9 +26,7 @@ def side_by_side_body(reports: Sequence[RunReport], names: Sequence[str]) -> str
         if (panels := _panels(pairs, plot)) and (title := _title(reports, plot))
     ]
     # Ids must be unique in a page, so the full reports at the end draw their plots under another prefix.
-    full = [
-        html.folded(f"{name}: the whole report", run_body(_again(report))) for name, report in pairs
-    ]
+    full = [html.folded(f"{name}: the whole report", run_body(_again(report))) for name, report in pairs]
     return "".join(
         [
             f"<h1>{escape(', '.join(names))}</h1>",
@@ -42,7 +40,7 @@ def side_by_side_body(reports: Sequence[RunReport], names: Sequence[str]) -> str
 
 
 def _again(report: RunReport) -> RunReport:
-    return RunReport(report.results, report.comparison, report.held_out, report.plots, f"{report.prefix}full-")
+    return RunReport(report.results, report.comparison, report.final_test, report.plots, f"{report.prefix}full-")
 
 
 def _rows(pairs: Sequence[tuple[str, RunReport]]) -> list[list[str]]:
@@ -51,7 +49,9 @@ def _rows(pairs: Sequence[tuple[str, RunReport]]) -> list[list[str]]:
 
 
 def _panels(pairs: Sequence[tuple[str, RunReport]], plot: str) -> str:
-    return "".join(f"<div><h3>{escape(name)}</h3>{found}</div>" for name, report in pairs if (found := report.plot(plot)))
+    return "".join(
+        f"<div><h3>{escape(name)}</h3>{found}</div>" for name, report in pairs if (found := report.plot(plot))
+    )
 
 
 def _title(reports: Sequence[RunReport], name: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from search.arms import arm_names, dense_macs, states_of
-from search.compare_table import short
+from search.evidence.formats import short
 from search.report import html
 from search.report.curve_plots import shown_trials
-from search.results import RunResults
+from search.run.results import RunResults, arm_names
+from search.run.trials import dense_macs, states_of
 
 
 def state_tables(results: RunResults) -> Iterator[str]:

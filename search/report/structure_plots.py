@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from models.structure import KINDS, Structure
-from search.arms import states_of
+from models.units.structure import KINDS, Structure
 from search.report.curve_plots import shown_trials
 from search.report.drawing import INK, PAPER, Plot, colour, house_style, new_figure
-from search.results import RunResults, TrialView
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial, states_of
 
 
 def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
@@ -56,11 +56,11 @@ def _square(column: int, row: int, shade: str, strength: float) -> Rectangle:
     return Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=shade, alpha=strength, linewidth=0)
 
 
-def _kinds(view: TrialView) -> set[str]:
+def _kinds(view: RecordedTrial) -> set[str]:
     return set(Structure.from_json(states_of(view)[0].structure).total_of_kind())
 
 
-def _shares(views: Sequence[TrialView], kind: str) -> tuple[list[str], NDArray[np.float64]]:
+def _shares(views: Sequence[RecordedTrial], kind: str) -> tuple[list[str], NDArray[np.float64]]:
     count = min(len(states_of(view)) for view in views)
     first = Structure.from_json(states_of(views[0])[0].structure)
     names = [name for name, group in first.groups.items() if group.kind == kind]

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models import atomic
-from search.compare import compare
-from search.held_out import held_out
+from search.evidence.comparison import compare
+from search.evidence.final_test import final_test
 from search.report import html
 from search.report.csv_files import states_csv, trials_csv
 from search.report.drawing import Plot, png, standalone_svg
 from search.report.sections import RunReport, run_body, run_plots
 from search.report.side_by_side import side_by_side_body
 from search.report.style import style_sheet
-from search.results import RunResults
-from trainables.record import SCHEMA_VERSION, finite
+from search.run.results import RunResults
+from trainables.files.record import SCHEMA_VERSION, finite
 
 
 def write_report(results: RunResults, out: Path) -> list[str]:
@@ -50,11 +50,11 @@ def run_names(runs: Sequence[RunResults]) -> list[str]:
 
 def build(results: RunResults, prefix: str = "") -> RunReport:
     comparison = compare(results)
-    return RunReport(results, comparison, held_out(results), tuple(run_plots(results, comparison)), prefix)
+    return RunReport(results, comparison, final_test(results), tuple(run_plots(results, comparison)), prefix)
 
 
 def _write_files(report: RunReport, out: Path) -> list[str]:
-    content = {"schema_version": SCHEMA_VERSION, **report.comparison.to_json(), "test": report.held_out.to_json()}
+    content = {"schema_version": SCHEMA_VERSION, **report.comparison.to_json(), "test": report.final_test.to_json()}
     atomic.write_text(out / "trials.csv", trials_csv(report.results))
     atomic.write_text(out / "states.csv", states_csv(report.results))
     atomic.write_json(out / "comparison.json", finite(content))

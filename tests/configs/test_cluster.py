@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from search.cli import COMMANDS, parser_of
-from search.study import load_study
+from search.study.load import load_study
 from tests.configs.files import CLUSTER, DOCS, REPOSITORY
 
 LAUNCHERS = ("onprem", "aws")

@@ -13,19 +13,21 @@ import pytest
 import torch
 
 from models.cost import count_macs
-from models.registry import ARCHITECTURES, build, default_pretrained, resolve_spec, timm_name
+from models.networks.registry import ARCHITECTURES, build, default_pretrained, resolve_spec, timm_name
 from models.spec import ModelSpec
-from models.units import describe, kinds_of_target
+from models.units.base import kinds_of_target
+from models.units.describe import describe
 from search.commands.pretrain import load_config
-from search.config_keys import is_known
-from search.objective_rules import check_objective
-from search.plan import plan_of
-from search.space_probe import corner_values
-from search.study import Study, load_study
+from search.config_file.key_tree import is_known
+from search.run.plan import plan_of
+from search.study.corners import corner_values
+from search.study.load import load_study
+from search.study.objective_rules import check_objective
+from search.study.study import Study
 from tests.configs.files import CONFIGS, PRETRAININGS, STUDIES, header
-from trainables.augment import rand_augment_of
-from trainables.config import DataConfig, TrialConfig
+from trainables.config.trial import DataConfig, TrialConfig
 from trainables.data import KINDS, describe_data
+from trainables.data.augment import rand_augment_of
 
 SIZES_OF_TRAINING = {"cifar10": 45_000, "cifar100": 45_000, "dtd": 1_880, "digits": 1_294}
 """Training images left once the validation split is taken out, and for digits the test split too."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from search.statistics import fewest_pairs
-from search.study import load_study
+from search.evidence.statistics import fewest_pairs
+from search.study.load import load_study
 from tests.configs.files import CONFIGS, STUDIES, header
 
 CONFIRMING = [path for path in STUDIES if "confirm:" in path.read_text(encoding="utf-8")]

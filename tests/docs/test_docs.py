@@ -14,7 +14,7 @@ from pruning.importance import CRITERIA
 from pruning.methods import METHODS
 from pruning.normalize import NORMALIZERS
 from pruning.schedules import SCHEDULES
-from search.study import load_study
+from search.study.load import load_study
 from tests.configs.files import CONFIGS, DOCS, REPOSITORY
 
 PAGES = sorted(DOCS.glob("*.md"))

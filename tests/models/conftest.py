@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from huggingface_hub import constants
 
-from models import repository
+from models.weights import repository
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.registry import build, resolve_spec
+from models.networks.registry import build, resolve_spec
 from models.spec import ModelSpec
-from models.structure import GroupStructure, Structure
-from models.units import UnitGroup
+from models.units.base import UnitGroup
+from models.units.structure import GroupStructure, Structure
 
 SMALL = {"depth": 2}
 NETWORKS: dict[str, tuple[str, int, dict[str, Any]]] = {

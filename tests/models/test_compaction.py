@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from models.compaction import compact, kept_positions, positions_of, remove, slice_state, zero_units
-from models.structure import GroupStructure, Structure
-from models.units import UnitGroup, dense_structure, describe
+from models.units.base import UnitGroup, dense_structure
+from models.units.compaction import compact, kept_positions, positions_of, remove, slice_state, zero_units
+from models.units.describe import describe
+from models.units.structure import GroupStructure, Structure
 from tests.models.networks import NETWORKS, dropped, images_for, random_structure, spec_of, trained_looking
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
@@ -76,7 +77,9 @@ def test_gradients_of_the_survivors_are_those_of_the_dense_network_without_the_u
     with silenced(dense, groups, dropped(structure)):
         dense(images_for(spec)).square().sum().backward()
     small(images_for(spec)).square().sum().backward()
-    expected = slice_state({key: value.grad for key, value in dense.named_parameters()} | _buffers(dense), groups, structure)
+    expected = slice_state(
+        {key: value.grad for key, value in dense.named_parameters()} | _buffers(dense), groups, structure
+    )
     for key, parameter in small.named_parameters():
         torch.testing.assert_close(parameter.grad, expected[key], rtol=1e-7, atol=1e-7)
 
@@ -121,8 +124,10 @@ def test_describing_the_compact_network_finds_the_units_that_are_left(name: str)
 def test_declared_sizes_follow_the_weights() -> None:
     model = trained_looking(spec_of("vit_micro"))
     kept = {"blocks.0.attn": (1, 3), "blocks.0.mlp": (0, 7, 9)}
-    drop = {name: [u for u in range({"attn": 4, "mlp": 256}[name[-4:].strip(".")]) if u not in units]
-            for name, units in kept.items()}
+    drop = {
+        name: [u for u in range({"attn": 4, "mlp": 256}[name[-4:].strip(".")]) if u not in units]
+        for name, units in kept.items()
+    }
     remove(model, dense_structure(describe(model)), drop)
     attention, mlp = model.blocks[0].attn, model.blocks[0].mlp
     assert (attention.num_heads, attention.head_dim, attention.attn_dim) == (2, 16, 32)

@@ -3,9 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.completeness import foreign_prefix, incompleteness
-from models.native import random_state
-from models.verify import verify_file
+from models.networks.native import random_state
+from models.weights.completeness import foreign_prefix, incompleteness
+from models.weights.verify import verify_file
 from tests.models.networks import NETWORKS, spec_of
 from tests.models.weights_cases import small_spec, trained_state
 

@@ -4,13 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from models.compaction import compact
 from models.cost import count_macs, count_parameters, measure_latency, prunable_parameters
-from models.registry import build, resolve_spec
+from models.networks.registry import build, resolve_spec
 from models.save_load import build_compact
 from models.spec import ModelSpec
-from models.structure import GroupStructure, Structure
-from models.units import dense_structure, describe
+from models.units.base import dense_structure
+from models.units.compaction import compact
+from models.units.describe import describe
+from models.units.structure import GroupStructure, Structure
 from tests.models.networks import NETWORKS, random_structure, spec_of
 
 
@@ -46,7 +47,9 @@ def test_compact_vision_transformer_costs_what_the_formula_says() -> None:
     structure = random_structure(groups, seed=21, empty=True)
     counts = structure.counts()
     shapes = [(counts[f"blocks.{i}.attn"], counts[f"blocks.{i}.mlp"]) for i in range(4)]
-    assert count_macs(build_compact(spec, structure), spec.input_shape) == macs_of_vision_transformer(spec, 64, shapes, 16)
+    assert count_macs(build_compact(spec, structure), spec.input_shape) == macs_of_vision_transformer(
+        spec, 64, shapes, 16
+    )
 
 
 @pytest.mark.parametrize("fused", [True, False])

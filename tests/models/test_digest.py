@@ -3,7 +3,7 @@ from pathlib import Path
 
 import torch
 
-from models.digest import file_digest, state_digest, tensor_digest
+from models.weights.digest import file_digest, state_digest, tensor_digest
 
 
 def test_a_tensor_digest_follows_values_shape_and_type_alone() -> None:

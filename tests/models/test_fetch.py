@@ -7,15 +7,15 @@ import torch
 from huggingface_hub import constants
 from huggingface_hub.errors import EntryNotFoundError
 
-from models import hub
 from models.errors import WeightsRefused
-from models.fetch import fetch
-from models.initial_weights import InitRequest, initial_weights
-from models.native import timm_native_spec
-from models.registry import resolve_spec
-from models.store import list_store, store_folder
-from models.verify import verify_file
-from models.weights_file import read_provenance
+from models.networks.native import timm_native_spec
+from models.networks.registry import resolve_spec
+from models.weights import hub
+from models.weights.fetch import fetch
+from models.weights.initial_weights import InitRequest, initial_weights
+from models.weights.store import list_store, store_folder
+from models.weights.verify import verify_file
+from models.weights.weights_file import read_provenance
 from tests.models.weights_cases import HUB_TAG, put_in_hub_cache, small_spec, trained_state, weights_file
 
 SPEC = resolve_spec(HUB_TAG, 10, 32, 3)

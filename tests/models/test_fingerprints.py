@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from models.fingerprints import initialisation_evidence, not_finite, part_of
-from models.native import head_names, native_model, random_state
-from models.registry import resolve_spec
+from models.networks.native import head_names, native_model, random_state
+from models.networks.registry import resolve_spec
+from models.weights.fingerprints import initialisation_evidence, not_finite, part_of
 from tests.models.networks import NETWORKS, spec_of
 from tests.models.weights_cases import INITIALISERS, really_trained, shaken, small_spec, trained_state, untrained_vit
 

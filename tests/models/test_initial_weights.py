@@ -6,12 +6,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from models.digest import state_digest
 from models.errors import UserError, WeightsRefused
-from models.initial_weights import InitialWeights, InitRequest, initial_weights
-from models.native import random_state, timm_native_spec
-from models.registry import build, resolve_spec
+from models.networks.native import random_state, timm_native_spec
+from models.networks.registry import build, resolve_spec
 from models.spec import ModelSpec
+from models.weights.digest import state_digest
+from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from tests.models.weights_cases import (
     HUB_TAG,
     INITIALISERS,

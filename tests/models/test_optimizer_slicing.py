@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.compaction import compact, kept_positions, slice_optimizer_state, zero_units
-from models.units import dense_structure, describe
+from models.units.base import dense_structure
+from models.units.compaction import compact, kept_positions, slice_optimizer_state, zero_units
+from models.units.describe import describe
 from tests.models.networks import NETWORKS, dropped, images_for, random_structure, spec_of, trained_looking
 
 OPTIMIZERS = {

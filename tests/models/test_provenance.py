@@ -6,8 +6,8 @@ import torch
 from safetensors import safe_open
 
 from models.errors import UserError
-from models.provenance import HEADER_KEY, Provenance, content_name, record_state, write_weights_file
-from models.weights_file import read_provenance, read_weights_file
+from models.weights.provenance import HEADER_KEY, Provenance, content_name, record_state, write_weights_file
+from models.weights.weights_file import read_provenance, read_weights_file
 from tests.models.weights_cases import small_spec, trained_state, weights_file
 
 

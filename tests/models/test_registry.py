@@ -9,7 +9,7 @@ import torch
 
 from models.cost import count_parameters
 from models.errors import UserError
-from models.registry import (
+from models.networks.registry import (
     ARCHITECTURES,
     accepted_sizes,
     build,
@@ -112,8 +112,11 @@ def test_spec_travels_as_json() -> None:
     ],
 )
 def test_an_unknown_architecture_names_the_nearest(arch: str, words: list[str]) -> None:
-    for ask in (lambda: resolve_spec(arch, 10, 32, 3), lambda: build(ModelSpec(arch, 10, 32, 3)),
-                lambda: default_pretrained(arch)):
+    for ask in (
+        lambda: resolve_spec(arch, 10, 32, 3),
+        lambda: build(ModelSpec(arch, 10, 32, 3)),
+        lambda: default_pretrained(arch),
+    ):
         with pytest.raises(UserError) as caught:
             ask()
         assert all(word in str(caught.value) for word in words), str(caught.value)

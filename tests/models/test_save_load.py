@@ -8,12 +8,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import models
-from models.compaction import compact
 from models.errors import UserError
 from models.save_load import HEADER_KEY, build_compact, load, load_parts, save
 from models.spec import ModelSpec
-from models.structure import Structure
-from models.units import dense_structure, describe
+from models.units.base import dense_structure
+from models.units.compaction import compact
+from models.units.describe import describe
+from models.units.structure import Structure
 from tests.models.networks import NETWORKS, images_for, random_structure, spec_of, trained_looking
 
 

@@ -8,11 +8,11 @@ from safetensors.torch import save_file
 from timm.layers import resample_abs_pos_embed, resample_patch_embed
 
 from models.errors import WeightsRefused
-from models.native import filtered, head_names, infer_native, native_model, random_state, timm_native_spec
-from models.registry import build, resolve_spec
+from models.networks.native import filtered, head_names, infer_native, native_model, random_state, timm_native_spec
+from models.networks.registry import build, resolve_spec
 from models.spec import ModelSpec
-from models.strict_load import load_strictly, mismatch_evidence
-from models.transfer import transfer
+from models.weights.strict_load import load_strictly, mismatch_evidence
+from models.weights.transfer import transfer
 from tests.models.networks import NETWORKS, spec_of
 from tests.models.weights_cases import HUB_TAG, small_spec, trained_state
 

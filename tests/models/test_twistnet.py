@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.cost import count_parameters
-from models.twistnet import DIRECTIONS, InteractionHead, Twist, TwistBlock, TwistNet
+from models.networks.twistnet import DIRECTIONS, InteractionHead, Twist, TwistBlock, TwistNet
 
 
 @pytest.mark.parametrize(

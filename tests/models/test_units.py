@@ -11,7 +11,8 @@ from timm.models.resnet import BasicBlock
 from torch import nn
 
 from models.errors import UserError
-from models.units import UnitGroup, dense_structure, describe, kinds_of_target, left_whole
+from models.units.base import UnitGroup, dense_structure, kinds_of_target
+from models.units.describe import describe, left_whole
 from tests.models.networks import NETWORKS, images_for, spec_of, trained_looking
 
 

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save_file
 
 from models.errors import WeightsRefused
-from models.weights_file import read_weights_file
+from models.weights.weights_file import read_weights_file
 from tests.models.weights_cases import small_spec, trained_state, weights_file
 
 

@@ -11,10 +11,10 @@ from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
-from models.native import native_model, random_state
-from models.provenance import record_state, write_weights_file
-from models.registry import resolve_spec
+from models.networks.native import native_model, random_state
+from models.networks.registry import resolve_spec
 from models.spec import ModelSpec
+from models.weights.provenance import record_state, write_weights_file
 
 SMALL = {"depth": 2, "embed_dim": 32, "num_heads": 2}
 HUB_TAG = "timm:test_vit.r160_in1k"

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.structure import GroupStructure, Structure
-from models.units import TiedSlice, UnitGroup
+from models.units.base import TiedSlice, UnitGroup
+from models.units.structure import GroupStructure, Structure
 
 
 class Attention(nn.Module):

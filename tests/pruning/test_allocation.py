@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import UserError, WorkFailed
-from models.structure import GroupStructure, Structure
-from models.units import UnitGroup
+from models.units.base import UnitGroup
+from models.units.structure import GroupStructure, Structure
 from pruning.allocation import budget_counts, select
 from pruning.schedules import kept_fraction
 
@@ -139,9 +139,7 @@ def test_outside_the_reserved_units_no_dropped_unit_outscores_a_kept_one(seed: i
     structure = dense(a=("neuron", 5), b=("neuron", 6), c=("neuron", 4))
     generator = torch.Generator().manual_seed(seed)
     scores = {g.name: torch.rand(g.count, generator=generator) for g in groups_of(structure)}
-    found = select(
-        scores, groups_of(structure), structure, kinds=["neuron"], counts={"neuron": budget}, scope="global"
-    )
+    found = select(scores, groups_of(structure), structure, kinds=["neuron"], counts={"neuron": budget}, scope="global")
     dropped = [float(scores[name][unit]) for name, units in found.drop.items() for unit in units]
     reserved = {(name, int(values.argmax())) for name, values in scores.items()}
     kept = [

@@ -26,7 +26,7 @@ from pruning.importance import score
 from pruning.importance.base import Evidence, Scores
 from pruning.methods import get_method
 from tests.pruning.nets import token_net
-from trainables.prune_config import PruneConfig
+from trainables.config.prune import PruneConfig
 
 
 def names_where(trait: str) -> set[str]:
@@ -80,7 +80,7 @@ def test_an_unknown_or_searched_method_counts_as_one_that_removes_units(name: st
 
 
 def test_methods_are_known_without_torch() -> None:
-    code = "import sys, trainables.prune_config; sys.exit('torch' in sys.modules)"
+    code = "import sys, trainables.config.prune; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

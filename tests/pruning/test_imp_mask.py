@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.structure import GroupStructure, Structure
+from models.units.structure import GroupStructure, Structure
 from pruning.imp_mask import apply_masks, global_masks, imp_widths, surviving, unit_weights, weight_totals
 from tests.pruning.nets import conv_net, structure_of, token_net
 

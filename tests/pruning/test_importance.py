@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.errors import UserError
-from models.units import UnitGroup
+from models.units.base import UnitGroup
 from pruning.imp_mask import global_masks, weight_totals
 from pruning.importance import CRITERIA, score
 from tests.pruning.nets import conv_net, token_net

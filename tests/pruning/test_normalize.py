@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.errors import UserError
-from models.units import UnitGroup
+from models.units.base import UnitGroup
 from pruning.normalize import NORMALIZERS, normalize
 
 numbers = st.lists(st.floats(0.0, 1e6, allow_subnormal=False).map(lambda x: round(x, 3)), min_size=1, max_size=20)

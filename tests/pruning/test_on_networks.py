@@ -7,10 +7,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from models.compaction import positions_of, remove
 from models.cost import count_parameters
-from models.registry import build, resolve_spec
-from models.units import UnitGroup, dense_structure, describe
+from models.networks.registry import build, resolve_spec
+from models.units.base import UnitGroup, dense_structure
+from models.units.compaction import positions_of, remove
+from models.units.describe import describe
 from pruning.allocation import Drop, budget_counts, select
 from pruning.catalogue import RsstConfig
 from pruning.imp_mask import global_masks, imp_widths, weight_totals

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.units import UnitGroup
+from models.units.base import UnitGroup
 from pruning.penalty import add_gradient, apply_decoupled, penalised
 from tests.pruning.nets import conv_net, token_net
 

@@ -11,9 +11,9 @@ import numpy as np
 import yaml
 from safetensors.numpy import save_file
 
-from search.study import load_study
-from trainables.record import Identity, RecordWriter, StateEnd, end_line
-from trainables.request import TrialRequest, write_request
+from search.study.load import load_study
+from trainables.files.record import Identity, RecordWriter, StateEnd, end_line
+from trainables.files.request import TrialRequest, write_request
 
 REMOVED = (0.0, 20.0, 40.0, 60.0)
 DENSE_PARAMS, DENSE_MACS = 200_000, 10_000_000
@@ -45,7 +45,9 @@ class MadeRun:
     """A run folder under construction; `add` writes one trial's request and record."""
 
     path: Path
-    arms: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: {"refill": {}, "rsst": {"prune.method": "rsst"}})
+    arms: Mapping[str, Mapping[str, Any]] = field(
+        default_factory=lambda: {"refill": {}, "rsst": {"prune.method": "rsst"}}
+    )
     study: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

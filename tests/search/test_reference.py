@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search import reference, reference_text
-from search.config_keys import free_sections, known_keys
+from search.config_file.key_tree import free_sections, known_keys
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "study-files.md"
 ROWS = [

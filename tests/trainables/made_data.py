@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from torchvision.datasets import CIFAR10, CIFAR100
 
-from trainables.config import DataConfig
+from trainables.config.trial import DataConfig
 
 PER_CLASS = 10
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from trainables.config import TrialConfig
-from trainables.record import Identity
+from trainables.config.trial import TrialConfig
+from trainables.files.record import Identity
 from trainables.trial import Trial
 
 BASE: dict[str, Any] = {

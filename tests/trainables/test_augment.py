@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from trainables.augment import rand_augment, random_crop, random_flip
-from trainables.mixing import make_mix
+from trainables.data.augment import rand_augment, random_crop, random_flip
+from trainables.data.mixing import make_mix
 from trainables.seeds import generator, seed_everything
 
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.compaction import slice_state
 from models.save_load import load, load_parts
+from models.units.compaction import slice_state
 from tests.trainables.small_trials import open_trial, run
 from tests.trainables.test_trial import numbers
-from trainables.record import read_record
+from trainables.files.record import read_record
 
 CHANNELS: dict[str, Any] = {
     "model": {"arch": "timm:resnet18"},

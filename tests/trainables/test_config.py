@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from trainables.config import TrialConfig, divide_epochs
+from trainables.config.trial import TrialConfig, divide_epochs
 
 
 def config(**changes: Any) -> TrialConfig:

@@ -12,7 +12,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from tests.trainables.made_data import make_data
-from trainables.config import DataConfig
+from trainables.config.trial import DataConfig
 from trainables.data import KINDS, Batch, Data, check_available, describe_data, load_data
 from trainables.seeds import seed_everything
 
@@ -147,7 +147,7 @@ def test_a_last_batch_of_one_image_is_left_out(config: DataConfig) -> None:
 
 
 def test_digits_are_scikit_learns_without_importing_it() -> None:
-    code = "import sys, torch; from trainables.config import DataConfig; from trainables.data import load_data; "
+    code = "import sys, torch; from trainables.config.trial import DataConfig; from trainables.data import load_data; "
     code += "load_data(DataConfig(name='digits'), torch.device('cpu')); sys.exit('sklearn' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0
     data = load_data(DataConfig(name="digits"), CPU).normalised((0.0,), (1.0,))

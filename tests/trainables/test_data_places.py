@@ -13,8 +13,8 @@ from PIL import Image
 
 from models.errors import UserError
 from tests.trainables.made_data import idx, make_data, write_dtd, write_fashion_mnist, write_images
-from trainables.config import DataConfig
-from trainables.data import Data, check_available, describe_data, fetch_data, load_data, places
+from trainables.config.trial import DataConfig
+from trainables.data import Data, check_available, describe_data, fetch_data, fetching, load_data
 from trainables.data.base import DatasetKind
 from trainables.data.fashion_mnist import FASHION_MNIST
 
@@ -33,8 +33,8 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(
         "torchvision.datasets.cifar.download_and_extract_archive", lambda *_, **__: no_network(tmp_path)
     )
-    monkeypatch.setattr(places, "SYSTEM_FOLDERS", ())
-    monkeypatch.setenv(places.ENVIRONMENT_KEY, str(tmp_path / "data"))
+    monkeypatch.setattr(fetching, "SYSTEM_FOLDERS", ())
+    monkeypatch.setenv(fetching.ENVIRONMENT_KEY, str(tmp_path / "data"))
     return tmp_path / "data"
 
 
@@ -69,7 +69,7 @@ def test_system_folders_are_looked_at_only_without_a_root(
     tmp_path: Path, offline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_fashion_mnist(tmp_path / "system" / "fashion-mnist")
-    monkeypatch.setattr(places, "SYSTEM_FOLDERS", (tmp_path / "system",))
+    monkeypatch.setattr(fetching, "SYSTEM_FOLDERS", (tmp_path / "system",))
     assert fetch_data(DataConfig(name="fashion_mnist")) == tmp_path / "system" / "fashion-mnist"
     with pytest.raises(UserError, match="elsewhere"):
         fetch_data(DataConfig(name="fashion_mnist", root=tmp_path / "elsewhere"))
@@ -112,7 +112,7 @@ def test_a_download_that_breaks_off_leaves_nothing_behind(tmp_path: Path) -> Non
     broken = DatasetKind(FASHION_MNIST.info, FASHION_MNIST.find, FASHION_MNIST.expected, half, FASHION_MNIST.read)
     config = DataConfig(name="fashion_mnist", root=tmp_path)
     with pytest.raises(UserError, match="connection reset"):
-        places.fetch(config, broken)
+        fetching.fetch(config, broken)
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == []
     assert FASHION_MNIST.find(config) is None
 
@@ -124,7 +124,7 @@ def _fetch_and_count(root: Path) -> None:
         write_fashion_mnist(folder / "FashionMNIST" / "raw")
 
     kind = DatasetKind(FASHION_MNIST.info, FASHION_MNIST.find, FASHION_MNIST.expected, download, FASHION_MNIST.read)
-    places.fetch(DataConfig(name="fashion_mnist", root=root), kind)
+    fetching.fetch(DataConfig(name="fashion_mnist", root=root), kind)
 
 
 def test_many_processes_download_once(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.trainables.small_trials import open_trial, run
-from trainables.record import read_record
+from trainables.files.record import read_record
 
 LASTING = ("val_accuracy", "val_loss", "test_accuracy", "params", "removed_percent")
 

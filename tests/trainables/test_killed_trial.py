@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from tests.trainables.killed_trials import kill_again_and_again
 from tests.trainables.test_trial import numbers
-from trainables.record import read_record
+from trainables.files.record import read_record
 
 RSST = {
     "train": {"distill": {"weight": 0.5}},

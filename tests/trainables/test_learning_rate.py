@@ -7,8 +7,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.config import LearningRateSchedule
-from trainables.learning_rate import learning_rates
+from trainables.config.trial import LearningRateSchedule
+from trainables.training.learning_rate import learning_rates
 
 KINDS = ("cosine", "multi_step", "constant")
 

@@ -12,10 +12,10 @@ from models.errors import UserError
 from pruning.allocation import Drop
 from pruning.catalogue import METHODS, MethodTraits, RsstConfig, register_method
 from pruning.methods import Method, StatePlan
-from search.study import load_study
+from search.study.load import load_study
 from tests.pruning.method_contract import check_contract
 from tests.trainables.small_trials import open_trial, run, small_config
-from trainables.record import StateEnd, read_record
+from trainables.files.record import StateEnd, read_record
 
 STUDY = """\
 name: small

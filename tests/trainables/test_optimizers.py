@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.config import TrainConfig
-from trainables.optimizers import build_optimizer, load_state_by_name, set_learning_rate, state_by_name
+from trainables.config.trial import TrainConfig
+from trainables.training.optimizers import build_optimizer, load_state_by_name, set_learning_rate, state_by_name
 
 
 def train(model: nn.Module, optimizer: torch.optim.Optimizer, steps: int, seed: int) -> None:

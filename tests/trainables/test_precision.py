@@ -10,7 +10,7 @@ import torch
 
 from models.errors import UserError
 from tests.trainables.small_trials import open_trial
-from trainables.precision import loss_scaler, resolve_device
+from trainables.training.precision import loss_scaler, resolve_device
 
 CPU = torch.device("cpu")
 

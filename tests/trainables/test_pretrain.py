@@ -9,15 +9,15 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from models import repository
 from models.errors import UserError, WorkFailed
-from models.initial_weights import InitRequest, initial_weights
-from models.registry import resolve_spec
-from models.verify import verify_file
-from models.weights_file import read_weights_file
-from trainables.config import TrainConfig
+from models.networks.registry import resolve_spec
+from models.weights import repository
+from models.weights.initial_weights import InitRequest, initial_weights
+from models.weights.verify import verify_file
+from models.weights.weights_file import read_weights_file
+from trainables.config.pretrain import PretrainConfig
+from trainables.config.trial import TrainConfig
 from trainables.pretrain import pretrain
-from trainables.pretrain_config import PretrainConfig
 
 
 def small(folder: Path, **values: Any) -> PretrainConfig:

@@ -4,8 +4,8 @@ from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 from torch import Tensor, nn
 
-from models.native import native_model, random_state
-from models.registry import resolve_spec
+from models.networks.native import native_model, random_state
+from models.networks.registry import resolve_spec
 from trainables.probe import knn_hits, pooled_features, probe_state
 
 SPEC = resolve_spec("vit_micro", 10, 8, 1, args={"depth": 2})

@@ -12,9 +12,9 @@ import torch
 
 from models.save_load import build_compact
 from tests.trainables.small_trials import small_config
+from trainables.files.record import Identity
 from trainables.prepare import prepare
-from trainables.procedure import Procedure
-from trainables.record import Identity
+from trainables.states.procedure import Procedure
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMES = ("seconds", "images_per_second")

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trainables.record import RecordWriter, StateEnd, complete_lines, end_line, finite, read_record, record_path
+from trainables.files.record import RecordWriter, StateEnd, complete_lines, end_line, finite, read_record, record_path
 
 HEADER = {"identity": {"id": "a-000", "arm": "a", "phase": "search", "number": 0, "seed": 3}, "config": {"seed": 3}}
 EPOCH = {"kind": "epoch", "state": 0, "epoch": 1, "train_loss": 0.5}

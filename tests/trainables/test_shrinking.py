@@ -9,7 +9,7 @@ import torch
 
 from models.cost import prunable_parameters
 from tests.trainables.small_trials import open_trial
-from trainables.procedure import Procedure
+from trainables.states.procedure import Procedure
 
 
 def in_state_one(folder: Path, **rsst: float) -> Procedure:

@@ -14,10 +14,10 @@ from tensorboard.context import RequestContext
 from tensorboard.plugins import base_plugin
 from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
 
-from models.structure import GroupStructure, Structure
-from trainables.hparams import flat
-from trainables.record import RecordWriter, StateEnd
-from trainables.tensorboard import TrialBoard, structure_images
+from models.units.structure import GroupStructure, Structure
+from trainables.files.record import RecordWriter, StateEnd
+from trainables.tensorboard.board import TrialBoard, structure_images
+from trainables.tensorboard.hparams import flat
 
 STRUCTURE = Structure(
     {

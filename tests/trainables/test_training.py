@@ -10,10 +10,10 @@ from sklearn.metrics import accuracy_score, log_loss
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.config import TrainConfig
-from trainables.optimizers import build_optimizer
-from trainables.precision import loss_scaler, resolve_device, resolve_precision
-from trainables.training import Diverged, Engine, evaluate, train_epoch
+from trainables.config.trial import TrainConfig
+from trainables.training.epoch import Diverged, Engine, evaluate, train_epoch
+from trainables.training.optimizers import build_optimizer
+from trainables.training.precision import loss_scaler, resolve_device, resolve_precision
 
 CPU = torch.device("cpu")
 
@@ -85,7 +85,10 @@ def test_hooks_see_ready_gradients_and_moved_weights() -> None:
     weight = model[1].weight  # type: ignore[index, union-attr]  # a Sequential's second layer
     seen: list[tuple[str, int, float]] = []
     train_epoch(
-        engine(model), batches(2), (0.1,) * 7, 5,
+        engine(model),
+        batches(2),
+        (0.1,) * 7,
+        5,
         before_step=lambda step: seen.append(("before", step, float(weight.detach().sum()))),
         after_step=lambda step: seen.append(("after", step, float(weight.detach().sum()))),
     )

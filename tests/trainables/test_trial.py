@@ -9,15 +9,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from models.compaction import slice_state
 from models.errors import UserError
 from models.save_load import load, load_parts
+from models.units.compaction import slice_state
 from models.versions import library_versions
 from tests.trainables.small_trials import open_trial, run, small_config
-from trainables.checkpoint import folder_of
-from trainables.failure import record_failure
-from trainables.record import Identity, read_record
-from trainables.request import TrialRequest
+from trainables.files.checkpoint import folder_of
+from trainables.files.failure import record_failure
+from trainables.files.record import Identity, read_record
+from trainables.files.request import TrialRequest
 from trainables.trial import Trial
 
 TIMES = frozenset({"seconds", "images_per_second"})

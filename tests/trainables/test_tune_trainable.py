@@ -11,9 +11,9 @@ import pytest
 from models import atomic
 from models.errors import UserError
 from tests.trainables.small_trials import small_config
-from trainables.generation import Fenced, next_generation
-from trainables.record import Identity, read_record
-from trainables.request import TrialRequest, read_request, write_request
+from trainables.files.generation import Fenced, next_generation
+from trainables.files.record import Identity, read_record
+from trainables.files.request import TrialRequest, read_request, write_request
 from trainables.tune_trainable import TuneTrainable
 
 

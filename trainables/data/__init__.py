@@ -7,17 +7,17 @@ from pathlib import Path
 import torch
 
 from models.errors import UserError
-from trainables.augment import rand_augment_of
-from trainables.config import DataConfig
+from trainables.config.trial import DataConfig
+from trainables.data.augment import rand_augment_of
 from trainables.data.base import Batch, Data, DataInfo, DatasetKind, Files
 from trainables.data.cifar import CIFAR_10, CIFAR_100
 from trainables.data.digits import DIGITS
 from trainables.data.dtd import DTD
 from trainables.data.fashion_mnist import FASHION_MNIST
+from trainables.data.fetching import fetch
 from trainables.data.image_folder import IMAGE_FOLDER
 from trainables.data.in_memory import load_in_memory
 from trainables.data.loader import load_files
-from trainables.data.places import fetch
 
 __all__ = ["KINDS", "Batch", "Data", "DataInfo", "check_available", "describe_data", "fetch_data", "load_data"]
 

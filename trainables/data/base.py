@@ -10,7 +10,7 @@ from typing import Literal, Protocol, Self
 import numpy as np
 from torch import Tensor
 
-from trainables.config import DataConfig
+from trainables.config.trial import DataConfig
 
 Part = Literal["train", "val", "test"]
 Batch = tuple[Tensor, Tensor]

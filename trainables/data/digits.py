@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trainables.config import DataConfig
+from trainables.config.trial import DataConfig
 from trainables.data.base import DataInfo, DatasetKind, Images
 from trainables.data.splits import hold_out
 

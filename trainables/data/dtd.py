@@ -10,10 +10,10 @@ from pathlib import Path
 from torchvision.datasets import DTD as TorchvisionDTD
 
 from models.errors import UserError
-from trainables.config import DataConfig
+from trainables.config.trial import DataConfig
 from trainables.data.base import DataInfo, DatasetKind, Files
+from trainables.data.fetching import search_folders
 from trainables.data.image_folder import DEFAULT_SIZE
-from trainables.data.places import search_folders
 
 CLASSES = 47
 LAYOUTS = (Path("dtd/dtd"), Path("dtd"), Path("."))

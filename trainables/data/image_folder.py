@@ -7,9 +7,9 @@ from pathlib import Path
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from models.errors import UserError
-from trainables.config import DataConfig
+from trainables.config.trial import DataConfig
 from trainables.data.base import DataInfo, DatasetKind, Files
-from trainables.data.places import search_folders
+from trainables.data.fetching import search_folders
 
 DEFAULT_SIZE = 224
 

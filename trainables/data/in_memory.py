@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainables import seeds
-from trainables.augment import augment_small
-from trainables.config import DataConfig
+from trainables.config.trial import DataConfig
+from trainables.data.augment import augment_small
 from trainables.data.base import Batch, DataInfo, Images
 from trainables.data.batching import batch_bounds, channel_statistics, fit_channels, normalise
 from trainables.data.splits import hold_out, limit, ranked

@@ -22,8 +22,8 @@ from torchvision.transforms import v2
 
 from models.errors import UserError, WorkFailed
 from trainables import seeds
-from trainables.augment import evaluation_transform, training_transform
-from trainables.config import DataConfig
+from trainables.config.trial import DataConfig
+from trainables.data.augment import evaluation_transform, training_transform
 from trainables.data.base import Batch, DataInfo, Files
 from trainables.data.batching import batch_bounds, channel_statistics, fit_channels, normalise
 from trainables.data.splits import hold_out, limit, ranked

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pruning.allocation import Drop
-from trainables.optimizers import StateByName, state_by_name
 from trainables.seeds import derive, seed_everything
-from trainables.shrinking import Shrinking
+from trainables.states.shrinking import Shrinking
 from trainables.states.subject import Subject
-from trainables.training import Diverged, Engine, EpochResult, Evaluation, train_epoch
+from trainables.training.epoch import Diverged, Engine, EpochResult, Evaluation, train_epoch
+from trainables.training.optimizers import StateByName, state_by_name
 
 TRAINING_COST = 3
 """Forward passes' worth of multiply-accumulates in a training step: one forward, about two backward."""

@@ -7,15 +7,15 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from models.compaction import positions_of
 from models.cost import measure_latency
+from models.units.compaction import positions_of
 from pruning.allocation import Drop
 from pruning.magnitude_ratio import magnitude_ratio
-from trainables.config import TrialConfig
+from trainables.config.trial import TrialConfig
 from trainables.data import Data
-from trainables.network import Network
-from trainables.standing import Position
-from trainables.training import Evaluation, evaluate
+from trainables.states.network import Network
+from trainables.states.position import Position
+from trainables.training.epoch import Evaluation, evaluate
 
 EVALUATION_BATCH = 256
 

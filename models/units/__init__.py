@@ -1,0 +1,1 @@
+"""Units that can be removed, and their removal."""

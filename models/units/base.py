@@ -1,0 +1,104 @@
+"""UnitGroup: the units that can be removed together with every tensor tied to them.
+
+Scores, penalties, costs and removal all derive from these descriptions; each family of blocks describes its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.units.structure import GroupStructure, Kind, Structure
+
+Target = Literal["head", "mlp", "both", "channel"]
+KINDS_OF_TARGET: dict[Target, tuple[Kind, ...]] = {
+    "head": ("head",),
+    "mlp": ("neuron",),
+    "both": ("head", "neuron"),
+    "channel": ("channel",),
+}
+
+
+@dataclass(frozen=True)
+class TiedSlice:
+    """The part of one tensor that belongs to each unit of a group.
+
+    `tensor` is its name in the state dict; `dim` the dimension that is cut; `index` an int64 tensor of shape
+    (units, elements): row u lists the indices along `dim` that belong to unit u. `is_parameter` is False for buffers
+    such as BatchNorm's running statistics, which are cut but neither scored nor penalised. The rows of `index`
+    together cover the whole of `dim`.
+    """
+
+    tensor: str
+    dim: int
+    index: Tensor
+    is_parameter: bool = True
+
+
+@dataclass(frozen=True)
+class UnitGroup:
+    """Units 0..count-1 of one attention, one MLP or one convolution block, *as the network stands now*.
+
+    Unit positions count within the present network; `Structure.kept(name)` maps a position to the original index.
+    `activation` names the module whose forward *input* carries this group's activations: `proj` for heads, `fc2` for
+    neurons, the next convolution for channels. Units lie along dimension 1 of a convolution's input and along the last
+    of a linear layer's; each owns size/count consecutive features there (head_dim for a head, one for the others).
+    """
+
+    name: str
+    kind: Kind
+    count: int
+    slices: tuple[TiedSlice, ...]
+    activation: str
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of blocks that can be cut: its module classes, exactly (a subclass may compute something else).
+
+    `groups_of(name, module)` describes the module's groups; `why_whole(module)` says why one cannot be cut exactly, or None.
+    """
+
+    classes: tuple[type[nn.Module], ...]
+    groups_of: Callable[[str, Any], tuple[UnitGroup, ...]]
+    why_whole: Callable[[Any], str | None] = lambda module: None
+
+
+def dense_structure(groups: Iterable[UnitGroup]) -> Structure:
+    """The structure in which every unit of `groups` is still there."""
+    return Structure(
+        {group.name: GroupStructure(group.kind, group.count, tuple(range(group.count))) for group in groups}
+    )
+
+
+def kinds_of_target(target: Target) -> tuple[Kind, ...]:
+    """The kinds of units that the configuration's `target` word stands for."""
+    return KINDS_OF_TARGET[target]
+
+
+def inner_channels(name: str, prefix: str, block: nn.Module, conv: str, norm: str, readers: list[str]) -> UnitGroup:
+    """Channels made by `conv`, normalised by `norm`, and read by the convolutions `readers` and nothing else."""
+    producer = block.get_submodule(conv)
+    count = producer.get_parameter("weight").shape[0]
+    each = torch.arange(count).unsqueeze(1)
+    slices = [
+        *of_layer(f"{prefix}.{conv}", producer, 0, each),
+        *of_layer(f"{prefix}.{norm}", block.get_submodule(norm), 0, each),
+        *(TiedSlice(f"{prefix}.{reader}.weight", 1, each) for reader in readers),
+    ]
+    return UnitGroup(name, "channel", count, tuple(slices), f"{prefix}.{readers[0]}")
+
+
+def of_layer(name: str, layer: nn.Module, dim: int, index: Tensor) -> list[TiedSlice]:
+    """One slice for each own parameter and buffer of a layer that has an entry per output unit (counters have none)."""
+    parameters = [TiedSlice(f"{name}.{key}", dim, index) for key, _ in layer.named_parameters(recurse=False)]
+    buffers = [
+        TiedSlice(f"{name}.{key}", dim, index, is_parameter=False)
+        for key, buffer in layer.named_buffers(recurse=False)
+        if buffer.ndim > 0
+    ]
+    return [*parameters, *buffers]

@@ -1,0 +1,198 @@
+"""Removal of units: physical, exact, and the same for a live network, a state dict and an optimiser's moments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import torch
+from timm.layers.attention import Attention
+from torch import Tensor, nn
+
+from models.units.base import UnitGroup, dense_structure
+from models.units.describe import describe
+from models.units.empty_layers import swap_if_empty
+from models.units.structure import Structure
+
+Positions = Mapping[str, Sequence[int]]
+
+
+def remove(model: nn.Module, structure: Structure, drop: Mapping[str, Iterable[int]]) -> Structure:
+    """Cut the units in `drop` out of `model`, in place.
+
+    Args:
+        model: a network that has the units of `structure`. Its cut parameters become new `nn.Parameter`s without
+            gradients, so an optimiser over the old ones has to be built anew.
+        structure: what `model` has now.
+        drop: group name → *original* indices of the units to remove; groups not named stay.
+
+    Returns:
+        The structure after removal.
+
+    Raises:
+        ValueError: `structure` is not that of `model`, or a unit to drop is not there.
+    """
+    groups = describe(model)
+    _check_counts(groups, structure)
+    after = structure.without(drop)
+    _keep_only(model, groups, kept_positions(structure, after))
+    return after
+
+
+def compact(model: nn.Module, structure: Structure) -> None:
+    """Cut a *dense* network down to `structure`, in place.
+
+    Raises:
+        ValueError: the network has other groups, kinds or unit counts than `structure` starts from.
+    """
+    groups = describe(model)
+    dense = dense_structure(groups)
+    _check_same_network(dense, structure)
+    _keep_only(model, groups, kept_positions(dense, structure))
+
+
+def kept_positions(before: Structure, after: Structure) -> dict[str, tuple[int, ...]]:
+    """Group name → positions, in a network of structure `before`, of the units that `after` still has."""
+    return positions_of(before, {name: group.kept for name, group in after.groups.items()})
+
+
+def positions_of(structure: Structure, units: Mapping[str, Iterable[int]]) -> dict[str, tuple[int, ...]]:
+    """Translate original indices into sorted positions in a network of `structure`; ValueError for one not there."""
+    positions: dict[str, tuple[int, ...]] = {}
+    for name, originals in units.items():
+        place = {unit: position for position, unit in enumerate(structure.kept(name))}
+        missing = [unit for unit in originals if unit not in place]
+        if missing:
+            raise ValueError(f"{name}: units {missing} are not in the network")
+        positions[name] = tuple(sorted(place[unit] for unit in originals))
+    return positions
+
+
+def slice_state(
+    state: Mapping[str, Tensor], groups_dense: Iterable[UnitGroup], structure: Structure
+) -> dict[str, Tensor]:
+    """The compact network's state dict out of the dense one's; every tensor is a copy of its own."""
+    groups = tuple(groups_dense)
+    dense = dense_structure(groups)
+    _check_same_network(dense, structure)
+    sliced = {name: tensor.detach().clone() for name, tensor in state.items()}
+    for tensor_name, dim, kept in _cuts(groups, kept_positions(dense, structure)):
+        sliced[tensor_name] = _select(sliced[tensor_name], dim, kept)
+    return sliced
+
+
+def slice_optimizer_state(
+    state_by_name: Mapping[str, Mapping[str, Tensor]],
+    groups_before: Iterable[UnitGroup],
+    positions_kept: Positions,
+) -> dict[str, dict[str, Tensor]]:
+    """Cut an optimiser's per-parameter tensors as the parameters themselves are cut.
+
+    Args:
+        state_by_name: parameter name → its state, e.g. {"exp_avg": …, "exp_avg_sq": …, "step": …}. Scalars are
+            passed on as they are; any other tensor must have the shape its parameter had before removal.
+        groups_before: the network's groups before removal.
+        positions_kept: group name → sorted positions kept (`kept_positions`); groups not named stay.
+
+    Returns:
+        The same keys, sliced; every tensor is a copy.
+    """
+    result = {
+        name: {key: value.detach().clone() for key, value in entry.items()} for name, entry in state_by_name.items()
+    }
+    for tensor_name, dim, kept in _cuts(groups_before, positions_kept):
+        entry = result.get(tensor_name, {})
+        for key, value in entry.items():
+            if value.ndim > 0:
+                entry[key] = _select(value, dim, kept)
+    return result
+
+
+@torch.no_grad()
+def zero_units(model: nn.Module, groups: Iterable[UnitGroup], positions: Positions) -> None:
+    """Set every tied parameter of the units at `positions` to zero, so that they contribute nothing, without cutting.
+
+    The oracle of compaction: the zeroed network computes what the compact one computes, in train and eval mode.
+    """
+    parameters = dict(model.named_parameters())
+    for group in groups:
+        chosen = list(positions.get(group.name, ()))
+        for tied in group.slices:
+            if tied.is_parameter:
+                parameters[tied.tensor].index_fill_(tied.dim, tied.index[chosen].flatten().to(_device(model)), 0.0)
+
+
+def _keep_only(model: nn.Module, groups: Iterable[UnitGroup], positions_kept: Positions) -> None:
+    touched: dict[str, nn.Module] = {}
+    for tensor_name, dim, kept in _cuts(groups, positions_kept):
+        module_name, _, key = tensor_name.rpartition(".")
+        module = model.get_submodule(module_name)
+        touched[module_name] = module
+        _replace(module, key, dim, kept)
+    for name, module in touched.items():
+        _declare_sizes(module)
+        parent = model.get_submodule(name.rpartition(".")[0])
+        if isinstance(parent, Attention):
+            parent.num_heads = parent.proj.weight.shape[1] // parent.head_dim
+            parent.attn_dim = parent.num_heads * parent.head_dim
+
+
+def _cuts(groups: Iterable[UnitGroup], positions_kept: Positions) -> Iterable[tuple[str, int, Tensor]]:
+    """(tensor name, dimension, kept indices along it) for every tied tensor of every group that loses a unit."""
+    for group in groups:
+        kept = positions_kept.get(group.name)
+        if kept is None or len(kept) == group.count:
+            continue
+        for tied in group.slices:
+            # Sorted, so that the three bands of a fused qkv stay in the order q, k, v.
+            yield tied.tensor, tied.dim, tied.index[list(kept)].flatten().sort().values
+
+
+def _replace(module: nn.Module, key: str, dim: int, kept: Tensor) -> None:
+    old = getattr(module, key)
+    if isinstance(old, nn.Parameter):
+        setattr(module, key, nn.Parameter(_select(old.detach(), dim, kept), requires_grad=old.requires_grad))
+    else:
+        setattr(module, key, _select(old, dim, kept))
+
+
+def _select(tensor: Tensor, dim: int, kept: Tensor) -> Tensor:
+    return tensor.index_select(dim, kept.to(tensor.device)).contiguous()
+
+
+def _declare_sizes(module: nn.Module) -> None:
+    """Bring a layer's declared sizes in line with the shape of its weight."""
+    if isinstance(module, nn.Linear):
+        module.out_features, module.in_features = module.weight.shape
+    elif isinstance(module, nn.Conv2d):
+        module.out_channels, module.in_channels = module.weight.shape[:2]
+    elif isinstance(module, nn.BatchNorm2d):
+        module.num_features = _batch_norm_size(module)
+    swap_if_empty(module)
+
+
+def _batch_norm_size(norm: nn.BatchNorm2d) -> int:
+    sized = norm.running_mean if norm.running_mean is not None else norm.weight
+    return norm.num_features if sized is None else len(sized)
+
+
+def _check_counts(groups: Sequence[UnitGroup], structure: Structure) -> None:
+    found = {group.name: group.count for group in groups}
+    if found != structure.counts():
+        raise ValueError(f"the network's groups are {found}, but the structure says {structure.counts()}")
+
+
+def _check_same_network(dense: Structure, structure: Structure) -> None:
+    expected = {name: (group.kind, group.total) for name, group in dense.groups.items()}
+    found = {name: (group.kind, group.total) for name, group in structure.groups.items()}
+    if expected == found:
+        return
+    differing = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+    name = differing[0]
+    raise ValueError(
+        f"the structure belongs to another network: group {name} is {found.get(name, 'absent')} in it, "
+        f"{expected.get(name, 'absent')} in the network ({len(differing)} groups differ)"
+    )
+
+
+def _device(model: nn.Module) -> torch.device:
+    return next(model.parameters()).device

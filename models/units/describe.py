@@ -1,0 +1,56 @@
+"""What can be cut in a network: the unit groups of every block of a known family."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from models.errors import UserError
+from models.units.attention import ATTENTION
+from models.units.base import Family, UnitGroup
+from models.units.mlp import MLP
+from models.units.resnet import BASIC_BLOCK, BOTTLENECK
+from models.units.twist import TWIST_BLOCK
+
+FAMILIES: tuple[Family, ...] = (ATTENTION, MLP, BASIC_BLOCK, BOTTLENECK, TWIST_BLOCK)
+"""Every family of blocks; a new one is a file beside this one and a name here."""
+
+
+def describe(model: nn.Module) -> tuple[UnitGroup, ...]:
+    """The groups of `model` as it stands, dense or compact, in the order of its modules.
+
+    Known are timm's `Attention` with fused qkv, timm's `Mlp`, the inner channels of ResNet's `BasicBlock` and
+    `Bottleneck`, and TwistNet's blocks; what is like them but cannot be cut exactly is left whole (`left_whole`).
+
+    Raises:
+        UserError: nothing in the network can be pruned; the message says what was looked at and why not.
+    """
+    groups: list[UnitGroup] = []
+    for name, module in model.named_modules():
+        family = _family_of(module)
+        if family is not None and family.why_whole(module) is None:
+            groups.extend(family.groups_of(name, module))
+    if groups:
+        return tuple(groups)
+    reasons = sorted(set(left_whole(model).values()))
+    found = "; ".join(reasons) if reasons else "no attention with fused qkv, Mlp with fc1/fc2, or ResNet block"
+    raise UserError(
+        f"model {_model_name(model)}: nothing in it can be pruned (found: {found}); "
+        "choose a network of the ViT/DeiT or ResNet family"
+    )
+
+
+def left_whole(model: nn.Module) -> dict[str, str]:
+    """Module name → why it is not pruned, for modules of a known class that cannot be cut exactly."""
+    families = {name: (_family_of(module), module) for name, module in model.named_modules()}
+    reasons = {name: family.why_whole(module) for name, (family, module) in families.items() if family is not None}
+    return {name: reason for name, reason in reasons.items() if reason is not None}
+
+
+def _family_of(module: nn.Module) -> Family | None:
+    return next((family for family in FAMILIES if type(module) in family.classes), None)
+
+
+def _model_name(model: nn.Module) -> str:
+    """timm's name of the architecture where the model carries one, else its class."""
+    config = getattr(model, "pretrained_cfg", None) or {}
+    return str(config.get("architecture") or type(model).__name__)

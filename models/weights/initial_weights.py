@@ -1,0 +1,142 @@
+"""The weights that a trial starts from, with proof of what they are. Nothing here falls back to random weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+
+from torch import Tensor
+
+from models.errors import UserError
+from models.networks.native import random_state
+from models.spec import ModelSpec
+from models.weights import hub
+from models.weights.digest import file_digest
+from models.weights.fetch import fetch, is_stale
+from models.weights.provenance import RANDOM_ORIGIN, How, Provenance, record_state
+from models.weights.repository import PREFIX
+from models.weights.sources import Source, channel_values, open_file, open_tag, pretrained_tag
+from models.weights.store import StoredFile, find_stored
+from models.weights.transfer import transfer
+from models.weights.weights_file import read_provenance, refuse
+
+SourceKind = Literal["pretrained", "path", "random"]
+
+
+@dataclass(frozen=True)
+class InitRequest:
+    """Where weights shall come from.
+
+    `pretrained` needs proof, from `tag` ("timm:NAME.TAG", "weights:NAME") or the architecture's default; `path` takes a
+    file, proven or not; `random` draws them.
+    """
+
+    source: SourceKind
+    path: str | None = None
+    tag: str | None = None
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """A complete state for a spec, the verdict on it, and why.
+
+    `digest` is the SHA-256 over the sorted tensors (`models.digest.state_digest`); `warnings` are graded signs that
+    never decide.
+    """
+
+    state: dict[str, Tensor]
+    verdict: Literal["proven", "unproven", "random"]
+    provenance: Provenance
+    digest: str
+    evidence: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def initial_weights(spec: ModelSpec, request: InitRequest, *, seed: int, store: Path | None = None) -> InitialWeights:
+    """Weights for `spec` as requested; the head is always drawn from `seed`, and equal to the random network's.
+
+    The global random generator is left as it was.
+
+    Raises:
+        UserError: the request contradicts itself, or asks for weights that do not exist or do not fit this geometry.
+        WeightsRefused: they could not be had, or are not what they claim to be; its `evidence` says why.
+    """
+    _check(request)
+    if request.source == "random":
+        return _random(spec, seed)
+    if request.source == "path":
+        path = Path(request.path or "").expanduser()
+        if not path.is_file():
+            raise UserError(f"model.init.path: {path} is not a file; give a safetensors or PyTorch file of weights")
+        return _transferred(open_file(path, spec), spec, seed)
+    tag = pretrained_tag(spec.arch, request.tag)
+    if tag.startswith(PREFIX):
+        return _proven(_transferred(open_tag(tag, spec), spec, seed), tag)
+    return _proven(_stored(tag, spec, seed, store), tag)
+
+
+def _check(request: InitRequest) -> None:
+    if request.source not in get_args(SourceKind):
+        raise UserError(f"model.init.source: {request.source!r}, expected one of {', '.join(get_args(SourceKind))}")
+    if request.source == "path" and not request.path:
+        raise UserError("model.init.path: missing, and model.init.source: path needs it; name a weights file")
+    if request.source != "path" and request.path:
+        raise UserError(f"model.init.path: {request.path!r} with source: {request.source}; say source: path to use it")
+    if request.source != "pretrained" and request.tag:
+        raise UserError(f"model.init.tag: {request.tag!r} with source: {request.source}; say source: pretrained")
+
+
+def _random(spec: ModelSpec, seed: int) -> InitialWeights:
+    state = random_state(spec, seed)
+    provenance = record_state(state, spec, origin=RANDOM_ORIGIN, default_how="reinitialised", extra={"seed": seed})
+    return InitialWeights(state, "random", provenance, provenance.digest, (f"drawn at random from seed {seed}",))
+
+
+def _stored(tag: str, spec: ModelSpec, seed: int, store: Path | None) -> InitialWeights:
+    """From the store, filled or renewed as needed; its records of how each tensor came over are kept."""
+    known = find_stored(spec, tag, store)
+    if known is not None and known.problem:
+        raise refuse(str(known.path), (known.problem,))
+    path = known.path if known and not _stale(known, tag) else fetch(spec, tag, store=store, refresh=False).path
+    provenance = read_provenance(path)
+    if provenance is None:
+        raise refuse(str(path), ("no provenance header",))
+    source = open_file(path, spec, origin=tag)
+    source = replace(source, sha256=provenance.source_sha256 or source.sha256, extra=provenance.extra)
+    earlier = {name: (record.how, record.note) for name, record in provenance.tensors.items()}
+    return _transferred(source, spec, seed, earlier)
+
+
+def _stale(known: StoredFile, tag: str) -> bool:
+    """Whether the source in the cache is another than the stored file was made from; without one there, it is not."""
+    cached = hub.cached_file(tag)
+    return cached is not None and is_stale(known, cached.recorded or file_digest(cached.path))
+
+
+def _transferred(
+    source: Source, spec: ModelSpec, seed: int, earlier: Mapping[str, tuple[How, str]] | None = None
+) -> InitialWeights:
+    moved = transfer(source.state, source.native, spec, seed)
+    provenance = record_state(
+        moved.state,
+        spec,
+        origin=source.origin,
+        source_sha256=source.sha256,
+        hows={**(earlier or {}), **moved.hows},
+        mean=channel_values(source.mean, spec.in_chans),
+        std=channel_values(source.std, spec.in_chans),
+        extra=source.extra,
+    )
+    verdict = source.verdict
+    word: Literal["proven", "unproven"] = "proven" if verdict.word == "proven" else "unproven"
+    evidence = (*verdict.evidence, f"transfer of {source.origin}: {provenance.report}")
+    return InitialWeights(moved.state, word, provenance, provenance.digest, evidence, verdict.warnings)
+
+
+def _proven(weights: InitialWeights, tag: str) -> InitialWeights:
+    if weights.verdict == "proven":
+        return weights
+    unproven = f"{tag} is unproven, and model.init.source: pretrained needs proof"
+    raise refuse(tag, (unproven, *weights.evidence))

@@ -1,0 +1,1 @@
+"""A YAML file with lines, dotted keys, and a mistake at its line."""

@@ -1,0 +1,1 @@
+"""What may be claimed: statistics, contrasts, verdict, which network to take."""

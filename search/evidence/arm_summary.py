@@ -1,0 +1,132 @@
+"""What an arm's trials come to: one row of the comparison."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from search.evidence.statistics import mean_interval
+from search.run.results import RunResults, best_of_arm, searched
+from search.run.trials import RecordedTrial, chance_of, dense_macs, method_of, states_of
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """An arm's accuracy over confirm seeds at the last state; diverged trials count as chance."""
+
+    by_seed: dict[int, float]
+    mean: float
+    interval: tuple[float, float] | None
+    diverged: int
+    missing: int
+    """Confirm trials that failed, were stopped or have not ended."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "n": len(self.by_seed),
+            "mean": self.mean,
+            "interval": list(self.interval) if self.interval else None,
+            "by_seed": {str(seed): value for seed, value in self.by_seed.items()},
+            "diverged": self.diverged,
+            "missing": self.missing,
+        }
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """One row of the comparison table; sizes and costs are means over the trials that `basis` names."""
+
+    arm: str
+    method: str
+    counts: dict[str, int]
+    """Search trials by status."""
+    best_id: str | None
+    best_accuracy: float | None
+    """Validation accuracy at the last state of the search's best finished trial: a winner's score."""
+    confirmed: Confirmed | None
+    basis: str
+    removed_percent: float | None
+    params: float | None
+    macs: float | None
+    macs_share: float | None
+    training_macs: float | None
+    seconds: float | None
+
+    @property
+    def accuracy(self) -> float | None:
+        """What the arm is ranked by: confirmed where there is a confirmed mean, else the search's best."""
+        return self.confirmed.mean if self.confirmed else self.best_accuracy
+
+    def to_json(self) -> dict[str, Any]:
+        return {**self.__dict__, "confirmed": self.confirmed.to_json() if self.confirmed else None}
+
+
+def confirmed_values(
+    results: RunResults, arm: str, value_of: Callable[[RecordedTrial], float | None]
+) -> dict[int, float | None]:
+    """Seed → mean over the arm's confirm configurations of `value_of(view)`; None where one of them has no value.
+
+    Only finished and diverged trials are replicates; a diverged one is chance wherever it is asked.
+    """
+    collected: dict[int, list[float | None]] = {}
+    for view in results.of_arm(arm, "confirm"):
+        if view.status == "diverged":
+            collected.setdefault(view.identity.seed, []).append(chance_of(view))
+        if view.status == "finished" and states_of(view):
+            collected.setdefault(view.identity.seed, []).append(value_of(view))
+    return {seed: _mean_or_none(values) for seed, values in sorted(collected.items())}
+
+
+def _mean_or_none(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
+
+
+def summarise_arm(results: RunResults, arm: str, metric: str, alpha: float) -> ArmSummary:
+    views = results.of_arm(arm)
+    best = best_of_arm(results, arm)
+    confirmed = _confirmed(results, arm, metric, alpha)
+    measured = [view for view in results.of_arm(arm, "confirm") if view.status == "finished" and states_of(view)]
+    basis = "confirm trials" if measured else "best search trial"
+    measured = measured or ([best] if best else [])
+    ends = [states_of(view)[-1] for view in measured]
+    shares = [states_of(view)[-1].macs / dense_macs(view) for view in measured]
+    return ArmSummary(
+        arm=arm,
+        method=method_of(views[0]) if views else "",
+        counts=dict(Counter(view.status for view in searched(results, arm))),
+        best_id=best.identity.id if best else None,
+        best_accuracy=states_of(best)[-1].val_accuracy if best else None,
+        confirmed=confirmed,
+        basis=basis,
+        removed_percent=fmean(end.removed_percent for end in ends) if ends else None,
+        params=fmean(end.params for end in ends) if ends else None,
+        macs=fmean(end.macs for end in ends) if ends else None,
+        macs_share=fmean(shares) if shares else None,
+        training_macs=fmean(end.training_macs for end in ends) if ends else None,
+        seconds=fmean(end.seconds for end in ends) if ends else None,
+    )
+
+
+def _confirmed(results: RunResults, arm: str, metric: str, alpha: float) -> Confirmed | None:
+    trials = results.of_arm(arm, "confirm")
+    values = confirmed_values(results, arm, lambda view: getattr(states_of(view)[-1], metric))
+    by_seed = {seed: value for seed, value in values.items() if value is not None}
+    if not by_seed:
+        return None
+    statuses = Counter(view.status for view in trials)
+    return Confirmed(
+        by_seed=by_seed,
+        mean=fmean(by_seed.values()),
+        interval=_within_range(mean_interval(list(by_seed.values()), alpha)),
+        diverged=statuses["diverged"],
+        missing=len(trials) - statuses["diverged"] - statuses["finished"],
+    )
+
+
+def _within_range(interval: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Student's interval knows nothing of accuracies ending at 0 and 1."""
+    return interval and (max(0.0, interval[0]), min(1.0, interval[1]))

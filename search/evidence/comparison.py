@@ -1,0 +1,184 @@
+"""A run's arms side by side: the table, the primary family of tests fixed by the study, and the verdict."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.errors import UserError
+from search.evidence.arm_summary import ArmSummary, summarise_arm
+from search.evidence.contrasts import Cell, common_level, judge, measure
+from search.evidence.equal_cost import EqualCost, equal_cost
+from search.evidence.verdict import cell_sentence, exploratory_sentence
+from search.run.curves import Level
+from search.run.folder import RunFolder
+from search.run.results import RunResults, arm_names
+from search.run.trials import is_cut, states_of
+from search.study.sections import CompareConfig
+
+EXPLORATORY_SHARES = (0.75, 0.5, 0.25)
+"""Shares of dense MACs looked at beside the primary family, where every trial reaches them."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`primary` are the study's own claims; `secondary` is looked at and claims nothing.
+
+    `caveats` are the reasons why the verdict is exploratory; without one it stands on confirmed seeds.
+    """
+
+    run: str
+    settings: CompareConfig
+    baseline: str
+    rows: tuple[ArmSummary, ...]
+    primary: tuple[Cell, ...]
+    secondary: tuple[Cell, ...]
+    caveats: tuple[str, ...]
+    verdict: str
+    equal_cost: tuple[EqualCost, ...] = ()
+    """Looked at too: the arms at equal training MACs, on validation."""
+
+    @property
+    def exploratory(self) -> bool:
+        return bool(self.caveats)
+
+    def row(self, arm: str) -> ArmSummary:
+        return next(row for row in self.rows if row.arm == arm)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "run": self.run,
+            "settings": self.settings.model_dump(mode="json"),
+            "baseline": self.baseline,
+            "arms": {row.arm: row.to_json() for row in self.rows},
+            "primary": [cell.to_json() for cell in self.primary],
+            "secondary": [cell.to_json() for cell in self.secondary],
+            "equal_training_cost": [row.to_json() for row in self.equal_cost],
+            "exploratory": self.exploratory,
+            "caveats": list(self.caveats),
+            "verdict": self.verdict,
+        }
+
+
+def compare(results: RunResults) -> Comparison:
+    """Compare a run's arms. With one arm the table has one row and the verdict says that there is nothing to compare.
+
+    Raises UserError where no trial has finished or the study's baseline is no arm of it.
+    """
+    require_finished(results)
+    settings = results.study.compare
+    names = arm_names(results)
+    baseline = settings.baseline or next((name for name in names if _removes(results, name)), names[0])
+    if baseline not in names:
+        raise UserError(f"compare.baseline: {baseline!r} is no arm of this study; its arms are {', '.join(names)}")
+    rows = tuple(summarise_arm(results, arm, settings.metric, settings.alpha) for arm in names)
+    primary = judge(_primary_cells(results, baseline, names, settings), settings)
+    secondary = judge(_secondary_cells(results, baseline, names, settings), settings)
+    caveats = tuple(_caveats(results, rows))
+    return Comparison(
+        run=str(results.run),
+        settings=settings,
+        baseline=baseline,
+        rows=rows,
+        primary=tuple(primary),
+        secondary=tuple(secondary),
+        caveats=caveats,
+        verdict=_verdict(rows, primary, settings, caveats),
+        equal_cost=tuple(equal_cost(results, baseline, settings.alpha)),
+    )
+
+
+def require_finished(results: RunResults) -> None:
+    if not any(view.status == "finished" and states_of(view) for view in results.trials):
+        counts = f"{len(results.trials)} trial{'' if len(results.trials) == 1 else 's'}, none finished"
+        raise UserError(f"{results.run}: {counts}; run `prunetune resume {results.run}` to finish some")
+
+
+def _primary_cells(results: RunResults, baseline: str, names: Sequence[str], settings: CompareConfig) -> list[Cell]:
+    cells: list[Cell] = []
+    for arm in names:
+        # What never gets smaller (dense, imp) has no place at equal removal or equal MACs: a row, not a test.
+        if arm == baseline or not _removes(results, arm):
+            continue
+        if not _confirmed(results, arm) or not _confirmed(results, baseline):
+            continue
+        for level in _levels(results, arm, baseline, settings):
+            cells.append(measure(results, arm, baseline, level, settings))
+    return cells
+
+
+def _levels(results: RunResults, arm: str, baseline: str, settings: CompareConfig) -> list[Level]:
+    """The study's levels; without any, the last state."""
+    if settings.at:
+        return [Level(level.axis, level.value) for level in settings.at]
+    last = common_level(results, (arm, baseline))
+    return [last] if last else []
+
+
+def _secondary_cells(results: RunResults, baseline: str, names: Sequence[str], settings: CompareConfig) -> list[Cell]:
+    shares = [Level("macs", share) for share in EXPLORATORY_SHARES]
+    others = [
+        measure(results, arm, baseline, level, settings)
+        for arm in names
+        if arm != baseline and _removes(results, arm) and _removes(results, baseline)
+        for level in shares
+        if level.value not in [stated.value for stated in settings.at if stated.axis == "macs"]
+    ]
+    return [cell for cell in others if cell.differences]
+
+
+def _confirmed(results: RunResults, arm: str) -> bool:
+    return any(view.status in ("finished", "diverged") for view in results.of_arm(arm, "confirm"))
+
+
+def _removes(results: RunResults, arm: str) -> bool:
+    return any(is_cut(view) for view in results.of_arm(arm))
+
+
+def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
+    caveats: list[str] = []
+    if not any(row.confirmed for row in rows):
+        return ["no confirm phase has run"]
+    for row in rows:
+        if row.confirmed is None:
+            caveats.append(f"{row.arm} has no confirmed trial")
+        elif row.confirmed.missing:
+            caveats.append(f"{row.confirmed.missing} confirm trials of {row.arm} have not finished")
+    if not results.complete:
+        caveats.append("the study is not complete, so this is an interim look")
+    confirm = results.study.search.confirm
+    stated = set(results.study.compare.seeds or ()) or set(confirm.seeds if confirm else ())
+    grown = {seed for row in rows if row.confirmed for seed in row.confirmed.by_seed} - stated
+    if grown:
+        caveats.append(f"the study was grown by seeds {sorted(grown)} beyond those it stated")
+    if growth := _growth(results):
+        caveats.append(f"the study was grown for another look ({growth})")
+    for row in rows:
+        sources = {view.source for view in results.of_arm(row.arm, "confirm") if view.source}
+        if len(sources) > 1:
+            caveats.append(f"{row.arm}'s confirm trials repeat different configurations: {', '.join(sorted(sources))}")
+    return caveats
+
+
+def _growth(results: RunResults) -> str:
+    """How the run was grown after it began, as its manifest has it; empty where it was not."""
+    path = RunFolder(results.run).manifest_file
+    if not path.exists():
+        return ""
+    grown = json.loads(path.read_text(encoding="utf-8")).get("grown", ())
+    return ", ".join(f"{key} {before} to {now}" for step in grown for key, (before, now) in step.items())
+
+
+def _verdict(
+    rows: Sequence[ArmSummary], primary: Sequence[Cell], settings: CompareConfig, caveats: Sequence[str]
+) -> str:
+    if len(rows) == 1:
+        return f"One arm ({rows[0].arm}): there is nothing to compare it with."
+    if not any(row.confirmed for row in rows):
+        return exploratory_sentence(rows)
+    if not primary:
+        return "No two arms were confirmed at a common removal, so nothing can be claimed."
+    text = " ".join(cell_sentence(cell, settings) for cell in primary)
+    return f"Exploratory ({'; '.join(caveats)}): {text}" if caveats else text

@@ -1,0 +1,144 @@
+"""One arm against the baseline at one level: paired differences over seeds, the tests on them, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from statistics import fmean
+from typing import Any, Literal
+
+import numpy as np
+
+from search.evidence.arm_summary import confirmed_values
+from search.evidence.statistics import bootstrap_interval, holm, seeds_to_settle, subset_means
+from search.run.curves import Axis, Curve, Level, Quantity, curve_of
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial, dense_macs, states_of
+from search.study.sections import CompareConfig
+
+Kind = Literal["better", "worse", "equivalent", "not settled", "not comparable"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Differences are arm minus baseline, in accuracy (a point is 0.01); `kind` is what may be said of them."""
+
+    arm: str
+    baseline: str
+    level: Level
+    differences: dict[int, float]
+    mean: float | None = None
+    interval: tuple[float, float] | None = None
+    bootstrap: tuple[float, float] | None = None
+    p_value: float | None = None
+    p_holm: float | None = None
+    p_equivalent: float | None = None
+    p_equivalent_holm: float | None = None
+    cost_ratio: float | None = None
+    """Training MACs spent up to the level, arm over baseline."""
+    kind: Kind = "not comparable"
+    more_seeds: int | None = None
+    """Seeds beyond these that would settle a difference of the margin."""
+    reason: str | None = None
+    """Why the cell is not comparable."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **self.__dict__,
+            "level": self.level.to_json(),
+            "differences": {str(seed): value for seed, value in self.differences.items()},
+        }
+
+
+def common_level(results: RunResults, arms: Sequence[str]) -> Level | None:
+    """The last state, on equal terms: the largest removed percentage that every confirmed trial of `arms` reaches."""
+    reached = [
+        states_of(view)[-1].removed_percent
+        for arm in arms
+        for view in results.of_arm(arm, "confirm")
+        if view.status == "finished" and states_of(view)
+    ]
+    return Level("removed_percent", min(reached)) if reached else None
+
+
+def measure(results: RunResults, arm: str, baseline: str, level: Level, settings: CompareConfig) -> Cell:
+    """The paired differences of one cell and their tests, before any correction for the family."""
+    ours = _at_level(results, arm, level, settings.metric)
+    theirs = _at_level(results, baseline, level, settings.metric)
+    for name, found in ((arm, ours), (baseline, theirs)):
+        if not found:
+            return Cell(arm, baseline, level, {}, reason=f"{name} has no confirmed trial")
+        if any(value is None for value in found.values()):
+            return Cell(arm, baseline, level, {}, reason=f"{name} does not reach {level.text} on every seed")
+    differences = {
+        seed: value - other
+        for seed in sorted(set(ours) & set(theirs))
+        if (value := ours[seed]) is not None and (other := theirs[seed]) is not None
+    }
+    if not differences:
+        return Cell(arm, baseline, level, {}, reason=f"{arm} and {baseline} share no confirmed seed")
+    values = list(differences.values())
+    means = subset_means(values)
+    return Cell(
+        arm=arm,
+        baseline=baseline,
+        level=level,
+        differences=differences,
+        mean=fmean(values),
+        interval=means.interval(settings.alpha),
+        bootstrap=bootstrap_interval(values, settings.alpha) if len(values) > 1 else None,
+        p_value=means.p_two_sided(),
+        p_equivalent=means.p_equivalent(settings.margin / 100),
+        cost_ratio=_cost_ratio(results, arm, baseline, level),
+    )
+
+
+def _at_level(results: RunResults, arm: str, level: Level, metric: Quantity) -> dict[int, float | None]:
+    return confirmed_values(results, arm, lambda view: trial_curve(view, level.axis, metric).at(level.value))
+
+
+def trial_curve(view: RecordedTrial, axis: Axis, quantity: Quantity) -> Curve:
+    return curve_of(states_of(view), dense_macs(view), axis, quantity)
+
+
+def _cost_ratio(results: RunResults, arm: str, baseline: str, level: Level) -> float | None:
+    ours = _mean_cost(results.of_arm(arm, "confirm"), level.axis, level.value)
+    theirs = _mean_cost(results.of_arm(baseline, "confirm"), level.axis, level.value)
+    return ours / theirs if ours and theirs else None
+
+
+def _mean_cost(views: Sequence[RecordedTrial], axis: Axis, place: float) -> float | None:
+    finished = [view for view in views if view.status == "finished" and states_of(view)]
+    costs = [trial_curve(view, axis, "training_macs").at(place) for view in finished]
+    known = [cost for cost in costs if cost is not None]
+    return fmean(known) if known else None
+
+
+def judge(cells: Sequence[Cell], settings: CompareConfig) -> list[Cell]:
+    """The family's cells with Holm's correction and what follows for each.
+
+    Differences and equivalences are corrected as two families, so each kind of claim is wrong at most at `alpha`.
+    Cells that cannot be compared are no tests and count in neither.
+    """
+    tested = [index for index, cell in enumerate(cells) if cell.p_value is not None]
+    different = holm([cells[index].p_value or 0.0 for index in tested])
+    equivalent = holm([cells[index].p_equivalent or 0.0 for index in tested])
+    judged = list(cells)
+    for index, p_different, p_equivalent in zip(tested, different, equivalent, strict=True):
+        cell = replace(cells[index], p_holm=p_different, p_equivalent_holm=p_equivalent)
+        judged[index] = _conclude(cell, settings, len(tested))
+    return judged
+
+
+def _conclude(cell: Cell, settings: CompareConfig, family: int) -> Cell:
+    assert cell.mean is not None
+    assert cell.p_holm is not None
+    assert cell.p_equivalent_holm is not None
+    if cell.p_holm <= settings.alpha:
+        return replace(cell, kind="better" if cell.mean > 0 else "worse")
+    if cell.p_equivalent_holm <= settings.alpha:
+        return replace(cell, kind="equivalent")
+    values = list(cell.differences.values())
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else settings.margin / 100
+    needed = seeds_to_settle(deviation, settings.margin / 100, settings.alpha, family)
+    return replace(cell, kind="not settled", more_seeds=max(1, needed - len(values)))

@@ -1,0 +1,95 @@
+"""The test split, looked at once: for the network that validation chose, and between the arms' final networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.numpy import load_file
+
+from models.errors import UserError
+from search.evidence.selection import best_configuration
+from search.evidence.statistics import McNemar, mcnemar, wilson_interval
+from search.run.best import competing
+from search.run.results import RunResults, arm_names
+from search.run.trials import RecordedTrial, states_of
+
+
+@dataclass(frozen=True)
+class FinalTest:
+    """Test accuracy of the configuration that validation chose, among how many, and McNemar's test between arms."""
+
+    id: str
+    arm: str
+    state: int
+    accuracy: float
+    interval: tuple[float, float] | None
+    """Wilson's, from the per-image predictions; None where these were not kept."""
+    images: int | None
+    candidates: int
+    """Search configurations that validation chose from."""
+    between: tuple[tuple[str, str, McNemar], ...]
+    """Pairs of trial ids, the arms' final networks, and the test between them."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            **self.__dict__,
+            "interval": list(self.interval) if self.interval else None,
+            "between": [{"first": a, "second": b, **result.__dict__} for a, b, result in self.between],
+        }
+
+
+def final_test(results: RunResults) -> FinalTest:
+    """Look at the test split once. Raises UserError where nothing has finished or a predictions file is damaged."""
+    best = best_configuration(results)
+    last = states_of(best)[-1]
+    right = images_right(best)
+    finals = [final for arm in arm_names(results) if (final := _final_of(results, arm)) is not None]
+    return FinalTest(
+        id=best.id,
+        arm=best.identity.arm,
+        state=last.state,
+        accuracy=last.test_accuracy,
+        interval=wilson_interval(sum(right), len(right)) if right else None,
+        images=len(right) if right else None,
+        candidates=sum(view.record is not None for view in competing(results.trials)),
+        between=tuple(_between(finals)),
+    )
+
+
+def _final_of(results: RunResults, arm: str) -> RecordedTrial | None:
+    try:
+        return best_configuration(results, arm)
+    except UserError:
+        return None
+
+
+def _between(finals: Sequence[RecordedTrial]) -> list[tuple[str, str, McNemar]]:
+    rights = {view.id: images_right(view) for view in finals}
+    found: list[tuple[str, str, McNemar]] = []
+    for first, second in combinations(finals, 2):
+        ours, theirs = rights[first.id], rights[second.id]
+        if ours and theirs and len(ours) == len(theirs):
+            found.append((first.id, second.id, mcnemar(ours, theirs)))
+    return found
+
+
+def images_right(view: RecordedTrial) -> list[bool]:
+    """For every test image in the split's order whether the last state's network is right; empty if not kept."""
+    state = states_of(view)[-1]
+    path = view.folder / "states" / f"{state.state:02d}.predictions.safetensors"
+    if not path.exists():
+        return []
+    return _read(path)
+
+
+def _read(path: Path) -> list[bool]:
+    try:
+        tensors = load_file(path)
+        return [bool(same) for same in tensors["predictions"] == tensors["labels"]]
+    except (SafetensorError, OSError, KeyError) as error:
+        raise UserError(f"{path}: damaged predictions ({error}); run the trial again to write them") from error

@@ -1,0 +1,43 @@
+"""Figures as a person reads them, each with its unit."""
+
+from __future__ import annotations
+
+import math
+
+
+def points(difference: float | None, sign: bool = True) -> str:
+    """An accuracy difference in percentage points."""
+    if difference is None:
+        return "–"
+    return f"{100 * difference:+.2f}" if sign else f"{100 * difference:.2f}"
+
+
+def percent(accuracy: float | None) -> str:
+    return "–" if accuracy is None else f"{100 * accuracy:.2f} %"
+
+
+def interval_text(interval: tuple[float, float] | None) -> str:
+    """`[+0.31, +1.20]` in points; says so where too few seeds bound nothing."""
+    if interval is None or not math.isfinite(interval[0]):
+        return "[too few seeds for an interval]"
+    return f"[{points(interval[0])}, {points(interval[1])}]"
+
+
+def p_text(p_value: float | None) -> str:
+    if p_value is None:
+        return "–"
+    return f"{p_value:.4f}" if p_value >= 0.0001 else "< 0.0001"
+
+
+def number(value: float | None, form: str) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def short(value: float | None) -> str:
+    """A count with three digits and k, M, G, T or P."""
+    if value is None:
+        return "–"
+    for factor, letter in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor:
+            return f"{value / factor:.3g} {letter}"
+    return f"{value:.3g}"

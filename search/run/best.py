@@ -1,0 +1,57 @@
+"""Which of an arm's trials competes, and which of them validation chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from statistics import fmean
+
+from pruning.catalogue import traits_of
+from search.run.curves import is_feasible, objective_value
+from search.run.trials import RecordedTrial
+from search.study.objectives import Objective
+from search.study.sections import SearchConfig
+
+
+def competing(trials: Iterable[RecordedTrial]) -> tuple[RecordedTrial, ...]:
+    """The search's trials; those of `prunetune trial`, which no search proposed, only for an arm without any."""
+    found = [trial for trial in trials if trial.identity.phase != "confirm"]
+    searched = {trial.identity.arm for trial in found if trial.identity.phase == "search"}
+    return tuple(trial for trial in found if trial.identity.phase == "search" or trial.identity.arm not in searched)
+
+
+def best_trial(trials: Iterable[RecordedTrial], search: SearchConfig | None = None) -> RecordedTrial | None:
+    """The finished search trial of the configuration that validation chooses; the earlier one on a tie.
+
+    It has the highest validation accuracy at its last state (or at the removal that the search's objective names, mean
+    over the search's seeds, which must all have finished) among those that keep to the search's constraints.
+    """
+    by_number: dict[tuple[str, int], list[RecordedTrial]] = {}
+    for trial in competing(trials):
+        by_number.setdefault((trial.identity.arm, trial.identity.number), []).append(trial)
+    scored = [(score, group) for group in by_number.values() if (score := _score(group, search)) is not None]
+    if not scored:
+        return None
+    _, group = max(scored, key=lambda entry: (entry[0], -entry[1][0].identity.number))
+    return min(group, key=lambda trial: trial.identity.seed)
+
+
+def _score(group: Sequence[RecordedTrial], search: SearchConfig | None) -> float | None:
+    wanted = len(search.seeds) if search is not None and search.seeds else 1
+    if len(group) < wanted or any(trial.status != "finished" for trial in group):
+        return None
+    curves = [trial.record.states for trial in group if trial.record is not None and trial.record.states]
+    if len(curves) < len(group):
+        return None
+    # A constraint on cost is not for references whose network stays as large as it began.
+    bound = search is not None and traits_of(group[0].config["prune"]["method"]).makes_smaller
+    if search is not None and bound and not all(is_feasible(states, search.constraints) for states in curves):
+        return None
+    values = [objective_value(states, _accuracy_objective(search)) for states in curves]
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
+
+
+def _accuracy_objective(search: SearchConfig | None) -> Objective:
+    plain = Objective(metric="val_accuracy", direction="max")
+    objectives = () if search is None else search.objective
+    return next((one for one in objectives if one.metric == "val_accuracy"), plain)

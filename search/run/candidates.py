@@ -1,0 +1,133 @@
+"""Every state of every trial as a network that could be taken away, and those that no other beats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.errors import UserError
+from pruning.catalogue import traits_of
+from search.run.results import RunResults, arm_names
+from search.run.trials import RecordedTrial, dense_macs, method_of, states_of
+from trainables.files.record import StateEnd
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One state of one trial."""
+
+    view: RecordedTrial
+    state: StateEnd
+    dense_macs: float
+
+    @property
+    def name(self) -> str:
+        """`TRIAL:STATE`, as `export --state` takes it."""
+        return f"{self.view.id}:{self.state.state}"
+
+    @property
+    def macs_share(self) -> float:
+        return self.state.macs / self.dense_macs
+
+    @property
+    def file(self) -> Path | None:
+        """The state's network, or None where it was not kept."""
+        path = self.view.folder / self.state.file if self.state.file else None
+        return path if path and path.exists() else None
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "id": self.view.id,
+            "arm": self.view.identity.arm,
+            "state": self.state.state,
+            "val_accuracy": self.state.val_accuracy,
+            "params": self.state.params,
+            "macs": self.state.macs,
+            "macs_share": self.macs_share,
+            "removed_percent": self.state.removed_percent,
+            "kept": self.state.kept,
+            "file_kept": self.file is not None,
+        }
+
+
+def all_candidates(results: RunResults, arm: str | None = None) -> list[Candidate]:
+    """Every recorded state of every trial, of one arm or of all; unstructured masks have no place in MACs."""
+    if arm is not None and arm not in arm_names(results):
+        raise UserError(f"--arm: {arm!r} is no arm of {results.run}; its arms are {', '.join(arm_names(results))}")
+    return [
+        Candidate(view, state, dense_macs(view))
+        for view in results.trials
+        if arm in (None, view.identity.arm) and not traits_of(method_of(view)).masks
+        for state in states_of(view)
+    ]
+
+
+def pareto(candidates: Sequence[Candidate], cost: Callable[[Candidate], float]) -> list[Candidate]:
+    """Those that no other beats: cheapest first, each dearer one strictly better on validation."""
+    front: list[Candidate] = []
+    for candidate in sorted(candidates, key=lambda one: (cost(one), -one.state.val_accuracy, one.name)):
+        if not front or candidate.state.val_accuracy > front[-1].state.val_accuracy:
+            front.append(candidate)
+    return front
+
+
+def macs_of(candidate: Candidate) -> float:
+    return float(candidate.state.macs)
+
+
+def params_of(candidate: Candidate) -> float:
+    return float(candidate.state.params)
+
+
+def named_state(results: RunResults, name: str) -> Candidate:
+    """The candidate `TRIAL:STATE`; a UserError names what there is."""
+    trial_id, _, number = name.rpartition(":")
+    view = results.trial(trial_id)
+    if not trial_id or not number.isdigit():
+        raise UserError(f"--state: expected TRIAL:STATE such as refill-003:4, found {name!r}")
+    if view is None:
+        known = ", ".join(trial.id for trial in results.trials)
+        raise UserError(f"--state: {results.run} has no trial {trial_id!r}; it has {known or 'none yet'}")
+    states = states_of(view)
+    if not states:
+        raise UserError(f"--state: {trial_id} has completed no state yet ({view.status}); choose another trial's")
+    found = next((state for state in states if state.state == int(number)), None)
+    if found is None:
+        raise UserError(f"--state: {trial_id} has the states 0 to {len(states) - 1}, found {number}")
+    return Candidate(view, found, dense_macs(view))
+
+
+def fronts(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """What an export under any budget of MACs and parameters could choose, of one arm or of all.
+
+    An arm's search trials have a front of their own: its confirm trials may be superseded when the study is grown.
+    """
+    chosen: list[Candidate] = []
+    cut = [one for one in candidates if not traits_of(method_of(one.view)).masks]
+    for arm in {one.view.identity.arm for one in cut}:
+        of_arm = [one for one in cut if one.view.identity.arm == arm]
+        lasting = [one for one in of_arm if one.view.identity.phase != "confirm"]
+        for group in (of_arm, lasting):
+            chosen += [*pareto(group, macs_of), *pareto(group, params_of), *undominated(group)]
+    return chosen
+
+
+def undominated(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that no other equals or beats in MACs, parameters and validation accuracy together; the first of equals."""
+    front: list[Candidate] = []
+    for one in sorted(candidates, key=lambda one: (macs_of(one), params_of(one), -one.state.val_accuracy, one.name)):
+        if not any(_covers(other, one) for other in front):
+            front.append(one)
+    return front
+
+
+def _covers(other: Candidate, one: Candidate) -> bool:
+    """For an `other` with at most as many MACs."""
+    return other.state.params <= one.state.params and other.state.val_accuracy >= one.state.val_accuracy
+
+
+def _candidates(view: RecordedTrial) -> list[Candidate]:
+    return [Candidate(view, state, dense_macs(view)) for state in states_of(view)]

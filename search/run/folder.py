@@ -1,0 +1,113 @@
+"""A run's folder: where its files are, the lock of whoever drives it, and its launches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from models import atomic
+from models.errors import UserError
+from trainables.files.generation import next_generation
+from trainables.files.record import record_path
+from trainables.files.request import REQUEST_FILE
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The folder of one study's run."""
+
+    path: Path
+
+    @classmethod
+    def existing(cls, path: Path) -> RunFolder:
+        """The run at `path`; a UserError where there is none."""
+        run = cls(path.resolve())
+        if not run.study_file.exists():
+            raise UserError(
+                f"{path}: no run is here (there is no study.yaml in it); give the folder that `prunetune sweep` made"
+            )
+        return run
+
+    @property
+    def study_file(self) -> Path:
+        return self.path / "study.yaml"
+
+    @property
+    def manifest_file(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def optuna_log(self) -> Path:
+        return self.path / "optuna.log"
+
+    @property
+    def trials_folder(self) -> Path:
+        return self.path / "trials"
+
+    def trial_folder(self, trial_id: str) -> Path:
+        return self.trials_folder / trial_id
+
+    def trial_ids(self) -> tuple[str, ...]:
+        """The trials that were handed out or have a record, by name."""
+        if not self.trials_folder.is_dir():
+            return ()
+        folders = (entry for entry in self.trials_folder.iterdir() if entry.is_dir())
+        return tuple(sorted(folder.name for folder in folders if _holds_trial(folder)))
+
+    @contextmanager
+    def driven(self) -> Iterator[int]:
+        """Hold the run's lock and begin a new launch; gives the launch's generation number.
+
+        A UserError names the process that drives the run where another does.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock")
+        try:
+            # A moment's patience: `status` takes the lock for an instant to see whether it is free.
+            lock.acquire(timeout=1)
+        except Timeout:
+            raise UserError(
+                f"{self.path}: this run is being driven by process {self.driver() or 'unknown'}; "
+                "wait for it or stop it first"
+            ) from None
+        try:
+            atomic.write_text(self._driver_file, f"{os.getpid()} {os.uname().nodename}\n")
+            yield next_generation(self.path)
+        finally:
+            self._driver_file.unlink(missing_ok=True)
+            lock.release()
+
+    def is_driven(self) -> bool:
+        """Whether some process holds the run's lock now."""
+        lock_file = self.path / ".lock"
+        if not lock_file.exists():
+            return False
+        lock = FileLock(lock_file)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            return True
+        except PermissionError:
+            return False
+        lock.release()
+        return False
+
+    def driver(self) -> str | None:
+        """`PID` or `PID on HOST` of the process that said it drives the run, if one did."""
+        if not self._driver_file.exists():
+            return None
+        pid, host = self._driver_file.read_text(encoding="utf-8").split()
+        return pid if host == os.uname().nodename else f"{pid} on {host}"
+
+    @property
+    def _driver_file(self) -> Path:
+        return self.path / ".driver"
+
+
+def _holds_trial(folder: Path) -> bool:
+    return (folder / REQUEST_FILE).exists() or record_path(folder).exists()

@@ -1,0 +1,204 @@
+"""Everything that can be known to be wrong with a study before it runs: its rules, its data, its networks and their units,
+and its initial weights. What is found of each arm is what its trials start from."""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from models.errors import UserError, WeightsRefused
+from pruning.catalogue import traits_of
+from search.config_file.key_tree import is_known
+from search.study.corners import corner_values
+from search.study.objective_rules import check_objective, objective_warnings
+from search.study.study import Study
+from trainables.config.trial import TrialConfig
+from trainables.files.record import Identity
+
+KEY_FIRST = re.compile(r"^((?:model|data|train|prune)\.[\w.]+)(.*)$", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """`networks`: arm → its dense network's cost, weights and data; `warnings` are for people, one line each."""
+
+    networks: dict[str, StartingPoint]
+    warnings: tuple[str, ...]
+
+
+def check_study(study: Study) -> Checked:
+    """All checks, the initial weights' proof included. UserError or WeightsRefused for the first mistake."""
+
+    warnings = check_request(study)
+    networks = preflight(study)
+    told = [f"{arm}: {line}" for arm, starting_point in networks.items() for line in starting_point.warnings]
+    return Checked(networks, (*warnings, *told))
+
+
+def check_request(study: Study) -> tuple[str, ...]:
+    """Rules, data and networks of every arm, and the weights of every network that the space may choose.
+
+    Returns warnings. UserError, with the line, for the first mistake.
+    """
+    check_objective(study)
+    for arm in study.arms:
+        check_arm(study, arm)
+    return (*objective_warnings(study), *_resource_warnings(study))
+
+
+def check_arm(study: Study, arm: str) -> None:
+    """One arm's data can be had, and each network it may use exists and has the units that are to be removed."""
+    seen: list[Any] = []
+    chosen: list[Any] = []
+    for values in corner_values(study, arm):
+        config = study.trial_config(arm, values)
+        network = (config.model, config.data)
+        asked = (*network, config.prune.target, config.prune.method)
+        if asked in seen:
+            continue
+        with at_its_line(study, arm, values):
+            _check_network(study, arm, values, config)
+            if chosen and network not in chosen and not config.prune.traits.from_scratch:
+                _check_weights(config)
+        seen.append(asked)
+        chosen.append(network)
+
+
+def _check_network(study: Study, arm: str, values: dict[str, Any], config: TrialConfig) -> None:
+    import torch
+
+    from models.networks.registry import build
+    from models.units.base import kinds_of_target
+    from models.units.describe import describe
+    from trainables.data import check_available
+
+    check_available(config.data)
+    with torch.random.fork_rng(devices=[]):
+        groups = describe(build(_spec(config)))
+    wanted, there = kinds_of_target(config.prune.target), {group.kind for group in groups}
+    if not config.prune.traits.needs_units or there & set(wanted):
+        return
+    fitting = "channel" if "channel" in there else "both"
+    path = study.path_of(arm, ("prune", "target"), values)
+    raise study.sources.error(
+        path,
+        f": {config.model.arch} has no units of target {config.prune.target} (it has {', '.join(sorted(there))}); "
+        f"say target: {fitting}",
+    )
+
+
+def _check_weights(config: TrialConfig) -> None:
+    """The weights of a network that only the space can choose; those of the others are proven by `preflight`."""
+    from trainables.prepare import load_weights
+
+    load_weights(config, _spec(config))
+
+
+def _spec(config: TrialConfig) -> Any:
+    from models.networks.registry import resolve_spec
+    from trainables.data import describe_data
+
+    info, model = describe_data(config.data), config.model
+    return resolve_spec(
+        model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
+    )
+
+
+@contextmanager
+def at_its_line(study: Study, arm: str, values: dict[str, Any] | None = None) -> Iterator[None]:
+    """Put the line of the study file before an error that begins with a key of the trial."""
+    try:
+        yield
+    except UserError as error:
+        match = KEY_FIRST.match(str(error))
+        if match is None or not is_known(match[1].rstrip(".")):
+            raise
+        path = study.path_of(arm, match[1].split("."), values)
+        message = str(study.sources.error(path, match[2]))
+        if isinstance(error, WeightsRefused):
+            raise WeightsRefused(message, error.evidence) from None
+        raise type(error)(message) from None
+
+
+def _resource_warnings(study: Study) -> list[str]:
+    """What this machine can never give; a cluster's size is not known from here."""
+    resources = study.resources
+    if resources.address is not None:
+        return []
+    import torch
+
+    from search.processors import available_cpus
+
+    cpus, gpus, wanted = available_cpus(), torch.cuda.device_count(), resources.gpus_per_trial
+    warnings = []
+    if resources.cpus_per_trial > cpus:
+        warnings.append(f"resources.cpus_per_trial: {resources.cpus_per_trial} can never be scheduled: {cpus} are here")
+    if wanted != "auto" and wanted > gpus:
+        warnings.append(f"resources.gpus_per_trial: {wanted:g} can never be scheduled: {gpus} are here")
+    return warnings
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """What an arm's trials stand on: `weights` and `data` with their digests, the dense network's cost, warnings."""
+
+    weights: dict[str, Any]
+    data: dict[str, Any]
+    dense: dict[str, Any]
+    warnings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        return {"weights": self.weights, "data": self.data, "dense": self.dense}
+
+
+def preflight(study: Study) -> dict[str, StartingPoint]:
+    """Arm → what its trials stand on. WeightsRefused or UserError where one of them could not start.
+
+    An arm's searched keys are set to one configuration of its space. The `scratch` control is left out: it starts from
+    random weights, and its structure is not known yet.
+    """
+    found: dict[str, StartingPoint] = {}
+    known: dict[str, StartingPoint] = {}
+    for arm in study.arms:
+        if traits_of(study.method(arm)).from_scratch:
+            continue
+        values = study.space.sample(arm, seed=0)
+        config = study.trial_config(arm, values)
+        key = config.model_dump_json()
+        if key not in known:
+            with at_its_line(study, arm, values):
+                known[key] = _starting_point(config)
+        found[arm] = known[key]
+    return found
+
+
+def _starting_point(config: TrialConfig) -> StartingPoint:
+    from trainables.data import check_available, fetch_data
+    from trainables.prepare import prepare
+    from trainables.probe import probe_procedure
+
+    fetch_data(config.data)
+    check_available(config.data)
+    # On the CPU: the driver must take no memory from the trials' GPUs.
+    on_cpu = config.model_copy(
+        update={"train": config.train.model_copy(update={"device": "cpu", "precision": "float32"})}
+    )
+    prepared = prepare(Identity("preflight"), on_cpu)
+    header, warnings = prepared.header, prepared.warnings
+    weights = {name: header["weights"][name] for name in ("digest", "verdict", "evidence", "provenance")}
+    if weights["verdict"] != "random":
+        probe = probe_procedure(prepared.procedure)
+        weights["probe"] = probe.to_json()
+        if not probe.wins:
+            warnings += (
+                f"the initial weights tell these images apart no better than random ones do (k-NN probe on {probe.images} "
+                f"training images: {100 * probe.accuracy:.1f} %, {100 * probe.random_accuracy:.1f} % at random weights)",
+            )
+    del prepared
+    gc.collect()
+    data = {name: header["data"][name] for name in ("name", "digest", "sizes")}
+    return StartingPoint(weights, data, header["dense"], warnings)

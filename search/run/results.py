@@ -1,0 +1,144 @@
+"""What a run holds, read from its trials' records: imports neither Ray, Optuna nor torch, and works on a dead run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search.run.best import best_trial, competing
+from search.run.folder import RunFolder
+from search.run.plan import outstanding_trials
+from search.run.trials import (
+    RecordedTrial,
+    order_trials,
+    read_trial,
+)
+from search.study.load import load_study
+from search.study.study import Study
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """A run as it stands. `trials` are in the order of arm, then phase, number and seed."""
+
+    run: Path
+    study: Study
+    trials: tuple[RecordedTrial, ...]
+    driver: str | None = None
+    """The process that drives the run now, `PID` or `PID on HOST`; None where nobody does."""
+
+    def of_arm(self, arm: str, phase: str | None = None) -> tuple[RecordedTrial, ...]:
+        """An arm's trials, of one phase or of all."""
+        return tuple(t for t in self.trials if t.identity.arm == arm and phase in (None, t.identity.phase))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every trial that the study asks for has ended."""
+        return outstanding_trials(self.study, self.trials) == 0
+
+    def trial(self, trial_id: str) -> RecordedTrial | None:
+        return next((trial for trial in self.trials if trial.id == trial_id), None)
+
+
+def load_results(run: Path) -> RunResults:
+    """Read a run's folder; a UserError where there is no run. A trial without an end is `running` while the run is
+    being driven and `interrupted` otherwise."""
+    folder = RunFolder.existing(run)
+    study = load_study(folder.study_file)
+    driven = folder.is_driven()
+    unended = "running" if driven else "interrupted"
+    views = [read_trial(folder.trial_folder(trial_id), unended) for trial_id in folder.trial_ids()]
+    driver = (folder.driver() or "unknown") if driven else None
+    return RunResults(folder.path, study, order_trials(views, list(study.arms)), driver)
+
+
+def best_of_arm(results: RunResults, arm: str) -> RecordedTrial | None:
+    """An arm's validation-best finished configuration; None while no search trial of it has finished."""
+    return best_trial(results.of_arm(arm), results.study.search)
+
+
+def best_of_run(results: RunResults) -> RecordedTrial | None:
+    """The best over the arms that compete; over all arms where a study has nothing but controls."""
+    controls = set(results.study.control_arms())
+    competing = [trial for trial in results.trials if trial.identity.arm not in controls]
+    search = results.study.search
+    return best_trial(competing, search) or best_trial(results.trials, search)
+
+
+def status_json(results: RunResults) -> dict[str, Any]:
+    """The JSON object of `sweep`, `resume` and `status`. Never test accuracy.
+
+    `complete` says whether every trial that the study asks for has ended.
+    """
+    arms = {arm: _arm_json(results, arm) for arm in results.study.arms}
+    return {
+        "run": str(results.run),
+        "complete": results.complete,
+        "trials": [_trial_json(trial) for trial in results.trials],
+        "best": _best_json(best_of_run(results)),
+        "arms": arms,
+    }
+
+
+def _arm_json(results: RunResults, arm: str) -> dict[str, Any]:
+    trials = results.of_arm(arm, "search")
+    return {
+        "n": len(trials),
+        "n_stopped": sum(trial.status == "stopped" for trial in trials),
+        "best": _best_json(best_of_arm(results, arm)),
+    }
+
+
+def _best_json(trial: RecordedTrial | None) -> dict[str, Any] | None:
+    if trial is None or trial.record is None:
+        return None
+    last = trial.record.states[-1]
+    return {"id": trial.id, "arm": trial.identity.arm, "state": last.state, "val_accuracy": last.val_accuracy}
+
+
+def _trial_json(trial: RecordedTrial) -> dict[str, Any]:
+    identity = trial.identity
+    return {
+        "id": identity.id,
+        "arm": identity.arm,
+        "phase": identity.phase,
+        "seed": identity.seed,
+        "status": trial.status,
+        "config": trial.config,
+        "metrics": trial_metrics(trial),
+    }
+
+
+_METRICS: dict[str, Callable[[Any], Any]] = {
+    "state": lambda last: last.state,
+    "val_accuracy": lambda last: last.val_accuracy,
+    "val_loss": lambda last: last.val_loss,
+    "removed_percent": lambda last: last.removed_percent,
+    "params": lambda last: last.params,
+    "macs": lambda last: last.macs,
+}
+
+
+def trial_metrics(trial: RecordedTrial) -> dict[str, Any]:
+    """What is known of a trial, at its last completed state; only the epochs and the error before the first."""
+    if trial.record is None:
+        return {}
+    metrics: dict[str, Any] = {"epochs_total": len(trial.record.epochs)}
+    if trial.record.states:
+        metrics |= {name: read(trial.record.states[-1]) for name, read in _METRICS.items()}
+    if trial.record.error:
+        metrics["error"] = trial.record.error
+    return metrics
+
+
+def arm_names(results: RunResults) -> list[str]:
+    """Arms in the study's order, then any that only the trials name."""
+    names = list(results.study.arms)
+    return names + sorted({view.identity.arm for view in results.trials} - set(names))
+
+
+def searched(results: RunResults, arm: str) -> list[RecordedTrial]:
+    """An arm's search trials; single trials where it has none."""
+    return list(competing(results.of_arm(arm)))

@@ -1,0 +1,60 @@
+"""Which networks of ended trials stay on the disk. Records, checkpoints and predictions always stay.
+
+A trial that may go on keeps all of its own. A last state is never removed: the scratch control takes its structure from it,
+and an export without a budget is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from models.errors import UserError
+from search.config_file import key_tree
+from search.run.candidates import _candidates, fronts
+from search.run.trials import RecordedTrial, states_of
+from search.study.sections import RetentionConfig
+from search.study.study import Study
+
+LASTING = ("finished", "stopped", "diverged")
+"""Ended for good; a failed trial may be taken up again."""
+
+
+def apply_retention(study: Study, trials: Iterable[RecordedTrial]) -> list[Path]:
+    """Remove the state files that the study's policy gives up; returns what was removed.
+
+    Only files of trials whose record, on the disk already, says that they ended for good. Asking twice changes nothing.
+    """
+    if study.retention.states == "all":
+        return []
+    trials = list(trials)
+    removed = given_up(trials, study.retention, sources_named(study, trials))
+    for path in removed:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"{path}: cannot be removed ({error.strerror}), as retention.states: {study.retention.states} asks; "
+                "make the run's folder writable, then resume the run"
+            ) from error
+    return removed
+
+
+def given_up(trials: Sequence[RecordedTrial], retention: RetentionConfig, needed: frozenset[Path]) -> list[Path]:
+    """The files to remove. `needed` are files that other trials take their structure from."""
+    if retention.states == "all":
+        return []
+    ended = [view for view in trials if view.status in LASTING and states_of(view)]
+    there = [candidate for view in ended for candidate in _candidates(view) if candidate.file is not None]
+    kept = {(view.id, states_of(view)[-1].state) for view in ended}
+    if retention.states == "front":
+        kept |= {(one.view.id, one.state.state) for one in fronts(there)}
+    files = [one.file for one in there if (one.view.id, one.state.state) not in kept]
+    return [file for file in files if file is not None and file.resolve() not in needed]
+
+
+def sources_named(study: Study, trials: Iterable[RecordedTrial]) -> frozenset[Path]:
+    """The state files that the study's arms and its trials take their structure from."""
+    trees = [study.tree(arm) for arm in study.arms] + [view.config for view in trials]
+    named = [key_tree.get(tree, "prune.scratch.file") for tree in trees]
+    return frozenset(Path(file).resolve() for file in named if isinstance(file, str))

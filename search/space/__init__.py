@@ -1,0 +1,1 @@
+"""What is searched: distributions, conditions, grids."""

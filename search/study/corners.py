@@ -1,0 +1,106 @@
+"""Tries the corners of a space against the configuration itself, so that no sample can be an impossible trial."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from models.errors import UserError
+from search.config_file import key_tree
+from search.space.distributions import same
+from search.space.parameter import Parameter
+
+if TYPE_CHECKING:
+    from search.study.study import Study
+
+Forced = tuple[tuple[Parameter, Any], ...]
+MOST_PROBES = 4000
+"""Per arm; pairs beyond these go untried, and would fail as trials of their own."""
+
+
+def check_samples(study: Study) -> None:
+    """UserError where the corner of a distribution, alone or with another's, makes no valid trial of an arm."""
+    for arm in study.arms:
+        tried = 0
+        for forced in _corners(study.space.for_arm(arm)):
+            values = _completed(study, arm, forced)
+            if values is None:
+                continue
+            tried += 1
+            if tried > MOST_PROBES:
+                break
+            _check(study, arm, values, tuple(parameter for parameter, _ in forced))
+
+
+def corner_values(study: Study, arm: str) -> Iterator[dict[str, Any]]:
+    """An arm's configurations with one parameter at each of its corners in turn, the others at their first."""
+    yield _completed(study, arm, ()) or {}
+    for parameter in study.space.for_arm(arm):
+        for value in parameter.distribution.corners():
+            values = _completed(study, arm, ((parameter, value),))
+            if values is not None:
+                yield values
+
+
+def _check(study: Study, arm: str, values: Mapping[str, Any], forced: tuple[Parameter, ...]) -> None:
+    try:
+        study.trial_config(arm, values)
+    except UserError as error:
+        if not forced or all(parameter.key in str(error).split(": ", 1)[-1] for parameter in forced):
+            raise
+        found = " with ".join(f"{parameter.key}: {values[parameter.key]!r}" for parameter in forced)
+        _, _, reason = str(error).partition(": ")
+        raise UserError(
+            f"{study.sources.place(('space', forced[-1].key))}: space.{forced[-1].key} allows what is no trial of arm {arm}: "
+            f"{found} gives {reason}"
+        ) from None
+
+
+def _corners(parameters: tuple[Parameter, ...]) -> Iterator[Forced]:
+    """Nothing forced; then every corner of every parameter; then every pair of corners."""
+    yield ()
+    points = [(parameter, value) for parameter in parameters for value in parameter.distribution.corners()]
+    for point in points:
+        yield (point,)
+    for one, other in combinations(points, 2):
+        if one[0].key != other[0].key:
+            yield (one, other)
+
+
+def _completed(study: Study, arm: str, forced: Forced) -> dict[str, Any] | None:
+    """A whole configuration with the forced values, others at their first corner; None where they exclude each other."""
+    parameters = study.space.for_arm(arm)
+    wanted = _conditions_of([parameter for parameter, _ in forced], parameters)
+    given = {parameter.name: value for parameter, value in forced}
+    values: dict[str, Any] = {}
+    active: set[str] = set()
+    for parameter in parameters:
+        if study.space.is_active(parameter, arm, values):
+            active.add(parameter.name)
+            values[parameter.key] = given[parameter.name] if parameter.name in given else _fitting(parameter, wanted)
+    return values if given.keys() <= active else None
+
+
+def _conditions_of(forced: list[Parameter], parameters: tuple[Parameter, ...]) -> dict[str, tuple[Any, ...]]:
+    """What must stand at other keys for the forced parameters to be searched, conditions of conditions included."""
+    wanted: dict[str, tuple[Any, ...]] = {}
+    waiting = list(forced)
+    while waiting:
+        for key, values in waiting.pop().when.items():
+            if key not in wanted:
+                wanted[key] = values
+                waiting += [one for one in parameters if one.key == key]
+    return wanted
+
+
+def _fitting(parameter: Parameter, wanted: Mapping[str, tuple[Any, ...]]) -> Any:
+    """The parameter's first value that gives what is wanted of it; else its first corner."""
+    if parameter.key in wanted:
+        fitting = (value for value in wanted[parameter.key] if parameter.distribution.contains(value))
+        return next(fitting, parameter.distribution.corners()[0])
+    for value in parameter.distribution.corners():
+        found = [(key_tree.get(key_tree.nested(parameter.key, value), key), values) for key, values in wanted.items()]
+        if all(stands is key_tree.ABSENT or any(same(stands, one) for one in values) for stands, values in found):
+            return value
+    return parameter.distribution.corners()[0]

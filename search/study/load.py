@@ -1,0 +1,129 @@
+"""Reading a study file: its plain form, the command line's `--set` in place, and the study made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from models.errors import UserError
+from search.config_file import key_tree, yaml_file
+from search.config_file.mistakes import Sources, first_problem
+from search.space.reading import read_space
+from search.space.space import Space
+from search.study.overrides import Raw, apply_sets, resolved, with_paths
+from search.study.sections import (
+    SearchConfig,
+    StudySections,
+)
+from search.study.study import ARM_NAME, Study
+
+
+def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None) -> Study:
+    """Read and check a study file, with `--set` options in place; `name` replaces the file's own.
+
+    Relative paths in the file are resolved against its folder, those in `sets` against the working folder.
+    UserError names the line or option, the key, and the nearest valid name.
+    """
+    from search.study.rules import check_study_file
+
+    document = yaml_file.read(path)
+    sources = Sources(str(path), document.lines)
+    if not isinstance(document.content, dict):
+        raise UserError(f"{path}: a study file with `name:` and `trial:` is expected, found {document.content!r:.60}")
+    raw = plain_form(document.content, sources, path)
+    if name is not None:
+        raw, sources = {**raw, "name": name}, sources.with_option(("name",), f"--name {name}")
+    raw, sources = apply_sets(raw, sources, sets)
+    study = build_study(raw, sources)
+    check_study_file(study)
+    return study
+
+
+def plain_form(content: Mapping[str, Any], sources: Sources, path: Path) -> Raw:
+    """The file's content with arms' patches and space keys dotted, relative paths resolved, and a name."""
+    folder = path.resolve().parent
+    raw: Raw = {"name": path.stem, **content}
+    for section in ("trial", "arms", "space"):
+        raw[section] = {} if raw.get(section) is None else raw[section]
+        if not isinstance(raw[section], dict):
+            raise sources.error((section,), f": a section with keys is expected, found {raw[section]!r:.60}")
+    raw["trial"] = with_paths(_expanded(raw["trial"], sources), folder)
+    arms = {}
+    for arm, patch in raw["arms"].items():
+        if not ARM_NAME.match(str(arm)):
+            raise sources.error(("arms", str(arm)), ": an arm's name is made of letters, digits, '_' and '-'")
+        if not isinstance(patch, dict | None):
+            raise sources.error(
+                ("arms", arm), f": a patch like {{prune.method: rsst}} is expected, found {patch!r:.60}"
+            )
+        flat = {key.removeprefix("trial."): value for key, value in (patch or {}).items()}
+        arms[str(arm)] = dict(key_tree.leaves(with_paths(key_tree.with_keys({}, flat), folder)))
+    raw["arms"] = arms
+    raw["space"] = {str(key).removeprefix("trial."): spec for key, spec in raw["space"].items()}
+    if isinstance(raw.get("search"), dict) and "warm_start" in raw["search"]:
+        raw["search"] = {**raw["search"], "warm_start": resolved(raw["search"]["warm_start"], folder)}
+    return raw
+
+
+def build_study(raw: Raw, sources: Sources) -> Study:
+    """A study from its plain form; each part is valid by itself, but not yet checked against the others."""
+    try:
+        sections = StudySections.model_validate({key: raw[key] for key in raw if raw[key] is not None})
+    except ValidationError as error:
+        problem = first_problem(error, raw, StudySections)
+        raise sources.error(problem.path, problem.text) from None
+    arms = sections.arms or {"trial": {}}
+    base = {arm: key_tree.with_keys(sections.trial, patch) for arm, patch in arms.items()}
+    space = read_space(sections.space or {}, base, sources)
+    search = sections.search.model_copy(update={"enqueue": tuple(map(_plain_entry, sections.search.enqueue))})
+    if search.algorithm == "grid":
+        search = _with_grid_size(search, space, sources)
+    return Study(
+        name=sections.name,
+        trial=sections.trial,
+        arms=arms,
+        space=space,
+        search=search,
+        scheduler=sections.scheduler,
+        resources=sections.resources,
+        compare=sections.compare,
+        retention=sections.retention,
+        searched_keys=tuple(sections.space or {}),
+        sources=sources,
+    )
+
+
+def _with_grid_size(search: SearchConfig, space: Space, sources: Sources) -> SearchConfig:
+    """The search with as many trials per arm as the grid has points, where the file does not say how many."""
+    for parameter in space.parameters:
+        if parameter.distribution.grid() is None:
+            raise sources.error(
+                ("space", parameter.key),
+                ": a continuous distribution has no grid; write {grid: [...]} or {uniform: [lowest, highest], step: ...}",
+            )
+    sizes = {arm: space.grid_size(arm) for arm in space.base if space.for_arm(arm)}
+    if "trials_per_arm" in search.model_fields_set or not sizes:
+        return search
+    if len(set(sizes.values())) > 1:
+        found = ", ".join(f"{arm} has {size}" for arm, size in sizes.items())
+        raise sources.error(
+            ("search",), f": the arms' grids are of unequal size ({found} points); give search.trials_per_arm"
+        )
+    return search.model_copy(update={"trials_per_arm": next(iter(sizes.values()))})
+
+
+def _plain_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key.removeprefix("trial."): value for key, value in entry.items()}
+
+
+def _expanded(trial: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
+    """The trial with dotted keys written out. UserError where a key is then there twice."""
+    found = list(key_tree.leaves(trial))
+    keys = [key for key, _ in found]
+    twice = next((key for position, key in enumerate(keys) if key in keys[:position]), None)
+    if twice is not None:
+        raise sources.error(("trial", *twice.split(".")), " is given twice")
+    return key_tree.with_keys({}, dict(found))

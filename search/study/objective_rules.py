@@ -1,0 +1,108 @@
+"""Whether what a search optimises can answer the study's question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from search.config_file import key_tree
+from search.space.distributions import Choice, same
+from search.space.parameter import Parameter
+
+if TYPE_CHECKING:
+    from search.study.study import Study
+
+REMOVAL_KEYS = (
+    "prune.schedule.head_ratio",
+    "prune.schedule.neuron_ratio",
+    "prune.schedule.channel_ratio",
+    "prune.schedule.kept",
+    "prune.schedule.rate_per_state",
+    "prune.schedule.macs_target",
+    "prune.fillback_rate",
+    "prune.target",
+    "prune.method",
+    "prune.min_kept",
+)
+"""Keys that decide how much of the network is gone at the end."""
+QUALITY = ("val_accuracy", "val_loss")
+COST = ("macs", "params", "latency_ms", "removed_percent")
+
+
+def check_objective(study: Study) -> None:
+    """UserError where the search would only choose the least pruning (or only the most), or cannot be measured."""
+    objectives, constraints = study.search.objective, study.search.constraints
+    _check_latency(study)
+    if len(objectives) != 1 or objectives[0].at is not None:
+        return
+    free = next(_free_removal(study), None)
+    if free is None:
+        return
+    metric = objectives[0].metric
+    others = COST if metric in QUALITY else QUALITY
+    if any(constraint.metric in others for constraint in constraints):
+        return
+    extreme = "least" if metric in QUALITY else "most"
+    remedy = "macs <= 0.3" if metric in QUALITY else "val_accuracy >= 0.9"
+    raise study.sources.error(
+        ("space", free),
+        f" is searched with the plain objective {metric}, which would only choose the {extreme} pruning; give a constraint "
+        f"(search.constraints: '{remedy}'), a removal to compare at (search.objective: {{metric: val_accuracy, at: 60}}), a "
+        "prune.schedule.macs_target, or a second objective (search.objective: {val_accuracy: max, macs: min})",
+    )
+
+
+def _check_latency(study: Study) -> None:
+    used = {one.metric for one in study.search.objective} | {one.metric for one in study.search.constraints}
+    unmeasured = [arm for arm in study.arms if key_tree.get(study.tree(arm), "measure.latency") is not True]
+    if "latency_ms" in used and unmeasured:
+        raise study.sources.error(
+            ("search",),
+            f": latency_ms is searched by, but arm {unmeasured[0]} does not measure it; set trial.measure.latency: true "
+            "(and resources.max_concurrent: 1, since trials that share a machine disturb each other)",
+        )
+
+
+def _free_removal(study: Study) -> Iterator[str]:
+    """The searched keys that change how much an arm removes at the end."""
+    for arm in study.arms:
+        if key_tree.get(study.tree(arm), "prune.schedule.macs_target") not in (key_tree.ABSENT, None):
+            continue
+        rate = key_tree.get(study.tree(arm), "prune.schedule.rate_per_state")
+        keys = REMOVAL_KEYS if rate in (key_tree.ABSENT, None) else (*REMOVAL_KEYS, "prune.schedule.states")
+        for parameter in study.space.for_arm(arm):
+            if any(_varies(parameter, key, study.tree(arm)) for key in keys):
+                yield parameter.key
+
+
+def _varies(parameter: Parameter, key: str, tree: Any) -> bool:
+    """Whether different values of the parameter leave different things at `key`."""
+    if not any(key_tree.overlap(key, leaf) for leaf in parameter.sets()):
+        return False
+    if not isinstance(parameter.distribution, Choice):
+        return True
+    found = [key_tree.get(key_tree.with_keys(tree, {parameter.key: one}), key) for one in parameter.distribution.values]
+    return not all(same(one, found[0]) for one in found)
+
+
+def objective_warnings(study: Study) -> list[str]:
+    """What will run, but cannot show what one may hope for."""
+    search, warnings = study.search, []
+    conditional = [arm for arm in study.arms if study.space.is_conditional(arm)]
+    if search.algorithm in ("gp", "nsga2") and conditional:
+        warnings.append(f"search.algorithm: {search.algorithm} cannot model conditional keys; tpe can")
+    if search.confirm is None:
+        return warnings
+    seeds = search.confirm.seeds
+    searched = set(search.seeds or (study.trial.get("seed", 0),))
+    if searched & set(seeds):
+        warnings.append(
+            f"search.confirm.seeds: {sorted(searched & set(seeds))} were searched with; fresh ones are needed"
+        )
+    smallest_p = 2.0 ** (1 - len(seeds))
+    if len(study.arms) > 1 and smallest_p > study.compare.alpha:
+        warnings.append(
+            f"search.confirm.seeds: {len(seeds)} seeds cannot settle a difference at alpha {study.compare.alpha:g} "
+            f"(the smallest p is {smallest_p:.3g}); eight or more can"
+        )
+    return warnings

@@ -1,0 +1,186 @@
+"""The sections of a study file beside `trial`, `arms` and `space`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from models.section import Section
+from search.study.objectives import Constraint, Objective, read_constraints, read_objectives
+
+Seed = Annotated[int, Field(ge=0)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+
+
+def distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError(f"a seed is given twice in {list(seeds)}")
+    return seeds
+
+
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), BeforeValidator(lambda value: _distinct_if_list(value))]
+
+
+def _distinct_if_list(value: Any) -> Any:
+    return list(distinct(tuple(value))) if isinstance(value, list | tuple) else value
+
+
+class ConfirmConfig(Section):
+    """The confirm phase: each arm's validation-chosen configuration, on fresh seeds common to all arms."""
+
+    seeds: Seeds
+
+
+class SearchConfig(Section):
+    algorithm: Literal["tpe", "random", "grid", "nsga2", "gp", "qmc"] = "tpe"
+    seed: Seed = 0
+    """Of the sampler; a trial's own seed is `trial.seed` or one of `seeds`."""
+    trials_per_arm: int = Field(10, ge=1)
+    """Configurations per arm, the same for each; a grid runs all its points when this is not given."""
+    objective: Annotated[tuple[Objective, ...], BeforeValidator(read_objectives)] = (
+        Objective(metric="val_accuracy", direction="max"),
+    )
+    constraints: Annotated[tuple[Constraint, ...], BeforeValidator(read_constraints)] = ()
+    seeds: Seeds | None = None
+    """Run every configuration on each of these; default: `trial.seed` alone."""
+    pairing: Literal["independent", "shared"] = "independent"
+    """`shared`: keys common to all arms are sampled once and given to every arm."""
+    enqueue: tuple[dict[str, Any], ...] = ()
+    """Configurations to run first: dotted keys of the space, and `arms: [...]` where not for all."""
+    warm_start: Path | None = None
+    """The folder of an earlier run to learn from."""
+    confirm: ConfirmConfig | None = None
+
+    @property
+    def is_multi_objective(self) -> bool:
+        return len(self.objective) > 1
+
+
+class SchedulerConfig(Section):
+    """Early stopping at state ends. `none` stops nothing; so does leaving the section out."""
+
+    kind: Literal["asha", "hyperband", "median", "none"] = "none"
+    rungs: tuple[Percent, ...] | None = None
+    """Removed percentages at which trials of an arm are compared; default: spaced by `reduction_factor`."""
+    reduction_factor: float = Field(3.0, gt=1)
+    """At each rung the best 1/reduction_factor go on (asha, hyperband)."""
+    brackets: int = Field(3, ge=1)
+    """hyperband: how many ASHA brackets, each beginning one rung later."""
+    grace_states: int = Field(1, ge=0)
+    """No trial is stopped before the end of this state."""
+    min_trials: int = Field(3, ge=1)
+    """No trial is stopped at a rung before so many of its arm have reached it."""
+
+    @model_validator(mode="after")
+    def _rungs_rise(self) -> Self:
+        if self.rungs is not None and list(self.rungs) != sorted(set(self.rungs)):
+            raise ValueError(f"rungs must rise, found {list(self.rungs)}")
+        return self
+
+
+DURATION = re.compile(r"^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
+
+
+def read_duration(value: Any) -> Any:
+    """`2h30m`, `90s`, `1d` → seconds; numbers are seconds already."""
+    if not isinstance(value, str):
+        return value
+    match = DURATION.match(value.strip().lower())
+    if match is None or not any(match.groups()):
+        raise ValueError(f"a duration is written like 2h30m, 45m or 90s, found {value!r}")
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)
+
+
+class ResourcesConfig(Section):
+    cpus_per_trial: int = Field(1, ge=1)
+    gpus_per_trial: Literal["auto"] | Annotated[float, Field(ge=0)] = "auto"
+    """`auto`: a share of the GPUs that are there, none where there are none."""
+    max_concurrent: int | None = Field(None, ge=1)
+    time_budget: Annotated[float, Field(gt=0), BeforeValidator(read_duration)] | None = None
+    """Wall-clock seconds after which no further epoch starts; also `2h30m`."""
+    address: str | None = None
+    """Of a Ray cluster; default: this machine."""
+
+    @model_validator(mode="after")
+    def _whole_gpus_above_one(self) -> Self:
+        gpus = self.gpus_per_trial
+        if isinstance(gpus, float) and gpus > 1 and gpus != int(gpus):
+            raise ValueError(f"gpus_per_trial above 1 must be a whole number, found {gpus:g}")
+        return self
+
+
+class Level(Section):
+    """Where arms are compared: at a removed_percent, or at a share of the dense network's MACs."""
+
+    axis: Literal["removed_percent", "macs"]
+    value: float = Field(ge=0)
+
+    @model_validator(mode="after")
+    def _in_range(self) -> Self:
+        highest = 100 if self.axis == "removed_percent" else 1
+        if self.value > highest:
+            raise ValueError(f"{self.axis} goes to {highest}, found {self.value:g}")
+        return self
+
+
+def read_levels(value: Any) -> Any:
+    """A removed_percent, {removed_percent: …}, {macs: share} or a list of these → the list of levels' fields."""
+    if value is None:
+        return []
+    entries = value if isinstance(value, list | tuple) else [value]
+    levels: list[dict[str, Any]] = []
+    for entry in entries:
+        if isinstance(entry, Level):
+            levels.append(entry.model_dump())
+        elif isinstance(entry, Mapping) and "axis" in entry:
+            levels.append(dict(entry))
+        elif isinstance(entry, Mapping):
+            for axis, values in entry.items():
+                levels += [{"axis": axis, "value": one} for one in (values if isinstance(values, list) else [values])]
+        else:
+            levels.append({"axis": "removed_percent", "value": entry})
+    return levels
+
+
+class CompareConfig(Section):
+    """What will be claimed, fixed before running: the primary family of tests."""
+
+    metric: Literal["test_accuracy", "val_accuracy"] = "test_accuracy"
+    at: Annotated[tuple[Level, ...], BeforeValidator(read_levels)] = ()
+    """Default: each trial's last state."""
+    baseline: str | None = None
+    """The arm the others are compared with; default: the first."""
+    alpha: float = Field(0.05, gt=0, lt=1)
+    margin: float = Field(1.0, gt=0)
+    """The smallest difference of interest, in percentage points."""
+    seeds: Seeds | None = None
+    """Seeds of the confirm phase, where `search.confirm` does not give them."""
+
+
+class RetentionConfig(Section):
+    """Which networks stay on the disk; records, checkpoints and predictions always do."""
+
+    states: Literal["all", "front", "last"] = "all"
+    """`front`: of a trial that has ended the last state, and each that no other of its arm beats in accuracy, MACs and
+    parameters, so that everything on a Pareto front can be exported. `last`: the last state alone."""
+
+
+class StudySections(Section):
+    """Everything in a study file that pydantic can judge without knowing the arms."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    trial: dict[str, Any]
+    arms: dict[str, dict[str, Any]] | None = None
+    space: dict[str, Any] | None = None
+    search: SearchConfig = SearchConfig()
+    scheduler: SchedulerConfig = SchedulerConfig()
+    resources: ResourcesConfig = ResourcesConfig()
+    compare: CompareConfig = CompareConfig()
+    retention: RetentionConfig = RetentionConfig()
+    provenance: dict[str, Any] | None = None
+    """Where an exported study came from and what it came to; for people, it changes nothing."""

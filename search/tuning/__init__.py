@@ -1,0 +1,1 @@
+"""What runs next, early stopping, Optuna, Ray, the cluster, the live table."""

@@ -1,0 +1,202 @@
+"""Every machine of a cluster is checked before the first trial: code, versions, weights, data, and the run's folder."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import secrets
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from models.errors import UserError
+from models.versions import library_versions
+from models.weights.repository import ROOT
+from search.run.folder import RunFolder
+from search.run.preflight import StartingPoint
+from search.tuning.cluster.resources import Node
+
+PACKAGES = ("models", "pruning", "trainables", "search")
+
+
+TOKEN_FILE = "token"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """`problem` is one clause: what kept the machine from answering. `digests`: arm → {weights, data}."""
+
+    python: str = ""
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    code: str = ""
+    commit: str | None = None
+    digests: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    problem: str | None = None
+
+
+def own_facts(digests: Mapping[str, Mapping[str, str]]) -> Facts:
+    """Those of this process, with digests that are known already."""
+    from trainables.files.environment import LIBRARIES, commit
+
+    return Facts(platform.python_version(), library_versions(LIBRARIES), code_digest(), commit(), digests)
+
+
+def code_digest(root: Path = ROOT) -> str:
+    """SHA-256 over the names and contents of the source files of the four packages."""
+    digest = hashlib.sha256()
+    for package in PACKAGES:
+        for file in sorted((root / package).rglob("*.py")):
+            digest.update(f"{file.relative_to(root)}\n".encode())
+            digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def node_facts(run: str, meeting: str, answer: str, arms: tuple[str, ...]) -> dict[str, Any]:
+    """Done on a machine of the cluster: see and answer the driver's token in the run's folder, load every arm's data
+    and weights as a trial would. Plain JSON, so that a machine with other code can still be understood."""
+    return asdict(_facts(Path(run), Path(meeting), answer, arms))
+
+
+def _facts(run: Path, meeting: Path, answer: str, arms: tuple[str, ...]) -> Facts:
+    problem = meet(meeting, answer)
+    if problem is not None:
+        return Facts(problem=problem)
+    facts = own_facts({})
+    if not arms:
+        return facts
+    from models.errors import UserError
+    from search.run.folder import RunFolder
+    from search.run.preflight import preflight
+    from search.study.load import load_study
+
+    try:
+        found = preflight(load_study(RunFolder.existing(run).study_file))
+    except UserError as error:
+        return Facts(facts.python, facts.libraries, facts.code, facts.commit, problem=str(error))
+    digests = {arm: digests_of(found[arm].to_json()) for arm in arms if arm in found}
+    return Facts(facts.python, facts.libraries, facts.code, facts.commit, digests)
+
+
+def meet(meeting: Path, answer: str) -> str | None:
+    """Answer the driver's token beside it; what is wrong with the folder, or None."""
+    token = meeting / TOKEN_FILE
+    if not token.exists():
+        return (
+            f"does not see {meeting.parent} as the driver does; the run must lie on a file system that all nodes share"
+        )
+    try:
+        (meeting / answer).write_text(token.read_text(encoding="ascii"), encoding="ascii")
+    except OSError as error:
+        return f"cannot write in {meeting.parent} ({error.strerror}); trials write their records there"
+    return None
+
+
+def digests_of(starting_point: Mapping[str, Any]) -> dict[str, str]:
+    return {part: starting_point[part]["digest"] for part in ("weights", "data")}
+
+
+def difference(driver: Facts, node: Facts) -> str | None:
+    """The first thing in which a machine differs from the driver, as one clause with its remedy; None where it agrees."""
+    if node.problem is not None:
+        return node.problem
+    if node.python != driver.python:
+        return f"runs Python {node.python}, the driver {driver.python}; use one environment on all nodes"
+    for name, version in driver.libraries.items():
+        if node.libraries.get(name) != version:
+            there = node.libraries.get(name, "none")
+            return f"has {name} {there}, the driver {version}; use one environment on all nodes"
+    if node.code != driver.code:
+        return f"has other code ({_commit(node)}) than the driver ({_commit(driver)}); use one checkout on all nodes"
+    for arm, digests in driver.digests.items():
+        for part, digest in digests.items():
+            there = node.digests.get(arm, {}).get(part, "")
+            if there != digest:
+                return (
+                    f"has other {part} for arm {arm} (digest {there[:12] or 'none'}, the driver's {digest[:12]}); "
+                    "use one copy on all nodes"
+                )
+    return None
+
+
+def _commit(facts: Facts) -> str:
+    return f"commit {facts.commit[:12]}" if facts.commit else f"digest {facts.code[:12]}"
+
+
+PATIENCE = 600.0
+"""Seconds that machines are given to load libraries, data and weights."""
+
+
+def check_nodes(
+    run: RunFolder, nodes: Sequence[Node], networks: Mapping[str, StartingPoint], cpus_per_trial: int
+) -> None:
+    """Ask all machines that could run a trial at the same time; a UserError names the first that is not as the driver.
+
+    A machine that leaves the cluster meanwhile is no mistake: trials just do not go there.
+    """
+    asked = [node for node in nodes if node.cpus >= cpus_per_trial]
+    driver = own_facts({arm: digests_of(starting_point.to_json()) for arm, starting_point in networks.items()})
+    with meeting_place(run) as (meeting, token):
+        answers = _ask(asked, run, meeting, tuple(networks))
+        for node in asked:
+            facts = answers.get(node.id)
+            if facts is None:
+                continue
+            wrong = difference(driver, facts) or _unanswered(meeting / node.id, token, run.path)
+            if wrong is not None:
+                raise UserError(f"node {node.host}: {wrong}")
+
+
+@contextmanager
+def meeting_place(run: RunFolder) -> Iterator[tuple[Path, str]]:
+    """A folder in the run's with a token that machines copy, each under its own name."""
+    token = secrets.token_hex(16)
+    meeting = run.path / f".nodes-{token[:8]}"
+    meeting.mkdir()
+    try:
+        (meeting / TOKEN_FILE).write_text(token, encoding="ascii")
+        yield meeting, token
+    finally:
+        shutil.rmtree(meeting, ignore_errors=True)
+
+
+def _unanswered(answer: Path, token: str, run: Path) -> str | None:
+    if answer.exists() and answer.read_text(encoding="ascii") == token:
+        return None
+    return f"writes in another {run} than the driver; the run must lie on a file system that all nodes share"
+
+
+def _ask(nodes: Sequence[Node], run: RunFolder, meeting: Path, arms: tuple[str, ...]) -> dict[str, Facts]:
+    """Node → its facts; nothing for one that is gone."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    task: Any = ray.remote(node_facts)
+    questions = {
+        node.id: task.options(
+            num_cpus=0, max_retries=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)
+        ).remote(str(run.path), str(meeting), node.id, arms)
+        for node in nodes
+    }
+    ray.wait(list(questions.values()), num_returns=len(questions), timeout=PATIENCE)
+    answers: dict[str, Facts] = {}
+    for node, question in questions.items():
+        try:
+            answers[node] = Facts(**ray.get(question, timeout=1))
+        except (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError):
+            continue
+        except ray.exceptions.GetTimeoutError:
+            answers[node] = Facts(problem=f"did not answer within {PATIENCE:g} s")
+        except ray.exceptions.WorkerCrashedError:
+            if node in _alive(ray):
+                answers[node] = Facts(problem="its process died while it loaded data and weights; look at its memory")
+        except ray.exceptions.RayError as error:
+            cause = str(error).strip().splitlines()[-1]
+            answers[node] = Facts(problem=f"cannot run this code ({cause}); it must lie at the same place on all nodes")
+    return answers
+
+
+def _alive(ray: Any) -> set[str]:
+    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}

@@ -1,0 +1,159 @@
+"""A Ray session for the time of a block: one of our own on this machine, or a cluster that is joined."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from models.errors import UserError
+from models.weights.repository import ROOT
+from search.processors import available_cpus
+from search.study.sections import ResourcesConfig
+from search.tuning.cluster.resources import (
+    Node,
+)
+
+OBJECT_STORE_BYTES = 100 * 1024 * 1024
+"""Trials pass nothing but a few numbers through Ray's object store."""
+
+
+SESSION_PREFIX = "prunetune-"
+
+
+CONNECT_SECONDS = 10
+
+
+@contextmanager
+def ray_session(resources: ResourcesConfig) -> Iterator[tuple[Node, ...]]:
+    """Ray, started here or joined at `resources.address`, for as long as the block lasts; gives the machines there are.
+
+    Nothing it writes outlives the session. Token authentication stays as Ray has it: on.
+    """
+    _set_environment(resources.cpus_per_trial)
+    import ray
+
+    remove_dead_sessions()
+    folder = Path(tempfile.mkdtemp(prefix=f"{SESSION_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
+    try:
+        _start(ray, resources, folder)
+        yield live_nodes(ray)
+    finally:
+        ray.shutdown()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def live_nodes(ray: Any) -> tuple[Node, ...]:
+    """The machines that are in the cluster now, by host."""
+    found = [
+        Node(node["Resources"].get("CPU", 0.0), node["Resources"].get("GPU", 0.0), node["NodeID"], _host(node))
+        for node in ray.nodes()
+        if node["Alive"]
+    ]
+    return tuple(sorted(found, key=lambda node: (node.host, node.id)))
+
+
+def _host(node: dict[str, Any]) -> str:
+    name, address = node["NodeManagerHostname"], node["NodeManagerAddress"]
+    return name if name == address else f"{name} ({address})"
+
+
+def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
+    if resources.address is not None:
+        _check_reachable(resources.address)
+        try:
+            ray.init(
+                address=resources.address,
+                runtime_env={"env_vars": worker_environment(resources.cpus_per_trial)},
+                **quiet,
+            )
+        except (ConnectionError, RuntimeError) as error:
+            raise UserError(
+                f"resources.address: no Ray cluster answers at {resources.address} ({str(error).splitlines()[0]}); "
+                "start one, see that the token here is the cluster's (docs/cluster.md), or leave the address out"
+            ) from error
+        return
+    ray.init(
+        num_cpus=available_cpus(),
+        include_dashboard=False,
+        dashboard_host="127.0.0.1",
+        object_store_memory=OBJECT_STORE_BYTES,
+        _temp_dir=str(folder),
+        **quiet,
+    )
+
+
+def _check_reachable(address: str) -> None:
+    """Ray itself asks an address where nothing listens for minutes; `auto` and the like it answers at once."""
+    host, _, port = address.rpartition(":")
+    if "/" in address or not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"resources.address: nothing answers at {address} ({error}); start a cluster there, or leave the address out"
+        ) from None
+
+
+def worker_environment(cpus_per_trial: int) -> dict[str, str]:
+    """What trials' processes need: this code on their path, no more threads than they were given, and no GPU that they
+    did not ask for (Ray leaves all of them visible to a trial that asks for none, unless told otherwise)."""
+    root = str(ROOT)
+    paths = [root, *(entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry and entry != root)]
+    return {
+        "PYTHONPATH": os.pathsep.join(paths),
+        "OMP_NUM_THREADS": str(cpus_per_trial),
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    }
+
+
+def _set_environment(cpus_per_trial: int) -> None:
+    """Before Ray is imported: it and its processes read these once, as they start."""
+    os.environ.update(worker_environment(cpus_per_trial))
+    os.environ.update(
+        {
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_CHDIR_TO_TRIAL_DIR": "0",
+            "RAY_AIR_NEW_OUTPUT": "0",
+            "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+            "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
+            "TUNE_DISABLE_SIGINT_HANDLER": "1",
+            "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+            "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+            "TUNE_WARN_EXCESSIVE_EXPERIMENT_CHECKPOINT_SYNC_THRESHOLD_S": "0",
+            # Tune's snapshots serve nobody here: a run goes on from its records.
+            "TUNE_GLOBAL_CHECKPOINT_S": "1000000",
+        }
+    )
+
+
+def _short_temporary_folder() -> str:
+    """Ray's sockets lie under it, and their paths must stay under 108 characters."""
+    usual = tempfile.gettempdir()
+    return usual if len(usual) <= 24 else "/tmp"
+
+
+def remove_dead_sessions() -> None:
+    """Remove what a killed driver of ours left behind in the temporary folder."""
+    for folder in Path(_short_temporary_folder()).glob(f"{SESSION_PREFIX}[0-9]*-*"):
+        pid = int(folder.name.removeprefix(SESSION_PREFIX).split("-")[0])
+        if not _is_alive(pid):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

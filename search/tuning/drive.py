@@ -1,0 +1,185 @@
+"""Driving a study: a new Tuner at every launch, first, resumed or grown; all that is known comes from the records."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from models.errors import WorkFailed
+from search.console import announce
+from search.run.folder import RunFolder
+from search.run.manifest import (
+    check_same_study,
+    check_starting_points,
+    close_launch,
+    command_line,
+    machine,
+    write_launch,
+)
+from search.run.plan import outstanding_trials, plan_of
+from search.run.preflight import Checked, check_study
+from search.run.results import RunResults, load_results
+from search.run.retention import apply_retention
+from search.run.store import TrialStore
+from search.study.study import Study
+from search.tuning.cluster.nodes import check_nodes
+from search.tuning.cluster.resources import Share, share_of, this_machine
+from search.tuning.cluster.session import SESSION_PREFIX, ray_session
+from search.tuning.optuna_log import OptunaLog, write_optuna_log
+from search.tuning.optuna_studies import warm_trials
+from search.tuning.progress import Progress
+from search.tuning.stop_request import StopRequest, signals_restored
+from search.tuning.trial_queue import TrialQueue
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How to drive a run this time; nothing here changes what the trials are.
+
+    `time_budget` in seconds, `max_concurrent` and `address` replace the study's own. `trainable` gives the class Ray runs
+    (tests give one that trains nothing), `check` is done before anything starts.
+    """
+
+    time_budget: float | None = None
+    max_concurrent: int | None = None
+    address: str | None = None
+    retry_failed: bool = False
+    command: Sequence[str] = field(default_factory=command_line)
+    trainable: Callable[[], Any] | None = None
+    check: Callable[[Study], Checked] = check_study
+
+
+@dataclass(frozen=True)
+class Drive:
+    """How a launch ended. `left` is why it was left before the study was complete, None where it is complete."""
+
+    results: RunResults
+    left: str | None
+    interrupted: bool
+    was_complete: bool = False
+    """There was nothing to run."""
+
+
+def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Drive:
+    """Run what is still to be run of a study, under the run's lock.
+
+    WeightsRefused or UserError before any trial starts; WorkFailed when the same failure repeats.
+    """
+    launch = Launch() if launch is None else launch
+    study = _with_options(study, launch)
+    with run.driven() as generation:
+        check_same_study(run, study)
+        store = TrialStore(run)
+        apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
+        retries = launch.retry_failed and any(trial.status == "failed" for trial in store)
+        if not retries and is_complete(study, store):
+            write_optuna_log(run, study, store)
+            return Drive(load_results(run.path), None, False, was_complete=True)
+        announce("checking data, networks and initial weights")
+        if study.resources.address is None:
+            # What this machine can never give is said before Ray takes its time to start.
+            share_of(study.resources, [this_machine()])
+        checked = launch.check(study)
+        check_starting_points(run, checked.networks)
+        write_launch(run, generation, checked.networks, machine(), launch.command, study)
+        leaving = StopRequest(study.resources.time_budget)
+        queue = TrialQueue(study, store, warm_trials(study), retry_failed=launch.retry_failed)
+        try:
+            with signals_restored():
+                leaving.catch_signals()
+                _drive(study, queue, leaving, generation, launch, checked)
+        finally:
+            write_optuna_log(run, study, store)
+            left = None if is_complete(study, store) else leaving.reason or "an error"
+            close_launch(run, left or "complete")
+        apply_retention(study, store)
+    results = load_results(run.path)
+    if queue.fatal is not None:
+        raise WorkFailed(
+            f"{run.path}: stopped after the same failure three times in a row: {queue.fatal}; "
+            f"mend it, then `prunetune resume {run.path} --retry-failed`"
+        )
+    return Drive(results, left, leaving.interrupted)
+
+
+def is_complete(study: Study, store: TrialStore) -> bool:
+    return outstanding_trials(study, store) == 0
+
+
+def _with_options(study: Study, launch: Launch) -> Study:
+    options = {"time_budget": launch.time_budget, "max_concurrent": launch.max_concurrent, "address": launch.address}
+    given = {name: value for name, value in options.items() if value is not None}
+    return replace(study, resources=study.resources.model_copy(update=given)) if given else study
+
+
+def _warnings(study: Study, checked: Checked) -> list[str]:
+    plans = plan_of(study)
+    searched = max(plan.configurations for plan in plans)
+    single = [plan.arm for plan in plans if searched > 1 and not study.space.for_arm(plan.arm)]
+    lines = [f"{arm}: nothing to search in this arm, so it runs a single configuration" for arm in single]
+    return [*checked.warnings, *lines]
+
+
+def _drive(
+    study: Study, queue: TrialQueue, leaving: StopRequest, generation: int, launch: Launch, checked: Checked
+) -> None:
+    resources = study.resources
+    with Progress(study, queue.store) as progress:
+        for line in _warnings(study, checked):
+            progress.say(line)
+        progress.stage("starting Ray" if resources.address is None else f"joining Ray at {resources.address}")
+        with ray_session(resources) as nodes:
+            share = share_of(resources, nodes)
+            if resources.address is not None:
+                progress.stage(f"checking {len(nodes)} nodes: code, versions, weights, data, the run's folder")
+                check_nodes(queue.store.run, nodes, checked.networks, share.cpus)
+            progress.say(f"{share.concurrent} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
+            progress.stage("loading the trials' processes")
+            _fit(study, queue, leaving, generation, launch, progress, share)
+
+
+def _fit(
+    study: Study,
+    queue: TrialQueue,
+    leaving: StopRequest,
+    generation: int,
+    launch: Launch,
+    progress: Progress,
+    share: Share,
+) -> None:
+    from ray import tune
+
+    from search.tuning.ray_tune import RecordSearcher, StateEndScheduler, Watch
+    from trainables.tune_trainable import TuneTrainable
+
+    # A trial's crash is told in one line from its record; Tune would print its traceback over the live table.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.concurrent)
+    trainable = TuneTrainable if launch.trainable is None else launch.trainable()
+    log = OptunaLog(queue.store.run, study, queue.store)
+    searcher = RecordSearcher(queue, leaving, progress, log, generation, share.concurrent)
+    with tempfile.TemporaryDirectory(
+        prefix=f"{SESSION_PREFIX}{os.getpid()}-tune-", ignore_cleanup_errors=True
+    ) as storage:
+        tuner = tune.Tuner(
+            tune.with_resources(trainable, {"cpu": share.cpus, "gpu": share.gpus}),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=StateEndScheduler(queue, leaving),
+                num_samples=-1,
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=storage,
+                verbose=0,
+                callbacks=[Watch(leaving, progress)],
+                failure_config=tune.FailureConfig(max_failures=0),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            ),
+        )
+        tuner.fit()

@@ -1,0 +1,103 @@
+"""Whether a trial is to be stopped now, decided from the records alone, so that a resumed run decides alike.
+
+Each arm is judged for itself, controls and confirming trials never. Trials that belong together, the seeds of one configuration
+and, under shared pairing, the arms' trials of one number, stop together or not at all: only when each of them would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from search.run.trials import RecordedTrial, states_of
+from search.study.sections import SchedulerConfig
+from search.study.study import Study
+from search.tuning.rungs import (
+    brackets_of,
+    crossed_rung,
+    default_rungs,
+    highest_rung,
+    rungs_of,
+    running_mean,
+    survives_halving,
+    survives_median,
+    value_at,
+)
+
+
+def stop_reason(study: Study, trials: Iterable[RecordedTrial], trial: RecordedTrial) -> str | None:
+    """Why `trial`, which stands at the end of a state, is to be stopped; None to go on."""
+    config = study.scheduler
+    judged = (
+        config.kind != "none" and trial.identity.phase == "search" and trial.identity.arm not in study.control_arms()
+    )
+    states = states_of(trial)
+    if not judged or not states or states[-1].state < config.grace_states:
+        return None
+    peers = [other for other in trials if other.identity.phase == "search"]
+    partners = partners_of(study, peers, trial)
+    place = _place(config, trial, partners)
+    if place is None:
+        return None
+    if any(_survives(config, peers, one, place) for one in (trial, *partners)):
+        return None
+    value = value_at(states, place)
+    return f"{config.kind}: val_accuracy {value:.4f} at {place:.3g} % removed is too low for {trial.identity.arm}"
+
+
+def partners_of(study: Study, trials: Sequence[RecordedTrial], trial: RecordedTrial) -> list[RecordedTrial]:
+    """The other trials that stop together with this one."""
+    shared, controls = study.search.pairing == "shared", set(study.control_arms())
+    return [
+        other
+        for other in trials
+        if other.id != trial.id
+        and other.identity.number == trial.identity.number
+        and (other.identity.arm == trial.identity.arm or (shared and other.identity.arm not in controls))
+    ]
+
+
+def _place(config: SchedulerConfig, trial: RecordedTrial, partners: Sequence[RecordedTrial]) -> float | None:
+    """The removed percentage to judge at now: where the trial has just arrived, and its partners have been."""
+    states = states_of(trial)
+    if config.kind == "median":
+        place: float | None = states[-1].removed_percent
+    elif partners:
+        # A trial that came first goes on until its partners are there, so each of its state ends may be the one.
+        place = highest_rung(states, rungs_of(config, trial.identity.number))
+    else:
+        place = crossed_rung(states, rungs_of(config, trial.identity.number), config.grace_states)
+    if place is None or not all(_has_been_at(partner, place) for partner in partners):
+        return None
+    return place if value_at(states, place) is not None else None
+
+
+def _has_been_at(trial: RecordedTrial, place: float) -> bool:
+    return trial.ended or value_at(states_of(trial), place) is not None
+
+
+def _survives(config: SchedulerConfig, peers: Sequence[RecordedTrial], trial: RecordedTrial, place: float) -> bool:
+    value = value_at(states_of(trial), place)
+    if value is None:
+        return False
+    rivals = [other for other in peers if other.identity.arm == trial.identity.arm and other.id != trial.id]
+    if config.kind == "hyperband":
+        rungs = len(config.rungs if config.rungs is not None else default_rungs(config.reduction_factor))
+        brackets = brackets_of(config, rungs)
+        rivals = [one for one in rivals if one.identity.number % brackets == trial.identity.number % brackets]
+    if config.kind == "median":
+        return _survives_median(config, trial, rivals, place)
+    reached = [value_at(states_of(rival), place) for rival in rivals]
+    return survives_halving(value, [value, *(one for one in reached if one is not None)], config)
+
+
+def _survives_median(
+    config: SchedulerConfig, trial: RecordedTrial, rivals: Sequence[RecordedTrial], place: float
+) -> bool:
+    """By the mean over the removals that the trial has been through, as Golovin et al. do: one state's luck decides less."""
+    places = [
+        state.removed_percent
+        for state in states_of(trial)
+        if state.state >= config.grace_states and state.removed_percent <= place
+    ]
+    averages = [running_mean(states_of(one), places) for one in (trial, *rivals)]
+    own, *others = averages
+    return own is None or survives_median(own, [one for one in others if one is not None], config)

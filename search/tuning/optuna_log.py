@@ -1,0 +1,75 @@
+"""`optuna.log`: the records as an Optuna journal, for optuna-dashboard. A projection: nothing is ever read back from it."""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import optuna
+from optuna.exceptions import ExperimentalWarning
+from optuna.storages import JournalStorage
+from optuna.storages.journal import BaseJournalBackend
+
+from models import atomic
+from search.run.folder import RunFolder
+from search.run.plan import plan_of
+from search.run.trials import RecordedTrial
+from search.study.study import Study
+from search.tuning.configurations import configurations_of_arm
+from search.tuning.optuna_studies import rebuild
+
+REST = 20.0
+"""Seconds without rewriting the journal for each second that it took."""
+
+
+class MemoryJournal(BaseJournalBackend):
+    """A journal kept in memory until it is written in one go; Optuna's own flushes the disk for every line."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        # Optuna goes on to change some of what it logs, so keep them as they are now.
+        self.lines += [json.loads(json.dumps(line)) for line in logs]
+
+    def read_logs(self, log_number_from: int) -> Iterable[dict[str, Any]]:
+        return self.lines[log_number_from:]
+
+
+def write_optuna_log(run: RunFolder, study: Study, trials: Iterable[RecordedTrial]) -> None:
+    """Replace the run's journal by what the trials say now: one Optuna study per arm, named `<study>/<arm>`."""
+    journal, known = MemoryJournal(), list(trials)
+    storage = JournalStorage(journal)
+    for plan in plan_of(study):
+        configurations = configurations_of_arm(known, plan.arm, len(plan.seeds))
+        shown = rebuild(study, configurations, storage=storage, name=f"{study.name}/{plan.arm}")
+        _name_metrics(shown, study)
+    text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in journal.lines)
+    atomic.write_text(run.optuna_log, text)
+
+
+def _name_metrics(shown: optuna.Study, study: Study) -> None:
+    with warnings.catch_warnings():
+        # Optuna calls naming experimental; the users of a study need not hear of it.
+        warnings.simplefilter("ignore", ExperimentalWarning)
+        shown.set_metric_names([objective.metric for objective in study.search.objective])
+
+
+class OptunaLog:
+    """Keeps the journal of a run under way fresh, as often as costs next to nothing."""
+
+    def __init__(self, run: RunFolder, study: Study, trials: Iterable[RecordedTrial]) -> None:
+        self._run, self._study, self._trials = run, study, trials
+        self._next = 0.0
+
+    def refresh(self) -> None:
+        """Write the journal again, unless it is younger than 20 times what writing it took."""
+        began = time.monotonic()
+        if began < self._next:
+            return
+        write_optuna_log(self._run, self._study, self._trials)
+        now = time.monotonic()
+        self._next = now + REST * (now - began)

@@ -1,0 +1,200 @@
+"""One Optuna study per arm, rebuilt from the records: what it is told is what happened, and nothing else is kept.
+
+Finished configurations are COMPLETE with the value of every state, early-stopped ones PRUNED with what they reached, crashed or
+diverged ones FAIL, and those under way RUNNING, so that the next proposal keeps its distance from them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState
+
+from search.run.curves import violation
+from search.run.plan import plan_of
+from search.run.results import load_results
+from search.study.study import Study
+from search.tuning.configurations import Configuration, configurations_of_arm
+from search.tuning.samplers import make_sampler, seed_of
+
+STATES = {
+    "running": TrialState.RUNNING,
+    "complete": TrialState.COMPLETE,
+    "pruned": TrialState.PRUNED,
+    "fail": TrialState.FAIL,
+}
+
+
+DIRECTIONS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
+
+
+ATTEMPTS = 20
+"""Draws before a configuration that was proposed already is accepted again."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """`values`: the searched keys; `drawn`: what the sampler noted about its own draw (a generation, for instance)."""
+
+    values: dict[str, Any]
+    drawn: dict[str, Any] = field(default_factory=dict)
+
+
+def propose(
+    study: Study, arm: str, number: int, past: Sequence[Configuration], warm: Sequence[FrozenTrial] = ()
+) -> Proposal:
+    """Configuration `number` of an arm, given the arm's earlier ones; the same again for the same records.
+
+    `warm` are trials of an earlier run to learn from.
+    """
+    if study.search.algorithm == "grid":
+        return Proposal(grid_point(study, arm, number))
+    taken = [configuration.values for configuration in past]
+    proposal = _draw(study, arm, number, past, warm, 0)
+    for attempt in range(1, ATTEMPTS):
+        if proposal.values not in taken:
+            break
+        proposal = _draw(study, arm, number, past, warm, attempt)
+    return proposal
+
+
+def grid_point(study: Study, arm: str, number: int) -> dict[str, Any]:
+    """Point `number` of an arm's grid. Under shared pairing the shared keys vary slowest, so that every arm has the same."""
+    space = study.space
+    commons = space.shared().grid_points(arm) if study.search.pairing == "shared" else iter([{}])
+    points = itertools.chain.from_iterable(space.grid_points(arm, common) for common in commons)
+    return next(itertools.islice(points, number, None))
+
+
+def _draw(
+    study: Study, arm: str, number: int, past: Sequence[Configuration], warm: Sequence[FrozenTrial], attempt: int
+) -> Proposal:
+    names = tuple(parameter.name for parameter in study.space.for_arm(arm))
+    sampler = make_sampler(study.search, names, arm, number, attempt)
+    optuna_study = rebuild(study, past, sampler, warm)
+    trial = optuna_study.ask()
+    values = study.space.suggest(trial, arm, fixed_values(study, arm, number))
+    return Proposal(values, _plain(optuna_study.get_trials(deepcopy=False)[-1].system_attrs))
+
+
+def fixed_values(study: Study, arm: str, number: int) -> dict[str, Any]:
+    """The keys of a configuration that the arm's sampler does not choose: enqueued ones, then shared ones."""
+    fixed: dict[str, Any] = {}
+    if study.search.pairing == "shared":
+        fixed |= shared_values(study, number)
+    entries = study.enqueued(arm)
+    if number < len(entries):
+        fixed |= entries[number]
+    return fixed
+
+
+def shared_values(study: Study, number: int) -> dict[str, Any]:
+    """The keys common to all arms of configuration `number`: drawn once, whatever each arm's own study knows."""
+    shared, arm = study.space.shared(), next(iter(study.arms))
+    if not shared:
+        return {}
+    if study.search.algorithm != "qmc":
+        return shared.sample(arm, seed_of(study.search.seed, "shared", number))
+    names = tuple(parameter.name for parameter in shared.for_arm(arm))
+    sampler = make_sampler(study.search, names, "shared", number, 0)
+    return shared.suggest(rebuild(study, (), sampler).ask(), arm)
+
+
+def rebuild(
+    study: Study,
+    configurations: Sequence[Configuration],
+    sampler: optuna.samplers.BaseSampler | None = None,
+    warm: Sequence[FrozenTrial] = (),
+    storage: optuna.storages.BaseStorage | None = None,
+    name: str | None = None,
+) -> optuna.Study:
+    """The Optuna study of one arm's configurations, numbered as they are (after those of an earlier run, if any)."""
+    directions = [DIRECTIONS[one.direction] for one in study.search.objective]
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna_study = optuna.create_study(directions=directions, sampler=sampler, storage=storage, study_name=name)
+    for trial in warm:
+        optuna_study.add_trial(trial)
+    for configuration in configurations:
+        optuna_study.add_trial(frozen_trial(study, configuration))
+    return optuna_study
+
+
+def frozen_trial(study: Study, configuration: Configuration) -> FrozenTrial:
+    """One configuration as Optuna keeps it: true in its state, values, constraints and every state's value."""
+    told = configuration.told()
+    objectives = study.search.objective
+    values = [configuration.value(objective) for objective in objectives]
+    if told == "complete" and None in values:
+        # It ended without reaching the removal that the objective is read at.
+        told = "fail"
+    params, distributions = _params(study, configuration)
+    curves = [states for states in configuration.curves() if states]
+    constraints = {
+        f"constraints:{constraint.text()}": max(violation(states, constraint) for states in curves)
+        for constraint in study.search.constraints
+        if told in ("complete", "pruned") and curves
+    }
+    return optuna.trial.create_trial(
+        state=STATES[told],
+        values=[float(value) for value in values if value is not None] if told == "complete" else None,
+        params=params,
+        distributions=distributions,
+        # Optuna has no intermediate values where there are several objectives.
+        intermediate_values=configuration.intermediate(objectives[0]) if len(objectives) == 1 else None,
+        system_attrs={**configuration.drawn, **constraints},
+        user_attrs={
+            "arm": configuration.arm,
+            "number": configuration.number,
+            "trials": [trial.id for trial in configuration.trials],
+            "statuses": [trial.status for trial in configuration.trials],
+        },
+    )
+
+
+def _params(study: Study, configuration: Configuration) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
+    outside = _outside(study, configuration)
+    return study.space.to_optuna(configuration.values, configuration.arm, outside)
+
+
+def _outside(study: Study, configuration: Configuration) -> Mapping[str, Any]:
+    """Enqueued values may lie outside the declared ranges; Optuna cannot hold those."""
+    searched = study.space.for_arm(configuration.arm)
+    return {
+        key: value
+        for key, value in configuration.values.items()
+        if not any(one.distribution.contains(value) for one in searched if one.key == key)
+    }
+
+
+def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in attributes.items() if isinstance(value, str | int | float | list | bool)}
+
+
+def warm_trials(study: Study) -> dict[str, list[FrozenTrial]]:
+    """Arm → the ended configurations of `search.warm_start`'s arm of the same name, as this study would tell them.
+
+    Those whose values this study's space does not hold are left out. UserError where there is no run.
+    """
+    if study.search.warm_start is None:
+        return {}
+    earlier = load_results(study.search.warm_start)
+    wanted = {plan.arm: len(plan.seeds) for plan in plan_of(earlier.study)}
+    found: dict[str, list[FrozenTrial]] = {}
+    for arm in set(study.arms) & set(wanted):
+        configurations = configurations_of_arm(earlier.trials, arm, wanted[arm])
+        found[arm] = [frozen_trial(study, one) for one in _useful(study, configurations)]
+    return found
+
+
+def _useful(study: Study, configurations: Iterable[Configuration]) -> list[Configuration]:
+    return [
+        one
+        for one in configurations
+        if one.told() in ("complete", "pruned") and study.space.accepts(one.values, one.arm)
+    ]

@@ -1,0 +1,201 @@
+"""What a study shows while it runs, on standard error: a live table on a terminal, else one line per event.
+
+Never test accuracy.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from search.run.best import best_trial
+from search.run.plan import outstanding_trials, plan_of
+from search.run.store import TrialStore
+from search.run.trials import RecordedTrial
+from search.study.study import Study
+from trainables.config.trial import TrialConfig
+
+PACE = 5
+"""Epochs of a launch, all trials together, after which its end is foretold."""
+
+
+@dataclass
+class Running:
+    """A trial under way, as its newest results show it."""
+
+    view: RecordedTrial
+    epochs: int
+    """Epochs of all its states."""
+    states: int
+    done: int
+    state: int = 0
+    first: tuple[float, int] | None = None
+    """When its first epoch of this launch ended, and how many it had then done."""
+    val_accuracy: float | None = None
+    removed_percent: float | None = None
+
+    def remaining(self, now: float) -> float | None:
+        """Seconds to its end at its pace so far; None before its second epoch here: the first one includes its start."""
+        if self.first is None or self.done <= self.first[1]:
+            return None
+        return (now - self.first[0]) / (self.done - self.first[1]) * (self.epochs - self.done)
+
+
+class Progress:
+    """Told of every event of a study; a context manager, so that the terminal is given back however it ends."""
+
+    def __init__(self, study: Study, store: TrialStore, console: Console | None = None) -> None:
+        self._study, self._ledger = study, store
+        self._console = Console(stderr=True) if console is None else console
+        self._running: dict[str, Running] = {}
+        self._first: float | None = None
+        """When the first epoch of this launch ended: what came before it was starting up."""
+        self._trained = 0
+        self._stage: tuple[str, float] | None = None
+        self._live: Live | None = None
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, get_renderable=self.table, refresh_per_second=2, transient=True)
+
+    def __enter__(self) -> Self:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def stage(self, text: str) -> None:
+        """What is being done before the first epoch ends, which can take a minute: shown with the seconds it has taken."""
+        self._stage = (text, time.monotonic())
+        if self._live is None:
+            self.say(text)
+
+    def started(self, view: RecordedTrial) -> None:
+        epochs, states = length_of(view)
+        record = view.record
+        before = len(record.epochs) if record else 0
+        running = Running(view, epochs, states, before)
+        if record and record.states:
+            last = record.states[-1]
+            running.state, running.val_accuracy, running.removed_percent = (
+                last.state,
+                last.val_accuracy,
+                last.removed_percent,
+            )
+        self._running[view.id] = running
+        if before:
+            self.say(f"{view.id}: goes on after {before} of {epochs} epochs")
+
+    def epoch(self, result: dict[str, Any]) -> None:
+        """One result of a trial, as the trainable reports it."""
+        for warning in result.get("warnings", ()):
+            self.say(f"{result['id']}: {warning}")
+        running = self._running.get(result["id"])
+        if running is None or "epochs_total" not in result:
+            return
+        running.done, running.state = result["epochs_total"], result["state"]
+        running.first = running.first or (time.monotonic(), running.done)
+        self._first = self._first or time.monotonic()
+        self._stage = None
+        self._trained += 1
+        if not result["state_ended"]:
+            return
+        running.val_accuracy, running.removed_percent = result["val_accuracy"], result["removed_percent"]
+        if self._live is None:
+            self.say(
+                f"{result['id']}: state {running.state} of {running.states}, val {running.val_accuracy:.4f}, "
+                f"removed {running.removed_percent:.1f} %{_left(running.remaining(time.monotonic()))}"
+            )
+
+    def left(self, view: RecordedTrial) -> None:
+        """A trial has ended or left its process."""
+        self._running.pop(view.id, None)
+        if not view.ended:
+            return
+        accuracy = "" if view.val_accuracy is None else f", val {view.val_accuracy:.4f}"
+        details = (view.record.end or {}) if view.record else {}
+        reason = details.get("error") or details.get("reason")
+        done, total = self.counts()
+        self.say(f"{view.id}: {view.status}{accuracy}{f' ({reason})' if reason else ''} [{done} of {total}]")
+
+    def say(self, text: str) -> None:
+        """One line, above the table where there is one."""
+        self._console.print(f"{time.strftime('%H:%M:%S')} {text}", highlight=False, markup=False, soft_wrap=True)
+
+    def counts(self) -> tuple[int, int]:
+        """Trials ended, and trials in all; confirming ones included."""
+        ended = sum(trial.ended for trial in self._ledger)
+        return ended, ended + outstanding_trials(self._study, self._ledger)
+
+    def table(self) -> Table:
+        """The live table: the trials under way, then each arm's best, then how far the study is."""
+        now = time.monotonic()
+        done, total = self.counts()
+        table = Table(title=f"{self._study.name}: {done} of {total} trials{_left(self.remaining(now))}")
+        table.title_justify = table.caption_justify = "left"
+        if self._stage is not None:
+            table.caption = f"{self._stage[0]} ... {_duration(now - self._stage[1])}"
+        for name in ("arm", "trial", "state", "val accuracy", "removed %", "time left"):
+            table.add_column(name, justify="left" if name in ("arm", "trial") else "right")
+        for one in list(self._running.values()):
+            table.add_row(
+                one.view.identity.arm,
+                one.view.id,
+                "loading" if one.first is None else f"{one.state} of {one.states}",
+                "" if one.val_accuracy is None else f"{one.val_accuracy:.4f}",
+                "" if one.removed_percent is None else f"{one.removed_percent:.1f}",
+                _duration(one.remaining(now)),
+            )
+        table.add_section()
+        for plan in plan_of(self._study):
+            trials = [trial for trial in list(self._ledger) if trial.identity.arm == plan.arm]
+            ended = sum(trial.ended and trial.identity.phase == "search" for trial in trials)
+            best = best_trial(trials, self._study.search)
+            accuracy = "" if best is None or best.val_accuracy is None else f"{best.val_accuracy:.4f}"
+            removed = "" if best is None or best.record is None else f"{best.record.states[-1].removed_percent:.1f}"
+            name = "no trial finished yet" if best is None else f"best so far: {best.id}"
+            counts = f"{ended} of {len(plan.search_ids)} trials"
+            if plan.confirm_ids:
+                confirmed = sum(trial.ended and trial.identity.phase == "confirm" for trial in trials)
+                counts += f", {confirmed} of {len(plan.confirm_ids)} confirmed"
+            table.add_row(plan.arm, name, counts, accuracy, removed, "", style="bold")
+        return table
+
+    def remaining(self, now: float) -> float | None:
+        """Seconds until the study is complete, at the pace of epochs so far; None before there is a pace."""
+        if self._first is None or self._trained < PACE:
+            return None
+        known = list(self._ledger)
+        lengths = [length_of(trial)[0] for trial in known]
+        mean = sum(lengths) / len(lengths)
+        under_way = sum(one.epochs - one.done for one in list(self._running.values()))
+        waiting = max(0, outstanding_trials(self._study, known) - len(self._running))
+        return (now - self._first) / (self._trained - 1) * (under_way + waiting * mean)
+
+
+def length_of(view: RecordedTrial) -> tuple[int, int]:
+    """(epochs, the last state's number) of a trial, from its record where it has begun, else from its configuration."""
+    epochs = view.record.header.get("epochs_of_states") if view.record else None
+    if epochs is None:
+        epochs = TrialConfig.model_validate(view.config).epochs_of_states()
+    return sum(epochs), len(epochs) - 1
+
+
+def _left(seconds: float | None) -> str:
+    return "" if seconds is None or seconds < 0.5 else f", about {_duration(seconds)} left"
+
+
+def _duration(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

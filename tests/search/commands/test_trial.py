@@ -1,0 +1,115 @@
+"""`prunetune trial`: one trial without Ray, the same again, another in its place, and an interrupt."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search import cli
+from trainables.files.record import read_record
+from trainables.trial import Trial
+
+FILE = """\
+name: small
+trial:
+  model: {arch: vit_micro, init: {source: random}}
+  data: {name: digits, train_limit: 120}
+  train: {epochs_per_state: 1, device: cpu}
+  prune: {schedule: {states: 1}}
+arms:
+  refill: {prune.method: refill}
+  again: {prune.method: scratch, prune.scratch.arm: refill}
+"""
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    (tmp_path / "small.yaml").write_text(FILE)
+    return ["trial", str(tmp_path / "small.yaml"), "--storage", str(tmp_path / "runs"), "--json"]
+
+
+def json_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    assert cli.main(arguments) == 0, capsys.readouterr().err
+    found: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return found
+
+
+def test_a_trial_prints_its_result_and_the_same_again(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = json_of([*command, "--arm", "refill"], capsys)
+    assert (first["status"], first["run"]) == ("finished", str(tmp_path / "runs" / "small"))
+    assert [state["state"] for state in first["states"]] == [0, 1]
+    assert first["states"][1]["macs"] < first["states"][0]["macs"]
+    assert set(first["states"][0]) == {"state", "val_accuracy", "params", "macs", "removed_percent", "kept"}
+    assert 0 <= first["test_accuracy"] <= 1
+    assert json_of([*command, "--arm", "refill"], capsys) == first
+
+
+def test_the_scratch_control_takes_the_structure_of_the_named_arm(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([*command, "--arm", "again"]) == 2
+    assert "arm refill, which has no finished trial" in capsys.readouterr().err
+    source = json_of([*command, "--arm", "refill"], capsys)
+    assert json_of([*command, "--arm", "again"], capsys)["states"][-1]["macs"] == source["states"][-1]["macs"]
+
+
+def test_only_the_networks_that_the_policy_names_stay(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = [*command, "--set", "retention.states=last"]
+    first = json_of([*last, "--arm", "refill"], capsys)
+    states = tmp_path / "runs" / "small" / "trials" / "refill" / "states"
+    kept = ["00.predictions.safetensors", "01.predictions.safetensors", "01.safetensors"]
+    assert sorted(path.name for path in states.iterdir()) == kept
+    assert json_of([*last, "--arm", "refill"], capsys) == first
+    assert json_of([*last, "--arm", "again"], capsys)["status"] == "finished"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--arm", "refill", "--set", "trial.train.lr=0.01"], "trial.train.lr was absent, is now 0.01"),
+        (["--arm", "refill", "--seed", "5"], "seed was 0, is now 5"),
+        ([], "--arm: study small has several arms; choose one of refill, again"),
+        (["--arm", "refil"], "; the nearest is refill"),
+        (["--arm", "refill", "--seed", "-1"], "--seed -1: a number from 0 up is expected"),
+    ],
+)
+def test_another_request_in_the_same_place_is_refused(
+    command: list[str], options: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    json_of([*command, "--arm", "refill"], capsys)
+    assert cli.main([*command, *options]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_an_interrupted_trial_goes_on_to_the_same_numbers(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = json_of([*command, "--arm", "refill", "--name", "whole"], capsys)
+    step = Trial.step
+
+    def once(trial: Trial) -> dict[str, Any]:
+        if trial.procedure.position.epochs_total:
+            raise KeyboardInterrupt
+        return step(trial)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Trial, "step", once)
+        assert cli.main([*command, "--arm", "refill"]) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    record = read_record(tmp_path / "runs" / "small" / "trials" / "refill")
+    assert record is not None
+    assert (record.status, len(record.states)) == ("running", 1)
+    resumed = json_of([*command, "--arm", "refill"], capsys)
+    assert (resumed["states"], resumed["test_accuracy"]) == (whole["states"], whole["test_accuracy"])
+
+
+def test_a_diverged_trial_is_no_success(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*command, "--arm", "refill", "--set", "trial.train.diverged_loss=0.001"]) == 1
+    assert json.loads(capsys.readouterr().out)["status"] == "diverged"

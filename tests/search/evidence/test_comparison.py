@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.errors import UserError
+from search.evidence.comparison import Comparison, compare
+from search.evidence.contrasts import Cell, judge
+from search.evidence.final_test import final_test
+from search.evidence.statistics import subset_means
+from search.run.curves import Level
+from search.run.folder import RunFolder
+from search.run.manifest import grown
+from search.run.results import load_results
+from search.study.load import load_study
+from search.study.sections import CompareConfig
+from tests.search.made_runs import REMOVED, MadeRun, falling, two_arm_run
+
+SEEDS = list(range(101, 109))
+
+
+def compared(path: Path) -> Comparison:
+    return compare(load_results(path))
+
+
+def confirm_run(path: Path, lasts: dict[str, list[float]], **study: object) -> MadeRun:
+    """One search trial per arm, and confirm trials with the given last accuracies on the seeds from 101."""
+    count = max(len(values) for values in lasts.values())
+    search = {"algorithm": "random", "trials_per_arm": 1, "confirm": {"seeds": SEEDS[:count]}}
+    arms = {arm: {"prune.method": "rsst" if arm == "rsst" else "refill"} for arm in lasts}
+    made = MadeRun(path, arms=arms, study={"search": search, **study})
+    for arm, values in lasts.items():
+        made.add(arm, falling(0.9))
+        for seed, last in zip(SEEDS, values, strict=False):
+            made.add(arm, falling(last), seed=seed, confirm=True)
+    return made
+
+
+def test_a_planted_difference_is_claimed_with_its_size_and_interval(tmp_path: Path) -> None:
+    two_arm_run(tmp_path / "run", seeds=8, gap=0.03)
+    comparison = compared(tmp_path / "run")
+    (cell,) = comparison.primary
+    assert (cell.kind, cell.arm, cell.baseline) == ("better", "rsst", "refill")
+    assert cell.mean == pytest.approx(0.03, abs=0.004)
+    assert cell.interval is not None
+    assert 0 < cell.interval[0] < cell.mean < cell.interval[1]
+    assert cell.p_holm == 2 / 256
+    assert not comparison.exploratory
+    assert comparison.verdict.startswith("rsst is better than refill at 60 % removed by ")
+
+
+def test_equal_arms_are_equivalent_within_the_margin(tmp_path: Path) -> None:
+    values = [0.9 + 0.001 * (seed % 3) for seed in SEEDS]
+    confirm_run(tmp_path / "run", {"refill": values, "rsst": list(reversed(values))})
+    (cell,) = compared(tmp_path / "run").primary
+    assert cell.kind == "equivalent"
+    assert cell.p_equivalent_holm == pytest.approx(1 / 256)
+
+
+def test_what_is_not_settled_says_how_many_more_seeds(tmp_path: Path) -> None:
+    confirm_run(tmp_path / "run", {"refill": [0.90, 0.88, 0.93], "rsst": [0.93, 0.90, 0.90]})
+    comparison = compared(tmp_path / "run")
+    (cell,) = comparison.primary
+    assert cell.kind == "not settled"
+    assert cell.more_seeds is not None
+    assert cell.more_seeds > 10
+    assert comparison.verdict.startswith(
+        f"Whether rsst or refill is better at 60 % removed is not settled: {cell.more_seeds} more seeds would settle a "
+        "difference of 1 point. So far rsst is 0.67 points ahead on average (too few seeds for an interval, 3 paired seeds"
+    )
+
+
+def test_needed_seeds_do_not_depend_on_the_effect_seen(tmp_path: Path) -> None:
+    base = [0.90, 0.88, 0.93, 0.91]
+    for name, shift in (("near", 0.001), ("far", 0.02)):
+        shifted = [value + shift + noise for value, noise in zip(base, (0.01, -0.01, 0.01, -0.01), strict=True)]
+        confirm_run(tmp_path / name, {"refill": base, "rsst": shifted})
+    near, far = (compared(tmp_path / name).primary[0] for name in ("near", "far"))
+    assert near.more_seeds == far.more_seeds
+
+
+def test_holm_spans_arms_and_levels(tmp_path: Path) -> None:
+    lasts = {
+        "refill": [0.9] * 8,
+        "rsst": [0.91 + 0.001 * i for i in range(8)],
+        "other": [0.9 + 0.001 * i for i in range(8)],
+    }
+    confirm_run(tmp_path / "run", lasts, compare={"at": [40, {"macs": 0.5}]})
+    cells = compared(tmp_path / "run").primary
+    assert [(cell.arm, cell.level.axis) for cell in cells] == [
+        ("rsst", "removed_percent"), ("rsst", "macs"), ("other", "removed_percent"), ("other", "macs"),
+    ]  # fmt: skip
+    assert min(cell.p_holm or 1 for cell in cells) == pytest.approx(4 * 2 / 256)
+
+
+def test_a_level_that_a_trial_does_not_reach_is_not_extrapolated(tmp_path: Path) -> None:
+    confirm_run(tmp_path / "run", {"refill": [0.9] * 6, "rsst": [0.95] * 6}, compare={"at": [75]})
+    comparison = compared(tmp_path / "run")
+    assert comparison.primary[0].kind == "not comparable"
+    assert "does not reach 75 % removed" in comparison.verdict
+
+
+def test_arms_that_end_at_different_sizes_meet_at_the_smaller_removal(tmp_path: Path) -> None:
+    made = confirm_run(tmp_path / "run", {"refill": [0.8], "rsst": []})
+    made.add("rsst", [0.97, 0.95, 0.93, 0.7], removed=(0, 30, 50, 80), seed=101, confirm=True)
+    (cell,) = compared(tmp_path / "run").primary
+    assert cell.level.value == 60
+    assert cell.mean == pytest.approx(0.93 - 0.23 / 3 - 0.8)
+
+
+def test_a_diverged_confirm_trial_counts_as_chance(tmp_path: Path) -> None:
+    made = confirm_run(tmp_path / "run", {"refill": [0.9, 0.9], "rsst": [0.9]})
+    made.add("rsst", falling(0.9)[:2], seed=102, confirm=True, status="diverged")
+    comparison = compared(tmp_path / "run")
+    assert comparison.primary[0].differences == pytest.approx({101: 0.0, 102: 0.1 - 0.9})
+    confirmed = comparison.row("rsst").confirmed
+    assert confirmed is not None
+    assert (confirmed.diverged, confirmed.mean) == (1, pytest.approx(0.5))
+
+
+def test_stopped_trials_are_counted_and_not_averaged(tmp_path: Path) -> None:
+    made = confirm_run(tmp_path / "run", {"refill": [0.9], "rsst": [0.9]})
+    made.add("rsst", [0.5, 0.4], number=1, status="stopped")
+    row = compared(tmp_path / "run").row("rsst")
+    assert row.counts == {"finished": 1, "stopped": 1}
+    assert row.best_accuracy == pytest.approx(0.9)
+    assert row.removed_percent == REMOVED[-1]
+
+
+def test_without_a_confirm_phase_the_verdict_is_exploratory(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run", study={"search": {"trials_per_arm": 1}})
+    made.add("refill", falling(0.9))
+    made.add("rsst", falling(0.95))
+    comparison = compared(tmp_path / "run")
+    assert comparison.exploratory
+    assert comparison.primary == ()
+    assert comparison.verdict.startswith("Exploratory: the best searched configuration is rsst's (95.00 %")
+
+
+def test_a_study_grown_for_another_look_is_exploratory(tmp_path: Path) -> None:
+    made = confirm_run(tmp_path / "run", {"refill": [0.9] * 6, "rsst": [0.95] * 6}, compare={"seeds": SEEDS[:6]})
+    for arm in ("refill", "rsst"):
+        made.add(arm, falling(0.9), seed=200, confirm=True)
+    comparison = compared(tmp_path / "run")
+    assert any("grown by seeds [200]" in caveat for caveat in comparison.caveats)
+    assert comparison.verdict.startswith("Exploratory (")
+
+
+def test_a_study_given_more_configurations_is_exploratory(tmp_path: Path) -> None:
+    two_arm_run(tmp_path / "run")
+    run = RunFolder(tmp_path / "run")
+    assert not compared(run.path).exploratory
+    grown(run, load_study(run.study_file), 3)
+    assert "the study was grown for another look (trials_per_arm 2 to 3)" in compared(run.path).caveats
+
+
+def claims(arms: int, levels: int, lead: float, rounds: int) -> float:
+    """Share of simulated studies in which any cell of the family claims a difference; seeds are shared within an arm."""
+    random = np.random.default_rng(13)
+    settings = CompareConfig(margin=50.0)
+    hits = 0
+    for _ in range(rounds):
+        cells = []
+        for arm in range(arms):
+            shared = random.normal(lead, 1.0, 10)
+            for level in range(levels):
+                values = shared + random.normal(0, 0.5, 10)
+                means = subset_means(values.tolist())
+                p_values = {"p_value": means.p_two_sided(), "p_equivalent": means.p_equivalent(0.5)}
+                differences = dict(enumerate(values.tolist()))
+                where = Level("removed_percent", 10.0 * level)
+                cells.append(Cell(str(arm), "base", where, differences, mean=float(values.mean()), **p_values))
+        hits += any(cell.kind in ("better", "worse") for cell in judge(cells, settings))
+    return hits / rounds
+
+
+@pytest.mark.slow
+def test_the_family_claims_nothing_false_more_often_than_alpha() -> None:
+    assert claims(arms=2, levels=2, lead=0.0, rounds=400) <= 0.05 + 0.02
+
+
+def test_the_family_finds_what_is_planted() -> None:
+    assert claims(arms=2, levels=2, lead=2.0, rounds=50) >= 0.98
+
+
+def test_the_dense_control_is_a_row_and_no_test(tmp_path: Path) -> None:
+    search = {"algorithm": "random", "trials_per_arm": 1, "confirm": {"seeds": SEEDS[:6]}}
+    arms = {"dense": {"prune.method": "dense"}, "refill": {}, "rsst": {"prune.method": "rsst"}}
+    made = MadeRun(tmp_path / "run", arms=arms, study={"search": search, "compare": {"at": [50]}})
+    for arm in arms:
+        for seed in [0, *SEEDS[:6]]:
+            removed = (0.0,) * 4 if arm == "dense" else REMOVED
+            made.add(arm, falling(0.9), seed=seed, confirm=seed > 0, removed=removed)
+    comparison = compared(tmp_path / "run")
+    assert comparison.baseline == "refill"
+    assert [cell.arm for cell in comparison.primary] == ["rsst"]
+    assert [row.arm for row in comparison.rows] == ["dense", "refill", "rsst"]
+
+
+def test_training_cost_stands_beside_the_claim(tmp_path: Path) -> None:
+    made = confirm_run(tmp_path / "run", {"refill": [0.9] * 6, "rsst": []})
+    for seed in SEEDS[:6]:
+        made.add("rsst", falling(0.95), seed=seed, confirm=True, cost=1.5)
+    comparison = compared(tmp_path / "run")
+    assert comparison.primary[0].cost_ratio == pytest.approx(1.5)
+    assert "rsst spent 1.50 times the training MACs of refill" in comparison.verdict
+
+
+def test_nothing_finished_is_one_clear_line(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    made.add("refill", [0.9, 0.8], status=None)
+    with pytest.raises(UserError, match="1 trial, none finished; run `prunetune resume") as error:
+        compared(tmp_path / "run")
+    assert "\n" not in str(error.value)
+
+
+def test_test_accuracy_is_shown_for_the_validation_chosen_trial_with_its_interval(tmp_path: Path) -> None:
+    two_arm_run(tmp_path / "run")
+    shown = final_test(load_results(tmp_path / "run"))
+    assert shown.arm == "rsst"
+    assert (shown.candidates, shown.images) == (4, 360)
+    assert shown.interval is not None
+    assert shown.interval[0] < shown.interval[1]
+    ((first, second, test),) = shown.between
+    assert first.startswith("refill-confirm")
+    assert second == shown.id
+    assert 0 < test.p_value <= 1

@@ -1,0 +1,201 @@
+"""Export, from trials that really ran: every file is opened as its receiver would."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+import models
+from models.cost import count_macs, count_parameters
+from models.errors import UserError, WorkFailed
+from models.export import checked
+from models.save_load import load_parts
+from search.commands import export as export_command
+from search.commands.common import Outcome
+from search.commands.export import amount
+from search.run.results import load_results
+from search.study.load import load_study
+from tests.search.made_runs import TRIAL, MadeRun
+from trainables.config.trial import TrialConfig
+from trainables.files.record import Identity, StateEnd, read_record
+from trainables.files.request import TrialRequest, write_request
+from trainables.trial import Trial
+
+SMALL: dict[str, Any] = {
+    **TRIAL,
+    "data": {"name": "digits", "train_limit": 128},
+    "train": {"lr": 0.003, "epochs_per_state": 1},
+    "prune": {"schedule": {"states": 2, "head_ratio": 0.5, "neuron_ratio": 0.7}},
+}
+
+
+def run_trial(folder: Path, identity: Identity, config: TrialConfig) -> list[StateEnd]:
+    trial = Trial.open(folder, identity, config)
+    while not trial.done:
+        trial.step()
+    trial.close()
+    record = read_record(folder)
+    assert record is not None
+    return record.states
+
+
+def run_export(*words: str) -> Outcome:
+    parser = argparse.ArgumentParser()
+    export_command.configure(parser)
+    return export_command.run(parser.parse_args(words))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("export") / "run"
+    MadeRun(path, study={"trial": SMALL, "search": {"algorithm": "random", "trials_per_arm": 1}})
+    study = load_study(path / "study.yaml")
+    for arm in study.arms:
+        identity = Identity(f"{arm}-000", arm, "search", 0, 0)
+        config = study.trial_config(arm, {"train.lr": 0.002})
+        folder = path / "trials" / identity.id
+        write_request(folder, TrialRequest(identity, config.model_dump(mode="json"), {"train.lr": 0.002}))
+        run_trial(folder, identity, config)
+    return path
+
+
+@pytest.fixture(scope="module")
+def exported(run: Path) -> tuple[Outcome, Path]:
+    outcome = run_export(str(run), "--max-macs", "0.5", "--out", str(run / "small"))
+    return outcome, run / "small"
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_the_network_is_the_one_measured(exported: tuple[Outcome, Path]) -> None:
+    outcome, out = exported
+    chosen = outcome.json["chosen"]
+    network = models.load(out / "model.safetensors")
+    assert chosen["macs_share"] <= 0.5
+    assert count_parameters(network) == chosen["params"]
+    assert count_macs(network, (1, 8, 8)) == chosen["macs"]
+    header = load_parts(out / "model.safetensors").metadata["provenance"]
+    assert header["trial"] == chosen["id"]
+    assert header["weights"]["verdict"] == "random"
+    assert re.fullmatch(r"[0-9a-f]{64}", header["data"]["digest"])
+
+
+def test_open_formats_give_the_same_logits_at_any_batch_size(exported: tuple[Outcome, Path]) -> None:
+    import onnxruntime
+
+    _, out = exported
+    network = models.load(out / "model.safetensors")
+    program = torch.export.load(out / "model.pt2").module()
+    session = onnxruntime.InferenceSession(out / "model.onnx", providers=["CPUExecutionProvider"])
+    for batch in (1, 7):
+        images = torch.randn(batch, 1, 8, 8)
+        with torch.inference_mode():
+            expected = network(images)
+            torch.testing.assert_close(program(images), expected, atol=1e-4, rtol=1e-4)
+        found = torch.from_numpy(session.run(["logits"], {"images": images.numpy()})[0])
+        torch.testing.assert_close(found, expected, atol=1e-4, rtol=1e-4)
+    notes = json.loads(session.get_modelmeta().custom_metadata_map["prunetune"])
+    assert notes["normalisation"]["mean"]
+
+
+def test_the_example_runs_as_it_is(exported: tuple[Outcome, Path], tmp_path: Path) -> None:
+    _, out = exported
+    done = subprocess.run([sys.executable, out / "load_example.py"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("largest difference") == 2
+
+
+def test_the_card_says_what_was_measured(exported: tuple[Outcome, Path]) -> None:
+    outcome, out = exported
+    card = (out / "MODEL_CARD.md").read_text()
+    chosen = outcome.json["chosen"]
+    assert f"{chosen['params']:,}" in card
+    assert f"{100 * chosen['val_accuracy']:.2f} %" in card
+    assert "latency, ms" in card
+    assert 'models.load("model.safetensors")' in card
+    assert "Verdict: **random**" in card
+
+
+def test_best_yaml_runs_again_to_the_same_accuracy(exported: tuple[Outcome, Path], tmp_path: Path) -> None:
+    _, out = exported
+    study = load_study(out / "best.yaml")
+    states = run_trial(tmp_path / "again", Identity("trial"), study.trial_config("trial"))
+    provenance = yaml.safe_load((out / "best.yaml").read_text())["provenance"]
+    assert states[-1].val_accuracy == provenance["expected"]["val_accuracy"]
+    assert states[-1].test_accuracy == provenance["expected"]["test_accuracy"]
+    original = load_results(out.parent).trial(provenance["trial"])
+    assert original is not None
+    assert original.record is not None
+    assert [state.val_loss for state in states] == [state.val_loss for state in original.record.states]
+
+
+def test_best_yaml_of_a_scratch_trial_needs_nothing_of_the_run(run: Path, tmp_path: Path) -> None:
+    """Copied elsewhere with the run gone, it still runs to the same number."""
+    source = run / "trials" / "rsst-000" / "states" / "02.safetensors"
+    arms = {"scratch": {"prune.method": "scratch", "prune.scratch.file": str(source)}}
+    path = tmp_path / "run"
+    MadeRun(path, arms=arms, study={"trial": SMALL, "search": {"algorithm": "random", "trials_per_arm": 1}})
+    study = load_study(path / "study.yaml")
+    identity, config = Identity("scratch-000", "scratch", "search", 0, 0), study.trial_config("scratch")
+    folder = path / "trials" / identity.id
+    write_request(folder, TrialRequest(identity, config.model_dump(mode="json"), {}))
+    first = run_trial(folder, identity, config)
+    outcome = run_export(str(path), "--out", str(tmp_path / "out"))
+    assert "scratch-source.safetensors" in outcome.json["files"]
+    assert str(source) not in (tmp_path / "out" / "best.yaml").read_text()
+    moved = (tmp_path / "out").rename(tmp_path / "elsewhere")
+    again = load_study(moved / "best.yaml").trial_config("trial")
+    assert again.prune.scratch.file == moved / "scratch-source.safetensors"
+    assert run_trial(tmp_path / "again", Identity("trial"), again)[-1].val_loss == first[-1].val_loss
+    content = source.read_bytes()
+    source.unlink()
+    try:
+        with pytest.raises(UserError, match=r"02\.safetensors, which it takes its structure from, is not there"):
+            run_export(str(path), "--out", str(tmp_path / "other"))
+    finally:
+        source.write_bytes(content)
+
+
+def test_a_named_state_is_exported(run: Path, tmp_path: Path) -> None:
+    outcome = run_export(str(run), "--state", "rsst-000:1", "--out", str(tmp_path))
+    assert outcome.json["chosen"]["name"] == "rsst-000:1"
+    with pytest.raises(UserError, match="leave out --arm"):
+        run_export(str(run), "--state", "rsst-000:1", "--arm", "rsst")
+
+
+def test_a_damaged_state_file_is_one_clear_line(run: Path, tmp_path: Path) -> None:
+    file = run / "trials" / "rsst-000" / "states" / "00.safetensors"
+    content = file.read_bytes()
+    file.write_bytes(content[:100])
+    try:
+        with pytest.raises(UserError, match=r"00\.safetensors: damaged"):
+            run_export(str(run), "--state", "rsst-000:0", "--out", str(tmp_path))
+    finally:
+        file.write_bytes(content)
+
+
+def test_a_format_that_computes_something_else_is_refused(tmp_path: Path) -> None:
+    layer = torch.nn.Flatten()
+    with pytest.raises(WorkFailed, match=r"model\.onnx: its output differs from torch's"):
+        checked(tmp_path / "model.onnx", layer, (1, 2, 2), lambda images: layer(images) + 0.1)
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.4", 0.4), ("5M", 5e6), ("1.2g", 1.2e9), ("300", 300.0), ("2e6", 2e6)])
+def test_amounts_are_read(text: str, value: float) -> None:
+    assert amount(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "0", "5T", "nan"])
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="above 0"):
+        amount(text)

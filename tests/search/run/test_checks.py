@@ -1,0 +1,128 @@
+"""What is found wrong with a study before it runs, beyond the file itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.errors import UserError, WeightsRefused
+from search.run.preflight import check_request, check_study
+from search.study.load import load_study
+from search.study.objective_rules import check_objective, objective_warnings
+from search.study.study import Study
+
+FILE = """\
+name: small
+trial:
+  model: {arch: vit_micro, init: {source: random}}
+  data: {name: digits}
+  prune: {schedule: {states: 2}}
+arms:
+  refill: {prune.method: refill}
+  rsst: {prune.method: rsst}
+space:
+  train.lr: {log_uniform: [3.0e-4, 3.0e-3]}
+search: {confirm: {seeds: [11, 12, 13, 14, 15, 16, 17, 18]}}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    file = tmp_path / "small.yaml"
+    file.write_text(FILE)
+    return file
+
+
+def study_of(path: Path, *sets: str) -> Study:
+    return load_study(path, sets)
+
+
+def test_a_sound_study_passes_without_warnings(path: Path) -> None:
+    checked = check_study(study_of(path))
+    assert set(checked.networks) == {"refill", "rsst"}
+    assert checked.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("trial.model.arch=vit_mcro", "trial.model.arch: unknown architecture 'vit_mcro'"),
+        ("trial.model.arch=timm:vit_tny_patch16_224", "vit_tiny_patch16_224"),
+        ("space.model.arch={choice: [vit_micro, vit_mcro]}", "space.model.arch: unknown architecture 'vit_mcro'"),
+        ("trial.prune.target=channel", "trial.prune.target: vit_micro has no units of target channel"),
+        ("trial.data={name: image_folder, root: /nowhere}", "trial.data.root: "),
+    ],
+)
+def test_what_cannot_run_is_found_with_its_place(path: Path, option: str, told: str) -> None:
+    with pytest.raises(UserError) as caught:
+        check_request(study_of(path, option))
+    assert str(caught.value).startswith(f"--set {option}: ")
+    assert told in str(caught.value)
+
+
+def test_weights_that_are_no_weights_are_refused(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "false.safetensors").write_bytes(b"not weights at all")
+    study = study_of(path, f"trial.model.init={{source: path, path: {tmp_path}/false.safetensors}}")
+    with pytest.raises(WeightsRefused) as caught:
+        check_study(study)
+    assert caught.value.exit_status == 1
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        "prune.schedule.head_ratio={uniform: [0.1, 0.9]}",
+        "prune.schedule={choice: [{kind: linear, neuron_ratio: 0.3}, {kind: cubic, neuron_ratio: 0.8}]}",
+        "prune.target={choice: [head, both]}",
+    ],
+)
+class TestSearchOverRatios:
+    def test_plain_accuracy_is_refused(self, path: Path, space: str) -> None:
+        with pytest.raises(UserError, match="would only choose the least pruning"):
+            check_objective(study_of(path, f"space.{space}"))
+
+    @pytest.mark.parametrize(
+        "remedy",
+        [
+            "search.constraints=macs <= 0.3",
+            "search.objective={metric: val_accuracy, at: 40}",
+            "search.objective={val_accuracy: max, macs: min}",
+            "trial.prune.schedule.macs_target=0.4",
+        ],
+    )
+    def test_a_remedy_is_accepted(self, path: Path, space: str, remedy: str) -> None:
+        check_objective(study_of(path, f"space.{space}", remedy))
+
+
+def test_a_choice_of_schedules_to_the_same_end_is_no_search_over_ratios(path: Path) -> None:
+    check_objective(study_of(path, "space.prune.schedule={choice: [{kind: linear}, {kind: cubic}]}"))
+
+
+def test_latency_is_searched_by_only_where_it_is_measured(path: Path) -> None:
+    objective = "search.objective={val_accuracy: max, latency_ms: min}"
+    with pytest.raises(UserError, match=r"does not measure it; set trial\.measure\.latency"):
+        check_objective(study_of(path, objective))
+    check_objective(study_of(path, objective, "trial.measure.latency=true"))
+
+
+@pytest.mark.parametrize(
+    ("sets", "told"),
+    [
+        (["search.confirm={seeds: [1, 2, 3]}"], "3 seeds cannot settle a difference at alpha 0.05 (the smallest p is 0.25)"),
+        (["search.confirm={seeds: [0, 1, 2, 3, 4, 5]}"], "[0] were searched with"),
+        (
+            ["search.algorithm=gp", "space.train.optimizer={choice: [adamw, sgd]}",
+             "space.train.momentum={uniform: [0.5, 0.9], when: {train.optimizer: sgd}}"],
+            "gp cannot model conditional keys",
+        ),
+    ],
+)  # fmt: skip
+def test_what_cannot_show_what_is_hoped_for_is_warned_of(path: Path, sets: list[str], told: str) -> None:
+    warnings = objective_warnings(study_of(path, *sets))
+    assert any(told in warning for warning in warnings)
+
+
+def test_requests_that_this_machine_can_never_meet_are_warned_of(path: Path) -> None:
+    warnings = check_request(study_of(path, "resources.cpus_per_trial=4096", "resources.gpus_per_trial=64"))
+    assert [warning.split(":")[0] for warning in warnings] == ["resources.cpus_per_trial", "resources.gpus_per_trial"]

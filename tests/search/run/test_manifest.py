@@ -1,0 +1,46 @@
+"""What a run was made with, launch by launch, and that it refuses other weights or data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.errors import UserError
+from search.run.folder import RunFolder
+from search.run.manifest import check_starting_points, close_launch, read_manifest, write_launch
+from search.run.preflight import StartingPoint
+
+
+def starting_point(weights: str = "a" * 64, data: str = "b" * 64) -> StartingPoint:
+    return StartingPoint({"digest": weights, "verdict": "proven"}, {"digest": data, "name": "digits"}, {"macs": 7})
+
+
+def launch(
+    run: RunFolder, generation: int, found: dict[str, StartingPoint], machine: dict[str, Any] | None = None
+) -> None:
+    write_launch(run, generation, found, machine or {"commit": "c0ffee"}, ["prunetune", "sweep", "study.yaml"])
+
+
+def test_every_launch_is_noted_and_the_first_foundations_stay(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    launch(run, 1, {"rsst": starting_point()})
+    close_launch(run, "SIGINT")
+    launch(run, 2, {"rsst": starting_point(), "dense": starting_point()})
+    manifest = read_manifest(run)
+    assert [entry["left"] for entry in manifest["launches"]] == ["SIGINT", None]
+    assert manifest["launches"][0]["command"] == ["prunetune", "sweep", "study.yaml"]
+    assert manifest["launches"][1]["commit"] == "c0ffee"
+    assert set(manifest["foundations"]) == {"rsst", "dense"}
+    assert manifest["foundations"]["rsst"]["weights"]["verdict"] == "proven"
+
+
+@pytest.mark.parametrize(("part", "changed"), [("weights", {"weights": "f" * 64}), ("data", {"data": "f" * 64})])
+def test_changed_weights_or_data_are_refused_by_name(tmp_path: Path, part: str, changed: dict[str, str]) -> None:
+    run = RunFolder(tmp_path)
+    check_starting_points(run, {"rsst": starting_point()})
+    launch(run, 1, {"rsst": starting_point()})
+    check_starting_points(run, {"rsst": starting_point(), "new": starting_point("0" * 64)})
+    with pytest.raises(UserError, match=f"the {part} of arm rsst have changed"):
+        check_starting_points(run, {"rsst": starting_point(**changed)})

@@ -1,0 +1,108 @@
+"""What `status` says of a run, dead or alive, and that reading it stays light."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from benchmarks.support.simulation import Simulation, make_study, shows_test_accuracy
+from search.run.best import best_trial
+from search.run.results import RunResults, best_of_arm, best_of_run, load_results, status_json
+from search.status_text import status_text
+from trainables.files.request import TrialRequest
+
+CONTROL = {"refill": {"prune.method": "refill"}, "dense": {"prune.method": "dense"}}
+LR = {"train.lr": {"log_uniform": [1e-4, 1e-2]}}
+
+
+def half_way(tmp_path: Path) -> RunResults:
+    return load_results(Simulation(make_study(tmp_path), tmp_path / "runs").go(12).run.path)
+
+
+def test_a_run_that_nobody_drives_has_interrupted_and_never_running_trials(tmp_path: Path) -> None:
+    results = half_way(tmp_path)
+    assert {trial.status for trial in results.trials} == {"finished", "interrupted"}
+    assert not results.complete
+    with Simulation(make_study(tmp_path), tmp_path / "runs").run.driven():
+        driven = load_results(results.run)
+    assert {trial.status for trial in driven.trials} == {"finished", "running"}
+    assert f"driven by process {os.getpid()}" in status_text(driven)
+    assert "resume" not in status_text(driven)
+
+
+def test_a_run_being_driven_is_never_said_to_need_a_resume_before_its_first_trial_begins(tmp_path: Path) -> None:
+    run = Simulation(make_study(tmp_path), tmp_path / "runs").run
+    with run.driven():
+        assert "0 running, driven by process" in status_text(load_results(run.path))
+    assert "nobody drives it" in status_text(load_results(run.path))
+
+
+def test_status_json_has_every_field_and_no_test_accuracy(tmp_path: Path) -> None:
+    results = half_way(tmp_path)
+    status = status_json(results)
+    assert set(status) == {"run", "complete", "trials", "best", "arms"}
+    assert set(status["trials"][0]) == {"id", "arm", "phase", "seed", "status", "config", "metrics"}
+    assert set(status["best"]) == {"id", "arm", "state", "val_accuracy"}
+    assert status["arms"]["rsst"] == {"n": 2, "n_stopped": 0, "best": status_json(results)["arms"]["rsst"]["best"]}
+    text = json.dumps(status) + status_text(results)
+    assert "test_accuracy" not in text
+    assert not shows_test_accuracy(text)
+    assert f"prunetune resume {results.run}" in status_text(results)
+
+
+def test_a_control_is_never_the_best_while_an_arm_competes(tmp_path: Path) -> None:
+    def outcome(request: TrialRequest, epochs: int) -> str | None:
+        return "diverged" if request.identity.arm == "refill" and request.identity.number else None
+
+    study = make_study(tmp_path, arms=CONTROL, space=LR)
+    results = load_results(Simulation(study, tmp_path / "runs", outcome=outcome).go().run.path)
+    best = best_of_run(results)
+    assert best is not None
+    assert best.id == "refill-000"
+    overall, dense = best_trial(results.trials), best_of_arm(results, "dense")
+    assert overall is not None
+    assert dense is not None
+    assert dense.val_accuracy is not None
+    assert overall.val_accuracy is not None
+
+
+def test_unfinished_trials_are_never_the_best(tmp_path: Path) -> None:
+    results = half_way(tmp_path)
+    for arm in results.study.arms:
+        best = best_of_arm(results, arm)
+        assert best is not None
+        assert best.status == "finished"
+        stopped = tuple(replace(trial, status="stopped") for trial in results.of_arm(arm))
+        assert best_trial(stopped) is None
+
+
+def test_the_best_keeps_to_the_constraints_and_references_need_not(tmp_path: Path) -> None:
+    study = make_study(tmp_path, arms=CONTROL, space=LR, search={"constraints": "macs <= 0.1", "trials_per_arm": 2})
+    results = load_results(Simulation(study, tmp_path / "runs").go().run.path)
+    assert best_of_arm(results, "refill") is None
+    assert best_of_arm(results, "dense") is not None
+
+
+def test_several_seeds_are_judged_by_their_mean_and_only_when_all_have_finished(tmp_path: Path) -> None:
+    study = make_study(tmp_path, search={"trials_per_arm": 3, "seeds": [1, 2], "algorithm": "random"})
+    results = load_results(Simulation(study, tmp_path / "runs").go().run.path)
+    best = best_of_arm(results, "refill")
+    assert best is not None
+    assert best.identity.seed == 1
+    without = [trial for trial in results.of_arm("refill") if trial.id != best.id.replace("-s1", "-s2")]
+    other = best_trial(without, study.search)
+    assert other is not None
+    assert other.identity.number != best.identity.number
+
+
+def test_reading_results_loads_neither_ray_nor_torch() -> None:
+    code = (
+        "import sys, search.run.results, search.commands.status; "
+        "print([name for name in ('ray', 'torch', 'optuna') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

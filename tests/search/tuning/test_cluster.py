@@ -1,0 +1,124 @@
+"""Shares of processors and GPUs, and what a control group allows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from benchmarks.support.simulated_trainable import simulated_launch
+from benchmarks.support.simulation import make_study
+from models.errors import UserError
+from search.run.manifest import open_run
+from search.study.sections import ResourcesConfig
+from search.tuning.cluster.resources import Node, Share, share_of
+from search.tuning.cluster.session import _check_reachable, _set_environment, remove_dead_sessions, worker_environment
+from search.tuning.drive import run_study
+
+
+@pytest.mark.parametrize(
+    ("resources", "cpus", "gpus", "share"),
+    [
+        ({}, 2, 0, Share(1, 0.0, 2)),
+        ({"cpus_per_trial": 2}, 5, 0, Share(2, 0.0, 2)),
+        ({"max_concurrent": 3}, 16, 0, Share(1, 0.0, 3)),
+        ({}, 16, 1, Share(1, 0.25, 4)),
+        ({}, 2, 1, Share(1, 0.5, 2)),
+        ({"max_concurrent": 1}, 16, 1, Share(1, 1.0, 1)),
+        ({"gpus_per_trial": 0.1}, 16, 1, Share(1, 0.1, 10)),
+        ({"gpus_per_trial": 2.0}, 16, 5, Share(1, 2.0, 2)),
+        ({"gpus_per_trial": 0}, 16, 8, Share(1, 0.0, 16)),
+    ],
+)
+def test_shares(resources: dict[str, float], cpus: int, gpus: int, share: Share) -> None:
+    assert share_of(ResourcesConfig.model_validate(resources), [Node(cpus, gpus)]) == share
+
+
+@pytest.mark.parametrize(
+    ("resources", "key"), [({"cpus_per_trial": 3}, "cpus_per_trial"), ({"gpus_per_trial": 1.0}, "gpus_per_trial")]
+)
+def test_a_request_that_can_never_be_met_is_an_error_naming_its_key(resources: dict[str, float], key: str) -> None:
+    with pytest.raises(UserError, match=f"^resources.{key}: .* there are"):
+        share_of(ResourcesConfig.model_validate(resources), [Node(2)])
+
+
+TWO_WORKERS = [Node(0, 0, "h", "head"), Node(8, 1, "a", "one"), Node(8, 1, "b", "two")]
+
+
+@pytest.mark.parametrize(
+    ("resources", "nodes", "share"),
+    [
+        ({}, TWO_WORKERS, Share(1, 0.25, 8)),
+        ({"cpus_per_trial": 3}, TWO_WORKERS, Share(3, 0.5, 4)),
+        ({"cpus_per_trial": 3, "gpus_per_trial": 0}, [Node(4), Node(5), Node(2)], Share(3, 0.0, 2)),
+        ({"gpus_per_trial": 0.5}, [Node(8), Node(1, 4), Node(8, 1)], Share(1, 0.5, 3)),
+        ({}, [Node(16), Node(16, 1)], Share(1, 0.25, 4)),
+    ],
+)
+def test_a_share_is_of_one_machine_never_of_their_sum(
+    resources: dict[str, float], nodes: list[Node], share: Share
+) -> None:
+    assert share_of(ResourcesConfig.model_validate(resources), nodes) == share
+
+
+@pytest.mark.parametrize(
+    ("resources", "nodes", "message"),
+    [
+        ({"cpus_per_trial": 3}, [Node(2), Node(2)], "cpus_per_trial: 3 .* 2 on the largest machine"),
+        ({"gpus_per_trial": 2.0}, [Node(8, 1), Node(8, 1)], "gpus_per_trial: 2 .* 1 on the largest machine"),
+        ({"cpus_per_trial": 4, "gpus_per_trial": 1.0}, [Node(8), Node(2, 1)], "no machine has both"),
+    ],
+)
+def test_what_only_all_machines_together_could_give_is_an_error(
+    resources: dict[str, float], nodes: list[Node], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        share_of(ResourcesConfig.model_validate(resources), nodes)
+
+
+def test_what_this_machine_can_never_give_is_an_error_before_ray_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(*_: object) -> None:
+        raise AssertionError("Ray was started")
+
+    monkeypatch.setattr("search.tuning.drive.ray_session", start)
+    study = make_study(tmp_path, resources={"cpus_per_trial": 4096})
+    run = open_run(tmp_path / "runs", study)
+    with pytest.raises(UserError, match=r"resources\.cpus_per_trial: 4096 CPUs are asked for a trial, but there are"):
+        run_study(study, run, simulated_launch())
+    assert not run.manifest_file.exists()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999", "no-such-host.invalid:6379"])
+def test_an_address_where_nothing_listens_is_an_error_at_once(address: str) -> None:
+    with pytest.raises(UserError, match=r"^resources\.address: nothing answers at "):
+        _check_reachable(address)
+    _check_reachable("auto")
+
+
+def test_authentication_is_never_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {})
+    _set_environment(1)
+    assert "RAY_AUTH_MODE" not in os.environ
+    assert os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "1"
+
+
+def test_trials_find_this_code_and_no_more_threads_than_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = str(Path(__file__).resolve().parents[3])
+    monkeypatch.setenv("PYTHONPATH", f"{root}{os.pathsep}/elsewhere")
+    assert worker_environment(3) == {
+        "PYTHONPATH": f"{root}{os.pathsep}/elsewhere",
+        "OMP_NUM_THREADS": "3",
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "1",
+    }
+
+
+def test_only_dead_drivers_sessions_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("search.tuning.cluster.session._short_temporary_folder", lambda: str(tmp_path))
+    folders = {name: tmp_path / f"prunetune-{name}" for name in (f"{os.getpid()}-a", "4194305-b", "tune-c")}
+    for folder in folders.values():
+        folder.mkdir()
+    remove_dead_sessions()
+    assert [folder.exists() for folder in folders.values()] == [True, False, True]

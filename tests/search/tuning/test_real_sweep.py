@@ -1,0 +1,102 @@
+"""One real study under Ray, on digits, by the command line: its driver is killed, and nothing shows in the numbers.
+
+The unbroken sweep it is compared with needs no second Ray: early draws depend only on the search's seed, the arm and the
+number, and a trial run by itself has the numbers it would have had there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from search.run.results import load_results
+from search.run.trials import RecordedTrial
+from search.study.load import load_study
+from search.tuning.optuna_studies import propose
+from tests.trainables.small_trials import BASE
+from trainables.config.trial import TrialConfig
+from trainables.files.checkpoint import load_checkpoint
+from trainables.files.record import read_record
+from trainables.trial import Trial
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600)]
+ROOT = Path(__file__).resolve().parents[3]
+STUDY: dict[str, Any] = {
+    "name": "real",
+    "trial": {**BASE, "prune": {"schedule": {"states": 2, "head_ratio": 0.5, "neuron_ratio": 0.6}}},
+    "arms": {"refill": {"prune.method": "refill"}, "rsst": {"prune.method": "rsst"}},
+    "space": {"train.lr": {"log_uniform": [1e-3, 5e-3]}},
+    "search": {"algorithm": "tpe", "trials_per_arm": 2, "confirm": {"seeds": [101]}},
+    "resources": {"gpus_per_trial": 0, "max_concurrent": 2},
+}
+LASTING = ("val_accuracy", "val_loss", "test_accuracy", "params", "macs", "removed_percent")
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-c", "import sys; from search.cli import main; sys.exit(main())", *arguments]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def epochs_kept(trial: RecordedTrial) -> int:
+    """After how many epochs a killed trial will go on."""
+    checkpoint = load_checkpoint(trial.folder).checkpoint
+    return 0 if checkpoint is None else int(checkpoint.meta["standing"]["epochs_total"])
+
+
+def test_a_killed_sweep_resumes_to_the_numbers_of_an_unbroken_one(tmp_path: Path) -> None:
+    (tmp_path / "real.yaml").write_text(yaml.safe_dump(STUDY), encoding="utf-8")
+    run = tmp_path / "runs" / "real"
+    sweep = start(tmp_path, "sweep", "real.yaml", "--json")
+    end = time.monotonic() + 400
+    while sum(file.read_bytes().count(b'"kind":"epoch"') for file in run.glob("trials/*/record.jsonl")) < 9:
+        assert sweep.poll() is None, sweep.communicate()[1]
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    os.kill(sweep.pid, signal.SIGKILL)
+    sweep.communicate()
+    left = load_results(run)
+    assert not left.complete
+    finished = {trial.id: (trial.folder / "record.jsonl").read_bytes() for trial in left.trials if trial.ended}
+    for trial in left.trials:
+        if trial.record is not None and not trial.ended:
+            assert len(trial.record.epochs) - epochs_kept(trial) <= 1, trial.id
+
+    resume = start(tmp_path, "resume", str(run), "--json")
+    output, errors = resume.communicate(timeout=400)
+    assert resume.returncode == 0, errors
+    status = json.loads(output)
+    assert status["complete"]
+    assert [trial["status"] for trial in status["trials"]] == ["finished"] * 6
+    assert {name: (run / "trials" / name / "record.jsonl").read_bytes() for name in finished} == finished
+    assert (run / "report" / "index.html").exists()
+    assert (run / "export" / "best.yaml").exists()
+    study = load_study(run / "study.yaml")
+    for view in load_results(run).trials:
+        if view.identity.phase == "search":
+            assert view.values == propose(study, view.identity.arm, view.identity.number, ()).values
+        alone = Trial.open(tmp_path / "alone" / view.id, view.identity, TrialConfig.model_validate(view.config))
+        while not alone.done:
+            alone.step()
+        expected, found = read_record(tmp_path / "alone" / view.id), view.record
+        assert expected is not None
+        assert found is not None
+        for one, other in zip(found.states, expected.states, strict=True):
+            assert [getattr(one, name) for name in LASTING] == [getattr(other, name) for name in LASTING], view.id

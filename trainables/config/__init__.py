@@ -1,0 +1,1 @@
+"""What a trial and a pretraining may be asked for."""

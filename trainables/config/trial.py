@@ -1,0 +1,203 @@
+"""One trial's configuration: what a study's `trial:` section holds, with an arm's patch and searched values applied.
+
+Unknown keys are errors. Fractions are in [0, 1] unless said otherwise; epochs and states are counts.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from models.section import Section
+from trainables.config.prune import PruneConfig, RewindEpoch
+
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+BelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class InitConfig(Section):
+    """Where the initial weights come from. `pretrained` must be proven; nothing falls back to random weights."""
+
+    source: Literal["pretrained", "path", "random"]
+    tag: str | None = None
+    """For `pretrained`: `timm:NAME.TAG` or `weights:NAME`; default: the architecture's own."""
+    path: Path | None = None
+    """For `path`: a safetensors or PyTorch file."""
+
+    @model_validator(mode="after")
+    def _path_matches_source(self) -> Self:
+        if self.source == "path" and self.path is None:
+            raise ValueError("source: path needs a path")
+        if self.source == "random" and (self.path is not None or self.tag is not None):
+            raise ValueError("source: random takes neither path nor tag")
+        return self
+
+
+class ModelConfig(Section):
+    arch: str
+    init: InitConfig
+    patch_size: int | None = Field(None, ge=1)
+    """In pixels; default: the architecture's own for the data's image size."""
+    args: dict[str, Any] = Field(default_factory=dict)
+    """Further arguments of the network's builder, such as `drop_path_rate`."""
+
+
+class AugmentConfig(Section):
+    """What is done to training images, in this order; 0, null or false leaves a step out."""
+
+    crop_padding: int = Field(0, ge=0)
+    """Random crop after padding by so many pixels."""
+    flip: bool = False
+    rand_augment: str | None = None
+    """timm's notation, such as `rand-m9-mstd0.5-inc1`."""
+    random_resized_crop: Annotated[float, Field(gt=0, le=1)] | None = None
+    """The smallest share of the image's area that a random crop keeps (large images only)."""
+    mixup: float = Field(0.0, ge=0)
+    """Alpha of mixup's Beta distribution (Zhang et al. 2018)."""
+    cutmix: float = Field(0.0, ge=0)
+    """Alpha of cutmix's Beta distribution (Yun et al. 2019)."""
+
+
+DatasetName = Literal["digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "dtd"]
+
+
+class DataConfig(Section):
+    name: DatasetName
+    root: Path | None = None
+    """Where the files are, or are downloaded to; default: `$PRUNETUNE_DATA`, else `~/.cache/prunetune/data`."""
+    image_size: int | None = Field(None, ge=4)
+    """Side in pixels that images are resized to; default: the data's own."""
+    val_fraction: float = Field(0.1, gt=0, lt=1)
+    """Share of the training images held out, stratified by class, to choose by."""
+    split_seed: int = Field(0, ge=0)
+    """Fixes the validation split, and the test split where the data has none of its own."""
+    fold: int = Field(1, ge=1, le=10)
+    """For `dtd`: which of its ten folds."""
+    train_limit: int | None = Field(None, ge=1)
+    """Use only so many training images, stratified by class; for quick looks."""
+    augment: AugmentConfig = AugmentConfig()
+    workers: int = Field(2, ge=0)
+    """Loader processes, for data too large to live on the training device."""
+
+
+class LearningRateSchedule(Section):
+    """The learning rate within one state, per optimiser step; every state starts afresh."""
+
+    kind: Literal["cosine", "multi_step", "constant"] = "cosine"
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the state's steps over which the rate rises linearly from 0."""
+    final: Fraction = 0.0
+    """For `cosine`: the last rate as a share of `lr`."""
+    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.75)
+    """For `multi_step`: the shares of the state's steps after which the rate is multiplied by `gamma`."""
+    gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
+
+
+class DistillConfig(Section):
+    """Distillation from the trial's own dense network at the end of state 0 (Hinton et al. 2015)."""
+
+    weight: Fraction = 0.0
+    """Share of the loss that comes from the teacher; 0 switches it off."""
+    temperature: float = Field(4.0, gt=0)
+
+
+class TrainConfig(Section):
+    optimizer: Literal["sgd", "adamw"] = "adamw"
+    lr: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.05, ge=0)
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """For `sgd`, with Nesterov's correction when above 0."""
+    betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
+    batch_size: int = Field(64, ge=1)
+    epochs_per_state: int = Field(4, ge=1)
+    epochs_state0: int | None = Field(None, ge=1)
+    """Epochs of the dense state 0; default: `epochs_per_state`."""
+    epochs_total: int | None = Field(None, ge=1)
+    """A budget for all states together, divided by `epochs_rule`; replaces `epochs_per_state`."""
+    epochs_rule: Literal["equal", "last_heavy", "first_heavy"] = "equal"
+    """How `epochs_total` is divided: equally, or in proportion to 1, 2, 3… rising or falling over the states."""
+    schedule: LearningRateSchedule = LearningRateSchedule()
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    clip_grad_norm: float | None = Field(1.0, gt=0)
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """`auto`: bfloat16 where the GPU has it, float16 with loss scaling on older GPUs, float32 on CPUs."""
+    distill: DistillConfig = DistillConfig()
+    device: str = "auto"
+    """`auto` (a GPU where one is visible), `cpu`, `cuda` or `cuda:N`."""
+    threads: int = Field(1, ge=1)
+    """Torch's threads on a CPU."""
+    diverged_loss: float = Field(1e4, gt=0)
+    """A training loss above this, or one that is not finite, ends the trial as diverged."""
+
+
+class MeasureConfig(Section):
+    """What is measured at every state's end besides accuracy, parameters and MACs."""
+
+    latency: bool = False
+    """Median milliseconds of a forward pass on the trial's device. Trials that share a machine disturb each other: search by
+    it with `resources.max_concurrent: 1`, or on GPUs of their own."""
+    latency_batch: int = Field(1, ge=1)
+
+
+class TrialConfig(Section):
+    """Everything one trial is made of; with its id, folder and weights it determines the result."""
+
+    model: ModelConfig
+    data: DataConfig
+    train: TrainConfig = TrainConfig()
+    prune: PruneConfig = PruneConfig()
+    measure: MeasureConfig = MeasureConfig()
+    seed: int = Field(0, ge=0)
+    """Initial head, batch order, augmentation and random selection; the data split has its own seed."""
+
+    @property
+    def states(self) -> int:
+        """Number of pruning events K; a trial has the states 0..K."""
+        return self.prune.schedule.states
+
+    def epochs_of_states(self) -> tuple[int, ...]:
+        """Epochs of each of the states 0..K."""
+        train, states = self.train, self.states + 1
+        if train.epochs_total is not None:
+            return divide_epochs(train.epochs_total, states, train.epochs_rule)
+        first = train.epochs_state0 or train.epochs_per_state
+        return (first, *[train.epochs_per_state] * (states - 1))
+
+    @model_validator(mode="after")
+    def _one_way_to_count_epochs(self) -> Self:
+        if self.train.epochs_total is not None and self.train.epochs_state0 is not None:
+            raise ValueError("train.epochs_total: divides all epochs by epochs_rule; leave train.epochs_state0 out")
+        return self
+
+    @model_validator(mode="after")
+    def _epochs_reach_every_state(self) -> Self:
+        if self.train.epochs_total is not None and self.train.epochs_total < self.states + 1:
+            raise ValueError(
+                f"train.epochs_total: {self.train.epochs_total} epochs cannot give each of {self.states + 1} states one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _rewind_point_is_reached(self) -> Self:
+        rewind, first = self.prune.rewind, self.epochs_of_states()[0]
+        if isinstance(rewind, RewindEpoch) and rewind.epoch > first:
+            raise ValueError(f"prune.rewind: epoch {rewind.epoch} lies beyond state 0, which has {first} epochs")
+        return self
+
+
+def divide_epochs(total: int, states: int, rule: str) -> tuple[int, ...]:
+    """Divide `total` epochs over `states` by largest remainders, at least one each."""
+    shares = {
+        "equal": [1.0] * states,
+        "last_heavy": [float(position + 1) for position in range(states)],
+        "first_heavy": [float(states - position) for position in range(states)],
+    }[rule]
+    free = total - states
+    exact = [free * share / sum(shares) for share in shares]
+    epochs = [1 + int(value) for value in exact]
+    by_remainder = sorted(range(states), key=lambda state: (int(exact[state]) - exact[state], state))
+    for state in by_remainder[: total - sum(epochs)]:
+        epochs[state] += 1
+    return tuple(epochs)

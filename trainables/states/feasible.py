@@ -1,0 +1,84 @@
+"""What a configuration asks for that its data and network cannot give, found before the first step and not in state 1."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from models.errors import UserError
+from models.save_load import LoadedModel
+from pruning.methods import Method
+from trainables.config.trial import TrialConfig
+from trainables.data import Data
+from trainables.states.network import Network
+from trainables.states.unit_budget import smallest_macs
+from trainables.training.learning_rate import learning_rates
+
+BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def check_batches(config: TrialConfig, data: Data, network: Network) -> None:
+    """UserError where the training images make no batch, or batches too small for the recipe or the network."""
+    size, images = config.train.batch_size, data.sizes["train"]
+    if data.steps_per_epoch(size) == 0:
+        raise UserError(
+            f"data: {images} training image makes no batch (a last batch of one is left out); "
+            "raise data.train_limit or lower data.val_fraction"
+        )
+    if size > 1:
+        return
+    if config.data.augment.mixup > 0 or config.data.augment.cutmix > 0:
+        raise UserError(
+            "train.batch_size: found 1, but data.augment.mixup and cutmix mix two images; make it 2 or more"
+        )
+    if any(isinstance(module, BATCH_NORMS) for module in network.model.modules()):
+        raise UserError(f"train.batch_size: found 1, but {network.spec.arch} has BatchNorm; make it 2 or more")
+
+
+def check_plans(config: TrialConfig, method: Method, epochs: tuple[int, ...], steps_per_epoch: int) -> None:
+    """UserError where the method cannot act as asked over the learning rates of a state that removes units."""
+    if not method.traits.makes_smaller:
+        return
+    for count in sorted(set(epochs[1:])):
+        rates = learning_rates(config.train.schedule, config.train.lr, count * steps_per_epoch)
+        method.plan({"any group": (0,)}, rates, config.prune.rsst)
+
+
+def check_macs_target(config: TrialConfig, method: Method, network: Network) -> None:
+    """UserError where even the smallest network that the ratios and floors allow costs more than the target."""
+    target = config.prune.schedule.macs_target
+    if target is None or not method.traits.makes_smaller:
+        return
+    share = smallest_macs(network, config.prune, method) / network.dense_macs
+    if share > target:
+        raise UserError(
+            f"prune.schedule.macs_target: found {target:g}, but the smallest network that the ratios and min_kept allow "
+            f"has {share:.4f} of the dense MACs; raise it, lower prune.min_kept or give more kinds a ratio above 0"
+        )
+
+
+def check_scratch_source(config: TrialConfig, source: LoadedModel, network: Network) -> None:
+    """UserError where the file's structure belongs to another network, or does not say how long it was trained."""
+    file, needed = config.prune.scratch.file, {"epochs": "epochs", "macs": "training_macs"}[config.prune.scratch.match]
+    theirs = {name: (group.kind, group.total) for name, group in source.structure.groups.items()}
+    ours = {name: (group.kind, group.total) for name, group in network.structure.groups.items()}
+    if theirs != ours:
+        raise UserError(
+            f"prune.scratch.file: {file} holds the structure of {source.spec.arch}, which does not fit "
+            f"{network.spec.arch}; use a state file of the same architecture"
+        )
+    if needed not in source.metadata:
+        raise UserError(f"prune.scratch.file: {file} does not say its {needed}; use a trial's states/NN.safetensors")
+
+
+def unheeded(config: TrialConfig, method: Method) -> tuple[str, ...]:
+    """A line for each setting that this method cannot heed, so that nobody takes it for part of the comparison."""
+    traits, lines = method.traits, list[str]()
+    if traits.from_scratch and config.train.distill.weight > 0:
+        lines.append(
+            f"train.distill: without effect, since method {traits.name} has no dense network of its own to learn from"
+        )
+    if traits.masks and config.prune.schedule.macs_target is not None:
+        lines.append(
+            f"prune.schedule.macs_target: without effect, since method {traits.name} only masks; it goes by the ratios"
+        )
+    return tuple(lines)

@@ -1,0 +1,58 @@
+"""Where a trial stands, and with its tensors all that it needs to go on from there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from torch import Tensor
+
+from models.units.structure import Structure
+from pruning.allocation import Drop
+from trainables.training.optimizers import StateByName
+
+
+@dataclass(frozen=True)
+class Position:
+    """State and epoch count what is finished: epoch e of state s means e epochs of s are done.
+
+    At an epoch of 0 the state's own work (selection, rewinding, removal) is still to be done. `drop` is what this
+    state's selection chose; `removal` what was measured around its removal.
+    """
+
+    state: int = 0
+    epoch: int = 0
+    epochs_total: int = 0
+    training_macs: float = 0.0
+    seconds: float = 0.0
+    drop: dict[str, list[int]] = field(default_factory=dict)
+    removal: dict[str, float] | None = None
+    scaler: dict[str, float] = field(default_factory=dict)
+    """The loss scaler's state, where float16 is used: its factor, and for how many steps that has held."""
+
+    def chosen(self) -> Drop:
+        return {name: tuple(units) for name, units in self.drop.items()}
+
+    def with_drop(self, drop: Drop) -> Position:
+        return replace(self, drop={name: list(units) for name, units in drop.items()})
+
+    def next_state(self) -> Position:
+        return replace(self, state=self.state + 1, epoch=0, drop={}, removal=None, scaler={})
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Position:
+        return cls(**value)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A procedure between two epochs. `optimizer` is empty between two states, `masks` where none are applied."""
+
+    position: Position
+    structure: Structure
+    model: dict[str, Tensor]
+    optimizer: StateByName
+    masks: dict[str, Tensor]

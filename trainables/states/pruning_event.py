@@ -1,0 +1,76 @@
+"""The pruning event at the start of a state: what to remove, decided on the trained end of the state before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from pruning.allocation import Drop, select
+from pruning.catalogue import CRITERIA
+from pruning.imp_mask import global_masks
+from pruning.importance import score
+from pruning.methods import Method
+from pruning.normalize import normalize
+from trainables.config.prune import PruneConfig
+from trainables.seeds import derive
+from trainables.states.network import Network
+from trainables.states.unit_budget import kept_fractions, unit_budget
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One pruning event. `state` counts from 1; `batches` are the calibration batches; `seed` the trial's."""
+
+    config: PruneConfig
+    method: Method
+    state: int
+    seed: int
+    batches: Sequence[Batch]
+
+    @property
+    def criterion(self) -> str:
+        return self.method.traits.criterion or self.config.criterion
+
+    @property
+    def needs_masks(self) -> bool:
+        """Whether unstructured masks have to be brought up to this state first."""
+        return self.method.traits.masks or self.config.widths == "imp" or CRITERIA[self.criterion].needs_masks
+
+
+def update_masks(network: Network, event: Event) -> None:
+    """Bring the unstructured masks to this event's kept fractions.
+
+    Where a method applies them, what was masked stays masked. For widths and scores they are taken afresh: the units
+    that stayed were refilled, so all their weights take part again.
+    """
+    fractions = kept_fractions(network, event.config, event.method, event.state)
+    groups = network.pruned_groups()
+    previous = network.masks if event.method.traits.masks and network.masks else None
+    network.masks = global_masks(network.model, groups, fractions, network.weight_totals, previous)
+
+
+def choose_drop(network: Network, event: Event) -> Drop:
+    """Score, normalise and select: the drop set of this event, in original indices. Changes nothing in the network."""
+    groups = network.pruned_groups()
+    raw = score(
+        event.criterion,
+        network.model,
+        groups,
+        batches=event.batches,
+        loss=functional.cross_entropy,
+        generator=torch.Generator().manual_seed(derive(event.seed, "importance", event.state)),
+        masks=network.masks,
+    )
+    scores = normalize(raw, groups, event.config.normalize)
+    scope, counts = unit_budget(network, event.config, event.method, event.state, scores)
+    min_kept = event.config.min_kept
+    selection = select(
+        scores, groups, network.structure, kinds=network.kinds, counts=counts, scope=scope, min_kept=min_kept
+    )
+    return selection.drop

@@ -1,0 +1,1 @@
+"""One epoch, and what it steps with."""

@@ -1,0 +1,55 @@
+"""Optimisers, and their state by parameter name, so that it can be stored and follow a network that is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from trainables.config.trial import TrainConfig
+
+StateByName = dict[str, dict[str, Tensor]]
+
+
+def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
+    """SGD or AdamW; norms, biases and what the network exempts (class token, positions) are not decayed."""
+    exempt: set[str] = set(model.no_weight_decay()) if hasattr(model, "no_weight_decay") else set()  # type: ignore[operator]  # timm's method
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        (free if parameter.ndim < 2 or name in exempt else decayed).append(parameter)
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    if config.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas)
+    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def state_by_name(model: nn.Module, optimizer: torch.optim.Optimizer) -> StateByName:
+    """The optimiser's tensors of each parameter that has any; other kinds of state would be lost, so they raise."""
+    states: StateByName = {}
+    for name, parameter in model.named_parameters():
+        entries = {key: value for key, value in optimizer.state.get(parameter, {}).items() if value is not None}
+        if not all(isinstance(value, Tensor) for value in entries.values()):
+            raise TypeError(f"optimiser state of {name} is not all tensors: {sorted(entries)}")
+        if entries:
+            states[name] = entries
+    return states
+
+
+def load_state_by_name(
+    model: nn.Module, optimizer: torch.optim.Optimizer, states: Mapping[str, Mapping[str, Tensor]]
+) -> None:
+    """Give a fresh optimiser the state of each parameter; moments move to the parameter's device, `step` stays."""
+    parameters = dict(model.named_parameters())
+    for name, entries in states.items():
+        parameter = parameters[name]
+        optimizer.state[parameter] = {
+            key: value.clone() if key == "step" else value.to(parameter.device).clone()
+            for key, value in entries.items()
+        }
