@@ -34,6 +34,7 @@ ROOTS: dict[str, type[BaseModel]] = {
     "compare": CompareConfig,
     "retention": RetentionConfig,
 }
+COMPLETE = Path(__file__).resolve().parents[1] / "docs" / "complete-study.yaml"
 NUMBERS = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path"}
 
 
@@ -49,12 +50,18 @@ class Key:
 
 def page() -> str:
     """The whole page, in Markdown."""
-    parts = [OPENING]
+    parts = [OPENING, _complete()]
     for name, root in ROOTS.items():
         if name == "search":
             parts.append(SPACE)
         parts += [_table(section, model) for section, model in sections(name, root)]
     return "\n".join(parts)
+
+
+def _complete() -> str:
+    """A whole study with every section, from the file that a test reads as one."""
+    lines = ["## A complete study", "", f"This is [{COMPLETE.name}]({COMPLETE.name}), a file to start from.", ""]
+    return "\n".join([*lines, "```yaml", COMPLETE.read_text(encoding="utf-8").rstrip("\n"), "```", ""])
 
 
 def sections(name: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:

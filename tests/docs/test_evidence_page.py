@@ -67,7 +67,9 @@ def test_as_many_sign_patterns_as_the_page_counts() -> None:
     means = signs.T @ values / 8
     assert signs.shape[1] == 256
     assert int((means >= values.mean() - 1e-12).sum()) == 3
-    turned = {101 + int(seed) for column in signs.T[means >= values.mean() - 1e-12] for seed in np.flatnonzero(column < 0)}
+    turned = {
+        101 + int(seed) for column in signs.T[means >= values.mean() - 1e-12] for seed in np.flatnonzero(column < 0)
+    }
     assert turned == {102, 105}
     assert f"p = 6/256 = {6 / 256:.4f}" in PAGE
     assert f"4 × {6 / 256:.4f} = {4 * 6 / 256:.4f}" in PAGE
