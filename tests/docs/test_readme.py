@@ -23,6 +23,12 @@ def test_links_lead_somewhere(name: str) -> None:
     assert [target for target in links(REPOSITORY / name) if not (REPOSITORY / target).exists()] == []
 
 
+def test_tests_that_a_page_names_exist() -> None:
+    named = re.findall(r"\btests/[\w/]+\.py", text_of("contributing.md"))
+    assert named
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
+
+
 def test_readme_leads_to_every_page() -> None:
     assert {f"docs/{page.name}" for page in DOCS.glob("*.md")} <= set(links(REPOSITORY / "README.md"))
 
