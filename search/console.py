@@ -1,13 +1,37 @@
-"""What a command says while it works: one line on standard error, with the time.
+"""What a command says while it works, one line on standard error with the time; and its tables.
 
 Nobody should look at an empty terminal. Imports nothing heavy, for it speaks before torch and Ray are loaded, which alone
-takes seconds."""
+takes seconds.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
+from io import StringIO
+
+UNLIMITED = 100_000
+"""Columns of a terminal that no table fills."""
 
 
 def announce(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+def table_text(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in plain text, the first column to the left, the others to the right. A cell is never cut or folded:
+    where lines are too long, it is the terminal that wraps them."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True)
+    for index, name in enumerate(heading):
+        table.add_column(Text(name), justify="left" if index == 0 else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*[Text(cell) for cell in row])
+    text = StringIO()
+    Console(file=text, width=UNLIMITED, color_system=None).print(table)
+    return text.getvalue().rstrip("\n")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from models.errors import UserError
 from search.commands.common import Outcome
-from search.compare_table import comparison_text
 from search.evidence.comparison import Comparison, compare
 from search.evidence.final_test import FinalTest, final_test
+from search.report.terminal import comparison_text
 from search.run.readable import readable
 from search.run.results import load_results
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from models.errors import UserError
 from search.commands.common import Outcome
 from search.evidence.selection import Budget, choose, passed_over
-from search.export.export_run import Exported, candidate_latency, export
+from search.export.export import Exported, candidate_latency, export
 from search.run.candidates import Candidate, named_state
 from search.run.readable import readable
 from search.run.results import RunResults, load_results

@@ -7,9 +7,9 @@ import sys
 
 from models.errors import UserError
 from search.commands.common import Outcome
+from search.report.status import status_json, status_text
 from search.run.folder import RunFolder
-from search.run.results import RunResults, arm_names, status_json
-from search.status_text import status_text
+from search.run.results import RunResults, arm_names
 from search.study.sections import read_duration
 from search.study.study import Study
 from search.tuning.drive import Launch, run_study
@@ -65,12 +65,12 @@ def conclude(results: RunResults, *, again: bool = False) -> str:
     """
     if not any(trial.status == "finished" for trial in results.trials):
         return f"{status_text(results)}\nno trial finished, so there is nothing to report or to export"
-    from search.compare_table import comparison_text
     from search.evidence.comparison import compare
     from search.evidence.final_test import final_test
     from search.evidence.selection import Budget, choose
-    from search.export.export_run import export
-    from search.report.write_report import write_report
+    from search.export.export import export
+    from search.report.terminal import comparison_text
+    from search.report.write import write_report
 
     lines = [status_text(results), ""]
     if len(arm_names(results)) > 1:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from models.errors import UserError
 from search.commands.common import Outcome
-from search.compare_table import table_lines
+from search.console import table_text
 from search.evidence.formats import short
 from search.run.candidates import Candidate, all_candidates, macs_of, pareto
 from search.run.readable import readable
@@ -46,4 +46,4 @@ def front_text(front: list[Candidate], states: int) -> str:
         ]
         for one in front
     ]
-    return "\n".join([f"{len(front)} of {states} states are on the front:", *table_lines([heading, *rows])])
+    return "\n".join([f"{len(front)} of {states} states are on the front:", table_text(heading, rows)])

@@ -21,7 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> Outcome:
-    from search.report.write_report import write_report, write_side_by_side
+    from search.report.write import write_report, write_side_by_side
 
     runs = [read(path) for path in args.run]
     if len(runs) == 1:

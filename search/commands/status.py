@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from search.commands.common import Outcome
+from search.report.status import status_json, status_text
 from search.run.readable import readable
-from search.run.results import load_results, status_json
-from search.status_text import status_text
+from search.run.results import load_results
 
 EXAMPLE = "prunetune status runs/quickstart --json"
 

@@ -10,6 +10,7 @@ import yaml
 from models import atomic
 from models.errors import UserError
 from models.save_load import load_parts
+from pruning.catalogue import traits_of
 from search.config_file import key_tree
 from search.run.candidates import Candidate
 from search.run.trials import method_of, states_of
@@ -40,7 +41,7 @@ def with_scratch_source(candidate: Candidate, folder: Path) -> tuple[dict[str, A
     """The trial's configuration with what it needs from its run copied to `folder`, and the copies' names."""
     config, copy = candidate.view.config, folder / SCRATCH_SOURCE
     file = key_tree.get(config, "prune.scratch.file")
-    if method_of(candidate.view) != "scratch" or not isinstance(file, str):
+    if not traits_of(method_of(candidate.view)).from_scratch or not isinstance(file, str):
         copy.unlink(missing_ok=True)  # of an earlier export there
         return config, ()
     if not Path(file).exists():

@@ -1,8 +1,3 @@
-"""The text of `load_example.py`, which stands beside the exported network and runs as it is."""
-
-from __future__ import annotations
-
-EXAMPLE = '''\
 """Run the exported network on a batch of images, from each of the three files beside this script.
 
 `model.pt2` needs torch alone, `model.onnx` onnxruntime alone, `model.safetensors` prunetune.
@@ -12,13 +7,14 @@ EXAMPLE = '''\
 import importlib.util
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
 HERE = Path(__file__).resolve().parent
 
 
-def load_program():
+def load_program() -> tuple[torch.nn.Module, list[int], dict[str, Any]]:
     """The torch.export program, and what was noted with it: normalisation and provenance."""
     notes = {"prunetune": ""}
     program = torch.export.load(HERE / "model.pt2", extra_files=notes)
@@ -26,24 +22,31 @@ def load_program():
     return program.module(), [int(side) for side in shape[1:]], json.loads(notes["prunetune"])
 
 
-def inputs_of(program):
+def inputs_of(program: torch.export.ExportedProgram) -> set[str]:
     return set(program.graph_signature.user_inputs)
 
 
-def normalised(images, normalisation):
+def normalised(images: torch.Tensor, normalisation: dict[str, list[float]]) -> torch.Tensor:
     """Images with values in 0..1, as the network was trained to see them."""
     mean, std = (torch.tensor(normalisation[part]).view(1, -1, 1, 1) for part in ("mean", "std"))
     return (images - mean) / std
 
 
-def main():
+def installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that the module would be in
+        return False
+
+
+def main() -> None:
     program, shape, notes = load_program()
     images = normalised(torch.rand(4, *shape), notes["normalisation"])
     with torch.inference_mode():
         logits = program(images)
     print("model.pt2: classes", logits.argmax(1).tolist())
 
-    if importlib.util.find_spec("onnxruntime"):
+    if installed("onnxruntime"):
         import onnxruntime
 
         session = onnxruntime.InferenceSession(HERE / "model.onnx", providers=["CPUExecutionProvider"])
@@ -52,7 +55,7 @@ def main():
     else:
         print("model.onnx: onnxruntime is not installed")
 
-    if importlib.util.find_spec("models"):
+    if installed("models.save_load"):
         import models
 
         network = models.load(HERE / "model.safetensors")
@@ -64,4 +67,3 @@ def main():
 
 if __name__ == "__main__":
     main()
-'''

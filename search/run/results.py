@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from search.run.best import best_trial, competing
 from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials
-from search.run.trials import (
-    RecordedTrial,
-    order_trials,
-    read_trial,
-)
+from search.run.trials import RecordedTrial, order_trials, read_trial
 from search.study.load import load_study
 from search.study.study import Study
 
@@ -65,72 +59,6 @@ def best_of_run(results: RunResults) -> RecordedTrial | None:
     competing = [trial for trial in results.trials if trial.identity.arm not in controls]
     search = results.study.search
     return best_trial(competing, search) or best_trial(results.trials, search)
-
-
-def status_json(results: RunResults) -> dict[str, Any]:
-    """The JSON object of `sweep`, `resume` and `status`. Never test accuracy.
-
-    `complete` says whether every trial that the study asks for has ended.
-    """
-    arms = {arm: _arm_json(results, arm) for arm in results.study.arms}
-    return {
-        "run": str(results.run),
-        "complete": results.complete,
-        "trials": [_trial_json(trial) for trial in results.trials],
-        "best": _best_json(best_of_run(results)),
-        "arms": arms,
-    }
-
-
-def _arm_json(results: RunResults, arm: str) -> dict[str, Any]:
-    trials = results.of_arm(arm, "search")
-    return {
-        "n": len(trials),
-        "n_stopped": sum(trial.status == "stopped" for trial in trials),
-        "best": _best_json(best_of_arm(results, arm)),
-    }
-
-
-def _best_json(trial: RecordedTrial | None) -> dict[str, Any] | None:
-    if trial is None or trial.record is None:
-        return None
-    last = trial.record.states[-1]
-    return {"id": trial.id, "arm": trial.identity.arm, "state": last.state, "val_accuracy": last.val_accuracy}
-
-
-def _trial_json(trial: RecordedTrial) -> dict[str, Any]:
-    identity = trial.identity
-    return {
-        "id": identity.id,
-        "arm": identity.arm,
-        "phase": identity.phase,
-        "seed": identity.seed,
-        "status": trial.status,
-        "config": trial.config,
-        "metrics": trial_metrics(trial),
-    }
-
-
-_METRICS: dict[str, Callable[[Any], Any]] = {
-    "state": lambda last: last.state,
-    "val_accuracy": lambda last: last.val_accuracy,
-    "val_loss": lambda last: last.val_loss,
-    "removed_percent": lambda last: last.removed_percent,
-    "params": lambda last: last.params,
-    "macs": lambda last: last.macs,
-}
-
-
-def trial_metrics(trial: RecordedTrial) -> dict[str, Any]:
-    """What is known of a trial, at its last completed state; only the epochs and the error before the first."""
-    if trial.record is None:
-        return {}
-    metrics: dict[str, Any] = {"epochs_total": len(trial.record.epochs)}
-    if trial.record.states:
-        metrics |= {name: read(trial.record.states[-1]) for name, read in _METRICS.items()}
-    if trial.record.error:
-        metrics["error"] = trial.record.error
-    return metrics
 
 
 def arm_names(results: RunResults) -> list[str]:

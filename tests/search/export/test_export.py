@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
+import contextlib
+import io
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -16,12 +18,10 @@ import yaml
 
 import models
 from models.cost import count_macs, count_parameters
-from models.errors import UserError, WorkFailed
+from models.errors import WorkFailed
 from models.export import checked
 from models.save_load import load_parts
-from search.commands import export as export_command
-from search.commands.common import Outcome
-from search.commands.export import amount
+from search import cli
 from search.run.results import load_results
 from search.study.load import load_study
 from tests.search.made_runs import TRIAL, MadeRun
@@ -48,10 +48,17 @@ def run_trial(folder: Path, identity: Identity, config: TrialConfig) -> list[Sta
     return record.states
 
 
-def run_export(*words: str) -> Outcome:
-    parser = argparse.ArgumentParser()
-    export_command.configure(parser)
-    return export_command.run(parser.parse_args(words))
+def run_export(run: Path, out: Path, *words: str) -> dict[str, Any]:
+    """What `prunetune export --json` prints."""
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        assert cli.main(["export", str(run), "--out", str(out), "--json", *words]) == 0
+    return dict(json.loads(shown.getvalue()))
+
+
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    assert cli.main(["export", *words]) == 2
+    return capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
@@ -69,17 +76,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def exported(run: Path) -> tuple[Outcome, Path]:
-    outcome = run_export(str(run), "--max-macs", "0.5", "--out", str(run / "small"))
-    return outcome, run / "small"
+def exported(run: Path) -> tuple[dict[str, Any], Path]:
+    return run_export(run, run / "small", "--max-macs", "0.5"), run / "small"
 
 
 pytestmark = pytest.mark.slow
 
 
-def test_the_network_is_the_one_measured(exported: tuple[Outcome, Path]) -> None:
+def test_the_network_is_the_one_measured(exported: tuple[dict[str, Any], Path]) -> None:
     outcome, out = exported
-    chosen = outcome.json["chosen"]
+    chosen = outcome["chosen"]
     network = models.load(out / "model.safetensors")
     assert chosen["macs_share"] <= 0.5
     assert count_parameters(network) == chosen["params"]
@@ -90,7 +96,7 @@ def test_the_network_is_the_one_measured(exported: tuple[Outcome, Path]) -> None
     assert re.fullmatch(r"[0-9a-f]{64}", header["data"]["digest"])
 
 
-def test_open_formats_give_the_same_logits_at_any_batch_size(exported: tuple[Outcome, Path]) -> None:
+def test_open_formats_give_the_same_logits_at_any_batch_size(exported: tuple[dict[str, Any], Path]) -> None:
     import onnxruntime
 
     _, out = exported
@@ -108,17 +114,31 @@ def test_open_formats_give_the_same_logits_at_any_batch_size(exported: tuple[Out
     assert notes["normalisation"]["mean"]
 
 
-def test_the_example_runs_as_it_is(exported: tuple[Outcome, Path], tmp_path: Path) -> None:
-    _, out = exported
-    done = subprocess.run([sys.executable, out / "load_example.py"], cwd=tmp_path, capture_output=True, text=True)
+def test_the_example_runs_as_it_is(exported: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
+    command = [sys.executable, exported[1] / "load_example.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("largest difference") == 2
 
 
-def test_the_card_says_what_was_measured(exported: tuple[Outcome, Path]) -> None:
+def test_the_example_takes_no_other_models_for_ours(
+    exported: tuple[dict[str, Any], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "models.py").write_text("load = None")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.split(".")[0] == "models"]:
+        monkeypatch.delitem(sys.modules, name)
+    runpy.run_path(str(exported[1] / "load_example.py"), run_name="__main__")
+    assert "model.safetensors: prunetune is not installed" in capsys.readouterr().out
+
+
+def test_the_card_says_what_was_measured(exported: tuple[dict[str, Any], Path]) -> None:
     outcome, out = exported
     card = (out / "MODEL_CARD.md").read_text()
-    chosen = outcome.json["chosen"]
+    chosen = outcome["chosen"]
     assert f"{chosen['params']:,}" in card
     assert f"{100 * chosen['val_accuracy']:.2f} %" in card
     assert "latency, ms" in card
@@ -126,7 +146,7 @@ def test_the_card_says_what_was_measured(exported: tuple[Outcome, Path]) -> None
     assert "Verdict: **random**" in card
 
 
-def test_best_yaml_runs_again_to_the_same_accuracy(exported: tuple[Outcome, Path], tmp_path: Path) -> None:
+def test_best_yaml_runs_again_to_the_same_accuracy(exported: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
     _, out = exported
     study = load_study(out / "best.yaml")
     states = run_trial(tmp_path / "again", Identity("trial"), study.trial_config("trial"))
@@ -139,7 +159,9 @@ def test_best_yaml_runs_again_to_the_same_accuracy(exported: tuple[Outcome, Path
     assert [state.val_loss for state in states] == [state.val_loss for state in original.record.states]
 
 
-def test_best_yaml_of_a_scratch_trial_needs_nothing_of_the_run(run: Path, tmp_path: Path) -> None:
+def test_best_yaml_of_a_scratch_trial_needs_nothing_of_the_run(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Copied elsewhere with the run gone, it still runs to the same number."""
     source = run / "trials" / "rsst-000" / "states" / "02.safetensors"
     arms = {"scratch": {"prune.method": "scratch", "prune.scratch.file": str(source)}}
@@ -150,8 +172,8 @@ def test_best_yaml_of_a_scratch_trial_needs_nothing_of_the_run(run: Path, tmp_pa
     folder = path / "trials" / identity.id
     write_request(folder, TrialRequest(identity, config.model_dump(mode="json"), {}))
     first = run_trial(folder, identity, config)
-    outcome = run_export(str(path), "--out", str(tmp_path / "out"))
-    assert "scratch-source.safetensors" in outcome.json["files"]
+    outcome = run_export(path, tmp_path / "out")
+    assert "scratch-source.safetensors" in outcome["files"]
     assert str(source) not in (tmp_path / "out" / "best.yaml").read_text()
     moved = (tmp_path / "out").rename(tmp_path / "elsewhere")
     again = load_study(moved / "best.yaml").trial_config("trial")
@@ -160,26 +182,25 @@ def test_best_yaml_of_a_scratch_trial_needs_nothing_of_the_run(run: Path, tmp_pa
     content = source.read_bytes()
     source.unlink()
     try:
-        with pytest.raises(UserError, match=r"02\.safetensors, which it takes its structure from, is not there"):
-            run_export(str(path), "--out", str(tmp_path / "other"))
+        line = refused(capsys, str(path), "--out", str(tmp_path / "other"))
+        assert "02.safetensors, which it takes its structure from, is not there" in line
     finally:
         source.write_bytes(content)
 
 
-def test_a_named_state_is_exported(run: Path, tmp_path: Path) -> None:
-    outcome = run_export(str(run), "--state", "rsst-000:1", "--out", str(tmp_path))
-    assert outcome.json["chosen"]["name"] == "rsst-000:1"
-    with pytest.raises(UserError, match="leave out --arm"):
-        run_export(str(run), "--state", "rsst-000:1", "--arm", "rsst")
+def test_a_named_state_is_exported(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = run_export(run, tmp_path, "--state", "rsst-000:1")
+    assert outcome["chosen"]["name"] == "rsst-000:1"
+    assert "leave out --arm" in refused(capsys, str(run), "--state", "rsst-000:1", "--arm", "rsst")
 
 
-def test_a_damaged_state_file_is_one_clear_line(run: Path, tmp_path: Path) -> None:
+def test_a_damaged_state_file_is_one_clear_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = run / "trials" / "rsst-000" / "states" / "00.safetensors"
     content = file.read_bytes()
     file.write_bytes(content[:100])
     try:
-        with pytest.raises(UserError, match=r"00\.safetensors: damaged"):
-            run_export(str(run), "--state", "rsst-000:0", "--out", str(tmp_path))
+        line = refused(capsys, str(run), "--state", "rsst-000:0", "--out", str(tmp_path))
+        assert "00.safetensors: damaged" in line
     finally:
         file.write_bytes(content)
 
@@ -188,14 +209,3 @@ def test_a_format_that_computes_something_else_is_refused(tmp_path: Path) -> Non
     layer = torch.nn.Flatten()
     with pytest.raises(WorkFailed, match=r"model\.onnx: its output differs from torch's"):
         checked(tmp_path / "model.onnx", layer, (1, 2, 2), lambda images: layer(images) + 0.1)
-
-
-@pytest.mark.parametrize(("text", "value"), [("0.4", 0.4), ("5M", 5e6), ("1.2g", 1.2e9), ("300", 300.0), ("2e6", 2e6)])
-def test_amounts_are_read(text: str, value: float) -> None:
-    assert amount(text) == pytest.approx(value)
-
-
-@pytest.mark.parametrize("text", ["", "x", "-1", "0", "5T", "nan"])
-def test_what_is_no_amount_is_refused(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="above 0"):
-        amount(text)

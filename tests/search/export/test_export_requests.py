@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from search import cli
+from search.commands.export import amount
 from tests.search.made_runs import MadeRun, falling
 
 
@@ -101,3 +102,14 @@ def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[s
 def test_a_damaged_state_file(made: MadeRun, capsys: pytest.CaptureFixture[str]) -> None:
     (made.path / "trials" / "rsst-000" / "states" / "03.safetensors").write_bytes(b"not a network")
     assert "03.safetensors: damaged" in refused(capsys, str(made.path))
+
+
+@pytest.mark.parametrize(("text", "value"), [("0.4", 0.4), ("5M", 5e6), ("1.2g", 1.2e9), ("300", 300.0), ("2e6", 2e6)])
+def test_amounts_are_read(text: str, value: float) -> None:
+    assert amount(text) == pytest.approx(value)
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "0", "5T", "nan"])
+def test_what_is_no_amount_is_refused(made: MadeRun, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    line = refused(capsys, str(made.path), f"--max-macs={text}")
+    assert "expected a number above 0 such as 0.4, 250000 or 5M" in line

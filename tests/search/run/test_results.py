@@ -1,18 +1,15 @@
-"""What `status` says of a run, dead or alive, and that reading it stays light."""
+"""What a run holds, dead or alive: which trial is the best, and that reading it stays light."""
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.support.simulation import Simulation, make_study, shows_test_accuracy
+from benchmarks.support.simulation import Simulation, make_study
 from search.run.best import best_trial
-from search.run.results import RunResults, best_of_arm, best_of_run, load_results, status_json
-from search.status_text import status_text
+from search.run.results import RunResults, best_of_arm, best_of_run, load_results
 from trainables.files.request import TrialRequest
 
 CONTROL = {"refill": {"prune.method": "refill"}, "dense": {"prune.method": "dense"}}
@@ -30,28 +27,6 @@ def test_a_run_that_nobody_drives_has_interrupted_and_never_running_trials(tmp_p
     with Simulation(make_study(tmp_path), tmp_path / "runs").run.driven():
         driven = load_results(results.run)
     assert {trial.status for trial in driven.trials} == {"finished", "running"}
-    assert f"driven by process {os.getpid()}" in status_text(driven)
-    assert "resume" not in status_text(driven)
-
-
-def test_a_run_being_driven_is_never_said_to_need_a_resume_before_its_first_trial_begins(tmp_path: Path) -> None:
-    run = Simulation(make_study(tmp_path), tmp_path / "runs").run
-    with run.driven():
-        assert "0 running, driven by process" in status_text(load_results(run.path))
-    assert "nobody drives it" in status_text(load_results(run.path))
-
-
-def test_status_json_has_every_field_and_no_test_accuracy(tmp_path: Path) -> None:
-    results = half_way(tmp_path)
-    status = status_json(results)
-    assert set(status) == {"run", "complete", "trials", "best", "arms"}
-    assert set(status["trials"][0]) == {"id", "arm", "phase", "seed", "status", "config", "metrics"}
-    assert set(status["best"]) == {"id", "arm", "state", "val_accuracy"}
-    assert status["arms"]["rsst"] == {"n": 2, "n_stopped": 0, "best": status_json(results)["arms"]["rsst"]["best"]}
-    text = json.dumps(status) + status_text(results)
-    assert "test_accuracy" not in text
-    assert not shows_test_accuracy(text)
-    assert f"prunetune resume {results.run}" in status_text(results)
 
 
 def test_a_control_is_never_the_best_while_an_arm_competes(tmp_path: Path) -> None:
@@ -100,9 +75,6 @@ def test_several_seeds_are_judged_by_their_mean_and_only_when_all_have_finished(
 
 
 def test_reading_results_loads_neither_ray_nor_torch() -> None:
-    code = (
-        "import sys, search.run.results, search.commands.status; "
-        "print([name for name in ('ray', 'torch', 'optuna') if name in sys.modules])"
-    )
+    code = "import sys, search.run.results; print([name for name in ('ray', 'torch', 'optuna') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

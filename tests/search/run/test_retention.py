@@ -15,7 +15,7 @@ from benchmarks.support.simulation import Simulation, make_study
 from models.errors import UserError
 from search.commands import pareto as pareto_command
 from search.evidence.selection import Budget, choose, passed_over
-from search.export.export_run import parts_of
+from search.export.export import parts_of
 from search.run.candidates import all_candidates, fronts, macs_of, named_state, params_of, pareto
 from search.run.results import RunResults, load_results
 from search.run.retention import apply_retention

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from search.evidence.comparison import Comparison
 from search.evidence.contrasts import Cell
 from search.evidence.formats import interval_text, points
 from search.evidence.statistics import expected_best
-from search.report.drawing import DASHES, FAINT, MARKERS, Plot, colour, house_style, new_figure
+from search.report.plots.drawing import FAINT, Plot, arm_line, colour, legend_above, name_rows, new_figure
 from search.run.results import RunResults, arm_names, searched
 from search.run.trials import chance_of, states_of
 
@@ -23,22 +23,14 @@ def paired_differences(comparison: Comparison) -> Plot | None:
         return None
     names = [row.arm for row in comparison.rows]
     margin = comparison.settings.margin
-    with house_style():
-        figure = new_figure(height=1.5 + 0.55 * len(cells))
+    with new_figure(height=1.5 + 0.55 * len(cells)) as figure:
         axes = figure.add_subplot()
         axes.axvspan(-margin, margin, color=FAINT, alpha=0.14, linewidth=0)
         axes.axvline(0, color=FAINT, linewidth=1)
         for row, cell in enumerate(cells):
-            shade = colour(names.index(cell.arm))
-            values = [100 * value for value in cell.differences.values()]
-            spread = [row + 0.22 * (index / max(1, len(values) - 1) - 0.5) for index in range(len(values))]
-            axes.scatter(values, spread, s=14, color=shade, alpha=0.45, linewidth=0)
-            if cell.interval and math.isfinite(cell.interval[0]):
-                axes.plot([100 * end for end in cell.interval], [row, row], color=shade, linewidth=2)
-            axes.plot(100 * (cell.mean or 0.0), row, marker="D", color=shade, markersize=7)
-        axes.set_yticks(range(len(cells)), [_cell_label(cell, cell in comparison.primary) for cell in cells])
+            _draw_cell(axes, row, cell, colour(names.index(cell.arm)))
+        name_rows(axes, [_cell_label(cell, cell in comparison.primary) for cell in cells])
         axes.set_ylim(len(cells) - 0.5, -0.5)
-        axes.grid(axis="y", visible=False)
         axes.set_xlabel(f"difference to {comparison.baseline}, points")
     described = [f"{_cell_label(cell, True)}: {points(cell.mean)} {interval_text(cell.interval)}" for cell in cells]
     return Plot(
@@ -48,6 +40,15 @@ def paired_differences(comparison: Comparison) -> Plot | None:
         alternative=f"Differences to {comparison.baseline} in points. {'; '.join(described)}.",
         figure=figure,
     )
+
+
+def _draw_cell(axes: Axes, row: int, cell: Cell, shade: str) -> None:
+    values = [100 * value for value in cell.differences.values()]
+    spread = [row + 0.22 * (index / max(1, len(values) - 1) - 0.5) for index in range(len(values))]
+    axes.scatter(values, spread, s=14, color=shade, alpha=0.45, linewidth=0)
+    if cell.interval and math.isfinite(cell.interval[0]):
+        axes.plot([100 * end for end in cell.interval], [row, row], color=shade, linewidth=2)
+    axes.plot(100 * (cell.mean or 0.0), row, marker="D", color=shade, markersize=7)
 
 
 def _cell_label(cell: Cell, primary: bool) -> str:
@@ -75,20 +76,18 @@ def budget_curves(results: RunResults) -> Plot | None:
     if max(len(found) for found in values.values()) < 2:
         return None
     described = []
-    with house_style():
-        figure = new_figure(height=3.6)
+    with new_figure(height=3.6) as figure:
         axes = figure.add_subplot()
         for index, (arm, found) in enumerate(values.items()):
             if len(found) < 2:
                 continue
             curve = [100 * value for value in expected_best(found)]
-            style: Any = {"marker": MARKERS[index % 8], "markersize": 5, "color": colour(index)}
-            axes.plot(range(1, len(curve) + 1), curve, linestyle=DASHES[index % 8], label=arm, **style)
+            axes.plot(range(1, len(curve) + 1), curve, label=arm, **arm_line(index))
             described.append(f"{arm}: {curve[0]:.1f} % for one, {curve[-1]:.1f} % for {len(curve)}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("configurations tried")
         axes.set_ylabel("expected best validation accuracy, %")
-        figure.legend(loc="outside upper right", ncols=4)
+        legend_above(figure)
     return Plot(
         name="search-budget",
         title="What a search budget buys",

@@ -16,16 +16,14 @@ from models.export import export_onnx, export_program
 from models.networks.registry import build
 from models.save_load import LoadedModel, build_compact, load, load_parts, save
 from search.export.best_study import provenance_of, write_best_study
-from search.export.load_example import EXAMPLE
 from search.export.model_card import model_card
 from search.run.candidates import Candidate, all_candidates
 from search.run.results import RunResults
 from search.run.trials import states_of
 from trainables.files.environment import processor
 
-FILES = (
-    "best.yaml", "model.safetensors", "model.onnx", "model.pt2", "MODEL_CARD.md", "load_example.py",
-)  # fmt: skip
+FILES = ("best.yaml", "model.safetensors", "model.onnx", "model.pt2", "MODEL_CARD.md", "load_example.py")
+EXAMPLE = Path(__file__).with_name("load_example.py")
 LATENCY_DEVICE, LATENCY_BATCH = "cpu", 1
 
 
@@ -64,7 +62,7 @@ def export(results: RunResults, candidate: Candidate, out: Path) -> Exported:
         "threads": 1,
     }
     atomic.write_text(out / "MODEL_CARD.md", model_card(results, candidate, parts, provenance, checks))
-    atomic.write_text(out / "load_example.py", EXAMPLE)
+    atomic.write_text(out / "load_example.py", EXAMPLE.read_text(encoding="utf-8"))
     return Exported(candidate, out, (*FILES, *needed), checks)
 
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import matplotlib
 
 matplotlib.use("Agg")
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
-# Figures are drawn in the light theme's colours; in the page each becomes the CSS variable of its role.
+# Figures are drawn in the light theme's colours; in the page each becomes the variable of its role in style.css.
 INK, FAINT, PAPER = "#1c2126", "#8a929b", "#fdfdfc"
 SERIES = ("#2467a8", "#c4511d", "#17836c", "#8450ad", "#a87900", "#bb3a75", "#4b7f27", "#5c6875")
-SERIES_DARK = ("#6db1f2", "#f4905f", "#4cc9ac", "#c397e8", "#e2b84a", "#f083b4", "#93c76c", "#a9b4c0")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DASHES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), ":", (0, (7, 2)), (0, (3, 1, 1, 1)), (0, (1, 2)))
 
@@ -60,18 +62,43 @@ class Plot:
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
+def new_figure(width: float = 7.2, height: float = 4.2) -> Iterator[Figure]:
+    """An empty figure, in inches, to be drawn in the report's style inside the `with`."""
     with matplotlib.rc_context(STYLE):
-        yield
-
-
-def new_figure(width: float = 7.2, height: float = 4.2) -> Figure:
-    """An empty figure, in inches; draw inside `house_style`."""
-    return Figure(figsize=(width, height), layout="constrained")
+        yield Figure(figsize=(width, height), layout="constrained")
 
 
 def colour(index: int) -> str:
+    """Of the arm with this index, the same in every plot."""
     return SERIES[index % len(SERIES)]
+
+
+def arm_mark(index: int) -> dict[str, Any]:
+    """Colour and marker of an arm's points: told apart without seeing colours."""
+    return {"color": colour(index), "marker": MARKERS[index % len(MARKERS)]}
+
+
+def arm_line(index: int) -> dict[str, Any]:
+    """Colour, marker and dashes of an arm's curve."""
+    return {**arm_mark(index), "markersize": 5, "linestyle": DASHES[index % len(DASHES)]}
+
+
+def legend_above(figure: Figure, columns: int = 4, axes: Axes | None = None) -> None:
+    """The arms' legend outside the panels: of every panel's labels, or of those of `axes` alone."""
+    entries = () if axes is None else axes.get_legend_handles_labels()
+    figure.legend(*entries, loc="outside upper right", ncols=columns)
+
+
+def name_rows(axes: Axes, names: Sequence[str]) -> None:
+    """A row of the vertical axis for each name, without grid lines through the rows."""
+    axes.set_yticks(range(len(names)), names)
+    axes.grid(axis="y", visible=False)
+
+
+def log_axis(axes: Axes) -> None:
+    """A logarithmic horizontal axis that names its powers of ten only."""
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def standalone_svg(plot: Plot) -> str:
@@ -84,7 +111,7 @@ def standalone_svg(plot: Plot) -> str:
 
 def png(plot: Plot) -> bytes:
     buffer = io.BytesIO()
-    with house_style():
+    with matplotlib.rc_context(STYLE):
         plot.figure.savefig(buffer, format="png", dpi=150, facecolor=PAPER, metadata={"Software": None})
     return buffer.getvalue()
 
@@ -106,15 +133,11 @@ def inline_svg(plot: Plot, prefix: str = "") -> str:
     head, rest = text.split(">", 1)
     head = re.sub(r' (?:width|height)="[^"]*pt"', "", head)
     named = f'{head} role="img" aria-labelledby="{key}-label" class="plot">'
-    return f'{named}<title id="{key}-label">{_escaped(plot.alternative)}</title>{rest}'
+    return f'{named}<title id="{key}-label">{escape(plot.alternative, quote=False)}</title>{rest}'
 
 
 def _svg(plot: Plot) -> str:
     buffer = io.StringIO()
-    with house_style(), matplotlib.rc_context({"svg.hashsalt": plot.name}):
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": plot.name}):
         plot.figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

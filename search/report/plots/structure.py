@@ -6,40 +6,29 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from models.units.structure import KINDS, Structure
-from search.report.curve_plots import shown_trials
-from search.report.drawing import INK, PAPER, Plot, colour, house_style, new_figure
+from search.evidence.equal_cost import trials_for
+from search.report.plots.drawing import INK, PAPER, Plot, colour, new_figure
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial, states_of
 
 
 def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
     """Mean share of units kept in each group after each state, a panel per kind; None where no structure is known."""
-    views = [view for view in shown_trials(results, arm) if states_of(view) and states_of(view)[0].structure]
+    views = [view for view in trials_for(results, arm) if states_of(view) and states_of(view)[0].structure]
     if not views:
         return None
     kinds = _kinds(views[0])
     panels = [(kind, *_shares(views, kind)) for kind in KINDS if kind in kinds]
     rows = max(len(names) for _, names, _ in panels)
-    with house_style():
-        figure = new_figure(height=1.3 + 0.26 * rows)
+    with new_figure(height=1.3 + 0.26 * rows) as figure:
         for axes, (kind, names, shares) in zip(np.ravel(figure.subplots(1, len(panels))), panels, strict=True):
-            axes.grid(visible=False)
-            # Squares rather than an image, so that each keeps its number and the file stays text.
-            for row in range(shares.shape[0]):
-                for column in range(shares.shape[1]):
-                    share = float(shares[row, column])
-                    axes.add_patch(_square(column, row, colour(index), share))
-                    ink = PAPER if share > 0.6 else INK
-                    axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8, color=ink)
-            axes.set_xlim(-0.5, shares.shape[1] - 0.5)
-            axes.set_ylim(shares.shape[0] - 0.5, -0.5)
-            axes.set_xticks(range(shares.shape[1]))
+            _draw_shares(axes, shares, colour(index))
             axes.set_yticks(range(len(names)), [_short(name) for name in names])
-            axes.set_xlabel("state")
             axes.set_title(f"{kind}s kept, %")
     last = "; ".join(f"{kind}s {_described(names, shares)}" for kind, names, shares in panels)
     return Plot(
@@ -51,9 +40,19 @@ def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
     )
 
 
-def _square(column: int, row: int, shade: str, strength: float) -> Rectangle:
-    """Strength as opacity, so that it fades into the page in both themes."""
-    return Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=shade, alpha=strength, linewidth=0)
+def _draw_shares(axes: Axes, shares: NDArray[np.float64], shade: str) -> None:
+    """Squares rather than an image, so that each keeps its number and the file stays text; a share is its opacity, so
+    that it fades into the page in both themes."""
+    axes.grid(visible=False)
+    for (row, column), share in np.ndenumerate(shares):
+        square = Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=shade, alpha=float(share), linewidth=0)
+        axes.add_patch(square)
+        ink = PAPER if share > 0.6 else INK
+        axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8, color=ink)
+    axes.set_xlim(-0.5, shares.shape[1] - 0.5)
+    axes.set_ylim(shares.shape[0] - 0.5, -0.5)
+    axes.set_xticks(range(shares.shape[1]))
+    axes.set_xlabel("state")
 
 
 def _kinds(view: RecordedTrial) -> set[str]:

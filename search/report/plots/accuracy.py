@@ -1,0 +1,111 @@
+"""Accuracy along the states: against what was removed, and against MACs with the Pareto front."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from search.evidence.contrasts import trial_curve
+from search.evidence.equal_cost import trials_for
+from search.report.plots.drawing import FAINT, INK, Plot, arm_line, colour, legend_above, new_figure
+from search.run.candidates import all_candidates, macs_of, pareto
+from search.run.curves import Axis, Curve
+from search.run.results import RunResults, arm_names
+
+
+@dataclass(frozen=True)
+class AxisText:
+    """How an axis is named: in file names, in the title, beside the axis; what its values are multiplied with, and what
+    the caption adds."""
+
+    file: str
+    what: str
+    label: str
+    scale: float
+    note: str = ""
+
+
+AXES: dict[Axis, AxisText] = {
+    "removed_percent": AxisText("removed", "what was removed", "removed, % of prunable parameters", 1.0),
+    "macs": AxisText(
+        "macs", "MACs", "MACs, % of dense", 100.0, " The grey line is the Pareto front over all states of all trials."
+    ),
+    "training_macs": AxisText(
+        "cost", "training cost", "training MACs so far, T", 1e-12,
+        " At one cost the arms may stand at different sizes; the last marker is each one's smallest.",
+    ),
+}  # fmt: skip
+
+
+def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
+    """Mean validation accuracy of each arm's confirm trials with the range over seeds; else its best search trial.
+
+    Over what was removed, over MACs with the Pareto front, or over what training had cost by each state's end: one arm
+    may get as far with more training than another.
+    """
+    text = AXES[axis]
+    described = []
+    with new_figure() as figure:
+        axes = figure.add_subplot()
+        for index, arm in enumerate(arm_names(results)):
+            curves = [trial_curve(view, axis, "val_accuracy") for view in trials_for(results, arm)]
+            if not curves:
+                continue
+            places, values = _on_common_places(curves, text.scale)
+            _draw_arm(axes, index, arm, places, values)
+            described.append(f"{arm}: {_range_text(places, values.mean(axis=0))}")
+        if axis == "macs":
+            _draw_front(results, axes)
+            axes.invert_xaxis()
+        axes.set_xlabel(text.label)
+        axes.set_ylabel("validation accuracy, %")
+        legend_above(figure, columns=3)
+    return Plot(
+        name=f"accuracy-by-{text.file}",
+        title=f"Accuracy against {text.what}",
+        caption=f"Each marker is a state's last epoch; bands span the seeds.{text.note}",
+        alternative=f"Validation accuracy against {text.what}. {'; '.join(described)}.",
+        figure=figure,
+    )
+
+
+def _draw_arm(axes: Axes, index: int, arm: str, places: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+    seeds = len(values)
+    label = f"{arm} ({seeds} seeds)" if seeds > 1 else f"{arm} (best of search)"
+    axes.plot(places, 100 * values.mean(axis=0), label=label, **arm_line(index))
+    if seeds > 1:
+        low, high = 100 * values.min(axis=0), 100 * values.max(axis=0)
+        axes.fill_between(places, low, high, color=colour(index), alpha=0.18, linewidth=0)
+
+
+def _on_common_places(curves: Sequence[Curve], scale: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The mean place of each state, times `scale`, and the accuracies there, one row per trial.
+
+    Trials of an arm share their states. Where one trial has fewer places than another, those from the dense end on are shown.
+    """
+    length = min(len(curve.x) for curve in curves)
+    dense_last = curves[0].x[-1] == 1.0
+    shown = slice(-length, None) if dense_last else slice(0, length)
+    places = np.array([curve.x[shown] for curve in curves])
+    values = np.array([curve.y[shown] for curve in curves])
+    return scale * places.mean(axis=0), values
+
+
+def _draw_front(results: RunResults, axes: Axes) -> None:
+    candidates = all_candidates(results)
+    front = pareto(candidates, macs_of)
+    shares = [100 * one.macs_share for one in candidates]
+    axes.scatter(shares, [100 * one.state.val_accuracy for one in candidates], s=8, color=FAINT, alpha=0.5, linewidth=0)
+    axes.step(
+        [100 * one.macs_share for one in front], [100 * one.state.val_accuracy for one in front],
+        where="post", color=INK, alpha=0.5, linewidth=1.2, label="Pareto front, all states",
+    )  # fmt: skip
+
+
+def _range_text(places: NDArray[np.float64], mean: NDArray[np.float64]) -> str:
+    first, last = (0, -1) if places[0] <= places[-1] else (-1, 0)
+    return f"{100 * mean[first]:.1f} % at {places[first]:.3g}, {100 * mean[last]:.1f} % at {places[last]:.3g}"

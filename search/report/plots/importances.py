@@ -1,0 +1,87 @@
+"""Optuna's parameter importances of each arm's search trials."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from search.report.plots.drawing import Plot, colour, legend_above, name_rows, new_figure
+from search.report.plots.settings import Scale, finished_search, last_accuracy, scale_of, varied_keys
+from search.run.results import RunResults, arm_names
+from search.run.trials import RecordedTrial
+
+FEWEST_TRIALS = 8
+"""With fewer, a forest fits noise."""
+
+
+def importance_plot(results: RunResults) -> Plot | None:
+    """Optuna's importances of the searched keys, per arm; None where no arm has enough trials."""
+    found = {arm: importances(finished_search(results, arm)) for arm in arm_names(results)}
+    found = {arm: shares for arm, shares in found.items() if shares}
+    if not found:
+        return None
+    largest = {key: max(shares.get(key, 0.0) for shares in found.values()) for arm in found for key in found[arm]}
+    keys = sorted(largest, key=lambda key: -largest[key])
+    names = arm_names(results)
+    with new_figure(height=1.0 + 0.3 * len(keys) * len(found)) as figure:
+        axes = figure.add_subplot()
+        height = 0.8 / len(found)
+        for row, (arm, shares) in enumerate(found.items()):
+            places = [index + (row - (len(found) - 1) / 2) * height for index in range(len(keys))]
+            widths = [shares.get(key, 0.0) for key in keys]
+            axes.barh(places, widths, height=0.9 * height, color=colour(names.index(arm)), label=arm)
+        name_rows(axes, keys)
+        axes.invert_yaxis()
+        axes.set_xlabel("share of the variation in validation accuracy")
+        legend_above(figure)
+    described = "; ".join(
+        f"{arm}: {', '.join(f'{key} {share:.2f}' for key, share in shares.items())}" for arm, shares in found.items()
+    )
+    return Plot(
+        name="importances",
+        title="Which settings matter",
+        caption="Optuna's importances (fANOVA) over each arm's finished search trials. Exploratory.",
+        alternative=f"Importances of the searched keys. {described}.",
+        figure=figure,
+    )
+
+
+def importances(views: Sequence[RecordedTrial]) -> dict[str, float]:
+    """Searched key → share of the variation in validation accuracy, largest first, over keys that every trial has.
+
+    Empty with fewer than FEWEST_TRIALS trials, or where no key or no accuracy varied.
+    """
+    scales = [scale_of(views, key) for key in varied_keys(views) if all(key in view.values for view in views)]
+    scores = [last_accuracy(view) for view in views]
+    if len(views) < FEWEST_TRIALS or not scales or len(set(scores)) < 2:
+        return {}
+    import optuna
+
+    verbosity = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        study = optuna.create_study(direction="maximize")
+        distributions = {scale.key: _distribution(scale) for scale in scales}
+        for view, score in zip(views, scores, strict=True):
+            params = {scale.key: _plain(scale, view) for scale in scales}
+            study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=score))
+        evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
+        found = optuna.importance.get_param_importances(study, evaluator=evaluator)
+    finally:
+        optuna.logging.set_verbosity(verbosity)
+    return {key: float(share) for key, share in found.items()}
+
+
+def _distribution(scale: Scale) -> Any:
+    """The range that was tried; the search's own may be wider, which importances do not depend on."""
+    import optuna
+
+    if scale.names:
+        return optuna.distributions.CategoricalDistribution(scale.names)
+    low, high = scale.ends
+    return optuna.distributions.FloatDistribution(float(low), float(high), log=scale.log)
+
+
+def _plain(scale: Scale, view: RecordedTrial) -> str | float:
+    value = view.values[scale.key]
+    return str(value) if scale.names else float(value)

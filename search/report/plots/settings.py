@@ -1,0 +1,197 @@
+"""Which settings matter: searched keys against accuracy, parallel coordinates, learning rate by epochs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from search.report.plots.drawing import FAINT, Plot, arm_mark, colour, legend_above, log_axis, new_figure
+from search.run.results import RunResults, arm_names, searched
+from search.run.trials import RecordedTrial, states_of
+
+COLUMNS = 3
+RATE_KEY, EPOCH_KEYS = "train.lr", ("train.epochs_per_state", "train.epochs_total")
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a searched key's values are laid out: numbers as they are or by logarithm, anything else by name."""
+
+    key: str
+    names: tuple[str, ...]
+    ends: tuple[Any, Any]
+    log: bool
+
+    def place(self, value: Any) -> float:
+        if self.names:
+            return float(self.names.index(str(value)))
+        return math.log10(value) if self.log else float(value)
+
+    def height(self, view: RecordedTrial) -> float:
+        """0..1 between the ends; a trial whose arm does not have the key passes below them."""
+        if self.key not in view.values:
+            return -0.12
+        low, high = (self.place(end) for end in self.ends)
+        return (self.place(view.values[self.key]) - low) / (high - low)
+
+
+def scale_of(views: Sequence[RecordedTrial], key: str) -> Scale:
+    values = [view.values[key] for view in views if key in view.values]
+    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        names = sorted({str(value) for value in values})
+        return Scale(key, tuple(names), (names[0], names[-1]), False)
+    low, high = min(values), max(values)
+    return Scale(key, (), (low, high), low > 0 and high / low >= 10)
+
+
+def finished_search(results: RunResults, arm: str) -> list[RecordedTrial]:
+    return [view for view in searched(results, arm) if view.status == "finished" and states_of(view) and view.values]
+
+
+def all_finished(results: RunResults) -> list[RecordedTrial]:
+    return [view for arm in arm_names(results) for view in finished_search(results, arm)]
+
+
+def last_accuracy(view: RecordedTrial) -> float:
+    return states_of(view)[-1].val_accuracy
+
+
+def varied_keys(views: Sequence[RecordedTrial]) -> list[str]:
+    """Searched keys of which at least two values were tried, by name."""
+    keys = sorted({key for view in views for key in view.values})
+    return [key for key in keys if len({str(view.values[key]) for view in views if key in view.values}) > 1]
+
+
+def settings_against_accuracy(results: RunResults) -> Plot | None:
+    """A panel per searched key: its value against the last state's validation accuracy, every arm's search trials."""
+    views = all_finished(results)
+    keys = varied_keys(views)
+    if not keys:
+        return None
+    rows = math.ceil(len(keys) / COLUMNS)
+    columns = min(COLUMNS, len(keys))
+    with new_figure(height=0.5 + 2.3 * rows) as figure:
+        panels = np.ravel(figure.subplots(rows, columns, squeeze=False, sharey=True))
+        for axes, key in zip(panels, keys, strict=False):
+            _draw_setting(axes, results, key, scale_of(views, key))
+        for axes in panels[len(keys) :]:
+            axes.set_visible(False)
+        for axes in panels[::columns]:
+            axes.set_ylabel("validation accuracy, %")
+        legend_above(figure, axes=panels[0])
+    return Plot(
+        name="settings",
+        title="Settings against accuracy",
+        caption="One mark per finished search trial, at its last state. Exploratory.",
+        alternative=f"Validation accuracy against {', '.join(keys)}, for {len(views)} search trials.",
+        figure=figure,
+    )
+
+
+def _draw_setting(axes: Axes, results: RunResults, key: str, scale: Scale) -> None:
+    for index, arm in enumerate(arm_names(results)):
+        shown = [view for view in finished_search(results, arm) if key in view.values]
+        if not shown:
+            # An invisible mark keeps every arm in the one legend.
+            axes.scatter([], [], s=22, label=arm, **arm_mark(index))
+            continue
+        places = [scale.place(view.values[key]) if scale.names else view.values[key] for view in shown]
+        heights = [100 * last_accuracy(view) for view in shown]
+        axes.scatter(places, heights, s=22, alpha=0.8, label=arm, **arm_mark(index))
+    if scale.log:
+        log_axis(axes)
+    if scale.names:
+        axes.set_xticks(range(len(scale.names)), scale.names, rotation=20)
+        axes.set_xlim(-0.5, len(scale.names) - 0.5)
+    axes.set_xlabel(key)
+
+
+def parallel_coordinates(results: RunResults) -> Plot | None:
+    """Every finished search trial as a line over its searched keys to its accuracy; None with fewer than two keys."""
+    views = all_finished(results)
+    keys = varied_keys(views)
+    if len(keys) < 2 or len(views) < 4:
+        return None
+    names = arm_names(results)
+    scales = [scale_of(views, key) for key in keys]
+    accuracies = [last_accuracy(view) for view in views]
+    low, high = min(accuracies), max(accuracies)
+    ends = [*[_end_texts(scale) for scale in scales], (f"{100 * low:.1f} %", f"{100 * high:.1f} %")]
+    with new_figure(height=4.0) as figure:
+        axes = figure.add_subplot()
+        for view, accuracy in zip(views, accuracies, strict=True):
+            last = (accuracy - low) / (high - low) if high > low else 0.5
+            shade = colour(names.index(view.identity.arm))
+            heights = [*[scale.height(view) for scale in scales], last]
+            axes.plot(range(len(ends)), heights, color=shade, alpha=0.2 + 0.7 * last, linewidth=0.8 + 1.4 * last)
+        for index, arm in enumerate(names):
+            axes.plot([], [], color=colour(index), label=arm)
+        for column, (bottom, top) in enumerate(ends):
+            axes.text(column, -0.03, bottom, ha="center", va="top", fontsize=8)
+            axes.text(column, 1.03, top, ha="center", va="bottom", fontsize=8)
+        labels = [key.replace(".", ".\n", key.count(".") - 1) if key.count(".") > 1 else key for key in keys]
+        axes.set_xticks(range(len(ends)), [*labels, "val_accuracy"], fontsize=8)
+        axes.tick_params(axis="x", pad=12, length=0)
+        axes.set_yticks([])
+        axes.grid(axis="y", visible=False)
+        axes.spines[:].set_visible(False)
+        legend_above(figure)
+    return Plot(
+        name="parallel-coordinates",
+        title="Every configuration tried",
+        caption="A line per finished search trial; the stronger, the more accurate. Where it passes below an axis, its arm "
+        "does not have that setting. Exploratory.",
+        alternative=f"{len(views)} search trials over {', '.join(keys)}, to validation accuracies of {100 * low:.1f} to "
+        f"{100 * high:.1f} %.",
+        figure=figure,
+    )
+
+
+def _end_texts(scale: Scale) -> tuple[str, str]:
+    low, high = (end if scale.names else f"{end:.3g}" for end in scale.ends)
+    return low, high
+
+
+def rate_by_epochs(results: RunResults) -> Plot | None:
+    """Learning rate against epochs, coloured by accuracy, per arm; None unless both were searched."""
+    searched_keys = varied_keys(all_finished(results))
+    epochs = next((key for key in EPOCH_KEYS if key in searched_keys), None)
+    if epochs is None or RATE_KEY not in searched_keys:
+        return None
+    tried = {
+        arm: views
+        for arm in arm_names(results)
+        if (views := [view for view in finished_search(results, arm) if {epochs, RATE_KEY} <= view.values.keys()])
+    }
+    if not tried:
+        return None
+    accuracies = [100 * last_accuracy(view) for views in tried.values() for view in views]
+    with new_figure(height=3.4) as figure:
+        panels = np.ravel(figure.subplots(1, len(tried), squeeze=False, sharex=True, sharey=True))
+        for axes, (arm, views) in zip(panels, tried.items(), strict=True):
+            _draw_rates(axes, views, epochs, (min(accuracies), max(accuracies)))
+            axes.set_title(arm)
+        panels[0].set_ylabel(epochs)
+    return Plot(
+        name="rate-by-epochs",
+        title="Learning rate by epochs",
+        caption="Validation accuracy in percent at each pair tried. Exploratory.",
+        alternative=f"Validation accuracy over learning rate and {epochs} for {', '.join(tried)}.",
+        figure=figure,
+    )
+
+
+def _draw_rates(axes: Axes, views: Sequence[RecordedTrial], epochs: str, span: tuple[float, float]) -> None:
+    heights = [100 * last_accuracy(view) for view in views]
+    places = [(view.values[RATE_KEY], view.values[epochs]) for view in views]
+    rates, counts = zip(*places, strict=True)
+    axes.scatter(rates, counts, c=heights, s=70, cmap="viridis", vmin=span[0], vmax=span[1], edgecolor=FAINT)
+    for place, height in zip(places, heights, strict=True):
+        axes.annotate(f"{height:.0f}", place, xytext=(0, 7), textcoords="offset points", fontsize=7, ha="center")
+    log_axis(axes)
+    axes.set_xlabel(RATE_KEY)

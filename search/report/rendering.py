@@ -1,0 +1,34 @@
+"""The page's templates: where they are, and how values are written into them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from search.report.plots.drawing import Plot, inline_svg
+
+
+def render(template: str, context: dict[str, Any]) -> str:
+    """The template's text. Every value is escaped; a variable that `context` lacks is an error."""
+    environment = Environment(
+        loader=PackageLoader("search.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(tied=tied, inline_svg=_themed_svg)
+    return environment.get_template(template).render(context)
+
+
+def tied(cell: str) -> str:
+    """The cell's text with each number and its unit, and the two ends of an interval, on one line where cells may wrap."""
+    return re.sub(r"(?<=\d) (?=%|[kMGTP]\b)|(?<=\d,) (?=[-+\d])|(?<=×) ", "\u00a0", cell)
+
+
+def _themed_svg(plot: Plot, prefix: str) -> Markup:
+    return Markup(inline_svg(plot, prefix))

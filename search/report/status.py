@@ -1,0 +1,111 @@
+"""How a run stands, as text and as one JSON object. Never test accuracy, and nothing heavy to import."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from search.run.plan import outstanding_trials
+from search.run.results import RunResults, best_of_arm, best_of_run
+from search.run.trials import RecordedTrial
+from trainables.config.trial import TrialConfig
+
+STATE_METRICS = ("state", "val_accuracy", "val_loss", "removed_percent", "params", "macs")
+
+
+def status_text(results: RunResults) -> str:
+    """What `prunetune status` prints: a line per trial, then each arm's best, then what is left to do."""
+    width = max((len(trial.id) for trial in results.trials), default=0)
+    lines = [f"{trial.id:<{width}}  {_trial_text(trial)}" for trial in results.trials]
+    return "\n".join([*lines, *[_arm_text(results, arm) for arm in results.study.arms], _summary(results)])
+
+
+def _trial_text(trial: RecordedTrial) -> str:
+    record = trial.record
+    reason = f"  {record.error}" if record and record.error else ""
+    if record is None or not record.states:
+        return trial.status + reason
+    last = record.states[-1]
+    return (
+        f"{trial.status:<11} state {last.state} of {last_state(trial)}  val {last.val_accuracy:.4f}  "
+        f"removed {last.removed_percent:5.1f} %{reason}"
+    )
+
+
+def last_state(trial: RecordedTrial) -> int:
+    """The number of a trial's last state."""
+    epochs = trial.record.header.get("epochs_of_states") if trial.record else None
+    return len(epochs or TrialConfig.model_validate(trial.config).epochs_of_states()) - 1
+
+
+def _arm_text(results: RunResults, arm: str) -> str:
+    best = best_of_arm(results, arm)
+    statuses = Counter(trial.status for trial in results.of_arm(arm))
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) or "no trial yet"
+    chosen = "no trial finished yet" if best is None else f"best {best.id}, val {best.val_accuracy:.4f}"
+    return f"{arm}: {chosen} ({counts})"
+
+
+def _summary(results: RunResults) -> str:
+    left = outstanding_trials(results.study, results.trials)
+    if left == 0:
+        return f"{results.run}: complete"
+    if results.driver is None:
+        return f"{results.run}: {left} trials to go, nobody drives it; go on with: prunetune resume {results.run}"
+    running = sum(trial.status == "running" for trial in results.trials)
+    return f"{results.run}: {left} trials to go, {running} running, driven by process {results.driver}"
+
+
+def status_json(results: RunResults) -> dict[str, Any]:
+    """The JSON object of `sweep`, `resume` and `status`.
+
+    `complete` says whether every trial that the study asks for has ended.
+    """
+    return {
+        "run": str(results.run),
+        "complete": results.complete,
+        "trials": [_trial_json(trial) for trial in results.trials],
+        "best": _best_json(best_of_run(results)),
+        "arms": {arm: _arm_json(results, arm) for arm in results.study.arms},
+    }
+
+
+def _trial_json(trial: RecordedTrial) -> dict[str, Any]:
+    identity = trial.identity
+    return {
+        "id": identity.id,
+        "arm": identity.arm,
+        "phase": identity.phase,
+        "seed": identity.seed,
+        "status": trial.status,
+        "config": trial.config,
+        "metrics": trial_metrics(trial),
+    }
+
+
+def trial_metrics(trial: RecordedTrial) -> dict[str, Any]:
+    """What is known of a trial, at its last completed state; only the epochs and the error before the first."""
+    if trial.record is None:
+        return {}
+    metrics: dict[str, Any] = {"epochs_total": len(trial.record.epochs)}
+    if trial.record.states:
+        metrics |= {name: getattr(trial.record.states[-1], name) for name in STATE_METRICS}
+    if trial.record.error:
+        metrics["error"] = trial.record.error
+    return metrics
+
+
+def _arm_json(results: RunResults, arm: str) -> dict[str, Any]:
+    trials = results.of_arm(arm, "search")
+    return {
+        "n": len(trials),
+        "n_stopped": sum(trial.status == "stopped" for trial in trials),
+        "best": _best_json(best_of_arm(results, arm)),
+    }
+
+
+def _best_json(trial: RecordedTrial | None) -> dict[str, Any] | None:
+    if trial is None or trial.record is None:
+        return None
+    last = trial.record.states[-1]
+    return {"id": trial.id, "arm": trial.identity.arm, "state": last.state, "val_accuracy": last.val_accuracy}

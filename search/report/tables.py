@@ -1,0 +1,202 @@
+"""The report's tables and sentences as rows of text, for the page and for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from search.evidence.arm_summary import ArmSummary
+from search.evidence.comparison import Comparison
+from search.evidence.contrasts import Cell
+from search.evidence.equal_cost import Standing, trials_for
+from search.evidence.final_test import FinalTest
+from search.evidence.formats import interval_text, number, p_text, percent, points, short
+from search.run.results import RunResults, arm_names
+from search.run.trials import RecordedTrial, dense_macs, states_of
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of cells under a heading; columns in `text_columns` hold words rather than figures."""
+
+    heading: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    caption: str = ""
+    text_columns: tuple[int, ...] = ()
+
+
+def arm_table(comparison: Comparison) -> Table:
+    """A row per arm: what its trials came to, and what its networks cost."""
+    metric = "test" if comparison.settings.metric == "test_accuracy" else "validation"
+    heading = [
+        "arm", "trials", "search's best", f"confirmed {metric}", "seeds", "removed %", "parameters", "MACs", "of dense",
+        "training MACs", "seconds",
+    ]  # fmt: skip
+    return Table(heading, [_arm_row(row) for row in comparison.rows], _basis_text(comparison))
+
+
+def _arm_row(row: ArmSummary) -> list[str]:
+    return [
+        row.arm,
+        _counts_text(row),
+        percent(row.best_accuracy),
+        _confirmed_text(row),
+        str(len(row.confirmed.by_seed)) if row.confirmed else "–",
+        number(row.removed_percent, "{:.1f}"),
+        number(row.params, "{:,.0f}"),
+        short(row.macs),
+        number(None if row.macs_share is None else 100 * row.macs_share, "{:.1f} %"),
+        short(row.training_macs),
+        number(row.seconds, "{:,.1f}"),
+    ]
+
+
+def _counts_text(row: ArmSummary) -> str:
+    """`6 (2 stopped, 1 diverged)`: every search trial is counted, whatever became of it."""
+    total = sum(row.counts.values())
+    others = [f"{count} {status}" for status, count in sorted(row.counts.items()) if status != "finished"]
+    return f"{total} ({', '.join(others)})" if others else str(total)
+
+
+def _confirmed_text(row: ArmSummary) -> str:
+    if row.confirmed is None:
+        return "–"
+    text = percent(row.confirmed.mean) + _percents(row.confirmed.interval)
+    if row.confirmed.diverged:
+        text += f" ({row.confirmed.diverged} diverged)"
+    return text
+
+
+def _percents(interval: tuple[float, float] | None) -> str:
+    return f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else ""
+
+
+def _basis_text(comparison: Comparison) -> str:
+    found = {row.basis for row in comparison.rows}
+    if len(found) == 1:
+        return f"Sizes and costs are those of each arm's {found.pop()}, as means."
+    each = "; ".join(f"{row.arm}: {row.basis}" for row in comparison.rows)
+    return f"Sizes and costs are means over: {each}."
+
+
+def final_test_sentence(test: FinalTest) -> str:
+    """The one look at the test split, for the network that validation chose."""
+    images = f"{_percents(test.interval)} on {test.images} images" if test.interval else ""
+    count = f"{test.candidates} candidate{'' if test.candidates == 1 else 's'}"
+    return f"Test accuracy of {test.id}, chosen by validation from {count}: {percent(test.accuracy)}{images}."
+
+
+def mcnemar_sentences(test: FinalTest) -> list[str]:
+    """McNemar's test between the arms' final networks, a sentence per pair."""
+    return [
+        f"On the same test images {first} alone is right on {result.only_first}, {second} alone on "
+        f"{result.only_second} (McNemar's exact p = {p_text(result.p_value)}; of these two networks, not of the methods)."
+        for first, second, result in test.between
+    ]
+
+
+def difference_table(comparison: Comparison) -> Table | None:
+    """Every contrast of the primary family and of what was looked at beside it; None where there is none."""
+    heading = [
+        "arm", "at", "family", "points", "interval", "pairs", "p", "Holm p", "equivalence p", "training MACs", "so",
+    ]  # fmt: skip
+    rows = [_difference_row(cell, "primary") for cell in comparison.primary]
+    rows += [_difference_row(cell, "exploratory") for cell in comparison.secondary]
+    metric = comparison.settings.metric.replace("_", " ")
+    caption = f"Differences in {metric} to {comparison.baseline}, paired by seed"
+    return Table(heading, rows, caption, (1, 2, 10)) if rows else None
+
+
+def _difference_row(cell: Cell, family: str) -> list[str]:
+    return [
+        cell.arm,
+        cell.level.text,
+        family,
+        points(cell.mean),
+        _interval_cell(cell.interval),
+        str(len(cell.differences)),
+        p_text(cell.p_value),
+        p_text(cell.p_holm),
+        p_text(cell.p_equivalent_holm),
+        number(cell.cost_ratio, "× {:.2f}"),
+        cell.reason or (f"{cell.kind}: {cell.more_seeds} more seeds" if cell.more_seeds else cell.kind),
+    ]
+
+
+def _interval_cell(interval: tuple[float, float] | None) -> str:
+    """An interval in a table's narrow column."""
+    if interval is None:
+        return "–"
+    return interval_text(interval) if math.isfinite(interval[0]) else "too few seeds"
+
+
+def equal_cost_table(comparison: Comparison) -> Table | None:
+    """The arms at equal training cost; None where no two arms have a cost in common."""
+    heading = [
+        "arm", "training MACs", "validation", "removed %", "MACs left", f"{comparison.baseline} validation", "removed %",
+        "MACs left", "difference, points", "interval",
+    ]  # fmt: skip
+    rows = [
+        [row.arm, short(row.training_macs), *_standing_cells(row.ours), *_standing_cells(row.theirs),
+         points(row.difference), _interval_cell(row.interval)]
+        for row in comparison.equal_cost if row.reason is None
+    ]  # fmt: skip
+    caption = "Exploratory: validation accuracy at equal training cost, sizes left as they are"
+    return Table(heading, rows, caption) if rows else None
+
+
+def _standing_cells(standing: Standing | None) -> list[str]:
+    if standing is None:
+        return ["–", "–", "–"]
+    return [percent(standing.val_accuracy), f"{standing.removed_percent:.1f}", f"{100 * standing.macs_share:.1f} %"]
+
+
+def state_tables(results: RunResults) -> list[Table]:
+    """Per arm, each state's means over the trials that stand for the arm."""
+    shown = {arm: views for arm in arm_names(results) if (views := trials_for(results, arm))}
+    return [_state_table(arm, views) for arm, views in shown.items()]
+
+
+def _state_table(arm: str, views: Sequence[RecordedTrial]) -> Table:
+    heading = ["state", "validation", "removed %", "parameters", "MACs", "of dense", "kept", "training MACs", "seconds"]
+    rows = []
+    for ends in zip(*[states_of(view) for view in views], strict=False):
+        macs = fmean(end.macs for end in ends)
+        kept = {kind: fmean(end.kept[kind] for end in ends) for kind in ends[0].kept}
+        rows.append(
+            [
+                str(ends[0].state),
+                percent(fmean(end.val_accuracy for end in ends)),
+                f"{fmean(end.removed_percent for end in ends):.1f}",
+                f"{fmean(end.params for end in ends):,.0f}",
+                short(macs),
+                f"{100 * macs / dense_macs(views[0]):.1f} %",
+                ", ".join(f"{count:.0f} {kind}s" for kind, count in kept.items()),
+                short(fmean(end.training_macs for end in ends)),
+                f"{fmean(end.seconds for end in ends):,.1f}",
+            ]
+        )
+    basis = f"mean of {len(views)} confirm trials" if len(views) > 1 else views[0].id
+    return Table(heading, rows, f"{arm}: {basis}")
+
+
+def removal_table(results: RunResults) -> Table | None:
+    """Accuracy just before and after each removal, and the magnitude ratio: whether shrinking first made it harmless."""
+    heading = ["arm", "state", "before removal", "after removal", "lost, points", "kept/dropped magnitude"]
+    rows = []
+    for arm in arm_names(results):
+        views = [view for view in trials_for(results, arm) if any(state.removal for state in states_of(view))]
+        for index, ends in enumerate(zip(*[states_of(view) for view in views], strict=False)):
+            found = [end.removal for end in ends if end.removal]
+            if not found:
+                continue
+            before, after, ratio = (
+                fmean(one.get(key) or 0.0 for one in found)
+                for key in ("val_accuracy_before", "val_accuracy_after", "magnitude_ratio")
+            )
+            rows.append(
+                [arm, str(index), percent(before), percent(after), points(before - after, sign=False), f"{ratio:.3g}"]
+            )
+    return Table(heading, rows, "What each removal did, on validation: means over the trials shown") if rows else None

@@ -1,0 +1,53 @@
+"""`report/`: the page, its plots as PNG and SVG, the records as CSV and the comparison as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from models import atomic
+from search.report.csv_files import states_csv, trials_csv
+from search.report.page import RunReport, page_context, run_report
+from search.report.plots.drawing import png, standalone_svg
+from search.report.rendering import render
+from search.run.results import RunResults
+from trainables.files.record import SCHEMA_VERSION, finite
+
+
+def write_report(results: RunResults, out: Path) -> list[str]:
+    """Write one run's report into `out`; returns the files' names. UserError where no trial has finished."""
+    report = run_report(results, results.study.name)
+    page = render("page.html.j2", page_context([report]))
+    files = _write_files(report, out)
+    atomic.write_text(out / "index.html", page)
+    return ["index.html", *files]
+
+
+def write_side_by_side(runs: Sequence[RunResults], out: Path) -> list[str]:
+    """Write one page on several runs, each run's files in a folder of its own beside it."""
+    reports = [run_report(results, name) for results, name in zip(runs, run_names(runs), strict=True)]
+    page = render("page.html.j2", page_context(reports))
+    files = [f"{report.name}/{file}" for report in reports for file in _write_files(report, out / report.name)]
+    atomic.write_text(out / "index.html", page)
+    return ["index.html", *files]
+
+
+def run_names(runs: Sequence[RunResults]) -> list[str]:
+    """The runs' folder names, numbered where two are the same."""
+    names: list[str] = []
+    for results in runs:
+        name = results.run.name
+        names.append(name if name not in names else f"{name}-{len(names) + 1}")
+    return names
+
+
+def _write_files(report: RunReport, out: Path) -> list[str]:
+    content = {"schema_version": SCHEMA_VERSION, **report.comparison.to_json(), "test": report.test.to_json()}
+    atomic.write_text(out / "trials.csv", trials_csv(report.results))
+    atomic.write_text(out / "states.csv", states_csv(report.results))
+    atomic.write_json(out / "comparison.json", finite(content))
+    for plot in report.plots:
+        atomic.write_text(out / f"{plot.name}.svg", standalone_svg(plot))
+        atomic.write_bytes(out / f"{plot.name}.png", png(plot))
+    plots = [f"{plot.name}.{suffix}" for plot in report.plots for suffix in ("svg", "png")]
+    return ["trials.csv", "states.csv", "comparison.json", *plots]

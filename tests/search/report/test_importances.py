@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from search.report.plots.importances import importances
+from search.run.results import load_results
+from tests.search.made_runs import MadeRun, falling
+
+
+@pytest.mark.slow
+def test_importances_name_the_setting_that_acts(tmp_path: Path) -> None:
+    space = {"train.lr": {"log_uniform": [1e-4, 1e-2]}, "train.batch_size": {"int": [16, 64]}}
+    made = MadeRun(tmp_path / "run", study={"space": space})
+    for number in range(12):
+        values = {"train.lr": 1e-4 * 1.5**number, "train.batch_size": 16 + (number * 7) % 12}
+        made.add("refill", falling(0.7 + 0.02 * number), number=number, values=values)
+    views = load_results(tmp_path / "run").of_arm("refill")
+    found = importances(views)
+    assert next(iter(found)) == "train.lr"
+    assert sum(found.values()) == pytest.approx(1.0)
+    assert importances(views[:5]) == {}

@@ -1,0 +1,48 @@
+"""What a run rests on: one source of weights is told once, two are told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from search.report.provenance import run_facts, weights_facts
+from search.run.results import load_results
+from tests.search.made_runs import MadeRun, falling
+
+
+def replaced(folder: Path, old: str, new: str) -> None:
+    record = folder / "record.jsonl"
+    record.write_text(record.read_text().replace(old, new))
+
+
+def test_weights_of_one_source_are_told_once_whatever_the_seeds_drew(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    for number in range(6):
+        replaced(made.add("rsst", falling(0.9), number=number), "ab" * 32, f"{number:064d}")
+    (facts,) = weights_facts(load_results(made.path)).values()
+    assert "6 of them, one for each seed" in facts["digest"]
+    assert f"{3:064d}" in facts["digest"]
+    assert facts["digest"].endswith("and 2 more, in each trial's record")
+
+
+def test_weights_of_two_sources_are_told_apart_by_arm(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    made.add("refill", falling(0.9))
+    replaced(made.add("rsst", falling(0.9)), '"verdict":"random"', '"verdict":"unproven"')
+    facts = weights_facts(load_results(made.path))
+    assert {title: one["verdict"] for title, one in facts.items()} == {
+        "Initial weights of rsst": "unproven",
+        "Initial weights of refill": "random",
+    }
+
+
+def test_machines_that_differ_are_each_named(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    made.add("refill", falling(0.9))
+    replaced(made.add("rsst", falling(0.9)), "one processor", "another processor")
+    facts = run_facts(load_results(made.path))
+    assert facts["hardware"] == "one processor, float32, 1 thread(s); another processor, float32, 1 thread(s)"
+    assert facts["commit"] == "e" * 40
+
+
+def test_a_run_before_its_first_trial_rests_on_nothing(tmp_path: Path) -> None:
+    assert run_facts(load_results(MadeRun(tmp_path / "run").path)) == {}

@@ -1,0 +1,53 @@
+"""How a run stands, as `status` says it, dead or alive; and that saying it stays light."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.support.simulation import Simulation, make_study, shows_test_accuracy
+from search.report.status import status_json, status_text
+from search.run.results import RunResults, load_results
+
+HEAVY = ("ray", "torch", "optuna", "matplotlib", "jinja2")
+
+
+def half_way(tmp_path: Path) -> RunResults:
+    return load_results(Simulation(make_study(tmp_path), tmp_path / "runs").go(12).run.path)
+
+
+def test_a_run_that_nobody_drives_is_told_how_to_go_on(tmp_path: Path) -> None:
+    results = half_way(tmp_path)
+    assert f"prunetune resume {results.run}" in status_text(results)
+    with Simulation(make_study(tmp_path), tmp_path / "runs").run.driven():
+        driven = status_text(load_results(results.run))
+    assert f"driven by process {os.getpid()}" in driven
+    assert "resume" not in driven
+
+
+def test_a_run_being_driven_is_never_said_to_need_a_resume_before_its_first_trial_begins(tmp_path: Path) -> None:
+    run = Simulation(make_study(tmp_path), tmp_path / "runs").run
+    with run.driven():
+        assert "0 running, driven by process" in status_text(load_results(run.path))
+    assert "nobody drives it" in status_text(load_results(run.path))
+
+
+def test_status_json_has_every_field_and_no_test_accuracy(tmp_path: Path) -> None:
+    results = half_way(tmp_path)
+    status = status_json(results)
+    assert set(status) == {"run", "complete", "trials", "best", "arms"}
+    assert set(status["trials"][0]) == {"id", "arm", "phase", "seed", "status", "config", "metrics"}
+    assert set(status["best"]) == {"id", "arm", "state", "val_accuracy"}
+    assert status["arms"]["rsst"] == {"n": 2, "n_stopped": 0, "best": status_json(results)["arms"]["rsst"]["best"]}
+    text = json.dumps(status) + status_text(results)
+    assert "test_accuracy" not in text
+    assert not shows_test_accuracy(text)
+
+
+def test_saying_how_a_run_stands_loads_nothing_heavy() -> None:
+    code = f"import sys, search.commands.status; print([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
