@@ -6,14 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 
 class Section(BaseModel):
-    """A part of a configuration: frozen, and unknown keys are errors."""
+    """A part of a configuration: frozen, and unknown keys are errors.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    Its docstring's first paragraph and the strings under its fields stand in docs/study-files.md.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+
+
+def described(values: str, default: str | None = None) -> Any:
+    """Words for docs/study-files.md, in `Annotated[...]`: what a key may be, where its type alone would describe it badly."""
+    return Field(json_schema_extra={"values": values} if default is None else {"values": values, "default": default})
 
 
 @dataclass(frozen=True, eq=False)

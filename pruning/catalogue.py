@@ -119,15 +119,21 @@ register_criterion(CriterionTraits("random", f"{WEIGHTS}:random", needs_generato
 
 
 class RsstConfig(Section):
-    """RSST's growing penalty; strength is `shrink` (default 1e-3) or `lambda_max`, never both."""
+    """The growing penalty of method `rsst`; strength is `shrink` or `lambda_max`, never both.
+
+    Where neither is given, `shrink` is 1e-3.
+    """
 
     curve: Curve = "x"
+    """How the penalty grows over the ramp."""
     exponent: float = Field(2.0, gt=0)
     """p of `exp_custom_exponents`."""
     shrink: Annotated[float, Field(gt=0, lt=1)] | None = None
     """What the penalty alone leaves of the dropped weights by the end of the ramp."""
     lambda_max: Annotated[float, Field(gt=0)] | None = None
+    """The penalty's strength at the end of the ramp."""
     coupling: Coupling = "decoupled"
+    """Shrink weights directly, or through the gradient as in the papers."""
     ramp: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of the state's steps over which the penalty grows."""
     hold: Annotated[float, Field(ge=0, le=1)] = 0.1

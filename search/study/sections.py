@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from models.section import Section
+from models.section import Section, described
 from search.study.objectives import Constraint, Objective, read_constraints, read_objectives
 
 Seed = Annotated[int, Field(ge=0)]
@@ -36,24 +36,34 @@ class ConfirmConfig(Section):
 
 
 class SearchConfig(Section):
+    """How the space is searched. Every arm gets the same number of configurations and the same seeds."""
+
     algorithm: Literal["tpe", "random", "grid", "nsga2", "gp", "qmc"] = "tpe"
+    """How configurations are proposed."""
     seed: Seed = 0
     """Of the sampler; a trial's own seed is `trial.seed` or one of `seeds`."""
     trials_per_arm: int = Field(10, ge=1)
     """Configurations per arm, the same for each; a grid runs all its points when this is not given."""
-    objective: Annotated[tuple[Objective, ...], BeforeValidator(read_objectives)] = (
-        Objective(metric="val_accuracy", direction="max"),
-    )
-    constraints: Annotated[tuple[Constraint, ...], BeforeValidator(read_constraints)] = ()
+    objective: Annotated[
+        tuple[Objective, ...],
+        BeforeValidator(read_objectives),
+        described("a metric, or several", default="val_accuracy"),
+    ] = (Objective(metric="val_accuracy", direction="max"),)
+    """A metric, `{metric: val_accuracy, at: 60}` for its value at that removal, or several:
+    `{val_accuracy: max, macs: min}`. Metrics: val_accuracy, val_loss, macs, params, removed_percent, and latency_ms where
+    `measure.latency` is on."""
+    constraints: Annotated[tuple[Constraint, ...], BeforeValidator(read_constraints), described("list of texts")] = ()
+    """Such as `macs <= 0.3` (a share of the dense network's) or `params <= 5M`."""
     seeds: Seeds | None = None
     """Run every configuration on each of these; default: `trial.seed` alone."""
     pairing: Literal["independent", "shared"] = "independent"
     """`shared`: keys common to all arms are sampled once and given to every arm."""
-    enqueue: tuple[dict[str, Any], ...] = ()
+    enqueue: Annotated[tuple[dict[str, Any], ...], described("list of configurations")] = ()
     """Configurations to run first: dotted keys of the space, and `arms: [...]` where not for all."""
     warm_start: Path | None = None
     """The folder of an earlier run to learn from."""
-    confirm: ConfirmConfig | None = None
+    confirm: Annotated[ConfirmConfig | None, described("`{seeds: [...]}` or null")] = None
+    """`{seeds: [...]}`: rerun each arm's validation-chosen configuration on these fresh seeds, to the end."""
 
     @property
     def is_multi_objective(self) -> bool:
@@ -61,9 +71,13 @@ class SearchConfig(Section):
 
 
 class SchedulerConfig(Section):
-    """Early stopping at state ends. `none` stops nothing; so does leaving the section out."""
+    """Early stopping, at the ends of states alone, per arm; controls and confirming trials are never stopped.
+
+    `none` stops nothing; so does leaving the section out.
+    """
 
     kind: Literal["asha", "hyperband", "median", "none"] = "none"
+    """The rule."""
     rungs: tuple[Percent, ...] | None = None
     """Removed percentages at which trials of an arm are compared; default: spaced by `reduction_factor`."""
     reduction_factor: float = Field(3.0, gt=1)
@@ -97,11 +111,18 @@ def read_duration(value: Any) -> Any:
 
 
 class ResourcesConfig(Section):
+    """What each trial is given, and where and for how long the study runs."""
+
     cpus_per_trial: int = Field(1, ge=1)
+    """Processors of each trial."""
     gpus_per_trial: Literal["auto"] | Annotated[float, Field(ge=0)] = "auto"
     """`auto`: a share of the GPUs that are there, none where there are none."""
     max_concurrent: int | None = Field(None, ge=1)
-    time_budget: Annotated[float, Field(gt=0), BeforeValidator(read_duration)] | None = None
+    """Trials at once, at most."""
+    time_budget: Annotated[
+        Annotated[float, Field(gt=0), BeforeValidator(read_duration)] | None,
+        described("seconds, or text such as `2h30m`"),
+    ] = None
     """Wall-clock seconds after which no further epoch starts; also `2h30m`."""
     address: str | None = None
     """Of a Ray cluster; default: this machine."""
@@ -148,14 +169,21 @@ def read_levels(value: Any) -> Any:
 
 
 class CompareConfig(Section):
-    """What will be claimed, fixed before running: the primary family of tests."""
+    """The comparison that will be claimed.
+
+    Fixed before running: the primary family of tests.
+    """
 
     metric: Literal["test_accuracy", "val_accuracy"] = "test_accuracy"
-    at: Annotated[tuple[Level, ...], BeforeValidator(read_levels)] = ()
+    """What is compared."""
+    at: Annotated[
+        tuple[Level, ...], BeforeValidator(read_levels), described("a percentage, `{macs: share}`, or a list")
+    ] = ()
     """Default: each trial's last state."""
     baseline: str | None = None
     """The arm the others are compared with; default: the first."""
     alpha: float = Field(0.05, gt=0, lt=1)
+    """Significance level."""
     margin: float = Field(1.0, gt=0)
     """The smallest difference of interest, in percentage points."""
     seeds: Seeds | None = None
@@ -163,11 +191,16 @@ class CompareConfig(Section):
 
 
 class RetentionConfig(Section):
-    """Which networks stay on the disk; records, checkpoints and predictions always do."""
+    """Which states' networks stay on the disk once a trial has ended. The record of every state always does, and a file
+    that another trial of the study takes its structure from stays too.
+
+    Checkpoints and predictions stay as well.
+    """
 
     states: Literal["all", "front", "last"] = "all"
-    """`front`: of a trial that has ended the last state, and each that no other of its arm beats in accuracy, MACs and
-    parameters, so that everything on a Pareto front can be exported. `last`: the last state alone."""
+    """`all`: every state's. `front`: of a trial that has ended the last state, and each that no other of its arm beats
+    in accuracy, MACs and parameters, so that everything on a Pareto front can be exported. `last`: the last state
+    alone."""
 
 
 class StudySections(Section):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from models.section import OneOf, Section
+from models.section import OneOf, Section, described
 from pruning.catalogue import CRITERIA, DEFAULT_CRITERION, DEFAULT_METHOD, METHODS, MethodTraits, RsstConfig, traits_of
 
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -15,9 +15,13 @@ Kept = Annotated[float, Field(gt=0.0, le=1.0)]
 
 
 class ScheduleConfig(Section):
-    """How much of each kind is kept after each of the pruning events 1..`states`."""
+    """How much of each kind is kept after each pruning event.
+
+    Events are counted 1..`states`.
+    """
 
     kind: Literal["geometric", "linear", "cubic", "one_shot", "custom"] = "geometric"
+    """How the kept fraction falls."""
     states: int = Field(5, ge=0)
     """Pruning events K after the dense state 0."""
     head_ratio: Ratio = 0.5
@@ -56,7 +60,10 @@ class ScheduleConfig(Section):
 
 
 class ScratchConfig(Section):
-    """The `scratch` control: a named arm's final structure, trained from random weights."""
+    """The `scratch` control.
+
+    A named arm's final structure, trained from random weights.
+    """
 
     arm: str | None = None
     """The arm of the study whose best trial gives the structure."""
@@ -72,19 +79,30 @@ class RewindEpoch(Section):
 
 
 class PruneConfig(Section):
+    """Which units go, how many, when; see [methods.md](methods.md) for the formulas."""
+
     method: Annotated[str, OneOf(METHODS)] = DEFAULT_METHOD
+    """`refill`, `rsst`, or a control."""
     target: Literal["head", "mlp", "both", "channel"] = "both"
+    """Heads, MLP neurons, both, or channels of residual blocks."""
     criterion: Annotated[str, OneOf(CRITERIA)] = DEFAULT_CRITERION
+    """How units are scored; the lowest go."""
     normalize: Literal["none", "mean", "max", "lamp"] = "none"
+    """How scores of different groups are made comparable under `scope: global`."""
     scope: Literal["layerwise", "global"] = "global"
+    """Rank units within each group, or over all groups of a kind; kinds are never ranked together."""
     min_kept: int = Field(1, ge=0)
     """Units that every group keeps."""
     calibration_batches: int = Field(4, ge=1)
     """Training batches, without augmentation, that activations and gradients are taken on."""
     widths: Literal["budget", "imp"] = "budget"
+    """Take widths from the kept fraction, or from a global magnitude mask (Refill as published)."""
     fillback_rate: Ratio = 0.0
     """For `widths: imp`: share of the removed units that are kept after all (Refill+)."""
-    rewind: Literal["continue", "init"] | RewindEpoch = "continue"
+    rewind: Annotated[Literal["continue", "init"] | RewindEpoch, described("`continue`, `init`, `{epoch: e}`")] = (
+        "continue"
+    )
+    """What survivors are set to before a state: left as trained, the initial weights, or `{epoch: e}`."""
     schedule: ScheduleConfig = ScheduleConfig()
     rsst: RsstConfig = RsstConfig()
     scratch: ScratchConfig = ScratchConfig()

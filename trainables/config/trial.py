@@ -18,9 +18,13 @@ BelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
 class InitConfig(Section):
-    """Where the initial weights come from. `pretrained` must be proven; nothing falls back to random weights."""
+    """Initial weights; see [weights.md](weights.md) for what is refused and why.
+
+    `pretrained` must be proven; nothing falls back to random weights.
+    """
 
     source: Literal["pretrained", "path", "random"]
+    """`pretrained` must be proven; `path` may run unproven; `random` is drawn from the seed."""
     tag: str | None = None
     """For `pretrained`: `timm:NAME.TAG` or `weights:NAME`; default: the architecture's own."""
     path: Path | None = None
@@ -36,7 +40,10 @@ class InitConfig(Section):
 
 
 class ModelConfig(Section):
+    """The network and where its weights come from."""
+
     arch: str
+    """`vit_micro`, `vit_tiny`, `vit_small`, `vit_base`, `twistnet18`, or `timm:NAME` for any timm model."""
     init: InitConfig
     patch_size: int | None = Field(None, ge=1)
     """In pixels; default: the architecture's own for the data's image size."""
@@ -45,15 +52,19 @@ class ModelConfig(Section):
 
 
 class AugmentConfig(Section):
-    """What is done to training images, in this order; 0, null or false leaves a step out."""
+    """What is done to training images, in this order.
+
+    0, null or false leaves a step out.
+    """
 
     crop_padding: int = Field(0, ge=0)
     """Random crop after padding by so many pixels."""
     flip: bool = False
+    """Mirror left to right with probability one half."""
     rand_augment: str | None = None
     """timm's notation, such as `rand-m9-mstd0.5-inc1`."""
     random_resized_crop: Annotated[float, Field(gt=0, le=1)] | None = None
-    """The smallest share of the image's area that a random crop keeps (large images only)."""
+    """Comes before all others. The smallest share of the image's area that a random crop keeps (large images only)."""
     mixup: float = Field(0.0, ge=0)
     """Alpha of mixup's Beta distribution (Zhang et al. 2018)."""
     cutmix: float = Field(0.0, ge=0)
@@ -64,7 +75,10 @@ DatasetName = Literal["digits", "fashion_mnist", "cifar10", "cifar100", "image_f
 
 
 class DataConfig(Section):
+    """The images. A validation part is held out to choose by; the test split is apart from both."""
+
     name: DatasetName
+    """Which data set."""
     root: Path | None = None
     """Where the files are, or are downloaded to; default: `$PRUNETUNE_DATA`, else `~/.cache/prunetune/data`."""
     image_size: int | None = Field(None, ge=4)
@@ -83,9 +97,13 @@ class DataConfig(Section):
 
 
 class LearningRateSchedule(Section):
-    """The learning rate within one state, per optimiser step; every state starts afresh."""
+    """The learning rate within one state.
+
+    It is set at every optimiser step.
+    """
 
     kind: Literal["cosine", "multi_step", "constant"] = "cosine"
+    """The curve after warm-up."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the state's steps over which the rate rises linearly from 0."""
     final: Fraction = 0.0
@@ -93,25 +111,38 @@ class LearningRateSchedule(Section):
     milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.75)
     """For `multi_step`: the shares of the state's steps after which the rate is multiplied by `gamma`."""
     gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """For `multi_step`: the factor at each milestone."""
 
 
 class DistillConfig(Section):
-    """Distillation from the trial's own dense network at the end of state 0 (Hinton et al. 2015)."""
+    """Distillation from the trial's own dense network at the end of state 0.
+
+    Hinton et al. 2015.
+    """
 
     weight: Fraction = 0.0
     """Share of the loss that comes from the teacher; 0 switches it off."""
     temperature: float = Field(4.0, gt=0)
+    """Softens both networks' outputs."""
 
 
 class TrainConfig(Section):
+    """How each state trains. Optimiser and learning rate start afresh in every state."""
+
     optimizer: Literal["sgd", "adamw"] = "adamw"
+    """The optimiser."""
     lr: float = Field(1e-3, gt=0)
+    """The peak learning rate."""
     weight_decay: float = Field(0.05, ge=0)
+    """Weight decay."""
     momentum: float = Field(0.9, ge=0, lt=1)
     """For `sgd`, with Nesterov's correction when above 0."""
     betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
+    """For `adamw`."""
     batch_size: int = Field(64, ge=1)
+    """Images per step."""
     epochs_per_state: int = Field(4, ge=1)
+    """Epochs of each state."""
     epochs_state0: int | None = Field(None, ge=1)
     """Epochs of the dense state 0; default: `epochs_per_state`."""
     epochs_total: int | None = Field(None, ge=1)
@@ -120,7 +151,9 @@ class TrainConfig(Section):
     """How `epochs_total` is divided: equally, or in proportion to 1, 2, 3… rising or falling over the states."""
     schedule: LearningRateSchedule = LearningRateSchedule()
     label_smoothing: float = Field(0.0, ge=0, lt=1)
+    """Label smoothing."""
     clip_grad_norm: float | None = Field(1.0, gt=0)
+    """Gradients are scaled down to this norm; null: never."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """`auto`: bfloat16 where the GPU has it, float16 with loss scaling on older GPUs, float32 on CPUs."""
     distill: DistillConfig = DistillConfig()
@@ -133,16 +166,17 @@ class TrainConfig(Section):
 
 
 class MeasureConfig(Section):
-    """What is measured at every state's end besides accuracy, parameters and MACs."""
+    """What is measured at every state's end besides accuracy, parameters and multiply-accumulates."""
 
     latency: bool = False
     """Median milliseconds of a forward pass on the trial's device. Trials that share a machine disturb each other: search by
     it with `resources.max_concurrent: 1`, or on GPUs of their own."""
     latency_batch: int = Field(1, ge=1)
+    """Images in that forward pass."""
 
 
 class TrialConfig(Section):
-    """Everything one trial is made of; with its id, folder and weights it determines the result."""
+    """Everything one trial is made of. With its seed it determines the result."""
 
     model: ModelConfig
     data: DataConfig

@@ -1,18 +1,14 @@
 """The reference page of study files, made from the classes that read them.
 
-`python -m search.reference > docs/study-files.md` renews it.
+`python docs/study_reference.py > docs/study-files.md` renews it.
 """
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
-import textwrap
 import types
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -22,7 +18,6 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from models.section import OneOf
-from search.reference_text import DEFAULTS, MEANINGS, OPENING, RANGES, SECTIONS, SPACE
 from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
 from trainables.config.trial import TrialConfig
 
@@ -36,6 +31,48 @@ ROOTS: dict[str, type[BaseModel]] = {
 }
 COMPLETE = Path(__file__).resolve().parents[1] / "docs" / "complete-study.yaml"
 NUMBERS = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path"}
+
+
+OPENING = """# Study files
+
+A study file is YAML. `prunetune validate STUDY` checks one without running it. A key that does not exist is an error that
+names its line and the nearest key that does. Relative paths are taken from the file's folder. Any key can be set on the
+command line, `--set trial.train.lr=0.001`; on a searched key that fixes it.
+
+This page is made from the classes that read the file, by `python docs/study_reference.py`; a test keeps it current.
+
+| section | what it holds |
+|---|---|
+| `name` | names the run's folder; default: the file's own name |
+| `trial` | what all trials share: everything one trial is made of |
+| `arms` | named patches of `trial` that are compared under equal budgets, such as `rsst: {prune.method: rsst}` |
+| `space` | the keys of `trial` that are searched, each with a distribution |
+| `search` | how they are searched, by what, and the confirm phase |
+| `scheduler` | early stopping |
+| `resources` | processors, GPUs, time |
+| `compare` | what will be claimed, fixed before running |
+| `retention` | which networks stay on the disk |
+| `provenance` | written by `prunetune export`; changes nothing |
+"""
+
+SPACE = """## `space`
+
+A key relative to `trial`, and how it is drawn:
+
+| written as | draws |
+|---|---|
+| `{uniform: [low, high]}` | a number; with `step: s` only every s-th |
+| `{log_uniform: [low, high]}` | a number, uniform in its logarithm |
+| `{quniform: [low, high, step]}` | the same as `uniform` with `step` |
+| `{int: [low, high]}` | a whole number; with `step: s` only every s-th |
+| `{log_int: [low, high]}` | a whole number, uniform in its logarithm |
+| `{choice: [a, b, ...]}` | one of these; each may be a list or a whole section |
+| `{grid: [a, b, ...]}` | the same; the word says that a grid runs them all |
+
+`arms: [rsst]` beside a distribution searches the key in those arms alone. `when: {other.key: value}` (or a list of values)
+searches it only where the other key has that value. A list of distributions searches one key differently under different
+conditions. A key that is searched must not be patched by an arm that searches it.
+"""
 
 
 @dataclass(frozen=True)
@@ -69,40 +106,27 @@ def sections(name: str, model: type[BaseModel]) -> Iterator[tuple[str, type[Base
     yield name, model
     for key, field in model.model_fields.items():
         inner = _section_of(field)
-        if inner is not None and f"{name}.{key}" not in RANGES:
+        if inner is not None:
             yield from sections(f"{name}.{key}", inner)
 
 
 def keys(section: str, model: type[BaseModel]) -> list[Key]:
     """The rows of one section; the keys that are sections themselves are left out."""
-    said = sentences(model)
     rows = []
     for name, field in model.model_fields.items():
-        key = f"{section}.{name}"
-        if _section_of(field) is not None and key not in RANGES:
-            continue
-        meaning = " ".join([one for one in (MEANINGS.get(key), said.get(name)) if one])
-        rows.append(Key(key, RANGES.get(key) or _values(field), DEFAULTS.get(key) or _default(field), meaning))
+        if _section_of(field) is None:
+            rows.append(Key(f"{section}.{name}", _values(field), _default(field), words(field.description)))
     return rows
 
 
-@cache
-def sentences(model: type[BaseModel]) -> dict[str, str]:
-    """Field → the string that stands below it in its class."""
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
-    assert isinstance(definition, ast.ClassDef)
-    found = {}
-    for field, below in zip(definition.body, definition.body[1:], strict=False):
-        text = below.value if isinstance(below, ast.Expr) else None
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Constant):
-            found[field.target.id] = " ".join(str(text.value).split())
-    return found
+def words(text: str | None) -> str:
+    """The first paragraph of a docstring in one line."""
+    return " ".join((text or "").strip().split("\n\n")[0].split())
 
 
 def _table(section: str, model: type[BaseModel]) -> str:
     rows = keys(section, model)
-    about = SECTIONS.get(section) or (model.__doc__ or "").strip().splitlines()[0]
-    lines = [f"## `{section}`", "", about, ""]
+    lines = [f"## `{section}`", "", words(model.__doc__), ""]
     if rows:
         lines += ["| key | values | default | meaning |", "|---|---|---|---|"]
         cells = ((f"`{row.key.rpartition('.')[2]}`", row.values, row.default, row.meaning) for row in rows)
@@ -111,13 +135,18 @@ def _table(section: str, model: type[BaseModel]) -> str:
     return "\n".join(lines)
 
 
+def _own_words(field: FieldInfo) -> dict[str, Any]:
+    """What `described` says of the field."""
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
 def _section_of(field: FieldInfo) -> type[BaseModel] | None:
     annotation = field.annotation
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
 
 
 def _values(field: FieldInfo) -> str:
-    return _described(field.annotation, field.metadata)
+    return str(_own_words(field).get("values") or _described(field.annotation, field.metadata))
 
 
 def _described(annotation: Any, metadata: Any = ()) -> str:
@@ -160,7 +189,7 @@ def _bounds(metadata: Any) -> str:
 def _default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
-    value = field.get_default(call_default_factory=True)
+    value = _own_words(field).get("default") or field.get_default(call_default_factory=True)
     assert value is not PydanticUndefined
     if isinstance(value, tuple):
         value = list(value)
