@@ -29,7 +29,7 @@ ROOTS: dict[str, type[BaseModel]] = {
     "compare": CompareConfig,
     "retention": RetentionConfig,
 }
-COMPLETE = Path(__file__).resolve().parents[1] / "docs" / "complete-study.yaml"
+COMPLETE = Path(__file__).with_name("complete-study.yaml")
 NUMBERS = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path"}
 
 
