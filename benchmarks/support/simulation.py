@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from search.config_file import yaml_file
 from search.run.manifest import open_run
 from search.run.store import TrialStore
 from search.study.load import load_study
@@ -49,7 +48,7 @@ def make_study(folder: Path, **sections: Any) -> Study:
     """The study above with whole sections replaced; None leaves one out."""
     content = {key: value for key, value in {**BASE, **sections}.items() if value is not None}
     file = folder / "study-file.yaml"
-    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    file.write_text(yaml_file.dump(content), encoding="utf-8")
     return load_study(file)
 
 

@@ -1,4 +1,4 @@
-"""YAML read safely, with the line of every key, and without the traps of YAML 1.1.
+"""YAML 1.2 read safely into plain data, with the line of every key, and written so that it reads back equal.
 
 Booleans are only `true` and `false` (so `off`, `on`, `no` stay words), `1e-3` is a number, `010` is ten, a date stays text,
 and a key given twice is an error.
@@ -6,12 +6,18 @@ and a key given twice is an error.
 
 from __future__ import annotations
 
+import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.emitter import Emitter
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.representer import SafeRepresenter
+from ruamel.yaml.resolver import VersionedResolver
 
 from models.errors import UserError
 
@@ -19,37 +25,55 @@ Path_ = tuple[str | int, ...]
 MOST_NODES = 100_000
 """More than any honest file has; aliases that multiply stop here."""
 
+TAG = "tag:yaml.org,2002:"
+NUMBER = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 SCALARS = (
-    ("tag:yaml.org,2002:bool", r"^(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
-    ("tag:yaml.org,2002:null", r"^(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    ("tag:yaml.org,2002:int", r"^[-+]?[0-9]+$|^0x[0-9a-fA-F]+$", "-+0123456789"),
-    (
-        "tag:yaml.org,2002:float",
-        r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.(?:inf|Inf|INF)$|^\.(?:nan|NaN|NAN)$",
-        "-+.0123456789",
-    ),
+    ("bool", r"(?:true|True|TRUE|false|False|FALSE)$", "tTfF"),
+    ("null", r"(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
+    ("int", r"(?:[-+]?[0-9]+|0x[0-9a-fA-F]+)$", "-+0123456789"),
+    ("float", rf"(?:{NUMBER}|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$", "-+.0123456789"),
 )
+"""What is not text. ruamel.yaml's own table has `1_000` and dates as well."""
 
 
-class Loader(yaml.SafeLoader):
-    """SafeLoader with the scalars of YAML 1.2."""
+class Resolver(VersionedResolver):
+    """Which scalar is what, in whatever version of YAML a file says it is."""
+
+    processing_version = (1, 2)
+    versioned_resolver: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
 
 
-class Dumper(yaml.SafeDumper):
-    """SafeDumper that quotes exactly what Loader would otherwise not read back as text."""
+for _kind, _pattern, _firsts in SCALARS:
+    for _first in _firsts:
+        Resolver.versioned_resolver.setdefault(_first, []).append((TAG + _kind, re.compile(_pattern)))
+
+
+class PlainEmitter(Emitter):
+    """A long word, such as a path, stays on its key's line."""
+
+    def write_plain(self, text: str, split: bool = True) -> None:
+        width = self.best_width
+        if " " not in text:
+            self.best_width = max(width, self.column + len(text) + 1)
+        super().write_plain(text, split)
+        self.best_width = width
+
+
+class Representer(SafeRepresenter):
+    """Equal values are written out each time: a reader should not have to follow anchors."""
 
     def ignore_aliases(self, data: Any) -> bool:
-        """Equal values are written out each time: a reader should not have to follow anchors."""
         return True
 
+    def represent_number(self, data: float) -> Any:
+        """`1.0e-05`, a number in YAML 1.1 too."""
+        node = self.represent_float(data)
+        if "." not in node.value:
+            node.value = node.value.replace("e", ".0e", 1)
+        return node
 
-for _class in (Loader, Dumper):
-    _class.yaml_implicit_resolvers = {}
-    for _tag, _pattern, _first in SCALARS:
-        _class.add_implicit_resolver(_tag, re.compile(_pattern), list(_first))
-Loader.add_constructor(
-    "tag:yaml.org,2002:int", lambda _, node: int(node.value, 16 if node.value.lower().startswith("0x") else 10)
-)
+
+Representer.add_representer(float, Representer.represent_number)
 
 
 @dataclass(frozen=True)
@@ -77,22 +101,18 @@ def read(path: Path) -> Document:
 
 def parse(text: str, source: str) -> Document:
     """Parse YAML text; `source` names it in errors."""
-    loader = Loader(text)
+    reading = _Reading(source)
     try:
-        node = loader.get_single_node()
-        lines: dict[Path_, int] = {}
-        if node is None:
-            return Document(None, lines)
-        _note_lines(node, (), lines, source, ())
-        return Document(loader.construct_document(node), lines)
-    except yaml.MarkedYAMLError as error:
+        node = _yaml().compose(text)
+        return Document(None if node is None else reading.plain(node, (), ()), reading.lines)
+    except MarkedYAMLError as error:
         mark = error.problem_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise UserError(f"{source}{line}: this is not YAML: {error.problem or error.context}") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        problem = str(error.problem or error.context)
+        problem = problem.replace("found ('", "found '").removesuffix(",)")  # ruamel.yaml shows one token as a tuple
+        raise UserError(f"{source}{line}: this is not YAML: {problem}") from None
+    except (YAMLError, RecursionError, ValueError) as error:
         raise UserError(f"{source}: this is not YAML: {' '.join(str(error).split())}") from None
-    finally:
-        loader.dispose()
 
 
 def value(text: str, source: str) -> Any:
@@ -100,36 +120,83 @@ def value(text: str, source: str) -> Any:
     return parse(text, source).content
 
 
-def dump(content: Any) -> str:
+def dump(content: Any, width: int = 110) -> str:
     """Deterministic YAML of plain data, in the order of its keys, that `parse` reads back equal."""
-    return yaml.dump(content, Dumper=Dumper, sort_keys=False, allow_unicode=True, width=110)
+    text = io.StringIO()
+    _yaml(width).dump(content, text)
+    return text.getvalue()
 
 
-def _note_lines(
-    node: yaml.Node, path: Path_, lines: dict[Path_, int], source: str, above: tuple[yaml.Node, ...]
-) -> None:
-    line = node.start_mark.line + 1
-    if node in above:
-        raise UserError(f"{source}, line {line}: an alias refers to what it stands in")
-    if len(lines) > MOST_NODES:
-        raise UserError(f"{source}: more than {MOST_NODES} entries; aliases multiply here")
-    lines.setdefault(path, line)
-    if isinstance(node, yaml.SequenceNode):
-        for position, child in enumerate(node.value):
-            _note_lines(child, (*path, position), lines, source, (*above, node))
-        return
-    if not isinstance(node, yaml.MappingNode):
-        return
-    seen: set[str] = set()
-    for key, child in node.value:
-        key_line = key.start_mark.line + 1
-        if not isinstance(key, yaml.ScalarNode):
-            raise UserError(f"{source}, line {key_line}: a key must be a plain word")
-        if key.value in seen:
-            raise UserError(f"{source}, line {key_line}: {dotted((*path, key.value))} is given twice")
-        seen.add(key.value)
-        lines[(*path, key.value)] = key_line
-        _note_lines(child, (*path, key.value), lines, source, (*above, node))
+def _yaml(width: int | None = None) -> YAML:
+    yaml = YAML(typ="safe", pure=True)
+    yaml.width = width
+    yaml.Resolver, yaml.Emitter, yaml.Representer = Resolver, PlainEmitter, Representer
+    yaml.default_flow_style = False
+    yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # there it is None or nothing
+    yaml.composer.warn_double_anchors = False
+    return yaml
+
+
+@dataclass
+class _Reading:
+    """Plain data of a file's nodes; `lines` is filled on the way."""
+
+    source: str
+    lines: dict[Path_, int] = field(default_factory=dict)
+
+    def plain(self, node: Node, path: Path_, above: tuple[Node, ...]) -> Any:
+        line = _line(node)
+        if node in above:
+            raise UserError(f"{self.source}, line {line}: an alias refers to what it stands in")
+        if len(self.lines) > MOST_NODES:
+            raise UserError(f"{self.source}: more than {MOST_NODES} entries; aliases multiply here")
+        self.lines.setdefault(path, line)
+        if isinstance(node, SequenceNode) and node.tag == TAG + "seq":
+            return [self.plain(child, (*path, place), (*above, node)) for place, child in enumerate(node.value)]
+        if isinstance(node, MappingNode) and node.tag == TAG + "map":
+            return self._mapping(node, path, (*above, node))
+        if isinstance(node, ScalarNode):
+            return _scalar(node)
+        raise _unknown_tag(node)
+
+    def _mapping(self, node: MappingNode, path: Path_, above: tuple[Node, ...]) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        seen: set[str] = set()
+        for key, child in node.value:
+            if not isinstance(key, ScalarNode):
+                raise UserError(f"{self.source}, line {_line(key)}: a key must be a plain word")
+            inner = (*path, key.value)
+            if key.value in seen:
+                raise UserError(f"{self.source}, line {_line(key)}: {dotted(inner)} is given twice")
+            seen.add(key.value)
+            self.lines[inner] = _line(key)
+            found[_scalar(key)] = self.plain(child, inner, above)
+        return found
+
+
+def _scalar(node: ScalarNode) -> Any:
+    text = node.value
+    match str(node.tag).removeprefix(TAG):
+        case "str":
+            return text
+        case "null":
+            return None
+        case "bool" if text.lower() in ("true", "false"):
+            return text.lower() == "true"
+        case "int":
+            return int(text, 16 if text.lower().startswith("0x") else 10)
+        case "float":
+            return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    raise _unknown_tag(node)
+
+
+def _unknown_tag(node: Node) -> MarkedYAMLError:
+    problem = f"could not determine a constructor for the tag {node.tag!r}"
+    return MarkedYAMLError(None, None, problem, node.start_mark)
+
+
+def _line(node: Node) -> int:
+    return int(node.start_mark.line) + 1
 
 
 def dotted(path: Path_) -> str:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from models import atomic
 from models.errors import UserError
 from models.save_load import load_parts
 from pruning.catalogue import traits_of
-from search.config_file import key_tree
+from search.config_file import key_tree, yaml_file
 from search.run.candidates import Candidate
 from search.run.trials import method_of, states_of
 
@@ -32,7 +30,7 @@ def write_best_study(path: Path, name: str, candidate: Candidate, provenance: di
     """
     config, needed = with_scratch_source(candidate, path.parent)
     study = {"name": name, "trial": config, "provenance": provenance}
-    text = yaml.safe_dump(study, sort_keys=False, allow_unicode=True, width=120)
+    text = yaml_file.dump(study, width=120)
     atomic.write_text(path, HEADER.format(file=path.name) + text)
     return needed
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from search.cli import COMMANDS, parser_of
+from search.config_file import yaml_file
 from search.study.load import load_study
 from tests.configs.files import CLUSTER, DOCS, REPOSITORY
 
@@ -25,7 +25,7 @@ DIRECTIVE = re.compile(r"^#SBATCH --([a-z-]+)(?:=(\S+))?$")
 
 
 def content(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((CLUSTER / name).read_text(encoding="utf-8"))
+    found: dict[str, Any] = yaml_file.read(CLUSTER / name).content
     return found
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from safetensors.numpy import save_file
 
+from search.config_file import yaml_file
 from search.study.load import load_study
 from trainables.files.record import Identity, RecordWriter, StateEnd, end_line
 from trainables.files.request import TrialRequest, write_request
@@ -60,7 +60,7 @@ class MadeRun:
             "search": {"algorithm": "random", "trials_per_arm": 2, "confirm": {"seeds": [101, 102]}},
             **self.study,
         }
-        (self.path / "study.yaml").write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        (self.path / "study.yaml").write_text(yaml_file.dump(document), encoding="utf-8")
 
     def add(
         self,

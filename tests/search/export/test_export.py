@@ -14,7 +14,6 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 
 import models
 from models.cost import count_macs, count_parameters
@@ -22,6 +21,7 @@ from models.errors import WorkFailed
 from models.export import checked
 from models.save_load import load_parts
 from search import cli
+from search.config_file import yaml_file
 from search.run.results import load_results
 from search.study.load import load_study
 from tests.search.made_runs import TRIAL, MadeRun
@@ -150,7 +150,7 @@ def test_best_yaml_runs_again_to_the_same_accuracy(exported: tuple[dict[str, Any
     _, out = exported
     study = load_study(out / "best.yaml")
     states = run_trial(tmp_path / "again", Identity("trial"), study.trial_config("trial"))
-    provenance = yaml.safe_load((out / "best.yaml").read_text())["provenance"]
+    provenance = yaml_file.read(out / "best.yaml").content["provenance"]
     assert states[-1].val_accuracy == provenance["expected"]["val_accuracy"]
     assert states[-1].test_accuracy == provenance["expected"]["test_accuracy"]
     original = load_results(out.parent).trial(provenance["trial"])

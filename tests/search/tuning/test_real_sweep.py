@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from search.config_file import yaml_file
 from search.run.results import load_results
 from search.run.trials import RecordedTrial
 from search.study.load import load_study
@@ -62,7 +62,7 @@ def epochs_kept(trial: RecordedTrial) -> int:
 
 
 def test_a_killed_sweep_resumes_to_the_numbers_of_an_unbroken_one(tmp_path: Path) -> None:
-    (tmp_path / "real.yaml").write_text(yaml.safe_dump(STUDY), encoding="utf-8")
+    (tmp_path / "real.yaml").write_text(yaml_file.dump(STUDY), encoding="utf-8")
     run = tmp_path / "runs" / "real"
     sweep = start(tmp_path, "sweep", "real.yaml", "--json")
     end = time.monotonic() + 400

@@ -13,7 +13,6 @@ from typing import Any
 
 import optuna
 import pytest
-import yaml
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
@@ -21,6 +20,7 @@ from optuna.trial import TrialState
 from benchmarks.support.simulation import SimulatedTrial, Simulation, make_study
 from models.errors import UserError
 from search import cli
+from search.config_file import yaml_file
 from search.run.manifest import check_same_study, grown, write_launch
 from search.run.results import load_results
 from search.run.store import TrialStore
@@ -92,9 +92,9 @@ def begun(tmp_path: Path) -> Simulation:
 
 
 def edit(simulation: Simulation, section: str, key: str, value: Any) -> None:
-    content = yaml.safe_load(simulation.run.study_file.read_text())
+    content = yaml_file.read(simulation.run.study_file).content
     content.setdefault(section, {})[key] = value
-    simulation.run.study_file.write_text(yaml.safe_dump(content))
+    simulation.run.study_file.write_text(yaml_file.dump(content))
 
 
 def test_a_run_whose_study_file_was_changed_says_what_changed(tmp_path: Path) -> None:
