@@ -38,14 +38,15 @@ def bare(run: RunFolder) -> None:
 
 
 def drive(run: RunFolder) -> None:
-    from search.tuning.drive import Launch, run_study
-
-    launch = Launch()
+    study = load_study(run.study_file)
     if os.environ.get("SIMULATED"):
-        from benchmarks.support.simulated_trainable import simulated_launch
+        from benchmarks.support.simulated_trainable import run_simulated
 
-        launch = simulated_launch()
-    run_study(load_study(run.study_file), run, launch)
+        run_simulated(study, run)
+    else:
+        from search.tuning.drive import run_study
+
+        run_study(study, run)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from search.run.folder import RunFolder
 from search.run.preflight import Checked, check_study
 from search.study.load import load_study
 from search.study.study import Study
-from search.tuning.drive import Launch, run_study
+from search.tuning.drive import Drive, Launch, run_study
 from trainables.files.request import TrialRequest
 from trainables.tune_trainable import TuneTrainable
 
@@ -43,17 +43,26 @@ class SimulatedTrainable(TuneTrainable):
     open_trial = staticmethod(open_slow_trial)
 
 
-def simulated_launch(**options: Any) -> Launch:
-    return Launch(
-        trainable=lambda: SimulatedTrainable, check=lambda study: Checked({}, ()), command=["test"], **options
-    )
+def unchecked(study: Study) -> Checked:
+    """In place of `check_study`, where there are no data and no weights."""
+    return Checked({}, ())
+
+
+def run_simulated(
+    study: Study, run: RunFolder, launch: Launch | None = None, check: Callable[[Study], Checked] = unchecked
+) -> Drive:
+    """`run_study` with trials that train nothing."""
+    launch = Launch(command=["test"]) if launch is None else launch
+    return run_study(study, run, launch, trainable_class=SimulatedTrainable, check=check)
 
 
 def checked_with_other_data(study: Study) -> Checked:
     """As if the driver had other data than the nodes."""
     checked = check_study(study)
-    networks = {arm: replace(found, data={**found.data, "digest": "0" * 64}) for arm, found in checked.networks.items()}
-    return replace(checked, networks=networks)
+    others = {
+        name: replace(one, data={**one.data, "digest": "0" * 64}) for name, one in checked.starting_points.items()
+    }
+    return replace(checked, starting_points=others)
 
 
 CHECKS: dict[str, Callable[[Study], Checked]] = {"real": check_study, "other-data": checked_with_other_data}
@@ -63,10 +72,10 @@ def drive(run: Path, address: str | None = None, check: str | None = None) -> in
     """With an address, on that cluster; with a name of CHECKS, after that check."""
     folder = RunFolder.existing(run)
     budget = os.environ.get("SIMULATED_BUDGET")
-    launch = replace(simulated_launch(), address=address, time_budget=None if budget is None else float(budget))
-    launch = replace(launch, check=CHECKS[check]) if check else launch
+    launch = Launch(command=["test"], address=address, time_budget=None if budget is None else float(budget))
+    checks = CHECKS[check] if check else unchecked
     try:
-        result = run_study(load_study(folder.study_file), folder, launch)
+        result = run_simulated(load_study(folder.study_file), folder, launch, checks)
     except KeyboardInterrupt:
         return 130
     return 130 if result.interrupted else 0

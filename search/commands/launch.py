@@ -9,7 +9,7 @@ from models.errors import UserError
 from search.commands.common import Outcome
 from search.report.status import status_json, status_text
 from search.run.folder import RunFolder
-from search.run.results import RunResults, arm_names
+from search.run.results import RunResults
 from search.study.sections import read_duration
 from search.study.study import Study
 from search.tuning.drive import Launch, run_study
@@ -73,7 +73,7 @@ def conclude(results: RunResults, *, again: bool = False) -> str:
     from search.report.write import write_report
 
     lines = [status_text(results), ""]
-    if len(arm_names(results)) > 1:
+    if len(results.arm_names) > 1:
         lines += [comparison_text(compare(results), final_test(results)), ""]
     report, best = results.run / "report" / "index.html", results.run / "export"
     if not (again and report.exists()):

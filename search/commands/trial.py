@@ -45,15 +45,15 @@ def run(args: argparse.Namespace) -> Outcome:
     from trainables.files.generation import generation_guard
     from trainables.trial import Trial
 
-    config = study.trial_config(arm, seed=_seed(args.seed))
+    config = study.arms[arm].config(seed=_seed(args.seed))
     run_folder = RunFolder((args.storage / study.name).resolve())
     folder = run_folder.trial_folder(arm)
     if read_record(folder) is None:
-        check_arm(study, arm)
+        check_arm(study, study.arms[arm])
     open_run(args.storage, study)
     config = _with_structure(study, arm, config, run_folder)
     # A lock and a generation of the trial's own: other arms of the run may be under way beside it.
-    with RunFolder(folder).driven() as generation, at_its_line(study, arm):
+    with RunFolder(folder).driven() as generation, at_its_line(study.arms[arm]):
         guard = generation_guard(folder, generation)
         identity = trial_identity(arm, config)
         trial = Trial.open(folder, identity, config, guard=guard, retry_failed=True)
@@ -90,7 +90,7 @@ def _seed(seed: int | None) -> int | None:
 
 
 def _say_what_is_not_searched(study: Study, arm: str) -> None:
-    keys = dict.fromkeys(parameter.key for parameter in study.space.for_arm(arm))
+    keys = study.arms[arm].searched_keys
     if keys:
         text = "one trial takes the trial section's own value, or the default, for what the study searches"
         print(f"prunetune: {text}: {', '.join(keys)} (--set KEY=VALUE gives another)", file=sys.stderr)

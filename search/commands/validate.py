@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from search.commands.common import Outcome, add_study, study_of
+from search.study.arm import Arm
 from search.study.study import Study
 
 EXAMPLE = "prunetune validate configs/quickstart.yaml"
@@ -23,8 +24,8 @@ def run(args: argparse.Namespace) -> Outcome:
     checked = check_study(study)
     for warning in checked.warnings:
         print(f"prunetune: warning: {warning}", file=sys.stderr)
-    arms = {arm: _arm_json(study, arm) for arm in study.arms}
-    for arm, starting_point in checked.networks.items():
+    arms = {name: _arm_json(study, arm) for name, arm in study.arms.items()}
+    for arm, starting_point in checked.starting_points.items():
         shown = ("verdict", "digest", "probe")
         arms[arm]["weights"] = {key: starting_point.weights[key] for key in shown if key in starting_point.weights}
         arms[arm]["dense"] = starting_point.dense
@@ -32,13 +33,12 @@ def run(args: argparse.Namespace) -> Outcome:
     return Outcome(json=json, text="\n".join([f"{args.study}: valid", *map(_line, arms, arms.values())]))
 
 
-def _arm_json(study: Study, arm: str) -> dict[str, Any]:
-    parameters = study.space.for_arm(arm)
-    countable = all(parameter.distribution.grid() is not None for parameter in parameters)
+def _arm_json(study: Study, arm: Arm) -> dict[str, Any]:
+    countable = all(parameter.distribution.grid() is not None for parameter in arm.parameters)
     return {
-        "method": study.method(arm),
-        "searched": list(dict.fromkeys(parameter.key for parameter in parameters)),
-        "grid_points": study.space.grid_size(arm) if countable else None,
+        "method": arm.method,
+        "searched": list(arm.searched_keys),
+        "grid_points": study.space.grid_size(arm.name) if countable else None,
     }
 
 

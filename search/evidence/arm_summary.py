@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
 from search.evidence.statistics import mean_interval
-from search.run.results import RunResults, best_of_arm, searched
-from search.run.trials import RecordedTrial, chance_of, dense_macs, method_of, states_of
+from search.run.curves import mean_or_none
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial
 
 
 @dataclass(frozen=True)
@@ -67,39 +68,34 @@ class ArmSummary:
 def confirmed_values(
     results: RunResults, arm: str, value_of: Callable[[RecordedTrial], float | None]
 ) -> dict[int, float | None]:
-    """Seed → mean over the arm's confirm configurations of `value_of(view)`; None where one of them has no value.
+    """Seed → mean over the arm's confirm configurations of `value_of(trial)`; None where one of them has no value.
 
     Only finished and diverged trials are replicates; a diverged one is chance wherever it is asked.
     """
     collected: dict[int, list[float | None]] = {}
-    for view in results.of_arm(arm, "confirm"):
-        if view.status == "diverged":
-            collected.setdefault(view.identity.seed, []).append(chance_of(view))
-        if view.status == "finished" and states_of(view):
-            collected.setdefault(view.identity.seed, []).append(value_of(view))
-    return {seed: _mean_or_none(values) for seed, values in sorted(collected.items())}
-
-
-def _mean_or_none(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if len(known) == len(values) else None
+    for trial in results.of_arm(arm, "confirm"):
+        if trial.status == "diverged":
+            collected.setdefault(trial.identity.seed, []).append(trial.chance)
+        if trial.finished:
+            collected.setdefault(trial.identity.seed, []).append(value_of(trial))
+    return {seed: mean_or_none(values) for seed, values in sorted(collected.items())}
 
 
 def summarise_arm(results: RunResults, arm: str, metric: str, alpha: float) -> ArmSummary:
-    views = results.of_arm(arm)
-    best = best_of_arm(results, arm)
+    trials = results.of_arm(arm)
+    best = results.best_of_arm(arm)
     confirmed = _confirmed(results, arm, metric, alpha)
-    measured = [view for view in results.of_arm(arm, "confirm") if view.status == "finished" and states_of(view)]
+    measured = results.confirmed(arm)
     basis = "confirm trials" if measured else "best search trial"
     measured = measured or ([best] if best else [])
-    ends = [states_of(view)[-1] for view in measured]
-    shares = [states_of(view)[-1].macs / dense_macs(view) for view in measured]
+    ends = [trial.last for trial in measured]
+    shares = [trial.last.macs / trial.dense_macs for trial in measured]
     return ArmSummary(
         arm=arm,
-        method=method_of(views[0]) if views else "",
-        counts=dict(Counter(view.status for view in searched(results, arm))),
+        method=trials[0].method if trials else "",
+        counts=dict(Counter(trial.status for trial in results.searched(arm))),
         best_id=best.identity.id if best else None,
-        best_accuracy=states_of(best)[-1].val_accuracy if best else None,
+        best_accuracy=best.last.val_accuracy if best else None,
         confirmed=confirmed,
         basis=basis,
         removed_percent=fmean(end.removed_percent for end in ends) if ends else None,
@@ -113,11 +109,11 @@ def summarise_arm(results: RunResults, arm: str, metric: str, alpha: float) -> A
 
 def _confirmed(results: RunResults, arm: str, metric: str, alpha: float) -> Confirmed | None:
     trials = results.of_arm(arm, "confirm")
-    values = confirmed_values(results, arm, lambda view: getattr(states_of(view)[-1], metric))
+    values = confirmed_values(results, arm, lambda trial: getattr(trial.last, metric))
     by_seed = {seed: value for seed, value in values.items() if value is not None}
     if not by_seed:
         return None
-    statuses = Counter(view.status for view in trials)
+    statuses = Counter(trial.status for trial in trials)
     return Confirmed(
         by_seed=by_seed,
         mean=fmean(by_seed.values()),

@@ -9,14 +9,12 @@ from typing import Any
 
 from models.errors import UserError
 from search.evidence.arm_summary import ArmSummary, summarise_arm
-from search.evidence.contrasts import Cell, common_level, judge, measure
+from search.evidence.contrasts import Contrast, common_level, decide, measure
 from search.evidence.equal_cost import EqualCost, equal_cost
-from search.evidence.verdict import cell_sentence, exploratory_sentence
-from search.run.curves import Level
+from search.evidence.verdict import contrast_sentence, exploratory_sentence
 from search.run.folder import RunFolder
-from search.run.results import RunResults, arm_names
-from search.run.trials import is_cut, states_of
-from search.study.sections import CompareConfig
+from search.run.results import RunResults
+from search.study.sections import CompareConfig, Level
 
 EXPLORATORY_SHARES = (0.75, 0.5, 0.25)
 """Shares of dense MACs looked at beside the primary family, where every trial reaches them."""
@@ -33,8 +31,8 @@ class Comparison:
     settings: CompareConfig
     baseline: str
     rows: tuple[ArmSummary, ...]
-    primary: tuple[Cell, ...]
-    secondary: tuple[Cell, ...]
+    primary: tuple[Contrast, ...]
+    secondary: tuple[Contrast, ...]
     caveats: tuple[str, ...]
     verdict: str
     equal_cost: tuple[EqualCost, ...] = ()
@@ -53,8 +51,8 @@ class Comparison:
             "settings": self.settings.model_dump(mode="json"),
             "baseline": self.baseline,
             "arms": {row.arm: row.to_json() for row in self.rows},
-            "primary": [cell.to_json() for cell in self.primary],
-            "secondary": [cell.to_json() for cell in self.secondary],
+            "primary": [contrast.to_json() for contrast in self.primary],
+            "secondary": [contrast.to_json() for contrast in self.secondary],
             "equal_training_cost": [row.to_json() for row in self.equal_cost],
             "exploratory": self.exploratory,
             "caveats": list(self.caveats),
@@ -69,13 +67,13 @@ def compare(results: RunResults) -> Comparison:
     """
     require_finished(results)
     settings = results.study.compare
-    names = arm_names(results)
+    names = results.arm_names
     baseline = settings.baseline or next((name for name in names if _removes(results, name)), names[0])
     if baseline not in names:
         raise UserError(f"compare.baseline: {baseline!r} is no arm of this study; its arms are {', '.join(names)}")
     rows = tuple(summarise_arm(results, arm, settings.metric, settings.alpha) for arm in names)
-    primary = judge(_primary_cells(results, baseline, names, settings), settings)
-    secondary = judge(_secondary_cells(results, baseline, names, settings), settings)
+    primary = decide(_primary_contrasts(results, baseline, names, settings), settings)
+    secondary = decide(_secondary_contrasts(results, baseline, names, settings), settings)
     caveats = tuple(_caveats(results, rows))
     return Comparison(
         run=str(results.run),
@@ -91,13 +89,15 @@ def compare(results: RunResults) -> Comparison:
 
 
 def require_finished(results: RunResults) -> None:
-    if not any(view.status == "finished" and states_of(view) for view in results.trials):
+    if not any(trial.finished for trial in results.trials):
         counts = f"{len(results.trials)} trial{'' if len(results.trials) == 1 else 's'}, none finished"
         raise UserError(f"{results.run}: {counts}; run `prunetune resume {results.run}` to finish some")
 
 
-def _primary_cells(results: RunResults, baseline: str, names: Sequence[str], settings: CompareConfig) -> list[Cell]:
-    cells: list[Cell] = []
+def _primary_contrasts(
+    results: RunResults, baseline: str, names: Sequence[str], settings: CompareConfig
+) -> list[Contrast]:
+    contrasts: list[Contrast] = []
     for arm in names:
         # What never gets smaller (dense, imp) has no place at equal removal or equal MACs: a row, not a test.
         if arm == baseline or not _removes(results, arm):
@@ -105,20 +105,22 @@ def _primary_cells(results: RunResults, baseline: str, names: Sequence[str], set
         if not _confirmed(results, arm) or not _confirmed(results, baseline):
             continue
         for level in _levels(results, arm, baseline, settings):
-            cells.append(measure(results, arm, baseline, level, settings))
-    return cells
+            contrasts.append(measure(results, arm, baseline, level, settings))
+    return contrasts
 
 
 def _levels(results: RunResults, arm: str, baseline: str, settings: CompareConfig) -> list[Level]:
     """The study's levels; without any, the last state."""
     if settings.at:
-        return [Level(level.axis, level.value) for level in settings.at]
+        return list(settings.at)
     last = common_level(results, (arm, baseline))
     return [last] if last else []
 
 
-def _secondary_cells(results: RunResults, baseline: str, names: Sequence[str], settings: CompareConfig) -> list[Cell]:
-    shares = [Level("macs", share) for share in EXPLORATORY_SHARES]
+def _secondary_contrasts(
+    results: RunResults, baseline: str, names: Sequence[str], settings: CompareConfig
+) -> list[Contrast]:
+    shares = [Level(axis="macs", value=share) for share in EXPLORATORY_SHARES]
     others = [
         measure(results, arm, baseline, level, settings)
         for arm in names
@@ -126,15 +128,15 @@ def _secondary_cells(results: RunResults, baseline: str, names: Sequence[str], s
         for level in shares
         if level.value not in [stated.value for stated in settings.at if stated.axis == "macs"]
     ]
-    return [cell for cell in others if cell.differences]
+    return [contrast for contrast in others if contrast.differences]
 
 
 def _confirmed(results: RunResults, arm: str) -> bool:
-    return any(view.status in ("finished", "diverged") for view in results.of_arm(arm, "confirm"))
+    return any(trial.status in ("finished", "diverged") for trial in results.of_arm(arm, "confirm"))
 
 
 def _removes(results: RunResults, arm: str) -> bool:
-    return any(is_cut(view) for view in results.of_arm(arm))
+    return any(trial.traits.ends_small for trial in results.of_arm(arm))
 
 
 def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
@@ -156,7 +158,7 @@ def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
     if growth := _growth(results):
         caveats.append(f"the study was grown for another look ({growth})")
     for row in rows:
-        sources = {view.source for view in results.of_arm(row.arm, "confirm") if view.source}
+        sources = {trial.source for trial in results.of_arm(row.arm, "confirm") if trial.source}
         if len(sources) > 1:
             caveats.append(f"{row.arm}'s confirm trials repeat different configurations: {', '.join(sorted(sources))}")
     return caveats
@@ -172,7 +174,7 @@ def _growth(results: RunResults) -> str:
 
 
 def _verdict(
-    rows: Sequence[ArmSummary], primary: Sequence[Cell], settings: CompareConfig, caveats: Sequence[str]
+    rows: Sequence[ArmSummary], primary: Sequence[Contrast], settings: CompareConfig, caveats: Sequence[str]
 ) -> str:
     if len(rows) == 1:
         return f"One arm ({rows[0].arm}): there is nothing to compare it with."
@@ -180,5 +182,5 @@ def _verdict(
         return exploratory_sentence(rows)
     if not primary:
         return "No two arms were confirmed at a common removal, so nothing can be claimed."
-    text = " ".join(cell_sentence(cell, settings) for cell in primary)
+    text = " ".join(contrast_sentence(contrast, settings) for contrast in primary)
     return f"Exploratory ({'; '.join(caveats)}): {text}" if caveats else text

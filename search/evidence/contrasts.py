@@ -11,16 +11,16 @@ import numpy as np
 
 from search.evidence.arm_summary import confirmed_values
 from search.evidence.statistics import bootstrap_interval, holm, seeds_to_settle, subset_means
-from search.run.curves import Axis, Curve, Level, Quantity, curve_of
+from search.run.curves import Axis, Curve, Quantity, curve_of
 from search.run.results import RunResults
-from search.run.trials import RecordedTrial, dense_macs, states_of
-from search.study.sections import CompareConfig
+from search.run.trials import RecordedTrial
+from search.study.sections import CompareConfig, Level
 
 Kind = Literal["better", "worse", "equivalent", "not settled", "not comparable"]
 
 
 @dataclass(frozen=True)
-class Cell:
+class Contrast:
     """Differences are arm minus baseline, in accuracy (a point is 0.01); `kind` is what may be said of them."""
 
     arm: str
@@ -45,41 +45,36 @@ class Cell:
     def to_json(self) -> dict[str, Any]:
         return {
             **self.__dict__,
-            "level": self.level.to_json(),
+            "level": self.level.model_dump(),
             "differences": {str(seed): value for seed, value in self.differences.items()},
         }
 
 
 def common_level(results: RunResults, arms: Sequence[str]) -> Level | None:
     """The last state, on equal terms: the largest removed percentage that every confirmed trial of `arms` reaches."""
-    reached = [
-        states_of(view)[-1].removed_percent
-        for arm in arms
-        for view in results.of_arm(arm, "confirm")
-        if view.status == "finished" and states_of(view)
-    ]
-    return Level("removed_percent", min(reached)) if reached else None
+    reached = [trial.last.removed_percent for arm in arms for trial in results.of_arm(arm, "confirm") if trial.finished]
+    return Level(axis="removed_percent", value=min(reached)) if reached else None
 
 
-def measure(results: RunResults, arm: str, baseline: str, level: Level, settings: CompareConfig) -> Cell:
+def measure(results: RunResults, arm: str, baseline: str, level: Level, settings: CompareConfig) -> Contrast:
     """The paired differences of one cell and their tests, before any correction for the family."""
     ours = _at_level(results, arm, level, settings.metric)
     theirs = _at_level(results, baseline, level, settings.metric)
     for name, found in ((arm, ours), (baseline, theirs)):
         if not found:
-            return Cell(arm, baseline, level, {}, reason=f"{name} has no confirmed trial")
+            return Contrast(arm, baseline, level, {}, reason=f"{name} has no confirmed trial")
         if any(value is None for value in found.values()):
-            return Cell(arm, baseline, level, {}, reason=f"{name} does not reach {level.text} on every seed")
+            return Contrast(arm, baseline, level, {}, reason=f"{name} does not reach {level.text} on every seed")
     differences = {
         seed: value - other
         for seed in sorted(set(ours) & set(theirs))
         if (value := ours[seed]) is not None and (other := theirs[seed]) is not None
     }
     if not differences:
-        return Cell(arm, baseline, level, {}, reason=f"{arm} and {baseline} share no confirmed seed")
+        return Contrast(arm, baseline, level, {}, reason=f"{arm} and {baseline} share no confirmed seed")
     values = list(differences.values())
     means = subset_means(values)
-    return Cell(
+    return Contrast(
         arm=arm,
         baseline=baseline,
         level=level,
@@ -94,11 +89,11 @@ def measure(results: RunResults, arm: str, baseline: str, level: Level, settings
 
 
 def _at_level(results: RunResults, arm: str, level: Level, metric: Quantity) -> dict[int, float | None]:
-    return confirmed_values(results, arm, lambda view: trial_curve(view, level.axis, metric).at(level.value))
+    return confirmed_values(results, arm, lambda trial: trial_curve(trial, level.axis, metric).at(level.value))
 
 
-def trial_curve(view: RecordedTrial, axis: Axis, quantity: Quantity) -> Curve:
-    return curve_of(states_of(view), dense_macs(view), axis, quantity)
+def trial_curve(trial: RecordedTrial, axis: Axis, quantity: Quantity) -> Curve:
+    return curve_of(trial.states, trial.dense_macs, axis, quantity)
 
 
 def _cost_ratio(results: RunResults, arm: str, baseline: str, level: Level) -> float | None:
@@ -107,38 +102,38 @@ def _cost_ratio(results: RunResults, arm: str, baseline: str, level: Level) -> f
     return ours / theirs if ours and theirs else None
 
 
-def _mean_cost(views: Sequence[RecordedTrial], axis: Axis, place: float) -> float | None:
-    finished = [view for view in views if view.status == "finished" and states_of(view)]
-    costs = [trial_curve(view, axis, "training_macs").at(place) for view in finished]
+def _mean_cost(trials: Sequence[RecordedTrial], axis: Axis, place: float) -> float | None:
+    finished = [trial for trial in trials if trial.finished]
+    costs = [trial_curve(trial, axis, "training_macs").at(place) for trial in finished]
     known = [cost for cost in costs if cost is not None]
     return fmean(known) if known else None
 
 
-def judge(cells: Sequence[Cell], settings: CompareConfig) -> list[Cell]:
+def decide(contrasts: Sequence[Contrast], settings: CompareConfig) -> list[Contrast]:
     """The family's cells with Holm's correction and what follows for each.
 
     Differences and equivalences are corrected as two families, so each kind of claim is wrong at most at `alpha`.
     Cells that cannot be compared are no tests and count in neither.
     """
-    tested = [index for index, cell in enumerate(cells) if cell.p_value is not None]
-    different = holm([cells[index].p_value or 0.0 for index in tested])
-    equivalent = holm([cells[index].p_equivalent or 0.0 for index in tested])
-    judged = list(cells)
+    tested = [index for index, contrast in enumerate(contrasts) if contrast.p_value is not None]
+    different = holm([contrasts[index].p_value or 0.0 for index in tested])
+    equivalent = holm([contrasts[index].p_equivalent or 0.0 for index in tested])
+    decided = list(contrasts)
     for index, p_different, p_equivalent in zip(tested, different, equivalent, strict=True):
-        cell = replace(cells[index], p_holm=p_different, p_equivalent_holm=p_equivalent)
-        judged[index] = _conclude(cell, settings, len(tested))
-    return judged
+        contrast = replace(contrasts[index], p_holm=p_different, p_equivalent_holm=p_equivalent)
+        decided[index] = _conclude(contrast, settings, len(tested))
+    return decided
 
 
-def _conclude(cell: Cell, settings: CompareConfig, family: int) -> Cell:
-    assert cell.mean is not None
-    assert cell.p_holm is not None
-    assert cell.p_equivalent_holm is not None
-    if cell.p_holm <= settings.alpha:
-        return replace(cell, kind="better" if cell.mean > 0 else "worse")
-    if cell.p_equivalent_holm <= settings.alpha:
-        return replace(cell, kind="equivalent")
-    values = list(cell.differences.values())
+def _conclude(contrast: Contrast, settings: CompareConfig, family: int) -> Contrast:
+    assert contrast.mean is not None
+    assert contrast.p_holm is not None
+    assert contrast.p_equivalent_holm is not None
+    if contrast.p_holm <= settings.alpha:
+        return replace(contrast, kind="better" if contrast.mean > 0 else "worse")
+    if contrast.p_equivalent_holm <= settings.alpha:
+        return replace(contrast, kind="equivalent")
+    values = list(contrast.differences.values())
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else settings.margin / 100
     needed = seeds_to_settle(deviation, settings.margin / 100, settings.alpha, family)
-    return replace(cell, kind="not settled", more_seeds=max(1, needed - len(values)))
+    return replace(contrast, kind="not settled", more_seeds=max(1, needed - len(values)))

@@ -13,15 +13,15 @@ from typing import Any
 from search.evidence.contrasts import trial_curve
 from search.evidence.statistics import subset_means
 from search.run.curves import Quantity
-from search.run.results import RunResults, arm_names, best_of_arm
-from search.run.trials import RecordedTrial, dense_macs, states_of
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial
 
 SHARES = (0.5, 0.75, 1.0)
 """Of the largest training cost that both arms reach."""
 
 
 @dataclass(frozen=True)
-class Standing:
+class ArmAtCost:
     """An arm at one training cost, means over its trials: accuracy in [0, 1], removed_percent in 0..100, and the share of
     dense MACs that is left."""
 
@@ -38,8 +38,8 @@ class EqualCost:
     arm: str
     baseline: str
     training_macs: float | None = None
-    ours: Standing | None = None
-    theirs: Standing | None = None
+    ours: ArmAtCost | None = None
+    theirs: ArmAtCost | None = None
     difference: float | None = None
     interval: tuple[float, float] | None = None
     """Of single tests, uncorrected for how many there are; None where there are no pairs of seeds."""
@@ -60,10 +60,10 @@ def equal_cost(results: RunResults, baseline: str, alpha: float) -> list[EqualCo
 
     Curves are straight between a trial's states and never extrapolated, so a share before the first state's end is left out.
     """
-    theirs = trials_for(results, baseline)
+    theirs = results.representatives(baseline)
     rows: list[EqualCost] = []
-    for arm in arm_names(results):
-        ours = trials_for(results, arm)
+    for arm in results.arm_names:
+        ours = results.representatives(arm)
         if arm == baseline or not ours or not theirs:
             continue
         costs = common_costs([*ours, *theirs])
@@ -74,16 +74,9 @@ def equal_cost(results: RunResults, baseline: str, alpha: float) -> list[EqualCo
     return rows
 
 
-def trials_for(results: RunResults, arm: str) -> list[RecordedTrial]:
-    """An arm's finished confirm trials, else its best search trial."""
-    confirmed = [view for view in results.of_arm(arm, "confirm") if view.status == "finished" and states_of(view)]
-    best = best_of_arm(results, arm)
-    return confirmed or ([best] if best else [])
-
-
-def common_costs(views: Sequence[RecordedTrial]) -> list[float]:
+def common_costs(trials: Sequence[RecordedTrial]) -> list[float]:
     """The training MACs to compare at, rising; empty where the trials' curves have no cost in common."""
-    curves = [trial_curve(view, "training_macs", "val_accuracy").x for view in views]
+    curves = [trial_curve(trial, "training_macs", "val_accuracy").x for trial in trials]
     first, last = max(curve[0] for curve in curves), min(curve[-1] for curve in curves)
     return [share * last for share in SHARES if share * last >= first]
 
@@ -93,7 +86,7 @@ def _row(
 ) -> EqualCost:
     mine, others = _by_seed(ours, cost), _by_seed(theirs, cost)
     paired = [mine[seed] - others[seed] for seed in sorted(mine.keys() & others.keys())] if len(ours) > 1 else []
-    first, second = _standing(ours, cost), _standing(theirs, cost)
+    first, second = _arm_at(ours, cost), _arm_at(theirs, cost)
     return EqualCost(
         arm=arm,
         baseline=baseline,
@@ -106,22 +99,22 @@ def _row(
     )
 
 
-def _by_seed(views: Sequence[RecordedTrial], cost: float) -> dict[int, float]:
+def _by_seed(trials: Sequence[RecordedTrial], cost: float) -> dict[int, float]:
     found: dict[int, list[float]] = {}
-    for view in views:
-        found.setdefault(view.identity.seed, []).append(_at(view, cost, "val_accuracy"))
+    for trial in trials:
+        found.setdefault(trial.identity.seed, []).append(_at(trial, cost, "val_accuracy"))
     return {seed: fmean(values) for seed, values in found.items()}
 
 
-def _standing(views: Sequence[RecordedTrial], cost: float) -> Standing:
-    return Standing(
-        val_accuracy=fmean(_at(view, cost, "val_accuracy") for view in views),
-        removed_percent=fmean(_at(view, cost, "removed_percent") for view in views),
-        macs_share=fmean(_at(view, cost, "macs") / dense_macs(view) for view in views),
+def _arm_at(trials: Sequence[RecordedTrial], cost: float) -> ArmAtCost:
+    return ArmAtCost(
+        val_accuracy=fmean(_at(trial, cost, "val_accuracy") for trial in trials),
+        removed_percent=fmean(_at(trial, cost, "removed_percent") for trial in trials),
+        macs_share=fmean(_at(trial, cost, "macs") / trial.dense_macs for trial in trials),
     )
 
 
-def _at(view: RecordedTrial, cost: float, quantity: Quantity) -> float:
-    value = trial_curve(view, "training_macs", quantity).at(cost)
+def _at(trial: RecordedTrial, cost: float, quantity: Quantity) -> float:
+    value = trial_curve(trial, "training_macs", quantity).at(cost)
     assert value is not None, "the cost lies within every curve"
     return value

@@ -15,8 +15,8 @@ from models.errors import UserError
 from search.evidence.selection import best_configuration
 from search.evidence.statistics import McNemar, mcnemar, wilson_interval
 from search.run.best import competing
-from search.run.results import RunResults, arm_names
-from search.run.trials import RecordedTrial, states_of
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class FinalTest:
 def final_test(results: RunResults) -> FinalTest:
     """Look at the test split once. Raises UserError where nothing has finished or a predictions file is damaged."""
     best = best_configuration(results)
-    last = states_of(best)[-1]
+    last = best.last
     right = images_right(best)
-    finals = [final for arm in arm_names(results) if (final := _final_of(results, arm)) is not None]
+    finals = [final for arm in results.arm_names if (final := _final_of(results, arm)) is not None]
     return FinalTest(
         id=best.id,
         arm=best.identity.arm,
@@ -56,7 +56,7 @@ def final_test(results: RunResults) -> FinalTest:
         accuracy=last.test_accuracy,
         interval=wilson_interval(sum(right), len(right)) if right else None,
         images=len(right) if right else None,
-        candidates=sum(view.record is not None for view in competing(results.trials)),
+        candidates=sum(trial.record is not None for trial in competing(results.trials)),
         between=tuple(_between(finals)),
     )
 
@@ -69,7 +69,7 @@ def _final_of(results: RunResults, arm: str) -> RecordedTrial | None:
 
 
 def _between(finals: Sequence[RecordedTrial]) -> list[tuple[str, str, McNemar]]:
-    rights = {view.id: images_right(view) for view in finals}
+    rights = {trial.id: images_right(trial) for trial in finals}
     found: list[tuple[str, str, McNemar]] = []
     for first, second in combinations(finals, 2):
         ours, theirs = rights[first.id], rights[second.id]
@@ -78,10 +78,10 @@ def _between(finals: Sequence[RecordedTrial]) -> list[tuple[str, str, McNemar]]:
     return found
 
 
-def images_right(view: RecordedTrial) -> list[bool]:
+def images_right(trial: RecordedTrial) -> list[bool]:
     """For every test image in the split's order whether the last state's network is right; empty if not kept."""
-    state = states_of(view)[-1]
-    path = view.folder / "states" / f"{state.state:02d}.predictions.safetensors"
+    state = trial.last
+    path = trial.folder / "states" / f"{state.state:02d}.predictions.safetensors"
     if not path.exists():
         return []
     return _read(path)

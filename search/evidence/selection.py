@@ -9,8 +9,8 @@ from models.errors import UserError
 from search.evidence.arm_summary import summarise_arm
 from search.evidence.comparison import require_finished
 from search.run.candidates import Candidate, all_candidates
-from search.run.results import RunResults, arm_names, best_of_arm, best_of_run
-from search.run.trials import RecordedTrial, dense_macs, states_of
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ def _by_structure(ranked: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _last_of_best(results: RunResults, arm: str | None) -> Candidate:
-    view = best_configuration(results, arm)
-    states = states_of(view)
-    return Candidate(view, states[-1], dense_macs(view))
+    trial = best_configuration(results, arm)
+    states = trial.states
+    return Candidate(trial, states[-1], trial.dense_macs)
 
 
 def best_configuration(results: RunResults, arm: str | None = None) -> RecordedTrial:
@@ -137,17 +137,13 @@ def best_configuration(results: RunResults, arm: str | None = None) -> RecordedT
     confirm phase the best search trial. Controls compete only where there is nothing else.
     """
     controls = set(results.study.control_arms())
-    names = [arm] if arm else [name for name in arm_names(results) if name not in controls] or arm_names(results)
+    names = [arm] if arm else [name for name in results.arm_names if name not in controls] or results.arm_names
     confirmed = {name: summarise_arm(results, name, "val_accuracy", 0.05).confirmed for name in names}
     ranked = [(value.mean, name) for name, value in confirmed.items() if value]
-    finished = [
-        view
-        for view in results.of_arm(max(ranked)[1] if ranked else "", "confirm")
-        if view.status == "finished" and states_of(view)
-    ]
+    finished = [trial for trial in results.of_arm(max(ranked)[1] if ranked else "", "confirm") if trial.finished]
     if finished:
-        return max(finished, key=lambda view: states_of(view)[-1].val_accuracy)
-    best = best_of_arm(results, arm) if arm else best_of_run(results)
+        return max(finished, key=lambda trial: trial.last.val_accuracy)
+    best = results.best_of_arm(arm) if arm else results.best_of_run()
     if best is None:
         raise UserError(f"{results.run}: {f'arm {arm}' if arm else 'the run'} has no finished trial to export")
     return best

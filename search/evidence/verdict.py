@@ -7,38 +7,39 @@ from collections.abc import Sequence
 
 from pruning.catalogue import traits_of
 from search.evidence.arm_summary import ArmSummary
-from search.evidence.contrasts import Cell
+from search.evidence.contrasts import Contrast
 from search.evidence.formats import interval_text, p_text, percent, points
 from search.study.sections import CompareConfig
 
 
-def cell_sentence(cell: Cell, settings: CompareConfig) -> str:
-    """One cell's verdict: better by x [interval], equivalent within the margin, or not settled."""
-    where = f"at {cell.level.text}"
-    if cell.kind == "not comparable":
-        return f"{cell.arm} and {cell.baseline} cannot be compared {where}: {cell.reason}."
-    seeds = f"{len(cell.differences)} paired seed{'' if len(cell.differences) == 1 else 's'}"
-    cost = cost_text(cell)
-    if cell.kind in ("better", "worse"):
-        first, second = (cell.arm, cell.baseline) if cell.kind == "better" else (cell.baseline, cell.arm)
-        sign = 1 if cell.kind == "better" else -1
-        interval = interval_text(_signed(cell.interval, sign))
-        size = points(abs(cell.mean or 0.0), sign=False)
-        small = " (less than the margin of interest)" if abs(cell.mean or 0.0) < settings.margin / 100 else ""
+def contrast_sentence(contrast: Contrast, settings: CompareConfig) -> str:
+    """One contrast's verdict: better by x [interval], equivalent within the margin, or not settled."""
+    where = f"at {contrast.level.text}"
+    if contrast.kind == "not comparable":
+        return f"{contrast.arm} and {contrast.baseline} cannot be compared {where}: {contrast.reason}."
+    seeds = f"{len(contrast.differences)} paired seed{'' if len(contrast.differences) == 1 else 's'}"
+    cost = cost_text(contrast)
+    if contrast.kind in ("better", "worse"):
+        sign = 1 if contrast.kind == "better" else -1
+        first, second = (contrast.arm, contrast.baseline)[::sign]
+        interval = interval_text(_signed(contrast.interval, sign))
+        size = points(abs(contrast.mean or 0.0), sign=False)
+        small = " (less than the margin of interest)" if abs(contrast.mean or 0.0) < settings.margin / 100 else ""
         return (
             f"{first} is better than {second} {where} by {size} points {interval}{small} "
-            f"({seeds}, Holm-adjusted p = {p_text(cell.p_holm)}).{cost}"
+            f"({seeds}, Holm-adjusted p = {p_text(contrast.p_holm)}).{cost}"
         )
-    if cell.kind == "equivalent":
+    if contrast.kind == "equivalent":
         return (
-            f"{cell.arm} and {cell.baseline} are equivalent {where} within {margin_text(settings)} "
-            f"(difference {points(cell.mean)} points {interval_text(cell.interval)}, {seeds}, "
-            f"Holm-adjusted p = {p_text(cell.p_equivalent_holm)}).{cost}"
+            f"{contrast.arm} and {contrast.baseline} are equivalent {where} within {margin_text(settings)} "
+            f"(difference {points(contrast.mean)} points {interval_text(contrast.interval)}, {seeds}, "
+            f"Holm-adjusted p = {p_text(contrast.p_equivalent_holm)}).{cost}"
         )
     return (
-        f"Whether {cell.arm} or {cell.baseline} is better {where} is not settled: {cell.more_seeds} more "
-        f"seed{'' if cell.more_seeds == 1 else 's'} would settle a difference of {margin_text(settings)}. So far "
-        f"{cell.arm} is {_ahead(cell)} on average ({_bounds(cell)}, {seeds}, Holm-adjusted p = {p_text(cell.p_holm)}).{cost}"
+        f"Whether {contrast.arm} or {contrast.baseline} is better {where} is not settled: {contrast.more_seeds} more "
+        f"seed{'' if contrast.more_seeds == 1 else 's'} would settle a difference of {margin_text(settings)}. So far "
+        f"{contrast.arm} is {_ahead(contrast)} on average ({_bounds(contrast)}, {seeds}, "
+        f"Holm-adjusted p = {p_text(contrast.p_holm)}).{cost}"
     )
 
 
@@ -58,21 +59,23 @@ def exploratory_sentence(rows: Sequence[ArmSummary]) -> str:
     return f"{text}); these are winners' scores on single seeds, and without a confirm phase nothing is claimed."
 
 
-def cost_text(cell: Cell) -> str:
-    if cell.cost_ratio is None or abs(cell.cost_ratio - 1) < 0.02:
+def cost_text(contrast: Contrast) -> str:
+    if contrast.cost_ratio is None or abs(contrast.cost_ratio - 1) < 0.02:
         return ""
-    return f" {cell.arm} spent {cell.cost_ratio:.2f} times the training MACs of {cell.baseline} to get there."
+    return (
+        f" {contrast.arm} spent {contrast.cost_ratio:.2f} times the training MACs of {contrast.baseline} to get there."
+    )
 
 
-def _ahead(cell: Cell) -> str:
-    mean = cell.mean or 0.0
+def _ahead(contrast: Contrast) -> str:
+    mean = contrast.mean or 0.0
     return f"{points(abs(mean), sign=False)} points {'behind' if mean < 0 else 'ahead'}"
 
 
-def _bounds(cell: Cell) -> str:
-    if cell.interval is None or not math.isfinite(cell.interval[0]):
+def _bounds(contrast: Contrast) -> str:
+    if contrast.interval is None or not math.isfinite(contrast.interval[0]):
         return "too few seeds for an interval"
-    return f"the difference's interval is {interval_text(cell.interval)}"
+    return f"the difference's interval is {interval_text(contrast.interval)}"
 
 
 def margin_text(settings: CompareConfig) -> str:

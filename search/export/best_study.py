@@ -8,10 +8,8 @@ from typing import Any
 from models import atomic
 from models.errors import UserError
 from models.save_load import load_parts
-from pruning.catalogue import traits_of
 from search.config_file import key_tree, yaml_file
 from search.run.candidates import Candidate
-from search.run.trials import method_of, states_of
 
 HEADER = """\
 # One trial, whole: `prunetune trial {file}` repeats it to the same accuracy on the same kind of machine and versions.
@@ -37,9 +35,9 @@ def write_best_study(path: Path, name: str, candidate: Candidate, provenance: di
 
 def with_scratch_source(candidate: Candidate, folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The trial's configuration with what it needs from its run copied to `folder`, and the copies' names."""
-    config, copy = candidate.view.config, folder / SCRATCH_SOURCE
+    config, copy = candidate.trial.config, folder / SCRATCH_SOURCE
     file = key_tree.get(config, "prune.scratch.file")
-    if not traits_of(method_of(candidate.view)).from_scratch or not isinstance(file, str):
+    if not candidate.trial.traits.from_scratch or not isinstance(file, str):
         copy.unlink(missing_ok=True)  # of an earlier export there
         return config, ()
     if not Path(file).exists():
@@ -55,17 +53,17 @@ def with_scratch_source(candidate: Candidate, folder: Path) -> tuple[dict[str, A
 
 def provenance_of(candidate: Candidate, run: Path, chosen_from: int) -> dict[str, Any]:
     """Where a network comes from: run, trial, commit, versions, weights and data, and what it measured."""
-    record = candidate.view.record
+    record = candidate.trial.record
     assert record is not None
     environment, weights, data = (record.header.get(part, {}) for part in ("environment", "weights", "data"))
-    last = states_of(candidate.view)[-1]
+    last = candidate.trial.last
     return {
         "run": run.name,
-        "trial": candidate.view.id,
-        "arm": candidate.view.identity.arm,
-        "phase": candidate.view.identity.phase,
-        "seed": candidate.view.identity.seed,
-        "status": candidate.view.status,
+        "trial": candidate.trial.id,
+        "arm": candidate.trial.identity.arm,
+        "phase": candidate.trial.identity.phase,
+        "seed": candidate.trial.identity.seed,
+        "status": candidate.trial.status,
         "chosen_state": candidate.state.state,
         "chosen_from_states": chosen_from,
         "expected": {

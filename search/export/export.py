@@ -19,7 +19,6 @@ from search.export.best_study import provenance_of, write_best_study
 from search.export.model_card import model_card
 from search.run.candidates import Candidate, all_candidates
 from search.run.results import RunResults
-from search.run.trials import states_of
 from trainables.files.environment import processor
 
 FILES = ("best.yaml", "model.safetensors", "model.onnx", "model.pt2", "MODEL_CARD.md", "load_example.py")
@@ -74,8 +73,8 @@ def parts_of(candidate: Candidate) -> LoadedModel:
 
 def not_kept(candidate: Candidate) -> str:
     """That a state's network is gone, what is left of its trial, and how to make it again."""
-    view = candidate.view
-    others = [Candidate(view, state, candidate.dense_macs) for state in states_of(view)]
+    view = candidate.trial
+    others = [Candidate(view, state, candidate.dense_macs) for state in view.states]
     left = [one for one in others if one.file]
     text = f"{candidate.name}: its network was not kept (see retention.states in the run's study.yaml)"
     if not left:

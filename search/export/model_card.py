@@ -7,13 +7,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from models.save_load import LoadedModel
-from pruning.catalogue import traits_of
 from search.evidence.final_test import images_right
 from search.evidence.formats import percent, short
 from search.evidence.statistics import wilson_interval
 from search.run.candidates import Candidate
 from search.run.results import RunResults
-from search.run.trials import dense_macs, method_of, states_of
 
 
 def model_card(
@@ -30,8 +28,8 @@ def model_card(
     )
     return environment.get_template("model_card.md.j2").render(
         study=results.study.name,
-        trial=candidate.view.id,
-        config=candidate.view.config,
+        trial=candidate.trial.id,
+        config=candidate.trial.config,
         spec=parts.spec,
         state=candidate.state,
         macs_share=candidate.macs_share,
@@ -60,8 +58,8 @@ def _normalisation(parts: LoadedModel) -> str:
 def _test_accuracy(candidate: Candidate) -> str:
     """With its interval where the predictions on each image were kept, which is of the last state only."""
     text = percent(candidate.state.test_accuracy)
-    last = candidate.state.state == states_of(candidate.view)[-1].state
-    if not last or not (right := images_right(candidate.view)):
+    last = candidate.state.state == candidate.trial.last.state
+    if not last or not (right := images_right(candidate.trial)):
         return text
     low, high = wilson_interval(sum(right), len(right))
     return f"{text} [{100 * low:.2f}, {100 * high:.2f}], {len(right)} images"
@@ -69,12 +67,12 @@ def _test_accuracy(candidate: Candidate) -> str:
 
 def _dense(candidate: Candidate) -> dict[str, Any]:
     """The network before anything was removed; a `scratch` trial never trained it."""
-    scratch = traits_of(method_of(candidate.view)).from_scratch
-    first = states_of(candidate.view)[0]
+    scratch = candidate.trial.traits.from_scratch
+    first = candidate.trial.states[0]
     return {
         "val_accuracy": "–" if scratch else percent(first.val_accuracy),
         "params": "–" if scratch else f"{first.params:,}",
-        "macs": dense_macs(candidate.view),
+        "macs": candidate.trial.dense_macs,
     }
 
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from search.run.results import RunResults
-from search.run.trials import dense_macs, states_of
 
 STATE_FIELDS = (
     "state", "epochs", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "params", "macs", "removed_percent",
@@ -22,7 +21,7 @@ def trials_csv(results: RunResults) -> str:
     keys = sorted({key for view in results.trials for key in view.values})
     rows = []
     for view in results.trials:
-        states = states_of(view)
+        states = view.states
         last = [getattr(states[-1], name) for name in STATE_FIELDS] if states else [None] * len(STATE_FIELDS)
         values = [view.values.get(key) for key in keys]
         rows.append([*_identity(view), view.status, view.source, *values, *last])
@@ -31,18 +30,18 @@ def trials_csv(results: RunResults) -> str:
 
 def states_csv(results: RunResults) -> str:
     """A row per state of every trial, with kept units by kind and, for RSST, what removal did."""
-    kinds = sorted({kind for view in results.trials for state in states_of(view) for kind in state.kept})
-    removal = sorted({key for view in results.trials for state in states_of(view) for key in state.removal or {}})
+    kinds = sorted({kind for view in results.trials for state in view.states for kind in state.kept})
+    removal = sorted({key for view in results.trials for state in view.states for key in state.removal or {}})
     rows = [
         [
             *_identity(view),
             *[getattr(state, name) for name in STATE_FIELDS],
-            state.macs / dense_macs(view),
+            state.macs / view.dense_macs,
             *[state.kept.get(kind) for kind in kinds],
             *[(state.removal or {}).get(key) for key in removal],
         ]
         for view in results.trials
-        for state in states_of(view)
+        for state in view.states
     ]
     kept = [f"kept_{kind}" for kind in kinds]
     return _csv([*IDENTITY, *STATE_FIELDS, "macs_share", *kept, *[f"removal_{key}" for key in removal]], rows)

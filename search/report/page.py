@@ -16,7 +16,7 @@ from search.report.plots.importances import importance_plot
 from search.report.plots.settings import parallel_coordinates, rate_by_epochs, settings_against_accuracy
 from search.report.plots.structure import kept_structure
 from search.report.provenance import run_facts, weights_facts
-from search.run.results import RunResults, arm_names
+from search.run.results import RunResults
 
 SHARED_PLOTS = ("accuracy-by-removed", "accuracy-by-macs", "paired-differences")
 """Shown of several runs next to each other."""
@@ -47,7 +47,7 @@ def run_plots(results: RunResults, comparison: Comparison) -> list[Plot]:
         accuracy_plot(results, "training_macs"),
         paired_differences(comparison),
         budget_curves(results),
-        *[kept_structure(results, arm, index) for index, arm in enumerate(arm_names(results))],
+        *[kept_structure(results, arm, index) for index, arm in enumerate(results.arm_names)],
         settings_against_accuracy(results),
         rate_by_epochs(results),
         parallel_coordinates(results),
@@ -97,7 +97,7 @@ def run_context(report: RunReport) -> dict[str, Any]:
 
 def question(results: RunResults) -> str:
     """What the run was to find out."""
-    names = arm_names(results)
+    names = results.arm_names
     trial = results.trials[0].config
     what = f"{trial['model']['arch']} on {trial['data']['name']}"
     if len(names) == 1:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from search.run.plan import outstanding_trials
-from search.run.results import RunResults, best_of_arm, best_of_run
+from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 from trainables.config.trial import TrialConfig
 
@@ -39,7 +39,7 @@ def last_state(trial: RecordedTrial) -> int:
 
 
 def _arm_text(results: RunResults, arm: str) -> str:
-    best = best_of_arm(results, arm)
+    best = results.best_of_arm(arm)
     statuses = Counter(trial.status for trial in results.of_arm(arm))
     counts = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) or "no trial yet"
     chosen = "no trial finished yet" if best is None else f"best {best.id}, val {best.val_accuracy:.4f}"
@@ -65,7 +65,7 @@ def status_json(results: RunResults) -> dict[str, Any]:
         "run": str(results.run),
         "complete": results.complete,
         "trials": [_trial_json(trial) for trial in results.trials],
-        "best": _best_json(best_of_run(results)),
+        "best": _best_json(results.best_of_run()),
         "arms": {arm: _arm_json(results, arm) for arm in results.study.arms},
     }
 
@@ -100,7 +100,7 @@ def _arm_json(results: RunResults, arm: str) -> dict[str, Any]:
     return {
         "n": len(trials),
         "n_stopped": sum(trial.status == "stopped" for trial in trials),
-        "best": _best_json(best_of_arm(results, arm)),
+        "best": _best_json(results.best_of_arm(arm)),
     }
 
 

@@ -9,12 +9,12 @@ from statistics import fmean
 
 from search.evidence.arm_summary import ArmSummary
 from search.evidence.comparison import Comparison
-from search.evidence.contrasts import Cell
-from search.evidence.equal_cost import Standing, trials_for
+from search.evidence.contrasts import Contrast
+from search.evidence.equal_cost import ArmAtCost
 from search.evidence.final_test import FinalTest
 from search.evidence.formats import interval_text, number, p_text, percent, points, short
-from search.run.results import RunResults, arm_names
-from search.run.trials import RecordedTrial, dense_macs, states_of
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def difference_table(comparison: Comparison) -> Table | None:
     return Table(heading, rows, caption, (1, 2, 10)) if rows else None
 
 
-def _difference_row(cell: Cell, family: str) -> list[str]:
+def _difference_row(cell: Contrast, family: str) -> list[str]:
     return [
         cell.arm,
         cell.level.text,
@@ -147,7 +147,7 @@ def equal_cost_table(comparison: Comparison) -> Table | None:
     return Table(heading, rows, caption) if rows else None
 
 
-def _standing_cells(standing: Standing | None) -> list[str]:
+def _standing_cells(standing: ArmAtCost | None) -> list[str]:
     if standing is None:
         return ["–", "–", "–"]
     return [percent(standing.val_accuracy), f"{standing.removed_percent:.1f}", f"{100 * standing.macs_share:.1f} %"]
@@ -155,14 +155,14 @@ def _standing_cells(standing: Standing | None) -> list[str]:
 
 def state_tables(results: RunResults) -> list[Table]:
     """Per arm, each state's means over the trials that stand for the arm."""
-    shown = {arm: views for arm in arm_names(results) if (views := trials_for(results, arm))}
+    shown = {arm: views for arm in results.arm_names if (views := results.representatives(arm))}
     return [_state_table(arm, views) for arm, views in shown.items()]
 
 
 def _state_table(arm: str, views: Sequence[RecordedTrial]) -> Table:
     heading = ["state", "validation", "removed %", "parameters", "MACs", "of dense", "kept", "training MACs", "seconds"]
     rows = []
-    for ends in zip(*[states_of(view) for view in views], strict=False):
+    for ends in zip(*[view.states for view in views], strict=False):
         macs = fmean(end.macs for end in ends)
         kept = {kind: fmean(end.kept[kind] for end in ends) for kind in ends[0].kept}
         rows.append(
@@ -172,7 +172,7 @@ def _state_table(arm: str, views: Sequence[RecordedTrial]) -> Table:
                 f"{fmean(end.removed_percent for end in ends):.1f}",
                 f"{fmean(end.params for end in ends):,.0f}",
                 short(macs),
-                f"{100 * macs / dense_macs(views[0]):.1f} %",
+                f"{100 * macs / views[0].dense_macs:.1f} %",
                 ", ".join(f"{count:.0f} {kind}s" for kind, count in kept.items()),
                 short(fmean(end.training_macs for end in ends)),
                 f"{fmean(end.seconds for end in ends):,.1f}",
@@ -186,9 +186,9 @@ def removal_table(results: RunResults) -> Table | None:
     """Accuracy just before and after each removal, and the magnitude ratio: whether shrinking first made it harmless."""
     heading = ["arm", "state", "before removal", "after removal", "lost, points", "kept/dropped magnitude"]
     rows = []
-    for arm in arm_names(results):
-        views = [view for view in trials_for(results, arm) if any(state.removal for state in states_of(view))]
-        for index, ends in enumerate(zip(*[states_of(view) for view in views], strict=False)):
+    for arm in results.arm_names:
+        views = [view for view in results.representatives(arm) if any(state.removal for state in view.states)]
+        for index, ends in enumerate(zip(*[view.states for view in views], strict=False)):
             found = [end.removal for end in ends if end.removal]
             if not found:
                 continue

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from statistics import fmean
 
-from pruning.catalogue import traits_of
-from search.run.curves import is_feasible, objective_value
+from search.run.curves import is_feasible, mean_or_none, objective_value
 from search.run.trials import RecordedTrial
 from search.study.objectives import Objective
 from search.study.sections import SearchConfig
@@ -37,18 +35,14 @@ def best_trial(trials: Iterable[RecordedTrial], search: SearchConfig | None = No
 
 def _score(group: Sequence[RecordedTrial], search: SearchConfig | None) -> float | None:
     wanted = len(search.seeds) if search is not None and search.seeds else 1
-    if len(group) < wanted or any(trial.status != "finished" for trial in group):
+    if len(group) < wanted or not all(trial.finished for trial in group):
         return None
-    curves = [trial.record.states for trial in group if trial.record is not None and trial.record.states]
-    if len(curves) < len(group):
-        return None
+    curves = [trial.states for trial in group]
     # A constraint on cost is not for references whose network stays as large as it began.
-    bound = search is not None and traits_of(group[0].config["prune"]["method"]).makes_smaller
+    bound = search is not None and group[0].traits.makes_smaller
     if search is not None and bound and not all(is_feasible(states, search.constraints) for states in curves):
         return None
-    values = [objective_value(states, _accuracy_objective(search)) for states in curves]
-    known = [value for value in values if value is not None]
-    return fmean(known) if len(known) == len(values) else None
+    return mean_or_none([objective_value(states, _accuracy_objective(search)) for states in curves])
 
 
 def _accuracy_objective(search: SearchConfig | None) -> Objective:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from pruning.catalogue import traits_of
-from search.run.results import RunResults, arm_names
-from search.run.trials import RecordedTrial, dense_macs, method_of, states_of
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial
 from trainables.files.record import StateEnd
 
 
@@ -18,14 +17,14 @@ from trainables.files.record import StateEnd
 class Candidate:
     """One state of one trial."""
 
-    view: RecordedTrial
+    trial: RecordedTrial
     state: StateEnd
     dense_macs: float
 
     @property
     def name(self) -> str:
         """`TRIAL:STATE`, as `export --state` takes it."""
-        return f"{self.view.id}:{self.state.state}"
+        return f"{self.trial.id}:{self.state.state}"
 
     @property
     def macs_share(self) -> float:
@@ -34,14 +33,14 @@ class Candidate:
     @property
     def file(self) -> Path | None:
         """The state's network, or None where it was not kept."""
-        path = self.view.folder / self.state.file if self.state.file else None
+        path = self.trial.folder / self.state.file if self.state.file else None
         return path if path and path.exists() else None
 
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
-            "id": self.view.id,
-            "arm": self.view.identity.arm,
+            "id": self.trial.id,
+            "arm": self.trial.identity.arm,
             "state": self.state.state,
             "val_accuracy": self.state.val_accuracy,
             "params": self.state.params,
@@ -55,13 +54,13 @@ class Candidate:
 
 def all_candidates(results: RunResults, arm: str | None = None) -> list[Candidate]:
     """Every recorded state of every trial, of one arm or of all; unstructured masks have no place in MACs."""
-    if arm is not None and arm not in arm_names(results):
-        raise UserError(f"--arm: {arm!r} is no arm of {results.run}; its arms are {', '.join(arm_names(results))}")
+    if arm is not None and arm not in results.arm_names:
+        raise UserError(f"--arm: {arm!r} is no arm of {results.run}; its arms are {', '.join(results.arm_names)}")
     return [
-        Candidate(view, state, dense_macs(view))
-        for view in results.trials
-        if arm in (None, view.identity.arm) and not traits_of(method_of(view)).masks
-        for state in states_of(view)
+        Candidate(trial, state, trial.dense_macs)
+        for trial in results.trials
+        if arm in (None, trial.identity.arm) and not trial.traits.masks
+        for state in trial.states
     ]
 
 
@@ -85,19 +84,19 @@ def params_of(candidate: Candidate) -> float:
 def named_state(results: RunResults, name: str) -> Candidate:
     """The candidate `TRIAL:STATE`; a UserError names what there is."""
     trial_id, _, number = name.rpartition(":")
-    view = results.trial(trial_id)
+    trial = results.trial(trial_id)
     if not trial_id or not number.isdigit():
         raise UserError(f"--state: expected TRIAL:STATE such as refill-003:4, found {name!r}")
-    if view is None:
-        known = ", ".join(trial.id for trial in results.trials)
+    if trial is None:
+        known = ", ".join(one.id for one in results.trials)
         raise UserError(f"--state: {results.run} has no trial {trial_id!r}; it has {known or 'none yet'}")
-    states = states_of(view)
+    states = trial.states
     if not states:
-        raise UserError(f"--state: {trial_id} has completed no state yet ({view.status}); choose another trial's")
+        raise UserError(f"--state: {trial_id} has completed no state yet ({trial.status}); choose another trial's")
     found = next((state for state in states if state.state == int(number)), None)
     if found is None:
         raise UserError(f"--state: {trial_id} has the states 0 to {len(states) - 1}, found {number}")
-    return Candidate(view, found, dense_macs(view))
+    return Candidate(trial, found, trial.dense_macs)
 
 
 def fronts(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -106,10 +105,10 @@ def fronts(candidates: Sequence[Candidate]) -> list[Candidate]:
     An arm's search trials have a front of their own: its confirm trials may be superseded when the study is grown.
     """
     chosen: list[Candidate] = []
-    cut = [one for one in candidates if not traits_of(method_of(one.view)).masks]
-    for arm in {one.view.identity.arm for one in cut}:
-        of_arm = [one for one in cut if one.view.identity.arm == arm]
-        lasting = [one for one in of_arm if one.view.identity.phase != "confirm"]
+    cut = [one for one in candidates if not one.trial.traits.masks]
+    for arm in {one.trial.identity.arm for one in cut}:
+        of_arm = [one for one in cut if one.trial.identity.arm == arm]
+        lasting = [one for one in of_arm if one.trial.identity.phase != "confirm"]
         for group in (of_arm, lasting):
             chosen += [*pareto(group, macs_of), *pareto(group, params_of), *undominated(group)]
     return chosen
@@ -129,5 +128,5 @@ def _covers(other: Candidate, one: Candidate) -> bool:
     return other.state.params <= one.state.params and other.state.val_accuracy >= one.state.val_accuracy
 
 
-def _candidates(view: RecordedTrial) -> list[Candidate]:
-    return [Candidate(view, state, dense_macs(view)) for state in states_of(view)]
+def _candidates(trial: RecordedTrial) -> list[Candidate]:
+    return [Candidate(trial, state, trial.dense_macs) for state in trial.states]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Literal
 
 from models.errors import UserError
@@ -11,28 +12,7 @@ from search.study.objectives import SHARES, Constraint, Objective
 from trainables.files.record import StateEnd
 
 Axis = Literal["removed_percent", "macs", "training_macs"]
-
-
 Quantity = Literal["val_accuracy", "test_accuracy", "training_macs", "seconds", "removed_percent", "macs"]
-
-
-@dataclass(frozen=True)
-class Level:
-    """A place on an axis: `value` is a removed percentage (0..100), a share of dense MACs (0..1), or training MACs."""
-
-    axis: Axis
-    value: float
-
-    @property
-    def text(self) -> str:
-        if self.axis == "removed_percent":
-            return f"{self.value:.4g} % removed"
-        if self.axis == "macs":
-            return f"{100 * self.value:.4g} % of dense MACs"
-        return f"{self.value:.3g} training MACs"
-
-    def to_json(self) -> dict[str, float | str]:
-        return {"axis": self.axis, "value": self.value}
 
 
 @dataclass(frozen=True)
@@ -42,29 +22,32 @@ class Curve:
     x: tuple[float, ...]
     y: tuple[float, ...]
 
-    def at(self, place: float) -> float | None:
+    def at(self, x: float) -> float | None:
         """Straight between two neighbouring states; None outside the trial's own range: nothing is extrapolated."""
-        slack = 1e-9 * max(1.0, abs(place))
-        if not self.x or place < self.x[0] - slack or place > self.x[-1] + slack:
+        slack = 1e-9 * max(1.0, abs(x))
+        if not self.x or x < self.x[0] - slack or x > self.x[-1] + slack:
             return None
         for index, right in enumerate(self.x):
-            if abs(right - place) <= slack:
+            if abs(right - x) <= slack:
                 return self.y[index]
-            if right > place:
+            if right > x:
                 left = self.x[index - 1]
-                share = (place - left) / (right - left)
+                share = (x - left) / (right - left)
                 return self.y[index - 1] + share * (self.y[index] - self.y[index - 1])
         return self.y[-1]
 
 
 def curve_of(states: Sequence[StateEnd], dense_macs: float, axis: Axis, quantity: Quantity = "val_accuracy") -> Curve:
     """A trial's curve over `axis`; MACs as a share of `dense_macs`, the dense network's."""
-    places = {place_of(state, dense_macs, axis): float(getattr(state, quantity)) for state in states}
-    ordered = sorted(places.items())
+    return _curve({x_of(state, dense_macs, axis): float(getattr(state, quantity)) for state in states})
+
+
+def _curve(points: Mapping[float, float]) -> Curve:
+    ordered = sorted(points.items())
     return Curve(tuple(x for x, _ in ordered), tuple(y for _, y in ordered))
 
 
-def place_of(state: StateEnd, dense_macs: float, axis: Axis) -> float:
+def x_of(state: StateEnd, dense_macs: float, axis: Axis) -> float:
     if axis == "training_macs":
         return state.training_macs
     return state.removed_percent if axis == "removed_percent" else state.macs / dense_macs
@@ -79,9 +62,7 @@ def objective_value(states: Sequence[StateEnd], objective: Objective) -> float |
         return None
     if objective.at is None:
         return metric_of(states[-1], objective.metric)
-    places = {state.removed_percent: metric_of(state, objective.metric) for state in states}
-    ordered = sorted(places.items())
-    return Curve(tuple(x for x, _ in ordered), tuple(y for _, y in ordered)).at(objective.at)
+    return _curve({state.removed_percent: metric_of(state, objective.metric) for state in states}).at(objective.at)
 
 
 def violation(states: Sequence[StateEnd], constraint: Constraint) -> float:
@@ -94,6 +75,12 @@ def violation(states: Sequence[StateEnd], constraint: Constraint) -> float:
 
 def is_feasible(states: Sequence[StateEnd], constraints: Sequence[Constraint]) -> bool:
     return all(violation(states, constraint) <= 0 for constraint in constraints)
+
+
+def mean_or_none(values: Sequence[float | None]) -> float | None:
+    """The mean of values that are all there; None where one is missing, or all are."""
+    known = [value for value in values if value is not None]
+    return fmean(known) if known and len(known) == len(values) else None
 
 
 def metric_of(state: StateEnd, metric: str) -> float:

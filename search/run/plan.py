@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from models.errors import UserError
 from search.run.best import best_trial
 from search.run.trials import RecordedTrial
+from search.study.arm import Arm
 from search.study.study import Study
 
 
@@ -37,14 +38,14 @@ def plan_of(study: Study) -> tuple[ArmPlan, ...]:
     search = study.search
     seeds: tuple[int | None, ...] = tuple(search.seeds) if search.seeds else (None,)
     confirm = tuple(search.confirm.seeds) if search.confirm else ()
-    plans = tuple(ArmPlan(arm, configurations_of(study, arm), seeds, confirm) for arm in study.arms)
+    plans = tuple(ArmPlan(name, configurations_of(study, arm), seeds, confirm) for name, arm in study.arms.items())
     _check_equal(study, plans)
     return plans
 
 
 def _check_equal(study: Study, plans: tuple[ArmPlan, ...]) -> None:
     """Arms are compared under equal budgets; only a grid could give them unequal ones."""
-    searched = [plan for plan in plans if study.space.for_arm(plan.arm)]
+    searched = [plan for plan in plans if study.arms[plan.arm].parameters]
     if len({plan.configurations for plan in searched}) <= 1:
         return
     found = ", ".join(f"{plan.arm} has {plan.configurations}" for plan in searched)
@@ -54,13 +55,12 @@ def _check_equal(study: Study, plans: tuple[ArmPlan, ...]) -> None:
     )
 
 
-def configurations_of(study: Study, arm: str) -> int:
+def configurations_of(study: Study, arm: Arm) -> int:
     """How many configurations an arm is given."""
-    parameters = study.space.for_arm(arm)
-    if not parameters:
+    if not arm.parameters:
         return 1
     wanted = study.search.trials_per_arm
-    return min(wanted, study.space.grid_size(arm)) if study.search.algorithm == "grid" else wanted
+    return min(wanted, study.space.grid_size(arm.name)) if study.search.algorithm == "grid" else wanted
 
 
 def search_id(arm: str, number: int, seed: int | None) -> str:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.errors import UserError, WeightsRefused
-from pruning.catalogue import traits_of
 from search.config_file.key_tree import is_known
+from search.study.arm import Arm
 from search.study.corners import corner_values
 from search.study.objective_rules import check_objective, objective_warnings
 from search.study.study import Study
@@ -24,9 +24,9 @@ KEY_FIRST = re.compile(r"^((?:model|data|train|prune)\.[\w.]+)(.*)$", re.DOTALL)
 
 @dataclass(frozen=True)
 class Checked:
-    """`networks`: arm → its dense network's cost, weights and data; `warnings` are for people, one line each."""
+    """`starting_points`: arm → its dense network's cost, weights and data; `warnings` are for people, one line each."""
 
-    networks: dict[str, StartingPoint]
+    starting_points: dict[str, StartingPoint]
     warnings: tuple[str, ...]
 
 
@@ -34,9 +34,9 @@ def check_study(study: Study) -> Checked:
     """All checks, the initial weights' proof included. UserError or WeightsRefused for the first mistake."""
 
     warnings = check_request(study)
-    networks = preflight(study)
-    told = [f"{arm}: {line}" for arm, starting_point in networks.items() for line in starting_point.warnings]
-    return Checked(networks, (*warnings, *told))
+    starting_points = preflight(study)
+    told = [f"{arm}: {line}" for arm, starting_point in starting_points.items() for line in starting_point.warnings]
+    return Checked(starting_points, (*warnings, *told))
 
 
 def check_request(study: Study) -> tuple[str, ...]:
@@ -45,30 +45,30 @@ def check_request(study: Study) -> tuple[str, ...]:
     Returns warnings. UserError, with the line, for the first mistake.
     """
     check_objective(study)
-    for arm in study.arms:
+    for arm in study.arms.values():
         check_arm(study, arm)
     return (*objective_warnings(study), *_resource_warnings(study))
 
 
-def check_arm(study: Study, arm: str) -> None:
+def check_arm(study: Study, arm: Arm) -> None:
     """One arm's data can be had, and each network it may use exists and has the units that are to be removed."""
     seen: list[Any] = []
     chosen: list[Any] = []
     for values in corner_values(study, arm):
-        config = study.trial_config(arm, values)
+        config = arm.config(values)
         network = (config.model, config.data)
         asked = (*network, config.prune.target, config.prune.method)
         if asked in seen:
             continue
-        with at_its_line(study, arm, values):
-            _check_network(study, arm, values, config)
+        with at_its_line(arm, values):
+            _check_network(arm, values, config)
             if chosen and network not in chosen and not config.prune.traits.from_scratch:
                 _check_weights(config)
         seen.append(asked)
         chosen.append(network)
 
 
-def _check_network(study: Study, arm: str, values: dict[str, Any], config: TrialConfig) -> None:
+def _check_network(arm: Arm, values: dict[str, Any], config: TrialConfig) -> None:
     import torch
 
     from models.networks.registry import build
@@ -83,8 +83,8 @@ def _check_network(study: Study, arm: str, values: dict[str, Any], config: Trial
     if not config.prune.traits.needs_units or there & set(wanted):
         return
     fitting = "channel" if "channel" in there else "both"
-    path = study.path_of(arm, ("prune", "target"), values)
-    raise study.sources.error(
+    path = arm.where(("prune", "target"), values)
+    raise arm.sources.error(
         path,
         f": {config.model.arch} has no units of target {config.prune.target} (it has {', '.join(sorted(there))}); "
         f"say target: {fitting}",
@@ -109,7 +109,7 @@ def _spec(config: TrialConfig) -> Any:
 
 
 @contextmanager
-def at_its_line(study: Study, arm: str, values: dict[str, Any] | None = None) -> Iterator[None]:
+def at_its_line(arm: Arm, values: dict[str, Any] | None = None) -> Iterator[None]:
     """Put the line of the study file before an error that begins with a key of the trial."""
     try:
         yield
@@ -117,8 +117,8 @@ def at_its_line(study: Study, arm: str, values: dict[str, Any] | None = None) ->
         match = KEY_FIRST.match(str(error))
         if match is None or not is_known(match[1].rstrip(".")):
             raise
-        path = study.path_of(arm, match[1].split("."), values)
-        message = str(study.sources.error(path, match[2]))
+        path = arm.where(match[1].split("."), values)
+        message = str(arm.sources.error(path, match[2]))
         if isinstance(error, WeightsRefused):
             raise WeightsRefused(message, error.evidence) from None
         raise type(error)(message) from None
@@ -163,16 +163,16 @@ def preflight(study: Study) -> dict[str, StartingPoint]:
     """
     found: dict[str, StartingPoint] = {}
     known: dict[str, StartingPoint] = {}
-    for arm in study.arms:
-        if traits_of(study.method(arm)).from_scratch:
+    for name, arm in study.arms.items():
+        if arm.traits.from_scratch:
             continue
-        values = study.space.sample(arm, seed=0)
-        config = study.trial_config(arm, values)
+        values = study.space.sample(name, seed=0)
+        config = arm.config(values)
         key = config.model_dump_json()
         if key not in known:
-            with at_its_line(study, arm, values):
+            with at_its_line(arm, values):
                 known[key] = _starting_point(config)
-        found[arm] = known[key]
+        found[name] = known[key]
     return found
 
 

@@ -8,7 +8,11 @@ from pathlib import Path
 from search.run.best import best_trial, competing
 from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials
-from search.run.trials import RecordedTrial, order_trials, read_trial
+from search.run.trials import (
+    RecordedTrial,
+    order_trials,
+    read_trial,
+)
 from search.study.load import load_study
 from search.study.study import Study
 
@@ -32,8 +36,37 @@ class RunResults:
         """Whether every trial that the study asks for has ended."""
         return outstanding_trials(self.study, self.trials) == 0
 
+    @property
+    def arm_names(self) -> list[str]:
+        """Arms in the study's order, then any that only the trials name."""
+        names = list(self.study.arms)
+        return names + sorted({trial.identity.arm for trial in self.trials} - set(names))
+
     def trial(self, trial_id: str) -> RecordedTrial | None:
         return next((trial for trial in self.trials if trial.id == trial_id), None)
+
+    def searched(self, arm: str) -> list[RecordedTrial]:
+        """An arm's search trials; single trials where it has none."""
+        return list(competing(self.of_arm(arm)))
+
+    def confirmed(self, arm: str) -> list[RecordedTrial]:
+        """An arm's finished confirm trials."""
+        return self.confirmed(arm)
+
+    def representatives(self, arm: str) -> list[RecordedTrial]:
+        """What stands for an arm in a plot or at equal cost: its finished confirm trials, else its best search trial."""
+        best = self.best_of_arm(arm)
+        return self.confirmed(arm) or ([best] if best else [])
+
+    def best_of_arm(self, arm: str) -> RecordedTrial | None:
+        """An arm's validation-best finished configuration; None while no search trial of it has finished."""
+        return best_trial(self.of_arm(arm), self.study.search)
+
+    def best_of_run(self) -> RecordedTrial | None:
+        """The best over the arms that compete; over all arms where a study has nothing but controls."""
+        controls = set(self.study.control_arms())
+        others = [trial for trial in self.trials if trial.identity.arm not in controls]
+        return best_trial(others, self.study.search) or best_trial(self.trials, self.study.search)
 
 
 def load_results(run: Path) -> RunResults:
@@ -43,30 +76,6 @@ def load_results(run: Path) -> RunResults:
     study = load_study(folder.study_file)
     driven = folder.is_driven()
     unended = "running" if driven else "interrupted"
-    views = [read_trial(folder.trial_folder(trial_id), unended) for trial_id in folder.trial_ids()]
+    trials = [read_trial(folder.trial_folder(trial_id), unended) for trial_id in folder.trial_ids()]
     driver = (folder.driver() or "unknown") if driven else None
-    return RunResults(folder.path, study, order_trials(views, list(study.arms)), driver)
-
-
-def best_of_arm(results: RunResults, arm: str) -> RecordedTrial | None:
-    """An arm's validation-best finished configuration; None while no search trial of it has finished."""
-    return best_trial(results.of_arm(arm), results.study.search)
-
-
-def best_of_run(results: RunResults) -> RecordedTrial | None:
-    """The best over the arms that compete; over all arms where a study has nothing but controls."""
-    controls = set(results.study.control_arms())
-    competing = [trial for trial in results.trials if trial.identity.arm not in controls]
-    search = results.study.search
-    return best_trial(competing, search) or best_trial(results.trials, search)
-
-
-def arm_names(results: RunResults) -> list[str]:
-    """Arms in the study's order, then any that only the trials name."""
-    names = list(results.study.arms)
-    return names + sorted({view.identity.arm for view in results.trials} - set(names))
-
-
-def searched(results: RunResults, arm: str) -> list[RecordedTrial]:
-    """An arm's search trials; single trials where it has none."""
-    return list(competing(results.of_arm(arm)))
+    return RunResults(folder.path, study, order_trials(trials, list(study.arms)), driver)

@@ -12,7 +12,7 @@ from pathlib import Path
 from models.errors import UserError
 from search.config_file import key_tree
 from search.run.candidates import _candidates, fronts
-from search.run.trials import RecordedTrial, states_of
+from search.run.trials import RecordedTrial
 from search.study.sections import RetentionConfig
 from search.study.study import Study
 
@@ -44,17 +44,17 @@ def given_up(trials: Sequence[RecordedTrial], retention: RetentionConfig, needed
     """The files to remove. `needed` are files that other trials take their structure from."""
     if retention.states == "all":
         return []
-    ended = [view for view in trials if view.status in LASTING and states_of(view)]
-    there = [candidate for view in ended for candidate in _candidates(view) if candidate.file is not None]
-    kept = {(view.id, states_of(view)[-1].state) for view in ended}
+    ended = [trial for trial in trials if trial.status in LASTING and trial.states]
+    there = [candidate for trial in ended for candidate in _candidates(trial) if candidate.file is not None]
+    kept = {(trial.id, trial.last.state) for trial in ended}
     if retention.states == "front":
-        kept |= {(one.view.id, one.state.state) for one in fronts(there)}
-    files = [one.file for one in there if (one.view.id, one.state.state) not in kept]
+        kept |= {(one.trial.id, one.state.state) for one in fronts(there)}
+    files = [one.file for one in there if (one.trial.id, one.state.state) not in kept]
     return [file for file in files if file is not None and file.resolve() not in needed]
 
 
 def sources_named(study: Study, trials: Iterable[RecordedTrial]) -> frozenset[Path]:
     """The state files that the study's arms and its trials take their structure from."""
-    trees = [study.tree(arm) for arm in study.arms] + [view.config for view in trials]
+    trees = [arm.tree for arm in study.arms.values()] + [trial.config for trial in trials]
     named = [key_tree.get(tree, "prune.scratch.file") for tree in trees]
     return frozenset(Path(file).resolve() for file in named if isinstance(file, str))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pruning.catalogue import DEFAULT_METHOD, traits_of
+from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
 from trainables.files.record import ENDED, Identity, StateEnd, TrialRecord, read_record
 from trainables.files.request import TrialRequest, read_request
 
@@ -37,11 +37,45 @@ class RecordedTrial:
         return self.status in ENDED
 
     @property
+    def states(self) -> Sequence[StateEnd]:
+        """The ends of its completed states, in order."""
+        return self.record.states if self.record else ()
+
+    @property
+    def last(self) -> StateEnd:
+        """The end of its last completed state. IndexError before the first."""
+        return self.states[-1]
+
+    @property
+    def finished(self) -> bool:
+        """Whether it came to its planned end, so that its last state counts."""
+        return self.status == "finished" and bool(self.states)
+
+    @property
     def val_accuracy(self) -> float | None:
         """At the last completed state; None before the first."""
-        if self.record is None or not self.record.states:
-            return None
-        return self.record.states[-1].val_accuracy
+        return self.last.val_accuracy if self.states else None
+
+    @property
+    def method(self) -> str:
+        return str(self.config.get("prune", {}).get("method", DEFAULT_METHOD))
+
+    @property
+    def traits(self) -> MethodTraits:
+        """What its method is."""
+        return traits_of(self.method)
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of guessing, one over the number of classes: what a diverged trial counts as."""
+        assert self.record is not None, "a trial that diverged has a record"
+        return 1.0 / int(self.record.header["data"]["classes"])
+
+    @property
+    def dense_macs(self) -> float:
+        """MACs per image of the dense network that the trial's network was cut from."""
+        assert self.record is not None, "asked only of trials with states"
+        return float(self.record.header["dense"]["macs"])
 
 
 def read_trial(folder: Path, unended: str) -> RecordedTrial:
@@ -70,38 +104,13 @@ def _status(record: TrialRecord | None, unended: str) -> str:
     return record.status if record.status in ENDED else unended
 
 
-def order_trials(views: Iterable[RecordedTrial], arms: list[str]) -> tuple[RecordedTrial, ...]:
+def order_trials(trials: Iterable[RecordedTrial], arms: list[str]) -> tuple[RecordedTrial, ...]:
     """By arm as the study names them, then phase, number and seed."""
     phases = {"trial": 0, "search": 1, "confirm": 2}
 
-    def key(view: RecordedTrial) -> tuple[Any, ...]:
-        identity = view.identity
+    def key(trial: RecordedTrial) -> tuple[Any, ...]:
+        identity = trial.identity
         arm = arms.index(identity.arm) if identity.arm in arms else len(arms)
         return (arm, phases[identity.phase], identity.number, identity.seed, identity.id)
 
-    return tuple(sorted(views, key=key))
-
-
-def states_of(view: RecordedTrial) -> Sequence[StateEnd]:
-    return view.record.states if view.record else ()
-
-
-def method_of(view: RecordedTrial) -> str:
-    return str(view.config.get("prune", {}).get("method", DEFAULT_METHOD))
-
-
-def is_cut(view: RecordedTrial) -> bool:
-    """Whether the trial's method makes the network smaller, so that its states are candidates."""
-    return traits_of(method_of(view)).ends_small
-
-
-def chance_of(view: RecordedTrial) -> float:
-    """Accuracy of guessing, one over the number of classes: what a diverged trial counts as."""
-    assert view.record is not None, "a trial that diverged has a record"
-    return 1.0 / int(view.record.header["data"]["classes"])
-
-
-def dense_macs(view: RecordedTrial) -> float:
-    """MACs per image of the dense network that the trial's network was cut from."""
-    assert view.record is not None, "asked only of trials with states"
-    return float(view.record.header["dense"]["macs"])
+    return tuple(sorted(trials, key=key))

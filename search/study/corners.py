@@ -12,6 +12,7 @@ from search.space.distributions import same
 from search.space.parameter import Parameter
 
 if TYPE_CHECKING:
+    from search.study.arm import Arm
     from search.study.study import Study
 
 Forced = tuple[tuple[Parameter, Any], ...]
@@ -21,39 +22,39 @@ MOST_PROBES = 4000
 
 def check_samples(study: Study) -> None:
     """UserError where the corner of a distribution, alone or with another's, makes no valid trial of an arm."""
-    for arm in study.arms:
+    for arm in study.arms.values():
         tried = 0
-        for forced in _corners(study.space.for_arm(arm)):
+        for forced in _corners(arm.parameters):
             values = _completed(study, arm, forced)
             if values is None:
                 continue
             tried += 1
             if tried > MOST_PROBES:
                 break
-            _check(study, arm, values, tuple(parameter for parameter, _ in forced))
+            _check(arm, values, tuple(parameter for parameter, _ in forced))
 
 
-def corner_values(study: Study, arm: str) -> Iterator[dict[str, Any]]:
+def corner_values(study: Study, arm: Arm) -> Iterator[dict[str, Any]]:
     """An arm's configurations with one parameter at each of its corners in turn, the others at their first."""
     yield _completed(study, arm, ()) or {}
-    for parameter in study.space.for_arm(arm):
+    for parameter in arm.parameters:
         for value in parameter.distribution.corners():
             values = _completed(study, arm, ((parameter, value),))
             if values is not None:
                 yield values
 
 
-def _check(study: Study, arm: str, values: Mapping[str, Any], forced: tuple[Parameter, ...]) -> None:
+def _check(arm: Arm, values: Mapping[str, Any], forced: tuple[Parameter, ...]) -> None:
     try:
-        study.trial_config(arm, values)
+        arm.config(values)
     except UserError as error:
         if not forced or all(parameter.key in str(error).split(": ", 1)[-1] for parameter in forced):
             raise
         found = " with ".join(f"{parameter.key}: {values[parameter.key]!r}" for parameter in forced)
         _, _, reason = str(error).partition(": ")
         raise UserError(
-            f"{study.sources.place(('space', forced[-1].key))}: space.{forced[-1].key} allows what is no trial of arm {arm}: "
-            f"{found} gives {reason}"
+            f"{arm.sources.place(('space', forced[-1].key))}: space.{forced[-1].key} allows what is no trial of arm "
+            f"{arm.name}: {found} gives {reason}"
         ) from None
 
 
@@ -68,15 +69,15 @@ def _corners(parameters: tuple[Parameter, ...]) -> Iterator[Forced]:
             yield (one, other)
 
 
-def _completed(study: Study, arm: str, forced: Forced) -> dict[str, Any] | None:
+def _completed(study: Study, arm: Arm, forced: Forced) -> dict[str, Any] | None:
     """A whole configuration with the forced values, others at their first corner; None where they exclude each other."""
-    parameters = study.space.for_arm(arm)
+    parameters = arm.parameters
     wanted = _conditions_of([parameter for parameter, _ in forced], parameters)
     given = {parameter.name: value for parameter, value in forced}
     values: dict[str, Any] = {}
     active: set[str] = set()
     for parameter in parameters:
-        if study.space.is_active(parameter, arm, values):
+        if study.space.is_active(parameter, arm.name, values):
             active.add(parameter.name)
             values[parameter.key] = given[parameter.name] if parameter.name in given else _fitting(parameter, wanted)
     return values if given.keys() <= active else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,16 @@ from search.config_file import key_tree, yaml_file
 from search.config_file.mistakes import Sources, first_problem
 from search.space.reading import read_space
 from search.space.space import Space
+from search.study.arm import Arm
 from search.study.overrides import Raw, apply_sets, resolved, with_paths
+from search.study.rules import check_study_file
 from search.study.sections import (
     SearchConfig,
     StudySections,
 )
-from search.study.study import ARM_NAME, Study
+from search.study.study import Study
+
+ARM_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
 
 
 def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None) -> Study:
@@ -27,8 +32,6 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None) ->
     Relative paths in the file are resolved against its folder, those in `sets` against the working folder.
     UserError names the line or option, the key, and the nearest valid name.
     """
-    from search.study.rules import check_study_file
-
     document = yaml_file.read(path)
     sources = Sources(str(path), document.lines)
     if not isinstance(document.content, dict):
@@ -75,16 +78,16 @@ def build_study(raw: Raw, sources: Sources) -> Study:
     except ValidationError as error:
         problem = first_problem(error, raw, StudySections)
         raise sources.error(problem.path, problem.text) from None
-    arms = sections.arms or {"trial": {}}
-    base = {arm: key_tree.with_keys(sections.trial, patch) for arm, patch in arms.items()}
-    space = read_space(sections.space or {}, base, sources)
+    patches = sections.arms or {"trial": {}}
+    trees = {name: key_tree.with_keys(sections.trial, patch) for name, patch in patches.items()}
+    space = read_space(sections.space or {}, trees, sources)
     search = sections.search.model_copy(update={"enqueue": tuple(map(_plain_entry, sections.search.enqueue))})
     if search.algorithm == "grid":
         search = _with_grid_size(search, space, sources)
     return Study(
         name=sections.name,
         trial=sections.trial,
-        arms=arms,
+        arms={name: Arm(name, patch, trees[name], space.for_arm(name), sources) for name, patch in patches.items()},
         space=space,
         search=search,
         scheduler=sections.scheduler,

@@ -54,7 +54,7 @@ def check_objective(study: Study) -> None:
 
 def _check_latency(study: Study) -> None:
     used = {one.metric for one in study.search.objective} | {one.metric for one in study.search.constraints}
-    unmeasured = [arm for arm in study.arms if key_tree.get(study.tree(arm), "measure.latency") is not True]
+    unmeasured = [name for name, arm in study.arms.items() if arm.value("measure.latency") is not True]
     if "latency_ms" in used and unmeasured:
         raise study.sources.error(
             ("search",),
@@ -65,13 +65,13 @@ def _check_latency(study: Study) -> None:
 
 def _free_removal(study: Study) -> Iterator[str]:
     """The searched keys that change how much an arm removes at the end."""
-    for arm in study.arms:
-        if key_tree.get(study.tree(arm), "prune.schedule.macs_target") not in (key_tree.ABSENT, None):
+    for arm in study.arms.values():
+        if arm.value("prune.schedule.macs_target") is not None:
             continue
-        rate = key_tree.get(study.tree(arm), "prune.schedule.rate_per_state")
-        keys = REMOVAL_KEYS if rate in (key_tree.ABSENT, None) else (*REMOVAL_KEYS, "prune.schedule.states")
-        for parameter in study.space.for_arm(arm):
-            if any(_varies(parameter, key, study.tree(arm)) for key in keys):
+        rate = arm.value("prune.schedule.rate_per_state")
+        keys = REMOVAL_KEYS if rate is None else (*REMOVAL_KEYS, "prune.schedule.states")
+        for parameter in arm.parameters:
+            if any(_varies(parameter, key, arm.tree) for key in keys):
                 yield parameter.key
 
 

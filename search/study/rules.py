@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.errors import UserError
 from models.names import nearest, nearest_key, suggestion
-from pruning.catalogue import traits_of
 from search.config_file import key_tree
 from search.config_file.key_tree import is_known, known_keys
+from search.study.arm import Arm
 from search.study.corners import check_samples, corner_values
-
-if TYPE_CHECKING:
-    from search.study.study import Study
+from search.study.study import Study
 
 
 def check_study_file(study: Study) -> None:
     """UserError for the first mistake found; nothing here needs data, weights or a network."""
     _check_patches(study)
-    for arm in study.arms:
+    for arm in study.arms.values():
         _check_scratch(study, arm)
-        if not study.space.for_arm(arm):
-            study.trial_config(arm)
+        if not arm.parameters:
+            arm.config()
     check_samples(study)
-    for arm in study.arms:
+    for arm in study.arms.values():
         _check_own_values(study, arm)
     _check_enqueue(study)
     _check_baseline(study)
@@ -33,60 +31,59 @@ def check_study_file(study: Study) -> None:
 
 def _check_patches(study: Study) -> None:
     """Arms patch keys that exist and that are not searched."""
-    for arm, patch in study.arms.items():
-        for key in patch:
+    for arm in study.arms.values():
+        for key in arm.patch:
             if not is_known(key):
                 near = nearest_key(key, known_keys())
-                raise study.sources.error(("arms", arm, key), f" is not a known key of a trial{suggestion(near)}")
-            searched = _searched_by(study, arm, key)
+                raise study.sources.error(("arms", arm.name, key), f" is not a known key of a trial{suggestion(near)}")
+            searched = _searched_by(arm, key)
             if searched is not None:
                 raise study.sources.error(
-                    ("arms", arm, key),
-                    f" is searched (space.{searched}): take it out of the arm, or give the space entry `arms:` without {arm}",
+                    ("arms", arm.name, key),
+                    f" is searched (space.{searched}): take it out of the arm, or give the space entry `arms:` without "
+                    f"{arm.name}",
                 )
 
 
-def _searched_by(study: Study, arm: str, key: str) -> str | None:
-    for parameter in study.space.for_arm(arm):
+def _searched_by(arm: Arm, key: str) -> str | None:
+    for parameter in arm.parameters:
         if any(key_tree.overlap(key, leaf) for leaf in parameter.sets()):
             return parameter.key
     return None
 
 
-def _check_own_values(study: Study, arm: str) -> None:
+def _check_own_values(study: Study, arm: Arm) -> None:
     """What the trial itself says of a searched key is what `prunetune trial` takes, so it must be valid as well."""
     values = next(corner_values(study, arm))
     for key in values:
-        if key_tree.get(study.tree(arm), key) is key_tree.ABSENT:
+        if key_tree.get(arm.tree, key) is key_tree.ABSENT:
             continue
         try:
-            study.trial_config(arm, {other: value for other, value in values.items() if other != key})
+            arm.config({other: value for other, value in values.items() if other != key})
         except UserError as error:
             # Only a value wrong in itself: what clashes with other keys may be there for them alone.
             if f".{key}: " in str(error):
                 raise
 
 
-def _check_scratch(study: Study, arm: str) -> None:
+def _check_scratch(study: Study, arm: Arm) -> None:
     """A scratch control names an arm that makes a structure of its own."""
-    if not traits_of(study.method(arm)).from_scratch:
+    if not arm.traits.from_scratch or arm.value("prune.scratch.file") is not None:
         return
-    if key_tree.get(study.tree(arm), "prune.scratch.file") not in (key_tree.ABSENT, None):
-        return
-    named = key_tree.get(study.tree(arm), "prune.scratch.arm")
-    path = study.path_of(arm, ("prune", "scratch", "arm"))
-    if named is key_tree.ABSENT or named is None:
-        others = _named(one for one in study.arms if traits_of(study.method(one)).makes_smaller)
+    named = arm.value("prune.scratch.arm")
+    path = arm.where(("prune", "scratch", "arm"))
+    if named is None:
+        others = _named(name for name, one in study.arms.items() if one.traits.makes_smaller)
         raise study.sources.error(
-            study.path_of(arm, ("prune", "method")),
+            arm.where(("prune", "method")),
             f": scratch needs prune.scratch.arm, the arm whose final structure is trained from scratch{others}",
         )
     if named not in study.arms:
         near = suggestion(nearest(str(named), study.arms))
         raise study.sources.error(path, f": {named!r} is no arm of this study ({', '.join(study.arms)}){near}")
-    if not traits_of(study.method(named)).makes_smaller:
+    if not study.arms[named].traits.makes_smaller:
         raise study.sources.error(
-            path, f": arm {named} ({study.method(named)}) has no smaller structure to train from scratch"
+            path, f": arm {named} ({study.arms[named].method}) has no smaller structure to train from scratch"
         )
 
 
@@ -110,16 +107,15 @@ def _check_enqueue(study: Study) -> None:
                 near = suggestion(nearest_key(key, searched))
                 raise study.sources.error((*path, key), f" is not a searched key{near}")
         for arm in arms:
-            _check_entry(study, arm, number, entry)
+            _check_entry(study, study.arms[arm], number, entry)
 
 
-def _check_entry(study: Study, arm: str, number: int, entry: dict[str, Any]) -> None:
-    keys = {parameter.key for parameter in study.space.for_arm(arm)}
-    fixed = {key: value for key, value in entry.items() if key in keys}
+def _check_entry(study: Study, arm: Arm, number: int, entry: dict[str, Any]) -> None:
+    fixed = {key: value for key, value in entry.items() if key in arm.searched_keys}
     try:
-        study.trial_config(arm, {**study.space.sample(arm, seed=0, fixed=fixed)} | fixed)
+        arm.config({**study.space.sample(arm.name, seed=0, fixed=fixed)} | fixed)
     except UserError as error:
-        raise study.sources.error(("search", "enqueue", number), f" for arm {arm}: {error}") from None
+        raise study.sources.error(("search", "enqueue", number), f" for arm {arm.name}: {error}") from None
 
 
 def _check_baseline(study: Study) -> None:
@@ -145,7 +141,7 @@ def _check_shared(study: Study) -> None:
 
 def _check_shared_grid(study: Study) -> None:
     """Each shared point is given to every arm equally often, or the arms' configurations of one number would differ in it."""
-    searched = [arm for arm in study.arms if study.space.for_arm(arm)]
+    searched = [name for name, arm in study.arms.items() if arm.parameters]
     for common in study.space.shared().grid_points(next(iter(study.arms))):
         sizes = {arm: study.space.grid_size(arm, common) for arm in searched}
         if len(set(sizes.values())) > 1:

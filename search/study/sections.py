@@ -148,6 +148,12 @@ class Level(Section):
             raise ValueError(f"{self.axis} goes to {highest}, found {self.value:g}")
         return self
 
+    @property
+    def text(self) -> str:
+        if self.axis == "removed_percent":
+            return f"{self.value:.4g} % removed"
+        return f"{100 * self.value:.4g} % of dense MACs"
+
 
 def read_levels(value: Any) -> Any:
     """A removed_percent, {removed_percent: …}, {macs: share} or a list of these → the list of levels' fields."""

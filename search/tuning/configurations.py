@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any, Literal
 
-from search.run.curves import objective_value
+from search.run.curves import mean_or_none, objective_value
 from search.run.trials import RecordedTrial
 from search.study.objectives import Objective
 from trainables.files.record import StateEnd
@@ -46,7 +45,7 @@ class Configuration:
 
     def value(self, objective: Objective) -> float | None:
         """The mean over the seeds at the last state; None where one of them has no value."""
-        return _mean([objective_value(states, objective) for states in self.curves()])
+        return mean_or_none([objective_value(states, objective) for states in self.curves()])
 
     def intermediate(self, objective: Objective) -> dict[int, float]:
         """State → mean over the seeds, for the states that every seed has completed."""
@@ -54,7 +53,7 @@ class Configuration:
         plain = objective.model_copy(update={"at": None})
         means: dict[int, float] = {}
         for state in range(min(len(states) for states in curves)):
-            mean = _mean([objective_value(states[: state + 1], plain) for states in curves])
+            mean = mean_or_none([objective_value(states[: state + 1], plain) for states in curves])
             if mean is not None:
                 means[state] = mean
         return means
@@ -67,8 +66,3 @@ def configurations_of_arm(trials: Iterable[RecordedTrial], arm: str, wanted: int
         if trial.identity.arm == arm and trial.identity.phase == "search":
             by_number.setdefault(trial.identity.number, []).append(trial)
     return tuple(Configuration(arm, number, tuple(by_number[number]), wanted) for number in sorted(by_number))
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known and len(known) == len(values) else None

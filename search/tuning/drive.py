@@ -40,8 +40,7 @@ from search.tuning.trial_queue import TrialQueue
 class Launch:
     """How to drive a run this time; nothing here changes what the trials are.
 
-    `time_budget` in seconds, `max_concurrent` and `address` replace the study's own. `trainable` gives the class Ray runs
-    (tests give one that trains nothing), `check` is done before anything starts.
+    `time_budget` in seconds, `max_concurrent` and `address` replace the study's own.
     """
 
     time_budget: float | None = None
@@ -49,8 +48,6 @@ class Launch:
     address: str | None = None
     retry_failed: bool = False
     command: Sequence[str] = field(default_factory=command_line)
-    trainable: Callable[[], Any] | None = None
-    check: Callable[[Study], Checked] = check_study
 
 
 @dataclass(frozen=True)
@@ -64,9 +61,17 @@ class Drive:
     """There was nothing to run."""
 
 
-def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Drive:
+def run_study(
+    study: Study,
+    run: RunFolder,
+    launch: Launch | None = None,
+    *,
+    trainable_class: type[Any] | None = None,
+    check: Callable[[Study], Checked] = check_study,
+) -> Drive:
     """Run what is still to be run of a study, under the run's lock.
 
+    `trainable_class` is what Ray runs (default: TuneTrainable), `check` is done before anything starts.
     WeightsRefused or UserError before any trial starts; WorkFailed when the same failure repeats.
     """
     launch = Launch() if launch is None else launch
@@ -83,18 +88,18 @@ def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Dri
         if study.resources.address is None:
             # What this machine can never give is said before Ray takes its time to start.
             share_of(study.resources, [this_machine()])
-        checked = launch.check(study)
-        check_starting_points(run, checked.networks)
-        write_launch(run, generation, checked.networks, machine(), launch.command, study)
-        leaving = StopRequest(study.resources.time_budget)
+        checked = check(study)
+        check_starting_points(run, checked.starting_points)
+        write_launch(run, generation, checked.starting_points, machine(), launch.command, study)
+        stop_request = StopRequest(study.resources.time_budget)
         queue = TrialQueue(study, store, warm_trials(study), retry_failed=launch.retry_failed)
         try:
             with signals_restored():
-                leaving.catch_signals()
-                _drive(study, queue, leaving, generation, launch, checked)
+                stop_request.catch_signals()
+                _drive(study, queue, stop_request, generation, checked, trainable_class)
         finally:
             write_optuna_log(run, study, store)
-            left = None if is_complete(study, store) else leaving.reason or "an error"
+            left = None if is_complete(study, store) else stop_request.reason or "an error"
             close_launch(run, left or "complete")
         apply_retention(study, store)
     results = load_results(run.path)
@@ -103,7 +108,7 @@ def run_study(study: Study, run: RunFolder, launch: Launch | None = None) -> Dri
             f"{run.path}: stopped after the same failure three times in a row: {queue.fatal}; "
             f"mend it, then `prunetune resume {run.path} --retry-failed`"
         )
-    return Drive(results, left, leaving.interrupted)
+    return Drive(results, left, stop_request.interrupted)
 
 
 def is_complete(study: Study, store: TrialStore) -> bool:
@@ -119,13 +124,18 @@ def _with_options(study: Study, launch: Launch) -> Study:
 def _warnings(study: Study, checked: Checked) -> list[str]:
     plans = plan_of(study)
     searched = max(plan.configurations for plan in plans)
-    single = [plan.arm for plan in plans if searched > 1 and not study.space.for_arm(plan.arm)]
+    single = [plan.arm for plan in plans if searched > 1 and not study.arms[plan.arm].parameters]
     lines = [f"{arm}: nothing to search in this arm, so it runs a single configuration" for arm in single]
     return [*checked.warnings, *lines]
 
 
 def _drive(
-    study: Study, queue: TrialQueue, leaving: StopRequest, generation: int, launch: Launch, checked: Checked
+    study: Study,
+    queue: TrialQueue,
+    stop_request: StopRequest,
+    generation: int,
+    checked: Checked,
+    trainable_class: type[Any] | None,
 ) -> None:
     resources = study.resources
     with Progress(study, queue.store) as progress:
@@ -136,20 +146,20 @@ def _drive(
             share = share_of(resources, nodes)
             if resources.address is not None:
                 progress.stage(f"checking {len(nodes)} nodes: code, versions, weights, data, the run's folder")
-                check_nodes(queue.store.run, nodes, checked.networks, share.cpus)
+                check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus)
             progress.say(f"{share.concurrent} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
             progress.stage("loading the trials' processes")
-            _fit(study, queue, leaving, generation, launch, progress, share)
+            _fit(study, queue, stop_request, generation, progress, share, trainable_class)
 
 
 def _fit(
     study: Study,
     queue: TrialQueue,
-    leaving: StopRequest,
+    stop_request: StopRequest,
     generation: int,
-    launch: Launch,
     progress: Progress,
     share: Share,
+    trainable_class: type[Any] | None,
 ) -> None:
     from ray import tune
 
@@ -159,17 +169,16 @@ def _fit(
     # A trial's crash is told in one line from its record; Tune would print its traceback over the live table.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.concurrent)
-    trainable = TuneTrainable if launch.trainable is None else launch.trainable()
     log = OptunaLog(queue.store.run, study, queue.store)
-    searcher = RecordSearcher(queue, leaving, progress, log, generation, share.concurrent)
+    searcher = RecordSearcher(queue, stop_request, progress, log, generation, share.concurrent)
     with tempfile.TemporaryDirectory(
         prefix=f"{SESSION_PREFIX}{os.getpid()}-tune-", ignore_cleanup_errors=True
     ) as storage:
         tuner = tune.Tuner(
-            tune.with_resources(trainable, {"cpu": share.cpus, "gpu": share.gpus}),
+            tune.with_resources(trainable_class or TuneTrainable, {"cpu": share.cpus, "gpu": share.gpus}),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
-                scheduler=StateEndScheduler(queue, leaving),
+                scheduler=StateEndScheduler(queue, stop_request),
                 num_samples=-1,
                 reuse_actors=True,
             ),
@@ -177,7 +186,7 @@ def _fit(
                 name="tune",
                 storage_path=storage,
                 verbose=0,
-                callbacks=[Watch(leaving, progress)],
+                callbacks=[Watch(stop_request, progress)],
                 failure_config=tune.FailureConfig(max_failures=0),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),

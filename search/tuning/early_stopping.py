@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from search.run.trials import RecordedTrial, states_of
+from search.run.trials import RecordedTrial
 from search.study.sections import SchedulerConfig
 from search.study.study import Study
 from search.tuning.rungs import (
@@ -29,18 +29,18 @@ def stop_reason(study: Study, trials: Iterable[RecordedTrial], trial: RecordedTr
     judged = (
         config.kind != "none" and trial.identity.phase == "search" and trial.identity.arm not in study.control_arms()
     )
-    states = states_of(trial)
+    states = trial.states
     if not judged or not states or states[-1].state < config.grace_states:
         return None
     peers = [other for other in trials if other.identity.phase == "search"]
     partners = partners_of(study, peers, trial)
-    place = _place(config, trial, partners)
-    if place is None:
+    removed_percent = _removal_to_judge_at(config, trial, partners)
+    if removed_percent is None:
         return None
-    if any(_survives(config, peers, one, place) for one in (trial, *partners)):
+    if any(_survives(config, peers, one, removed_percent) for one in (trial, *partners)):
         return None
-    value = value_at(states, place)
-    return f"{config.kind}: val_accuracy {value:.4f} at {place:.3g} % removed is too low for {trial.identity.arm}"
+    value = value_at(states, removed_percent)
+    return f"{config.kind}: val_accuracy {value:.4f} at {removed_percent:.3g} % removed is too low for {trial.identity.arm}"
 
 
 def partners_of(study: Study, trials: Sequence[RecordedTrial], trial: RecordedTrial) -> list[RecordedTrial]:
@@ -55,27 +55,31 @@ def partners_of(study: Study, trials: Sequence[RecordedTrial], trial: RecordedTr
     ]
 
 
-def _place(config: SchedulerConfig, trial: RecordedTrial, partners: Sequence[RecordedTrial]) -> float | None:
+def _removal_to_judge_at(
+    config: SchedulerConfig, trial: RecordedTrial, partners: Sequence[RecordedTrial]
+) -> float | None:
     """The removed percentage to judge at now: where the trial has just arrived, and its partners have been."""
-    states = states_of(trial)
+    states = trial.states
     if config.kind == "median":
-        place: float | None = states[-1].removed_percent
+        removed_percent: float | None = states[-1].removed_percent
     elif partners:
         # A trial that came first goes on until its partners are there, so each of its state ends may be the one.
-        place = highest_rung(states, rungs_of(config, trial.identity.number))
+        removed_percent = highest_rung(states, rungs_of(config, trial.identity.number))
     else:
-        place = crossed_rung(states, rungs_of(config, trial.identity.number), config.grace_states)
-    if place is None or not all(_has_been_at(partner, place) for partner in partners):
+        removed_percent = crossed_rung(states, rungs_of(config, trial.identity.number), config.grace_states)
+    if removed_percent is None or not all(_has_been_at(partner, removed_percent) for partner in partners):
         return None
-    return place if value_at(states, place) is not None else None
+    return removed_percent if value_at(states, removed_percent) is not None else None
 
 
-def _has_been_at(trial: RecordedTrial, place: float) -> bool:
-    return trial.ended or value_at(states_of(trial), place) is not None
+def _has_been_at(trial: RecordedTrial, removed_percent: float) -> bool:
+    return trial.ended or value_at(trial.states, removed_percent) is not None
 
 
-def _survives(config: SchedulerConfig, peers: Sequence[RecordedTrial], trial: RecordedTrial, place: float) -> bool:
-    value = value_at(states_of(trial), place)
+def _survives(
+    config: SchedulerConfig, peers: Sequence[RecordedTrial], trial: RecordedTrial, removed_percent: float
+) -> bool:
+    value = value_at(trial.states, removed_percent)
     if value is None:
         return False
     rivals = [other for other in peers if other.identity.arm == trial.identity.arm and other.id != trial.id]
@@ -84,20 +88,20 @@ def _survives(config: SchedulerConfig, peers: Sequence[RecordedTrial], trial: Re
         brackets = brackets_of(config, rungs)
         rivals = [one for one in rivals if one.identity.number % brackets == trial.identity.number % brackets]
     if config.kind == "median":
-        return _survives_median(config, trial, rivals, place)
-    reached = [value_at(states_of(rival), place) for rival in rivals]
+        return _survives_median(config, trial, rivals, removed_percent)
+    reached = [value_at(rival.states, removed_percent) for rival in rivals]
     return survives_halving(value, [value, *(one for one in reached if one is not None)], config)
 
 
 def _survives_median(
-    config: SchedulerConfig, trial: RecordedTrial, rivals: Sequence[RecordedTrial], place: float
+    config: SchedulerConfig, trial: RecordedTrial, rivals: Sequence[RecordedTrial], removed_percent: float
 ) -> bool:
     """By the mean over the removals that the trial has been through, as Golovin et al. do: one state's luck decides less."""
-    places = [
+    removals = [
         state.removed_percent
-        for state in states_of(trial)
-        if state.state >= config.grace_states and state.removed_percent <= place
+        for state in trial.states
+        if state.state >= config.grace_states and state.removed_percent <= removed_percent
     ]
-    averages = [running_mean(states_of(one), places) for one in (trial, *rivals)]
+    averages = [running_mean(one.states, removals) for one in (trial, *rivals)]
     own, *others = averages
     return own is None or survives_median(own, [one for one in others if one is not None], config)

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from pruning.catalogue import traits_of
 from search.commands.common import Outcome
 from search.run.plan import plan_of
 from search.study.study import Study
@@ -63,10 +62,10 @@ def dry_run(study: Study) -> Outcome:
 
 
 def _arm_cost(study: Study, arm: str, search_trials: int, confirm_trials: int) -> ArmCost:
-    configs = [study.trial_config(arm, study.space.sample(arm, seed)) for seed in range(SAMPLES)]
+    configs = [study.arms[arm].config(study.space.sample(arm, seed)) for seed in range(SAMPLES)]
     epochs = sum(sum(config.epochs_of_states()) for config in configs) / len(configs)
     trials = search_trials + confirm_trials
-    if traits_of(study.method(arm)).from_scratch:
+    if study.arms[arm].traits.from_scratch:
         # Its network is not known before its source arm has been searched.
         return ArmCost(arm, search_trials, confirm_trials, epochs, None, None, None)
     procedure = prepare(Identity("dry-run"), configs[0]).procedure

@@ -75,7 +75,7 @@ def grid_point(study: Study, arm: str, number: int) -> dict[str, Any]:
 def _draw(
     study: Study, arm: str, number: int, past: Sequence[Configuration], warm: Sequence[FrozenTrial], attempt: int
 ) -> Proposal:
-    names = tuple(parameter.name for parameter in study.space.for_arm(arm))
+    names = tuple(parameter.name for parameter in study.arms[arm].parameters)
     sampler = make_sampler(study.search, names, arm, number, attempt)
     optuna_study = rebuild(study, past, sampler, warm)
     trial = optuna_study.ask()
@@ -164,7 +164,7 @@ def _params(study: Study, configuration: Configuration) -> tuple[dict[str, Any],
 
 def _outside(study: Study, configuration: Configuration) -> Mapping[str, Any]:
     """Enqueued values may lie outside the declared ranges; Optuna cannot hold those."""
-    searched = study.space.for_arm(configuration.arm)
+    searched = study.arms[configuration.arm].parameters
     return {
         key: value
         for key, value in configuration.values.items()

@@ -28,7 +28,7 @@ PACE = 5
 class Running:
     """A trial under way, as its newest results show it."""
 
-    view: RecordedTrial
+    trial: RecordedTrial
     epochs: int
     """Epochs of all its states."""
     states: int
@@ -50,7 +50,7 @@ class Progress:
     """Told of every event of a study; a context manager, so that the terminal is given back however it ends."""
 
     def __init__(self, study: Study, store: TrialStore, console: Console | None = None) -> None:
-        self._study, self._ledger = study, store
+        self._study, self._store = study, store
         self._console = Console(stderr=True) if console is None else console
         self._running: dict[str, Running] = {}
         self._first: float | None = None
@@ -76,11 +76,11 @@ class Progress:
         if self._live is None:
             self.say(text)
 
-    def started(self, view: RecordedTrial) -> None:
-        epochs, states = length_of(view)
-        record = view.record
+    def started(self, trial: RecordedTrial) -> None:
+        epochs, states = length_of(trial)
+        record = trial.record
         before = len(record.epochs) if record else 0
-        running = Running(view, epochs, states, before)
+        running = Running(trial, epochs, states, before)
         if record and record.states:
             last = record.states[-1]
             running.state, running.val_accuracy, running.removed_percent = (
@@ -88,9 +88,9 @@ class Progress:
                 last.val_accuracy,
                 last.removed_percent,
             )
-        self._running[view.id] = running
+        self._running[trial.id] = running
         if before:
-            self.say(f"{view.id}: goes on after {before} of {epochs} epochs")
+            self.say(f"{trial.id}: goes on after {before} of {epochs} epochs")
 
     def epoch(self, result: dict[str, Any]) -> None:
         """One result of a trial, as the trainable reports it."""
@@ -113,16 +113,16 @@ class Progress:
                 f"removed {running.removed_percent:.1f} %{_left(running.remaining(time.monotonic()))}"
             )
 
-    def left(self, view: RecordedTrial) -> None:
+    def left(self, trial: RecordedTrial) -> None:
         """A trial has ended or left its process."""
-        self._running.pop(view.id, None)
-        if not view.ended:
+        self._running.pop(trial.id, None)
+        if not trial.ended:
             return
-        accuracy = "" if view.val_accuracy is None else f", val {view.val_accuracy:.4f}"
-        details = (view.record.end or {}) if view.record else {}
+        accuracy = "" if trial.val_accuracy is None else f", val {trial.val_accuracy:.4f}"
+        details = (trial.record.end or {}) if trial.record else {}
         reason = details.get("error") or details.get("reason")
         done, total = self.counts()
-        self.say(f"{view.id}: {view.status}{accuracy}{f' ({reason})' if reason else ''} [{done} of {total}]")
+        self.say(f"{trial.id}: {trial.status}{accuracy}{f' ({reason})' if reason else ''} [{done} of {total}]")
 
     def say(self, text: str) -> None:
         """One line, above the table where there is one."""
@@ -130,8 +130,8 @@ class Progress:
 
     def counts(self) -> tuple[int, int]:
         """Trials ended, and trials in all; confirming ones included."""
-        ended = sum(trial.ended for trial in self._ledger)
-        return ended, ended + outstanding_trials(self._study, self._ledger)
+        ended = sum(trial.ended for trial in self._store)
+        return ended, ended + outstanding_trials(self._study, self._store)
 
     def table(self) -> Table:
         """The live table: the trials under way, then each arm's best, then how far the study is."""
@@ -145,8 +145,8 @@ class Progress:
             table.add_column(name, justify="left" if name in ("arm", "trial") else "right")
         for one in list(self._running.values()):
             table.add_row(
-                one.view.identity.arm,
-                one.view.id,
+                one.trial.identity.arm,
+                one.trial.id,
                 "loading" if one.first is None else f"{one.state} of {one.states}",
                 "" if one.val_accuracy is None else f"{one.val_accuracy:.4f}",
                 "" if one.removed_percent is None else f"{one.removed_percent:.1f}",
@@ -154,7 +154,7 @@ class Progress:
             )
         table.add_section()
         for plan in plan_of(self._study):
-            trials = [trial for trial in list(self._ledger) if trial.identity.arm == plan.arm]
+            trials = [trial for trial in list(self._store) if trial.identity.arm == plan.arm]
             ended = sum(trial.ended and trial.identity.phase == "search" for trial in trials)
             best = best_trial(trials, self._study.search)
             accuracy = "" if best is None or best.val_accuracy is None else f"{best.val_accuracy:.4f}"
@@ -171,7 +171,7 @@ class Progress:
         """Seconds until the study is complete, at the pace of epochs so far; None before there is a pace."""
         if self._first is None or self._trained < PACE:
             return None
-        known = list(self._ledger)
+        known = list(self._store)
         lengths = [length_of(trial)[0] for trial in known]
         mean = sum(lengths) / len(lengths)
         under_way = sum(one.epochs - one.done for one in list(self._running.values()))
@@ -179,11 +179,11 @@ class Progress:
         return (now - self._first) / (self._trained - 1) * (under_way + waiting * mean)
 
 
-def length_of(view: RecordedTrial) -> tuple[int, int]:
+def length_of(trial: RecordedTrial) -> tuple[int, int]:
     """(epochs, the last state's number) of a trial, from its record where it has begun, else from its configuration."""
-    epochs = view.record.header.get("epochs_of_states") if view.record else None
+    epochs = trial.record.header.get("epochs_of_states") if trial.record else None
     if epochs is None:
-        epochs = TrialConfig.model_validate(view.config).epochs_of_states()
+        epochs = TrialConfig.model_validate(trial.config).epochs_of_states()
     return sum(epochs), len(epochs) - 1
 
 

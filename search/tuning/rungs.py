@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import fmean, median
+from statistics import median
 
-from search.run.curves import objective_value
+from search.run.curves import mean_or_none, objective_value
 from search.study.objectives import Objective
 from search.study.sections import SchedulerConfig
 from trainables.files.record import StateEnd
@@ -41,19 +41,17 @@ def brackets_of(config: SchedulerConfig, rungs: int) -> int:
     return max(1, min(config.brackets, rungs))
 
 
-def value_at(states: States, place: float) -> float | None:
-    """Validation accuracy at `place` percent removed; None where the trial has not got there.
+def value_at(states: States, removed_percent: float) -> float | None:
+    """Validation accuracy at `removed_percent` removed; None where the trial has not got there.
 
-    A trial that removes so much at once that it begins beyond `place` is not comparable there either.
+    A trial that removes so much at once that it begins beyond `removed_percent` is not comparable there either.
     """
-    return objective_value(states, Objective(metric="val_accuracy", direction="max", at=place))
+    return objective_value(states, Objective(metric="val_accuracy", direction="max", at=removed_percent))
 
 
-def running_mean(states: States, places: Sequence[float]) -> float | None:
-    """Mean accuracy over `places` (percent removed); None where there are none or the trial has not been at one of them."""
-    values = [value_at(states, place) for place in places]
-    known = [value for value in values if value is not None]
-    return fmean(known) if known and len(known) == len(values) else None
+def running_mean(states: States, removals: Sequence[float]) -> float | None:
+    """Mean accuracy over `removals` (percent removed); None where there are none or the trial has not been at one of them."""
+    return mean_or_none([value_at(states, removed_percent) for removed_percent in removals])
 
 
 def crossed_rung(states: States, rungs: Sequence[float], grace: int) -> float | None:

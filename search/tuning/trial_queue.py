@@ -15,8 +15,6 @@ from typing import Literal
 from optuna.trial import FrozenTrial
 
 from models.errors import UserError
-from pruning.catalogue import traits_of
-from search.config_file import key_tree
 from search.run.best import best_trial
 from search.run.plan import ArmPlan, confirm_id, plan_of, search_id
 from search.run.retention import apply_retention
@@ -142,7 +140,7 @@ class TrialQueue:
             proposal = propose(self.study, plan.arm, number, earlier, self.warm.get(plan.arm, ()))
             values, drawn = proposal.values, proposal.drawn
         given = values if source is None else {**values, "prune.scratch.file": source}
-        config = self.study.trial_config(plan.arm, given, seed)
+        config = self.study.arms[plan.arm].config(given, seed)
         identity = Identity(search_id(plan.arm, number, seed), plan.arm, "search", number, config.seed)
         return self.store.add(TrialRequest(identity, config.model_dump(mode="json"), values, drawn))
 
@@ -155,12 +153,10 @@ class TrialQueue:
 
         None for every other method, and where the configuration names a file itself.
         """
-        if not traits_of(self.study.method(arm)).from_scratch:
+        scratch = self.study.arms[arm]
+        if not scratch.traits.from_scratch or scratch.value("prune.scratch.file") is not None:
             return None
-        tree = self.study.tree(arm)
-        if key_tree.get(tree, "prune.scratch.file") not in (key_tree.ABSENT, None):
-            return None
-        named = key_tree.get(tree, "prune.scratch.arm")
+        named = scratch.value("prune.scratch.arm")
         plan = next(one for one in self._plans if one.arm == named)
         if not self._search_is_over(plan):
             return "wait"
@@ -173,13 +169,13 @@ class TrialQueue:
         return best_trial((trial for trial in self.store if trial.identity.arm == arm), self.study.search)
 
     def _confirming(self) -> Iterator[RecordedTrial]:
-        for place in range(max(len(plan.confirm_seeds) for plan in self._plans)):
+        for index in range(max(len(plan.confirm_seeds) for plan in self._plans)):
             for plan in self._plans:
                 best = self._best_of(plan.arm)
                 if best is None:
                     self._note(f"{plan.arm}: no trial of the search finished, so there is nothing to confirm")
-                elif place < len(plan.confirm_seeds):
-                    yield from self._confirm(best, plan.confirm_seeds[place])
+                elif index < len(plan.confirm_seeds):
+                    yield from self._confirm(best, plan.confirm_seeds[index])
 
     def _confirm(self, best: RecordedTrial, seed: int) -> Iterator[RecordedTrial]:
         arm = best.identity.arm

@@ -76,7 +76,7 @@ def test_the_quickstart_ends_in_a_confirmed_comparison() -> None:
 def test_every_arm_makes_trials_at_both_ends_of_the_space(path: Path) -> None:
     study = loaded(path)
     for arm in study.arms:
-        made = [study.trial_config(arm, values, seed=7) for values in corner_values(study, arm)]
+        made = [study.arm(arm).config(values, seed=7) for values in corner_values(study, arm)]
         assert made
         assert all(config.seed == 7 for config in made)
         for parameter in study.space.for_arm(arm):
@@ -87,7 +87,7 @@ def test_every_arm_makes_trials_at_both_ends_of_the_space(path: Path) -> None:
 def test_networks_exist_and_have_the_units_that_are_removed(path: Path) -> None:
     study = loaded(path)
     for arm in study.arms:
-        config = study.trial_config(arm, study.space.sample(arm, seed=0))
+        config = study.arm(arm).config(study.space.sample(arm, seed=0))
         spec = spec_of(config)
         kinds = kinds_of_network(
             spec.arch, spec.num_classes, spec.img_size, spec.in_chans, spec.patch_size, json.dumps(spec.args)
@@ -99,7 +99,7 @@ def test_networks_exist_and_have_the_units_that_are_removed(path: Path) -> None:
 def test_pretrained_weights_are_published_or_our_own(path: Path) -> None:
     study = loaded(path)
     for arm in study.arms:
-        config = study.trial_config(arm, study.space.sample(arm, seed=0))
+        config = study.arm(arm).config(study.space.sample(arm, seed=0))
         init = config.model.init
         if init.source != "pretrained":
             continue
@@ -112,7 +112,7 @@ def test_pretrained_weights_are_published_or_our_own(path: Path) -> None:
 def test_augmentation_can_be_done(path: Path) -> None:
     study = loaded(path)
     for arm in study.arms:
-        data = study.trial_config(arm, study.space.sample(arm, seed=0)).data
+        data = study.arm(arm).config(study.space.sample(arm, seed=0)).data
         assert data.name in KINDS
         if data.augment.rand_augment is not None:
             rand_augment_of(data.augment.rand_augment)
@@ -138,7 +138,7 @@ def test_header_counts_multiply_accumulates_rightly(path: Path) -> None:
     assert said, "the header says what training costs at most, and how that is counted"
     study = loaded(path)
     arm = next(iter(study.arms))
-    config = study.trial_config(arm, study.space.sample(arm, seed=0))
+    config = study.arm(arm).config(study.space.sample(arm, seed=0))
     spec = spec_of(config)
     with torch.random.fork_rng(devices=[]):
         macs = count_macs(build(spec), spec.input_shape)
@@ -190,7 +190,7 @@ def test_cifar_study_is_the_seeds_experiment_done_right() -> None:
     study = loaded(CONFIGS / "cifar10_vit_small.yaml")
     assert set(study.arms) == {"refill", "rsst", "dense", "random", "one_shot", "scratch"}
     for arm in study.arms:
-        config = study.trial_config(arm, study.space.sample(arm, seed=1))
+        config = study.arm(arm).config(study.space.sample(arm, seed=1))
         schedule = config.prune.schedule
         assert (schedule.states, schedule.head_ratio, schedule.neuron_ratio) == (15, 0.7, 0.7)
         assert spec_of(config).patch_size == 4
@@ -201,13 +201,13 @@ def test_the_seeds_own_settings_are_what_runs_first() -> None:
     study = loaded(CONFIGS / "cifar10_vit_small_seeds.yaml")
     assert study.search.trials_per_arm == len(study.search.enqueue) == 2
     for arm in study.arms:
-        first, second = (study.trial_config(arm, values) for values in study.enqueued(arm))
+        first, second = (study.arm(arm).config(values) for values in study.enqueued(arm))
         assert (first.train.optimizer, first.train.lr, first.train.batch_size) == ("sgd", 0.01, 128)
         assert first.epochs_of_states() == (60,) * 16
         assert (first.prune.schedule.kind, first.prune.rewind) == ("one_shot", "continue")
         assert (second.prune.schedule.kind, second.prune.rewind) == ("geometric", "init")
         assert first.model.init.source == ("random" if arm.endswith("_from_random") else "pretrained")
-    rsst = study.trial_config("rsst", study.enqueued("rsst")[1]).prune.rsst
+    rsst = study.arm("rsst").config(study.enqueued("rsst")[1]).prune.rsst
     assert (rsst.curve, rsst.exponent, rsst.lambda_max, rsst.coupling) == ("exp_custom_exponents", 2.0, 0.3, "gradient")
 
 
@@ -215,18 +215,18 @@ def test_twistnet_study_has_ten_folds_times_three_seeds_for_every_arm() -> None:
     study = loaded(CONFIGS / "twistnet18_dtd.yaml")
     for plan in plan_of(study):
         assert (plan.configurations, plan.seeds) == (10, (42, 43, 44))
-        folds = [study.trial_config(plan.arm, values).data.fold for values in study.space.grid_points(plan.arm)]
+        folds = [study.arm(plan.arm).config(values).data.fold for values in study.space.grid_points(plan.arm)]
         assert folds == list(range(1, 11))
-    assert study.trial_config("no_ais", {"data.fold": 1}).model.args == {"no_ais": True}
-    assert study.trial_config("resnet18", {"data.fold": 1}).model.arch == "timm:resnet18"
-    assert study.trial_config("twistnet18", {"data.fold": 1}).states == 0
+    assert study.arm("no_ais").config({"data.fold": 1}).model.args == {"no_ais": True}
+    assert study.arm("resnet18").config({"data.fold": 1}).model.arch == "timm:resnet18"
+    assert study.arm("twistnet18").config({"data.fold": 1}).states == 0
 
 
 def test_scratch_control_of_the_controls_study_follows_an_arm_that_prunes() -> None:
     study = loaded(CONFIGS / "digits_controls.yaml")
     assert set(study.control_arms()) == {"dense", "random", "one_shot", "scratch", "imp"}
     assert is_known("prune.scratch.arm")
-    assert study.trial_config("scratch", {"train.lr": 1e-3}).prune.scratch.arm == "refill"
+    assert study.arm("scratch").config({"train.lr": 1e-3}).prune.scratch.arm == "refill"
 
 
 def _plain(name: str) -> dict[str, Any]:
@@ -237,6 +237,6 @@ def _trials_and_epochs(study: Study) -> tuple[int, int]:
     trials = epochs = 0
     for plan in plan_of(study):
         count = len(plan.search_ids) + len(plan.confirm_ids)
-        config = study.trial_config(plan.arm, study.space.sample(plan.arm, seed=0))
+        config = study.arm(plan.arm).config(study.space.sample(plan.arm, seed=0))
         trials, epochs = trials + count, epochs + count * sum(config.epochs_of_states())
     return trials, epochs

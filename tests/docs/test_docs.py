@@ -94,7 +94,7 @@ def worth(formula: str, tau: float, exponent: float) -> float:
 @pytest.mark.parametrize("option", re.findall(r"`--set '([^']+)'`", text_of("weights.md")))
 def test_remedies_of_the_weights_page_can_be_typed(option: str) -> None:
     study = load_study(CONFIGS / "digits_controls.yaml", [option])
-    init = study.trial_config("refill", {"train.lr": 1e-3}).model.init
+    init = study.arm("refill").config({"train.lr": 1e-3}).model.init
     assert init.source == ("path" if "path:" in option else "random")
 
 

@@ -82,7 +82,7 @@ class MadeRun:
         folder = self.path / "trials" / name
         identity = Identity(name, arm, "confirm" if confirm else "search", number, seed)
         searched = {"train.lr": lr} if values is None else dict(values)
-        config = load_study(self.path / "study.yaml").trial_config(arm, searched, seed).model_dump(mode="json")
+        config = load_study(self.path / "study.yaml").arm(arm).config(searched, seed).model_dump(mode="json")
         source = f"{arm}-000" if confirm else None
         write_request(folder, TrialRequest(identity, config, searched, {}, source))
         writer = RecordWriter(folder)

@@ -72,7 +72,7 @@ def test_a_study_may_name_it_and_goes_by_its_traits(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text(STUDY)
     study = load_study(file)
-    assert study.trial_config("halfway").prune.method == "halfway"
+    assert study.arm("halfway").config().prune.method == "halfway"
     assert study.control_arms() == ("halfway", "again")
     file.write_text(STUDY.replace("{prune.method: halfway}", "{prune.method: halfwy}"))
     with pytest.raises(UserError, match=r"line 7: .*'halfwy' is none of refill, .*, halfway; the nearest is halfway"):

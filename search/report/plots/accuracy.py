@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from search.evidence.contrasts import trial_curve
-from search.evidence.equal_cost import trials_for
 from search.report.plots.drawing import FAINT, INK, Plot, arm_line, colour, legend_above, new_figure
 from search.run.candidates import all_candidates, macs_of, pareto
 from search.run.curves import Axis, Curve
-from search.run.results import RunResults, arm_names
+from search.run.results import RunResults
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,8 @@ def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
     described = []
     with new_figure() as figure:
         axes = figure.add_subplot()
-        for index, arm in enumerate(arm_names(results)):
-            curves = [trial_curve(view, axis, "val_accuracy") for view in trials_for(results, arm)]
+        for index, arm in enumerate(results.arm_names):
+            curves = [trial_curve(view, axis, "val_accuracy") for view in results.representatives(arm)]
             if not curves:
                 continue
             places, values = _on_common_places(curves, text.scale)

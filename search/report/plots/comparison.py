@@ -8,12 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from search.evidence.comparison import Comparison
-from search.evidence.contrasts import Cell
+from search.evidence.contrasts import Contrast
 from search.evidence.formats import interval_text, points
 from search.evidence.statistics import expected_best
 from search.report.plots.drawing import FAINT, Plot, arm_line, colour, legend_above, name_rows, new_figure
-from search.run.results import RunResults, arm_names, searched
-from search.run.trials import chance_of, states_of
+from search.run.results import RunResults
 
 
 def paired_differences(comparison: Comparison) -> Plot | None:
@@ -42,7 +41,7 @@ def paired_differences(comparison: Comparison) -> Plot | None:
     )
 
 
-def _draw_cell(axes: Axes, row: int, cell: Cell, shade: str) -> None:
+def _draw_cell(axes: Axes, row: int, cell: Contrast, shade: str) -> None:
     values = [100 * value for value in cell.differences.values()]
     spread = [row + 0.22 * (index / max(1, len(values) - 1) - 0.5) for index in range(len(values))]
     axes.scatter(values, spread, s=14, color=shade, alpha=0.45, linewidth=0)
@@ -51,7 +50,7 @@ def _draw_cell(axes: Axes, row: int, cell: Cell, shade: str) -> None:
     axes.plot(100 * (cell.mean or 0.0), row, marker="D", color=shade, markersize=7)
 
 
-def _cell_label(cell: Cell, primary: bool) -> str:
+def _cell_label(cell: Contrast, primary: bool) -> str:
     return f"{cell.arm}, {cell.level.text}" + ("" if primary else " (exploratory)")
 
 
@@ -61,18 +60,18 @@ def search_values(results: RunResults, arm: str) -> list[float]:
     Diverged trials count as chance; early-stopped and failed ones as the worst finished: they cost a draw and won
     nothing.
     """
-    ended = searched(results, arm)
-    finished = [states_of(view)[-1].val_accuracy for view in ended if view.status == "finished" and states_of(view)]
+    ended = results.searched(arm)
+    finished = [view.last.val_accuracy for view in ended if view.finished]
     if not finished:
         return []
-    diverged = [chance_of(view) for view in ended if view.status == "diverged"]
+    diverged = [view.chance for view in ended if view.status == "diverged"]
     lost = [min(finished) for view in ended if view.status in ("stopped", "failed")]
     return [*finished, *diverged, *lost]
 
 
 def budget_curves(results: RunResults) -> Plot | None:
     """Expected best validation accuracy of n configurations, per arm; None where no arm tried two."""
-    values = {arm: search_values(results, arm) for arm in arm_names(results)}
+    values = {arm: search_values(results, arm) for arm in results.arm_names}
     if max(len(found) for found in values.values()) < 2:
         return None
     described = []

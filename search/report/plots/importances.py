@@ -7,7 +7,7 @@ from typing import Any
 
 from search.report.plots.drawing import Plot, colour, legend_above, name_rows, new_figure
 from search.report.plots.settings import Scale, finished_search, last_accuracy, scale_of, varied_keys
-from search.run.results import RunResults, arm_names
+from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
 FEWEST_TRIALS = 8
@@ -16,13 +16,13 @@ FEWEST_TRIALS = 8
 
 def importance_plot(results: RunResults) -> Plot | None:
     """Optuna's importances of the searched keys, per arm; None where no arm has enough trials."""
-    found = {arm: importances(finished_search(results, arm)) for arm in arm_names(results)}
+    found = {arm: importances(finished_search(results, arm)) for arm in results.arm_names}
     found = {arm: shares for arm, shares in found.items() if shares}
     if not found:
         return None
     largest = {key: max(shares.get(key, 0.0) for shares in found.values()) for arm in found for key in found[arm]}
     keys = sorted(largest, key=lambda key: -largest[key])
-    names = arm_names(results)
+    names = results.arm_names
     with new_figure(height=1.0 + 0.3 * len(keys) * len(found)) as figure:
         axes = figure.add_subplot()
         height = 0.8 / len(found)

@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from search.report.plots.drawing import FAINT, Plot, arm_mark, colour, legend_above, log_axis, new_figure
-from search.run.results import RunResults, arm_names, searched
-from search.run.trials import RecordedTrial, states_of
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial
 
 COLUMNS = 3
 RATE_KEY, EPOCH_KEYS = "train.lr", ("train.epochs_per_state", "train.epochs_total")
@@ -50,15 +50,15 @@ def scale_of(views: Sequence[RecordedTrial], key: str) -> Scale:
 
 
 def finished_search(results: RunResults, arm: str) -> list[RecordedTrial]:
-    return [view for view in searched(results, arm) if view.status == "finished" and states_of(view) and view.values]
+    return [view for view in results.searched(arm) if view.finished and view.values]
 
 
 def all_finished(results: RunResults) -> list[RecordedTrial]:
-    return [view for arm in arm_names(results) for view in finished_search(results, arm)]
+    return [view for arm in results.arm_names for view in finished_search(results, arm)]
 
 
 def last_accuracy(view: RecordedTrial) -> float:
-    return states_of(view)[-1].val_accuracy
+    return view.last.val_accuracy
 
 
 def varied_keys(views: Sequence[RecordedTrial]) -> list[str]:
@@ -94,7 +94,7 @@ def settings_against_accuracy(results: RunResults) -> Plot | None:
 
 
 def _draw_setting(axes: Axes, results: RunResults, key: str, scale: Scale) -> None:
-    for index, arm in enumerate(arm_names(results)):
+    for index, arm in enumerate(results.arm_names):
         shown = [view for view in finished_search(results, arm) if key in view.values]
         if not shown:
             # An invisible mark keeps every arm in the one legend.
@@ -117,7 +117,7 @@ def parallel_coordinates(results: RunResults) -> Plot | None:
     keys = varied_keys(views)
     if len(keys) < 2 or len(views) < 4:
         return None
-    names = arm_names(results)
+    names = results.arm_names
     scales = [scale_of(views, key) for key in keys]
     accuracies = [last_accuracy(view) for view in views]
     low, high = min(accuracies), max(accuracies)
@@ -165,7 +165,7 @@ def rate_by_epochs(results: RunResults) -> Plot | None:
         return None
     tried = {
         arm: views
-        for arm in arm_names(results)
+        for arm in results.arm_names
         if (views := [view for view in finished_search(results, arm) if {epochs, RATE_KEY} <= view.values.keys()])
     }
     if not tried:

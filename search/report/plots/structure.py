@@ -11,15 +11,14 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from models.units.structure import KINDS, Structure
-from search.evidence.equal_cost import trials_for
 from search.report.plots.drawing import INK, PAPER, Plot, colour, new_figure
 from search.run.results import RunResults
-from search.run.trials import RecordedTrial, states_of
+from search.run.trials import RecordedTrial
 
 
 def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
     """Mean share of units kept in each group after each state, a panel per kind; None where no structure is known."""
-    views = [view for view in trials_for(results, arm) if states_of(view) and states_of(view)[0].structure]
+    views = [view for view in results.representatives(arm) if view.states and view.states[0].structure]
     if not views:
         return None
     kinds = _kinds(views[0])
@@ -56,17 +55,17 @@ def _draw_shares(axes: Axes, shares: NDArray[np.float64], shade: str) -> None:
 
 
 def _kinds(view: RecordedTrial) -> set[str]:
-    return set(Structure.from_json(states_of(view)[0].structure).total_of_kind())
+    return set(Structure.from_json(view.states[0].structure).total_of_kind())
 
 
 def _shares(views: Sequence[RecordedTrial], kind: str) -> tuple[list[str], NDArray[np.float64]]:
-    count = min(len(states_of(view)) for view in views)
-    first = Structure.from_json(states_of(views[0])[0].structure)
+    count = min(len(view.states) for view in views)
+    first = Structure.from_json(views[0].states[0].structure)
     names = [name for name, group in first.groups.items() if group.kind == kind]
     shares = np.zeros((len(names), count))
     for view in views:
         for state in range(count):
-            groups = Structure.from_json(states_of(view)[state].structure).groups
+            groups = Structure.from_json(view.states[state].structure).groups
             shares[:, state] += [len(groups[name].kept) / groups[name].total for name in names]
     return names, shares / len(views)
 

@@ -7,15 +7,14 @@ import pytest
 
 from models.errors import UserError
 from search.evidence.comparison import Comparison, compare
-from search.evidence.contrasts import Cell, judge
+from search.evidence.contrasts import Contrast, decide
 from search.evidence.final_test import final_test
 from search.evidence.statistics import subset_means
-from search.run.curves import Level
 from search.run.folder import RunFolder
 from search.run.manifest import grown
 from search.run.results import load_results
 from search.study.load import load_study
-from search.study.sections import CompareConfig
+from search.study.sections import CompareConfig, Level
 from tests.search.made_runs import REMOVED, MadeRun, falling, two_arm_run
 
 SEEDS = list(range(101, 109))
@@ -41,12 +40,12 @@ def confirm_run(path: Path, lasts: dict[str, list[float]], **study: object) -> M
 def test_a_planted_difference_is_claimed_with_its_size_and_interval(tmp_path: Path) -> None:
     two_arm_run(tmp_path / "run", seeds=8, gap=0.03)
     comparison = compared(tmp_path / "run")
-    (cell,) = comparison.primary
-    assert (cell.kind, cell.arm, cell.baseline) == ("better", "rsst", "refill")
-    assert cell.mean == pytest.approx(0.03, abs=0.004)
-    assert cell.interval is not None
-    assert 0 < cell.interval[0] < cell.mean < cell.interval[1]
-    assert cell.p_holm == 2 / 256
+    (contrast,) = comparison.primary
+    assert (contrast.kind, contrast.arm, contrast.baseline) == ("better", "rsst", "refill")
+    assert contrast.mean == pytest.approx(0.03, abs=0.004)
+    assert contrast.interval is not None
+    assert 0 < contrast.interval[0] < contrast.mean < contrast.interval[1]
+    assert contrast.p_holm == 2 / 256
     assert not comparison.exploratory
     assert comparison.verdict.startswith("rsst is better than refill at 60 % removed by ")
 
@@ -54,20 +53,20 @@ def test_a_planted_difference_is_claimed_with_its_size_and_interval(tmp_path: Pa
 def test_equal_arms_are_equivalent_within_the_margin(tmp_path: Path) -> None:
     values = [0.9 + 0.001 * (seed % 3) for seed in SEEDS]
     confirm_run(tmp_path / "run", {"refill": values, "rsst": list(reversed(values))})
-    (cell,) = compared(tmp_path / "run").primary
-    assert cell.kind == "equivalent"
-    assert cell.p_equivalent_holm == pytest.approx(1 / 256)
+    (contrast,) = compared(tmp_path / "run").primary
+    assert contrast.kind == "equivalent"
+    assert contrast.p_equivalent_holm == pytest.approx(1 / 256)
 
 
 def test_what_is_not_settled_says_how_many_more_seeds(tmp_path: Path) -> None:
     confirm_run(tmp_path / "run", {"refill": [0.90, 0.88, 0.93], "rsst": [0.93, 0.90, 0.90]})
     comparison = compared(tmp_path / "run")
-    (cell,) = comparison.primary
-    assert cell.kind == "not settled"
-    assert cell.more_seeds is not None
-    assert cell.more_seeds > 10
+    (contrast,) = comparison.primary
+    assert contrast.kind == "not settled"
+    assert contrast.more_seeds is not None
+    assert contrast.more_seeds > 10
     assert comparison.verdict.startswith(
-        f"Whether rsst or refill is better at 60 % removed is not settled: {cell.more_seeds} more seeds would settle a "
+        f"Whether rsst or refill is better at 60 % removed is not settled: {contrast.more_seeds} more seeds would settle a "
         "difference of 1 point. So far rsst is 0.67 points ahead on average (too few seeds for an interval, 3 paired seeds"
     )
 
@@ -88,11 +87,11 @@ def test_holm_spans_arms_and_levels(tmp_path: Path) -> None:
         "other": [0.9 + 0.001 * i for i in range(8)],
     }
     confirm_run(tmp_path / "run", lasts, compare={"at": [40, {"macs": 0.5}]})
-    cells = compared(tmp_path / "run").primary
-    assert [(cell.arm, cell.level.axis) for cell in cells] == [
+    contrasts = compared(tmp_path / "run").primary
+    assert [(contrast.arm, contrast.level.axis) for contrast in contrasts] == [
         ("rsst", "removed_percent"), ("rsst", "macs"), ("other", "removed_percent"), ("other", "macs"),
     ]  # fmt: skip
-    assert min(cell.p_holm or 1 for cell in cells) == pytest.approx(4 * 2 / 256)
+    assert min(contrast.p_holm or 1 for contrast in contrasts) == pytest.approx(4 * 2 / 256)
 
 
 def test_a_level_that_a_trial_does_not_reach_is_not_extrapolated(tmp_path: Path) -> None:
@@ -105,9 +104,9 @@ def test_a_level_that_a_trial_does_not_reach_is_not_extrapolated(tmp_path: Path)
 def test_arms_that_end_at_different_sizes_meet_at_the_smaller_removal(tmp_path: Path) -> None:
     made = confirm_run(tmp_path / "run", {"refill": [0.8], "rsst": []})
     made.add("rsst", [0.97, 0.95, 0.93, 0.7], removed=(0, 30, 50, 80), seed=101, confirm=True)
-    (cell,) = compared(tmp_path / "run").primary
-    assert cell.level.value == 60
-    assert cell.mean == pytest.approx(0.93 - 0.23 / 3 - 0.8)
+    (contrast,) = compared(tmp_path / "run").primary
+    assert contrast.level.value == 60
+    assert contrast.mean == pytest.approx(0.93 - 0.23 / 3 - 0.8)
 
 
 def test_a_diverged_confirm_trial_counts_as_chance(tmp_path: Path) -> None:
@@ -162,7 +161,7 @@ def claims(arms: int, levels: int, lead: float, rounds: int) -> float:
     settings = CompareConfig(margin=50.0)
     hits = 0
     for _ in range(rounds):
-        cells = []
+        contrasts = []
         for arm in range(arms):
             shared = random.normal(lead, 1.0, 10)
             for level in range(levels):
@@ -170,9 +169,9 @@ def claims(arms: int, levels: int, lead: float, rounds: int) -> float:
                 means = subset_means(values.tolist())
                 p_values = {"p_value": means.p_two_sided(), "p_equivalent": means.p_equivalent(0.5)}
                 differences = dict(enumerate(values.tolist()))
-                where = Level("removed_percent", 10.0 * level)
-                cells.append(Cell(str(arm), "base", where, differences, mean=float(values.mean()), **p_values))
-        hits += any(cell.kind in ("better", "worse") for cell in judge(cells, settings))
+                where = Level(axis="removed_percent", value=10.0 * level)
+                contrasts.append(Contrast(str(arm), "base", where, differences, mean=float(values.mean()), **p_values))
+        hits += any(contrast.kind in ("better", "worse") for contrast in decide(contrasts, settings))
     return hits / rounds
 
 
@@ -195,7 +194,7 @@ def test_the_dense_control_is_a_row_and_no_test(tmp_path: Path) -> None:
             made.add(arm, falling(0.9), seed=seed, confirm=seed > 0, removed=removed)
     comparison = compared(tmp_path / "run")
     assert comparison.baseline == "refill"
-    assert [cell.arm for cell in comparison.primary] == ["rsst"]
+    assert [contrast.arm for contrast in comparison.primary] == ["rsst"]
     assert [row.arm for row in comparison.rows] == ["dense", "refill", "rsst"]
 
 

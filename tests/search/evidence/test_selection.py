@@ -36,7 +36,7 @@ def test_without_a_budget_the_best_configurations_last_state_is_chosen(results: 
 
 def test_every_state_of_every_trial_is_a_candidate(results: RunResults) -> None:
     assert len(all_candidates(results)) == 24
-    assert {one.view.status for one in all_candidates(results)} == {"finished", "stopped"}
+    assert {one.trial.status for one in all_candidates(results)} == {"finished", "stopped"}
 
 
 def test_the_front_holds_what_nothing_beats(results: RunResults) -> None:
@@ -58,7 +58,7 @@ def test_the_front_holds_what_nothing_beats(results: RunResults) -> None:
 def test_a_budget_takes_the_best_on_validation_within_it(results: RunResults, budget: Budget, state: int) -> None:
     chosen = choose(results, budget)
     assert chosen.state.state == state
-    assert chosen.view.id == ("rsst-confirm-s102")
+    assert chosen.trial.id == ("rsst-confirm-s102")
 
 
 def test_a_budget_that_nothing_meets_names_the_nearest(results: RunResults) -> None:

@@ -68,7 +68,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     study = load_study(path / "study.yaml")
     for arm in study.arms:
         identity = Identity(f"{arm}-000", arm, "search", 0, 0)
-        config = study.trial_config(arm, {"train.lr": 0.002})
+        config = study.arm(arm).config({"train.lr": 0.002})
         folder = path / "trials" / identity.id
         write_request(folder, TrialRequest(identity, config.model_dump(mode="json"), {"train.lr": 0.002}))
         run_trial(folder, identity, config)
@@ -149,7 +149,7 @@ def test_the_card_says_what_was_measured(exported: tuple[dict[str, Any], Path]) 
 def test_best_yaml_runs_again_to_the_same_accuracy(exported: tuple[dict[str, Any], Path], tmp_path: Path) -> None:
     _, out = exported
     study = load_study(out / "best.yaml")
-    states = run_trial(tmp_path / "again", Identity("trial"), study.trial_config("trial"))
+    states = run_trial(tmp_path / "again", Identity("trial"), study.arm("trial").config())
     provenance = yaml_file.read(out / "best.yaml").content["provenance"]
     assert states[-1].val_accuracy == provenance["expected"]["val_accuracy"]
     assert states[-1].test_accuracy == provenance["expected"]["test_accuracy"]
@@ -168,7 +168,7 @@ def test_best_yaml_of_a_scratch_trial_needs_nothing_of_the_run(
     path = tmp_path / "run"
     MadeRun(path, arms=arms, study={"trial": SMALL, "search": {"algorithm": "random", "trials_per_arm": 1}})
     study = load_study(path / "study.yaml")
-    identity, config = Identity("scratch-000", "scratch", "search", 0, 0), study.trial_config("scratch")
+    identity, config = Identity("scratch-000", "scratch", "search", 0, 0), study.arm("scratch").config()
     folder = path / "trials" / identity.id
     write_request(folder, TrialRequest(identity, config.model_dump(mode="json"), {}))
     first = run_trial(folder, identity, config)
@@ -176,7 +176,7 @@ def test_best_yaml_of_a_scratch_trial_needs_nothing_of_the_run(
     assert "scratch-source.safetensors" in outcome["files"]
     assert str(source) not in (tmp_path / "out" / "best.yaml").read_text()
     moved = (tmp_path / "out").rename(tmp_path / "elsewhere")
-    again = load_study(moved / "best.yaml").trial_config("trial")
+    again = load_study(moved / "best.yaml").arm("trial").config()
     assert again.prune.scratch.file == moved / "scratch-source.safetensors"
     assert run_trial(tmp_path / "again", Identity("trial"), again)[-1].val_loss == first[-1].val_loss
     content = source.read_bytes()

@@ -40,7 +40,7 @@ def study_of(path: Path, *sets: str) -> Study:
 
 def test_a_sound_study_passes_without_warnings(path: Path) -> None:
     checked = check_study(study_of(path))
-    assert set(checked.networks) == {"refill", "rsst"}
+    assert set(checked.starting_points) == {"refill", "rsst"}
     assert checked.warnings == ()
 
 

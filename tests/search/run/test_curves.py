@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.run.curves import Curve, Level, curve_of
+from search.run.curves import Curve, curve_of
+from search.study.sections import Level
 from tests.search.made_runs import DENSE_MACS, state_end
 
 STATES = [
@@ -43,5 +44,5 @@ def test_a_reading_lies_within_the_curve(points: list[tuple[int, float]], place:
 
 
 def test_levels_say_what_they_are() -> None:
-    assert Level("macs", 0.4).text == "40 % of dense MACs"
-    assert Level("removed_percent", 62.5).text == "62.5 % removed"
+    assert Level(axis="macs", value=0.4).text == "40 % of dense MACs"
+    assert Level(axis="removed_percent", value=62.5).text == "62.5 % removed"

@@ -36,16 +36,16 @@ def test_a_later_arms_impossible_setting_is_found_at_its_line(tmp_path: Path, as
     with pytest.raises(UserError, match=message):
         check_study(load_study(file))
     file.write_text(STUDY.replace("ASKED", "prune.method: rsst"))
-    assert set(check_study(load_study(file)).networks) == {"refill", "second"}
+    assert set(check_study(load_study(file)).starting_points) == {"refill", "second"}
 
 
 def test_the_functional_proof_is_made_before_a_study_starts(tmp_path: Path) -> None:
     file = tmp_path / "study.yaml"
     file.write_text(STUDY.replace("ASKED", "prune.method: rsst"))
-    drawn = check_study(load_study(file)).networks["refill"]
+    drawn = check_study(load_study(file)).starting_points["refill"]
     assert "probe" not in drawn.weights, "random weights claim nothing"
     file.write_text(STUDY.replace("ASKED", "prune.method: rsst").replace("source: random", "source: pretrained"))
     checked = check_study(load_study(file, ["trial.data.train_limit=400"]))
-    probe = checked.networks["refill"].weights["probe"]
+    probe = checked.starting_points["refill"].weights["probe"]
     assert probe["wins"]
     assert probe["accuracy"] > probe["random_accuracy"] + 0.1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.support.simulation import Simulation, make_study
 from search.run.best import best_trial
-from search.run.results import RunResults, best_of_arm, best_of_run, load_results
+from search.run.results import RunResults, load_results
 from trainables.files.request import TrialRequest
 
 CONTROL = {"refill": {"prune.method": "refill"}, "dense": {"prune.method": "dense"}}
@@ -35,10 +35,10 @@ def test_a_control_is_never_the_best_while_an_arm_competes(tmp_path: Path) -> No
 
     study = make_study(tmp_path, arms=CONTROL, space=LR)
     results = load_results(Simulation(study, tmp_path / "runs", outcome=outcome).go().run.path)
-    best = best_of_run(results)
+    best = results.best_of_run()
     assert best is not None
     assert best.id == "refill-000"
-    overall, dense = best_trial(results.trials), best_of_arm(results, "dense")
+    overall, dense = best_trial(results.trials), results.best_of_arm("dense")
     assert overall is not None
     assert dense is not None
     assert dense.val_accuracy is not None
@@ -48,7 +48,7 @@ def test_a_control_is_never_the_best_while_an_arm_competes(tmp_path: Path) -> No
 def test_unfinished_trials_are_never_the_best(tmp_path: Path) -> None:
     results = half_way(tmp_path)
     for arm in results.study.arms:
-        best = best_of_arm(results, arm)
+        best = results.best_of_arm(arm)
         assert best is not None
         assert best.status == "finished"
         stopped = tuple(replace(trial, status="stopped") for trial in results.of_arm(arm))
@@ -58,14 +58,14 @@ def test_unfinished_trials_are_never_the_best(tmp_path: Path) -> None:
 def test_the_best_keeps_to_the_constraints_and_references_need_not(tmp_path: Path) -> None:
     study = make_study(tmp_path, arms=CONTROL, space=LR, search={"constraints": "macs <= 0.1", "trials_per_arm": 2})
     results = load_results(Simulation(study, tmp_path / "runs").go().run.path)
-    assert best_of_arm(results, "refill") is None
-    assert best_of_arm(results, "dense") is not None
+    assert results.best_of_arm("refill") is None
+    assert results.best_of_arm("dense") is not None
 
 
 def test_several_seeds_are_judged_by_their_mean_and_only_when_all_have_finished(tmp_path: Path) -> None:
     study = make_study(tmp_path, search={"trials_per_arm": 3, "seeds": [1, 2], "algorithm": "random"})
     results = load_results(Simulation(study, tmp_path / "runs").go().run.path)
-    best = best_of_arm(results, "refill")
+    best = results.best_of_arm("refill")
     assert best is not None
     assert best.identity.seed == 1
     without = [trial for trial in results.of_arm("refill") if trial.id != best.id.replace("-s1", "-s2")]

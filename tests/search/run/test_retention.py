@@ -19,6 +19,7 @@ from search.export.export import parts_of
 from search.run.candidates import all_candidates, fronts, macs_of, named_state, params_of, pareto
 from search.run.results import RunResults, load_results
 from search.run.retention import apply_retention
+from search.run.trials import RecordedTrial
 from tests.search.made_runs import MadeRun, falling
 from trainables.files.record import StateEnd
 
@@ -185,7 +186,7 @@ def test_a_driven_study_keeps_to_its_policy_as_trials_end(tmp_path: Path, monkey
         return {**plain(end), "file": f"states/{end.state:02d}.safetensors"}
 
     monkeypatch.setattr(StateEnd, "to_json", with_file)
-    monkeypatch.setattr("search.run.candidates.dense_macs", lambda view: 1.0)
+    monkeypatch.setattr(RecordedTrial, "dense_macs", property(lambda trial: 1.0))
     give_back = simulation.queue.give_back
 
     def with_files(trial_id: str, *, crashed: bool) -> object:

@@ -44,9 +44,9 @@ def changed(path: Path, old: str, new: str) -> Path:
 
 def test_an_arm_is_the_trial_with_its_patch_and_values(path: Path) -> None:
     study = load_study(path)
-    config = study.trial_config("rsst", {"train.lr": 0.002, "prune.rsst.shrink": 0.1}, seed=7)
+    config = study.arm("rsst").config({"train.lr": 0.002, "prune.rsst.shrink": 0.1}, seed=7)
     assert (config.prune.method, config.train.lr, config.prune.rsst.shrink, config.seed) == ("rsst", 0.002, 0.1, 7)
-    assert study.trial_config("refill").train.lr == 0.001
+    assert study.arm("refill").config().train.lr == 0.001
     assert study.control_arms() == ()
 
 
@@ -64,7 +64,7 @@ def test_without_arms_there_is_one_called_trial(path: Path) -> None:
     study = load_study(path)
     assert list(study.arms) == ["trial"]
     assert not study.space
-    assert study.trial_config("trial").prune.method == "refill"
+    assert study.arm("trial").config().prune.method == "refill"
 
 
 def test_paths_are_those_of_the_file_and_of_the_command_line(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,15 +72,15 @@ def test_paths_are_those_of_the_file_and_of_the_command_line(path: Path, monkeyp
     elsewhere = path.parent / "there"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
-    assert load_study(path).trial_config("rsst").data.root == path.parent / "images"
-    assert load_study(path, ["trial.data.root=mine"]).trial_config("rsst").data.root == elsewhere / "mine"
+    assert load_study(path).arm("rsst").config().data.root == path.parent / "images"
+    assert load_study(path, ["trial.data.root=mine"]).arm("rsst").config().data.root == elsewhere / "mine"
 
 
 class TestSets:
     def test_a_searched_key_is_fixed(self, path: Path) -> None:
         study = load_study(path, ["trial.train.lr=5e-4"])
         assert study.space.keys() == ("prune.rsst.shrink",)
-        assert study.trial_config("rsst").train.lr == 5e-4
+        assert study.arm("rsst").config().train.lr == 5e-4
 
     def test_a_whole_section_fixes_the_keys_in_it(self, path: Path) -> None:
         assert load_study(path, ["trial.train={lr: 0.01}"]).space.keys() == ("prune.rsst.shrink",)
@@ -92,8 +92,8 @@ class TestSets:
              "space.train.lr=null"],
         )  # fmt: skip
         assert (study.search.trials_per_arm, study.name, study.space.keys()) == (9, "other", ("prune.rsst.shrink",))
-        assert study.trial_config("rsst").prune.criterion == "l2"
-        assert study.trial_config("refill").train.epochs_per_state == 5
+        assert study.arm("rsst").config().prune.criterion == "l2"
+        assert study.arm("refill").config().train.epochs_per_state == 5
 
     @pytest.mark.parametrize(
         ("option", "told"),

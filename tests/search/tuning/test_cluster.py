@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.support.simulated_trainable import simulated_launch
+from benchmarks.support.simulated_trainable import run_simulated
 from benchmarks.support.simulation import make_study
 from models.errors import UserError
 from search.run.manifest import open_run
 from search.study.sections import ResourcesConfig
 from search.tuning.cluster.resources import Node, Share, share_of
 from search.tuning.cluster.session import _check_reachable, _set_environment, remove_dead_sessions, worker_environment
-from search.tuning.drive import run_study
 
 
 @pytest.mark.parametrize(
@@ -87,7 +86,7 @@ def test_what_this_machine_can_never_give_is_an_error_before_ray_starts(
     study = make_study(tmp_path, resources={"cpus_per_trial": 4096})
     run = open_run(tmp_path / "runs", study)
     with pytest.raises(UserError, match=r"resources\.cpus_per_trial: 4096 CPUs are asked for a trial, but there are"):
-        run_study(study, run, simulated_launch())
+        run_simulated(study, run)
     assert not run.manifest_file.exists()
 
 

@@ -11,14 +11,14 @@ from search.tuning.stop_request import StopRequest, signals_restored
 
 
 def test_the_first_signal_asks_and_the_second_leaves_now() -> None:
-    leaving = StopRequest()
+    stop_request = StopRequest()
     with signals_restored():
-        leaving.catch_signals()
-        assert not leaving
+        stop_request.catch_signals()
+        assert not stop_request
         os.kill(os.getpid(), signal.SIGTERM)
-        assert leaving
-        assert leaving.interrupted
-        assert leaving.reason == "SIGTERM"
+        assert stop_request
+        assert stop_request.interrupted
+        assert stop_request.reason == "SIGTERM"
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -31,15 +31,15 @@ def test_signals_go_back_to_whoever_had_them() -> None:
 
 
 def test_a_spent_time_budget_is_no_interruption() -> None:
-    leaving = StopRequest(time_budget=1e-9)
-    assert leaving
-    assert leaving.reason == "the time budget is spent"
-    assert not leaving.interrupted
+    stop_request = StopRequest(time_budget=1e-9)
+    assert stop_request
+    assert stop_request.reason == "the time budget is spent"
+    assert not stop_request.interrupted
     assert not StopRequest(time_budget=60)
 
 
 def test_the_first_reason_stays() -> None:
-    leaving = StopRequest()
-    leaving.ask("one")
-    leaving.ask("two")
-    assert leaving.reason == "one"
+    stop_request = StopRequest()
+    stop_request.ask("one")
+    stop_request.ask("two")
+    assert stop_request.reason == "one"

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.support.simulation import BASE, SimulatedTrial, Simulation, make_study
 from search.run.manifest import grown
-from search.run.results import best_of_arm, load_results
+from search.run.results import load_results
 from search.run.store import TrialStore
 from search.tuning.trial_queue import SAME_FAILURES, TrialQueue
 from trainables.files.request import TrialRequest
@@ -39,7 +39,7 @@ def test_confirming_repeats_each_arms_best_on_fresh_seeds_after_the_search(tmp_p
     ]
     results = load_results(simulation.run.path)
     for trial in confirming:
-        best = best_of_arm(results, trial.identity.arm)
+        best = results.best_of_arm(trial.identity.arm)
         assert best is not None
         assert trial.source == best.id
         assert trial.config == {**best.config, "seed": trial.identity.seed}
@@ -86,7 +86,7 @@ def test_growing_a_finished_run_learns_from_it_and_confirms_a_better_best(tmp_pa
     assert results.complete
     for trial in results.trials:
         if trial.identity.phase == "confirm":
-            best = best_of_arm(results, trial.identity.arm)
+            best = results.best_of_arm(trial.identity.arm)
             assert best is not None
             assert trial.source == best.id
     moved = list((simulation.run.path / "superseded").iterdir())
@@ -176,7 +176,7 @@ def test_scratch_waits_for_its_arm_and_takes_its_best_structure(tmp_path: Path) 
     )
     simulation = Simulation(study, tmp_path / "runs").go()
     assert simulation.order[:4] == ["refill-000", "refill-001", "refill-002", "scratch-000"]
-    best = best_of_arm(load_results(simulation.run.path), "refill")
+    best = load_results(simulation.run.path).best_of_arm("refill")
     assert best is not None
     assert configs(simulation)["scratch-000"]["prune"]["scratch"]["file"] == str(best.folder / "states/04.safetensors")
     assert {"scratch-confirm-s7", "refill-confirm-s7"} <= set(simulation.order)

@@ -1,0 +1,111 @@
+"""An arm: a named patch of the study's trial, merged once when the study is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+
+from models.errors import UserError
+from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
+from search.config_file import key_tree, yaml_file
+from search.config_file.mistakes import Sources, first_problem, wrong_boolean
+from search.space.parameter import Parameter
+from trainables.config.trial import TrialConfig
+
+
+@dataclass(frozen=True)
+class Arm:
+    """`patch` is as the file has it, with dotted keys; `tree` is the trial with the patch over it, without searched
+    values; `parameters` are what this arm searches, those under conditions included."""
+
+    name: str
+    patch: dict[str, Any]
+    tree: dict[str, Any]
+    parameters: tuple[Parameter, ...] = ()
+    sources: Sources = field(default=Sources("study"), compare=False, repr=False)
+
+    @property
+    def searched_keys(self) -> tuple[str, ...]:
+        """Every searched key once, in the space's order."""
+        return tuple(dict.fromkeys(parameter.key for parameter in self.parameters))
+
+    @cached_property
+    def method(self) -> str | None:
+        """The pruning method; None where it is searched."""
+        if any(key_tree.overlap("prune.method", key) for one in self.parameters for key in one.sets()):
+            return None
+        return str(self.value("prune.method") or DEFAULT_METHOD)
+
+    @property
+    def traits(self) -> MethodTraits:
+        """Its method's; Refill's where the method is searched."""
+        return traits_of(self.method)
+
+    @property
+    def is_control(self) -> bool:
+        """Whether its method is one that others are measured against."""
+        return self.traits.is_control
+
+    def value(self, key: str) -> Any:
+        """What the file says at a dotted key of this arm's trial; None where it says nothing."""
+        found = key_tree.get(self.tree, key)
+        return None if found is key_tree.ABSENT else found
+
+    def config(self, values: Mapping[str, Any] | None = None, seed: int | None = None) -> TrialConfig:
+        """The complete configuration of one trial: the arm's patch, then searched `values`, then `seed`.
+
+        UserError, naming the line, where that is not a valid configuration.
+        """
+        values = values or {}
+        tree = key_tree.with_keys(self.tree, values)
+        if seed is not None:
+            tree["seed"] = seed
+        try:
+            config = TrialConfig.model_validate(tree)
+        except ValidationError as error:
+            raise self._mistake(tree, values, error) from None
+        wrong = wrong_boolean(tree, config.model_dump())
+        if wrong is not None:
+            given = str(key_tree.get(tree, yaml_file.dotted(wrong))).lower()
+            raise self.sources.error(self.where(wrong, values), f": a number is expected, found {given}")
+        return config
+
+    def where(self, path: Sequence[str | int], values: Mapping[str, Any] | None = None) -> tuple[str | int, ...]:
+        """Where in the study a path within a trial's configuration is decided: in the space, the arm or the trial."""
+        key = yaml_file.dotted(tuple(path))
+        for searched in values or {}:
+            if key_tree.overlap(key, searched) and len(key) >= len(searched):
+                return ("space", searched)
+        for patched in self.patch:
+            if key and key_tree.overlap(key, patched):
+                return ("arms", self.name, *(path if len(key) >= len(patched) else (patched,)))
+        return ("trial", *path)
+
+    def _mistake(self, tree: Mapping[str, Any], values: Mapping[str, Any], error: ValidationError) -> UserError:
+        """The validation's error at its line; where values clash with each other, at the last of them."""
+        problem = first_problem(error, tree, TrialConfig)
+        section = yaml_file.dotted(problem.path)
+        within = {key: value for key, value in values.items() if not section or key.startswith(section + ".")}
+        if within and problem.text not in str(self._error_without_values(problem.path)):
+            found = ", ".join(f"{key}: {value!r}" for key, value in within.items())
+            return self.sources.error(("space", list(within)[-1]), f"{problem.text} (in arm {self.name}, {found})")
+        text = _with_prefix(problem.text) if problem.is_unknown_key else problem.text
+        return self.sources.error(self.where(problem.path, values), text)
+
+    def _error_without_values(self, path: Sequence[str | int]) -> str:
+        """What is wrong at the path before any searched value is set; nothing, mostly."""
+        try:
+            TrialConfig.model_validate(self.tree)
+        except ValidationError as error:
+            problem = first_problem(error, self.tree, TrialConfig)
+            return problem.text if problem.path == tuple(path) else ""
+        return ""
+
+
+def _with_prefix(text: str) -> str:
+    """The suggestion of a trial's key, as the study file would name it."""
+    return text.replace("the nearest is ", "the nearest is trial.")
