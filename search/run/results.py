@@ -51,7 +51,7 @@ class RunResults:
 
     def confirmed(self, arm: str) -> list[RecordedTrial]:
         """An arm's finished confirm trials."""
-        return self.confirmed(arm)
+        return [trial for trial in self.of_arm(arm, "confirm") if trial.finished]
 
     def representatives(self, arm: str) -> list[RecordedTrial]:
         """What stands for an arm in a plot or at equal cost: its finished confirm trials, else its best search trial."""
