@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.plugin_event_multiplexer import EventM
 from tensorboard.context import RequestContext
 from tensorboard.plugins import base_plugin
 from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
+from tensorboard.summary.writer import event_file_writer
 
 from models.units.structure import GroupStructure, Structure
 from trainables.files.record import RecordWriter, StateEnd
@@ -165,8 +166,11 @@ def test_the_structure_image_colours_what_is_kept() -> None:
     assert (wide[25, 1500] == (230, 230, 230)).all()
 
 
-def test_a_resumed_trial_has_each_point_once(tmp_path: Path) -> None:
+def test_a_resumed_trial_has_each_point_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed after epoch 5 with a checkpoint at 4: epoch 5 is trained again, and the states' series stay whole."""
+    # A resumed trial's file is a later second's. Here both are of one second and told apart by a count of the process's
+    # files; TensorBoard sorts them as text, the tenth before the ninth.
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     record = RecordWriter(tmp_path)
     record.start({})
     first = TrialBoard(tmp_path, {"lr": 0.1}, purge_step=1)
