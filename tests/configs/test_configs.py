@@ -75,11 +75,11 @@ def test_the_quickstart_ends_in_a_confirmed_comparison() -> None:
 @studies
 def test_every_arm_makes_trials_at_both_ends_of_the_space(path: Path) -> None:
     study = loaded(path)
-    for arm in study.arms:
-        made = [study.arm(arm).config(values, seed=7) for values in corner_values(study, arm)]
+    for arm in study.arms.values():
+        made = [arm.config(values, seed=7) for values in corner_values(study, arm)]
         assert made
         assert all(config.seed == 7 for config in made)
-        for parameter in study.space.for_arm(arm):
+        for parameter in arm.parameters:
             assert len({str(value) for value in parameter.distribution.corners()}) > 1
 
 
