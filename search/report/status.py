@@ -8,7 +8,6 @@ from typing import Any
 from search.run.plan import outstanding_trials
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
-from trainables.config.trial import TrialConfig
 
 STATE_METRICS = ("state", "val_accuracy", "val_loss", "removed_percent", "params", "macs")
 
@@ -27,15 +26,9 @@ def _trial_text(trial: RecordedTrial) -> str:
         return trial.status + reason
     last = record.states[-1]
     return (
-        f"{trial.status:<11} state {last.state} of {last_state(trial)}  val {last.val_accuracy:.4f}  "
+        f"{trial.status:<11} state {last.state} of {len(trial.epochs_of_states) - 1}  val {last.val_accuracy:.4f}  "
         f"removed {last.removed_percent:5.1f} %{reason}"
     )
-
-
-def last_state(trial: RecordedTrial) -> int:
-    """The number of a trial's last state."""
-    epochs = trial.record.header.get("epochs_of_states") if trial.record else None
-    return len(epochs or TrialConfig.model_validate(trial.config).epochs_of_states()) - 1
 
 
 def _arm_text(results: RunResults, arm: str) -> str:

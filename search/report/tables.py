@@ -155,14 +155,14 @@ def _standing_cells(standing: ArmAtCost | None) -> list[str]:
 
 def state_tables(results: RunResults) -> list[Table]:
     """Per arm, each state's means over the trials that stand for the arm."""
-    shown = {arm: views for arm in results.arm_names if (views := results.representatives(arm))}
-    return [_state_table(arm, views) for arm, views in shown.items()]
+    shown = {arm: trials for arm in results.arm_names if (trials := results.representatives(arm))}
+    return [_state_table(arm, trials) for arm, trials in shown.items()]
 
 
-def _state_table(arm: str, views: Sequence[RecordedTrial]) -> Table:
+def _state_table(arm: str, trials: Sequence[RecordedTrial]) -> Table:
     heading = ["state", "validation", "removed %", "parameters", "MACs", "of dense", "kept", "training MACs", "seconds"]
     rows = []
-    for ends in zip(*[view.states for view in views], strict=False):
+    for ends in zip(*[trial.states for trial in trials], strict=False):
         macs = fmean(end.macs for end in ends)
         kept = {kind: fmean(end.kept[kind] for end in ends) for kind in ends[0].kept}
         rows.append(
@@ -172,13 +172,13 @@ def _state_table(arm: str, views: Sequence[RecordedTrial]) -> Table:
                 f"{fmean(end.removed_percent for end in ends):.1f}",
                 f"{fmean(end.params for end in ends):,.0f}",
                 short(macs),
-                f"{100 * macs / views[0].dense_macs:.1f} %",
+                f"{100 * macs / trials[0].dense_macs:.1f} %",
                 ", ".join(f"{count:.0f} {kind}s" for kind, count in kept.items()),
                 short(fmean(end.training_macs for end in ends)),
                 f"{fmean(end.seconds for end in ends):,.1f}",
             ]
         )
-    basis = f"mean of {len(views)} confirm trials" if len(views) > 1 else views[0].id
+    basis = f"mean of {len(trials)} confirm trials" if len(trials) > 1 else trials[0].id
     return Table(heading, rows, f"{arm}: {basis}")
 
 
@@ -187,8 +187,8 @@ def removal_table(results: RunResults) -> Table | None:
     heading = ["arm", "state", "before removal", "after removal", "lost, points", "kept/dropped magnitude"]
     rows = []
     for arm in results.arm_names:
-        views = [view for view in results.representatives(arm) if any(state.removal for state in view.states)]
-        for index, ends in enumerate(zip(*[view.states for view in views], strict=False)):
+        trials = [trial for trial in results.representatives(arm) if any(state.removal for state in trial.states)]
+        for index, ends in enumerate(zip(*[trial.states for trial in trials], strict=False)):
             found = [end.removal for end in ends if end.removal]
             if not found:
                 continue

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
+from trainables.config.trial import TrialConfig
 from trainables.files.record import ENDED, Identity, StateEnd, TrialRecord, read_record
 from trainables.files.request import TrialRequest, read_request
 
@@ -55,6 +56,12 @@ class RecordedTrial:
     def val_accuracy(self) -> float | None:
         """At the last completed state; None before the first."""
         return self.last.val_accuracy if self.states else None
+
+    @property
+    def epochs_of_states(self) -> list[int]:
+        """The epochs of each state from the dense one on, of those to come too."""
+        epochs = self.record.header.get("epochs_of_states") if self.record else None
+        return list(epochs or TrialConfig.model_validate(self.config).epochs_of_states())
 
     @property
     def method(self) -> str:

@@ -18,7 +18,6 @@ from search.run.plan import outstanding_trials, plan_of
 from search.run.store import TrialStore
 from search.run.trials import RecordedTrial
 from search.study.study import Study
-from trainables.config.trial import TrialConfig
 
 PACE = 5
 """Epochs of a launch, all trials together, after which its end is foretold."""
@@ -77,17 +76,13 @@ class Progress:
             self.say(text)
 
     def started(self, trial: RecordedTrial) -> None:
-        epochs, states = length_of(trial)
-        record = trial.record
-        before = len(record.epochs) if record else 0
-        running = Running(trial, epochs, states, before)
-        if record and record.states:
-            last = record.states[-1]
-            running.state, running.val_accuracy, running.removed_percent = (
-                last.state,
-                last.val_accuracy,
-                last.removed_percent,
-            )
+        epochs = sum(trial.epochs_of_states)
+        before = len(trial.record.epochs) if trial.record else 0
+        running = Running(trial, epochs, len(trial.epochs_of_states) - 1, before)
+        if trial.states:
+            last = trial.last
+            running.state, running.val_accuracy = last.state, last.val_accuracy
+            running.removed_percent = last.removed_percent
         self._running[trial.id] = running
         if before:
             self.say(f"{trial.id}: goes on after {before} of {epochs} epochs")
@@ -172,19 +167,11 @@ class Progress:
         if self._first is None or self._trained < PACE:
             return None
         known = list(self._store)
-        lengths = [length_of(trial)[0] for trial in known]
+        lengths = [sum(trial.epochs_of_states) for trial in known]
         mean = sum(lengths) / len(lengths)
         under_way = sum(one.epochs - one.done for one in list(self._running.values()))
         waiting = max(0, outstanding_trials(self._study, known) - len(self._running))
         return (now - self._first) / (self._trained - 1) * (under_way + waiting * mean)
-
-
-def length_of(trial: RecordedTrial) -> tuple[int, int]:
-    """(epochs, the last state's number) of a trial, from its record where it has begun, else from its configuration."""
-    epochs = trial.record.header.get("epochs_of_states") if trial.record else None
-    if epochs is None:
-        epochs = TrialConfig.model_validate(trial.config).epochs_of_states()
-    return sum(epochs), len(epochs) - 1
 
 
 def _left(seconds: float | None) -> str:

@@ -51,7 +51,7 @@ def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
     with new_figure() as figure:
         axes = figure.add_subplot()
         for index, arm in enumerate(results.arm_names):
-            curves = [trial_curve(view, axis, "val_accuracy") for view in results.representatives(arm)]
+            curves = [trial_curve(trial, axis, "val_accuracy") for trial in results.representatives(arm)]
             if not curves:
                 continue
             places, values = _on_common_places(curves, text.scale)

@@ -61,11 +61,11 @@ def search_values(results: RunResults, arm: str) -> list[float]:
     nothing.
     """
     ended = results.searched(arm)
-    finished = [view.last.val_accuracy for view in ended if view.finished]
+    finished = [trial.last.val_accuracy for trial in ended if trial.finished]
     if not finished:
         return []
-    diverged = [view.chance for view in ended if view.status == "diverged"]
-    lost = [min(finished) for view in ended if view.status in ("stopped", "failed")]
+    diverged = [trial.chance for trial in ended if trial.status == "diverged"]
+    lost = [min(finished) for trial in ended if trial.status in ("stopped", "failed")]
     return [*finished, *diverged, *lost]
 
 

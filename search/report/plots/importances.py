@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from search.report.plots.drawing import Plot, colour, legend_above, name_rows, new_figure
-from search.report.plots.settings import Scale, finished_search, last_accuracy, scale_of, varied_keys
+from search.report.plots.settings import Scale, finished_search, scale_of, varied_keys
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
@@ -46,14 +46,14 @@ def importance_plot(results: RunResults) -> Plot | None:
     )
 
 
-def importances(views: Sequence[RecordedTrial]) -> dict[str, float]:
+def importances(trials: Sequence[RecordedTrial]) -> dict[str, float]:
     """Searched key → share of the variation in validation accuracy, largest first, over keys that every trial has.
 
     Empty with fewer than FEWEST_TRIALS trials, or where no key or no accuracy varied.
     """
-    scales = [scale_of(views, key) for key in varied_keys(views) if all(key in view.values for view in views)]
-    scores = [last_accuracy(view) for view in views]
-    if len(views) < FEWEST_TRIALS or not scales or len(set(scores)) < 2:
+    scales = [scale_of(trials, key) for key in varied_keys(trials) if all(key in trial.values for trial in trials)]
+    scores = [trial.last.val_accuracy for trial in trials]
+    if len(trials) < FEWEST_TRIALS or not scales or len(set(scores)) < 2:
         return {}
     import optuna
 
@@ -62,8 +62,8 @@ def importances(views: Sequence[RecordedTrial]) -> dict[str, float]:
     try:
         study = optuna.create_study(direction="maximize")
         distributions = {scale.key: _distribution(scale) for scale in scales}
-        for view, score in zip(views, scores, strict=True):
-            params = {scale.key: _plain(scale, view) for scale in scales}
+        for trial, score in zip(trials, scores, strict=True):
+            params = {scale.key: _plain(scale, trial) for scale in scales}
             study.add_trial(optuna.trial.create_trial(params=params, distributions=distributions, value=score))
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=0)
         found = optuna.importance.get_param_importances(study, evaluator=evaluator)
@@ -82,6 +82,6 @@ def _distribution(scale: Scale) -> Any:
     return optuna.distributions.FloatDistribution(float(low), float(high), log=scale.log)
 
 
-def _plain(scale: Scale, view: RecordedTrial) -> str | float:
-    value = view.values[scale.key]
+def _plain(scale: Scale, trial: RecordedTrial) -> str | float:
+    value = trial.values[scale.key]
     return str(value) if scale.names else float(value)

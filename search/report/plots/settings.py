@@ -32,16 +32,16 @@ class Scale:
             return float(self.names.index(str(value)))
         return math.log10(value) if self.log else float(value)
 
-    def height(self, view: RecordedTrial) -> float:
+    def height(self, trial: RecordedTrial) -> float:
         """0..1 between the ends; a trial whose arm does not have the key passes below them."""
-        if self.key not in view.values:
+        if self.key not in trial.values:
             return -0.12
         low, high = (self.place(end) for end in self.ends)
-        return (self.place(view.values[self.key]) - low) / (high - low)
+        return (self.place(trial.values[self.key]) - low) / (high - low)
 
 
-def scale_of(views: Sequence[RecordedTrial], key: str) -> Scale:
-    values = [view.values[key] for view in views if key in view.values]
+def scale_of(trials: Sequence[RecordedTrial], key: str) -> Scale:
+    values = [trial.values[key] for trial in trials if key in trial.values]
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         names = sorted({str(value) for value in values})
         return Scale(key, tuple(names), (names[0], names[-1]), False)
@@ -50,27 +50,23 @@ def scale_of(views: Sequence[RecordedTrial], key: str) -> Scale:
 
 
 def finished_search(results: RunResults, arm: str) -> list[RecordedTrial]:
-    return [view for view in results.searched(arm) if view.finished and view.values]
+    return [trial for trial in results.searched(arm) if trial.finished and trial.values]
 
 
 def all_finished(results: RunResults) -> list[RecordedTrial]:
-    return [view for arm in results.arm_names for view in finished_search(results, arm)]
+    return [trial for arm in results.arm_names for trial in finished_search(results, arm)]
 
 
-def last_accuracy(view: RecordedTrial) -> float:
-    return view.last.val_accuracy
-
-
-def varied_keys(views: Sequence[RecordedTrial]) -> list[str]:
+def varied_keys(trials: Sequence[RecordedTrial]) -> list[str]:
     """Searched keys of which at least two values were tried, by name."""
-    keys = sorted({key for view in views for key in view.values})
-    return [key for key in keys if len({str(view.values[key]) for view in views if key in view.values}) > 1]
+    keys = sorted({key for trial in trials for key in trial.values})
+    return [key for key in keys if len({str(trial.values[key]) for trial in trials if key in trial.values}) > 1]
 
 
 def settings_against_accuracy(results: RunResults) -> Plot | None:
     """A panel per searched key: its value against the last state's validation accuracy, every arm's search trials."""
-    views = all_finished(results)
-    keys = varied_keys(views)
+    trials = all_finished(results)
+    keys = varied_keys(trials)
     if not keys:
         return None
     rows = math.ceil(len(keys) / COLUMNS)
@@ -78,7 +74,7 @@ def settings_against_accuracy(results: RunResults) -> Plot | None:
     with new_figure(height=0.5 + 2.3 * rows) as figure:
         panels = np.ravel(figure.subplots(rows, columns, squeeze=False, sharey=True))
         for axes, key in zip(panels, keys, strict=False):
-            _draw_setting(axes, results, key, scale_of(views, key))
+            _draw_setting(axes, results, key, scale_of(trials, key))
         for axes in panels[len(keys) :]:
             axes.set_visible(False)
         for axes in panels[::columns]:
@@ -88,20 +84,20 @@ def settings_against_accuracy(results: RunResults) -> Plot | None:
         name="settings",
         title="Settings against accuracy",
         caption="One mark per finished search trial, at its last state. Exploratory.",
-        alternative=f"Validation accuracy against {', '.join(keys)}, for {len(views)} search trials.",
+        alternative=f"Validation accuracy against {', '.join(keys)}, for {len(trials)} search trials.",
         figure=figure,
     )
 
 
 def _draw_setting(axes: Axes, results: RunResults, key: str, scale: Scale) -> None:
     for index, arm in enumerate(results.arm_names):
-        shown = [view for view in finished_search(results, arm) if key in view.values]
+        shown = [trial for trial in finished_search(results, arm) if key in trial.values]
         if not shown:
             # An invisible mark keeps every arm in the one legend.
             axes.scatter([], [], s=22, label=arm, **arm_mark(index))
             continue
-        places = [scale.place(view.values[key]) if scale.names else view.values[key] for view in shown]
-        heights = [100 * last_accuracy(view) for view in shown]
+        places = [scale.place(trial.values[key]) if scale.names else trial.values[key] for trial in shown]
+        heights = [100 * trial.last.val_accuracy for trial in shown]
         axes.scatter(places, heights, s=22, alpha=0.8, label=arm, **arm_mark(index))
     if scale.log:
         log_axis(axes)
@@ -113,21 +109,21 @@ def _draw_setting(axes: Axes, results: RunResults, key: str, scale: Scale) -> No
 
 def parallel_coordinates(results: RunResults) -> Plot | None:
     """Every finished search trial as a line over its searched keys to its accuracy; None with fewer than two keys."""
-    views = all_finished(results)
-    keys = varied_keys(views)
-    if len(keys) < 2 or len(views) < 4:
+    trials = all_finished(results)
+    keys = varied_keys(trials)
+    if len(keys) < 2 or len(trials) < 4:
         return None
     names = results.arm_names
-    scales = [scale_of(views, key) for key in keys]
-    accuracies = [last_accuracy(view) for view in views]
+    scales = [scale_of(trials, key) for key in keys]
+    accuracies = [trial.last.val_accuracy for trial in trials]
     low, high = min(accuracies), max(accuracies)
     ends = [*[_end_texts(scale) for scale in scales], (f"{100 * low:.1f} %", f"{100 * high:.1f} %")]
     with new_figure(height=4.0) as figure:
         axes = figure.add_subplot()
-        for view, accuracy in zip(views, accuracies, strict=True):
+        for trial, accuracy in zip(trials, accuracies, strict=True):
             last = (accuracy - low) / (high - low) if high > low else 0.5
-            shade = colour(names.index(view.identity.arm))
-            heights = [*[scale.height(view) for scale in scales], last]
+            shade = colour(names.index(trial.identity.arm))
+            heights = [*[scale.height(trial) for scale in scales], last]
             axes.plot(range(len(ends)), heights, color=shade, alpha=0.2 + 0.7 * last, linewidth=0.8 + 1.4 * last)
         for index, arm in enumerate(names):
             axes.plot([], [], color=colour(index), label=arm)
@@ -146,7 +142,7 @@ def parallel_coordinates(results: RunResults) -> Plot | None:
         title="Every configuration tried",
         caption="A line per finished search trial; the stronger, the more accurate. Where it passes below an axis, its arm "
         "does not have that setting. Exploratory.",
-        alternative=f"{len(views)} search trials over {', '.join(keys)}, to validation accuracies of {100 * low:.1f} to "
+        alternative=f"{len(trials)} search trials over {', '.join(keys)}, to validation accuracies of {100 * low:.1f} to "
         f"{100 * high:.1f} %.",
         figure=figure,
     )
@@ -164,17 +160,17 @@ def rate_by_epochs(results: RunResults) -> Plot | None:
     if epochs is None or RATE_KEY not in searched_keys:
         return None
     tried = {
-        arm: views
+        arm: trials
         for arm in results.arm_names
-        if (views := [view for view in finished_search(results, arm) if {epochs, RATE_KEY} <= view.values.keys()])
+        if (trials := [trial for trial in finished_search(results, arm) if {epochs, RATE_KEY} <= trial.values.keys()])
     }
     if not tried:
         return None
-    accuracies = [100 * last_accuracy(view) for views in tried.values() for view in views]
+    accuracies = [100 * trial.last.val_accuracy for trials in tried.values() for trial in trials]
     with new_figure(height=3.4) as figure:
         panels = np.ravel(figure.subplots(1, len(tried), squeeze=False, sharex=True, sharey=True))
-        for axes, (arm, views) in zip(panels, tried.items(), strict=True):
-            _draw_rates(axes, views, epochs, (min(accuracies), max(accuracies)))
+        for axes, (arm, trials) in zip(panels, tried.items(), strict=True):
+            _draw_rates(axes, trials, epochs, (min(accuracies), max(accuracies)))
             axes.set_title(arm)
         panels[0].set_ylabel(epochs)
     return Plot(
@@ -186,9 +182,9 @@ def rate_by_epochs(results: RunResults) -> Plot | None:
     )
 
 
-def _draw_rates(axes: Axes, views: Sequence[RecordedTrial], epochs: str, span: tuple[float, float]) -> None:
-    heights = [100 * last_accuracy(view) for view in views]
-    places = [(view.values[RATE_KEY], view.values[epochs]) for view in views]
+def _draw_rates(axes: Axes, trials: Sequence[RecordedTrial], epochs: str, span: tuple[float, float]) -> None:
+    heights = [100 * trial.last.val_accuracy for trial in trials]
+    places = [(trial.values[RATE_KEY], trial.values[epochs]) for trial in trials]
     rates, counts = zip(*places, strict=True)
     axes.scatter(rates, counts, c=heights, s=70, cmap="viridis", vmin=span[0], vmax=span[1], edgecolor=FAINT)
     for place, height in zip(places, heights, strict=True):

@@ -18,11 +18,11 @@ from search.run.trials import RecordedTrial
 
 def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
     """Mean share of units kept in each group after each state, a panel per kind; None where no structure is known."""
-    views = [view for view in results.representatives(arm) if view.states and view.states[0].structure]
-    if not views:
+    trials = [trial for trial in results.representatives(arm) if trial.states and trial.states[0].structure]
+    if not trials:
         return None
-    kinds = _kinds(views[0])
-    panels = [(kind, *_shares(views, kind)) for kind in KINDS if kind in kinds]
+    kinds = _kinds(trials[0])
+    panels = [(kind, *_shares(trials, kind)) for kind in KINDS if kind in kinds]
     rows = max(len(names) for _, names, _ in panels)
     with new_figure(height=1.3 + 0.26 * rows) as figure:
         for axes, (kind, names, shares) in zip(np.ravel(figure.subplots(1, len(panels))), panels, strict=True):
@@ -33,7 +33,7 @@ def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
     return Plot(
         name=f"kept-structure-{arm}",
         title=f"{arm}: what was kept",
-        caption=f"{arm}: share of each layer's units still there after each state, mean of {len(views)} trial(s).",
+        caption=f"{arm}: share of each layer's units still there after each state, mean of {len(trials)} trial(s).",
         alternative=f"Kept share by layer for {arm}. After the last state: {last}.",
         figure=figure,
     )
@@ -54,20 +54,20 @@ def _draw_shares(axes: Axes, shares: NDArray[np.float64], shade: str) -> None:
     axes.set_xlabel("state")
 
 
-def _kinds(view: RecordedTrial) -> set[str]:
-    return set(Structure.from_json(view.states[0].structure).total_of_kind())
+def _kinds(trial: RecordedTrial) -> set[str]:
+    return set(Structure.from_json(trial.states[0].structure).total_of_kind())
 
 
-def _shares(views: Sequence[RecordedTrial], kind: str) -> tuple[list[str], NDArray[np.float64]]:
-    count = min(len(view.states) for view in views)
-    first = Structure.from_json(views[0].states[0].structure)
+def _shares(trials: Sequence[RecordedTrial], kind: str) -> tuple[list[str], NDArray[np.float64]]:
+    count = min(len(trial.states) for trial in trials)
+    first = Structure.from_json(trials[0].states[0].structure)
     names = [name for name, group in first.groups.items() if group.kind == kind]
     shares = np.zeros((len(names), count))
-    for view in views:
+    for trial in trials:
         for state in range(count):
-            groups = Structure.from_json(view.states[state].structure).groups
+            groups = Structure.from_json(trial.states[state].structure).groups
             shares[:, state] += [len(groups[name].kept) / groups[name].total for name in names]
-    return names, shares / len(views)
+    return names, shares / len(trials)
 
 
 def _short(name: str) -> str:

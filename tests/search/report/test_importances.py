@@ -16,8 +16,8 @@ def test_importances_name_the_setting_that_acts(tmp_path: Path) -> None:
     for number in range(12):
         values = {"train.lr": 1e-4 * 1.5**number, "train.batch_size": 16 + (number * 7) % 12}
         made.add("refill", falling(0.7 + 0.02 * number), number=number, values=values)
-    views = load_results(tmp_path / "run").of_arm("refill")
-    found = importances(views)
+    trials = load_results(tmp_path / "run").of_arm("refill")
+    found = importances(trials)
     assert next(iter(found)) == "train.lr"
     assert sum(found.values()) == pytest.approx(1.0)
-    assert importances(views[:5]) == {}
+    assert importances(trials[:5]) == {}
