@@ -7,6 +7,8 @@ from __future__ import annotations
 
 REQUEST_WRONG = 2
 WORK_FAILED = 1
+INTERRUPTED = 130
+"""What a shell says of a program that Ctrl-C ended."""
 
 
 class UserError(Exception):

@@ -12,16 +12,19 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from types import ModuleType
 
-from models.errors import WORK_FAILED, UserError
-from models.names import nearest, suggestion
-from search.commands.common import Outcome
-from search.parser import Parser
+import click
+from click.shell_completion import shell_complete
+
+from models.errors import INTERRUPTED, REQUEST_WRONG, WORK_FAILED, UserError
+from models.names import suggestion
+from search.commands.common import WANTS_JSON, Outcome, write_example
+from search.console import OUTPUT_SCHEMA_VERSION
 from trainables.files.record import finite
 
-SCHEMA_VERSION = 1
-INTERRUPTED = 130
+NAME = "prunetune"
+COMPLETE = "_PRUNETUNE_COMPLETE"
+"""The environment variable by which a shell asks for what may come next on the command line."""
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 COMMANDS = {
@@ -40,6 +43,40 @@ COMMANDS = {
 }
 
 
+class Commands(click.Group):
+    """The sub-commands by name; listing them imports none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not ctx.resilient_parsing:
+            raise click.NoSuchCommand(args[0], possibilities=COMMANDS, ctx=ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(f"\n`{NAME} COMMAND --help` explains one and shows an example.\n")
+        write_example(formatter, f"{NAME} sweep configs/quickstart.yaml")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(None, "-V", "--version", package_name="prunetune", message="%(prog)s %(version)s")
+def program() -> None:
+    """Which pruning method, schedule and recipe gives the best small network, and is the difference real?"""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -48,8 +85,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except UserError as error:
-        print(f"prunetune: error: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.exit_status
+        return _told(str(error), error.exit_status)
+    except click.ClickException as error:
+        return _told(_one_line(error), REQUEST_WRONG)
     except KeyboardInterrupt as interrupt:
         hint = f": {interrupt}" if str(interrupt) else ""
         print(f"prunetune: interrupted{hint}", file=sys.stderr)
@@ -57,79 +95,50 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python would complain again when it closes the stream.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return WORK_FAILED
     except OSError as error:
         if error.errno not in DISK_FULL:
             raise
         place = f" ({error.filename})" if error.filename else ""
-        print(
-            f"prunetune: error: no space left on the disk{place}; what is recorded stays: free some space, then give the "
-            "same command again",
-            file=sys.stderr,
+        return _told(
+            f"no space left on the disk{place}; what is recorded stays: free some space, then give the same command again",
+            WORK_FAILED,
         )
-        return WORK_FAILED
-    except SystemExit as done:
-        # argparse leaves this way after --help and --version.
-        return int(done.code or 0)
 
 
 def _run(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(overview())
-        return 0
-    if arguments[0] in ("-V", "--version"):
-        from importlib.metadata import version
-
-        print(f"prunetune {version('prunetune')}")
-        return 0
-    name, *rest = arguments
-    command = _command(name)
-    parser = parser_of(name, command)
-    options = parser.parse_args(rest)
-    outcome: Outcome = command.run(options)
-    print(_as_json(outcome) if options.json else outcome.text)
+    """As click's own `main` does, which would print a line of its own when interrupted."""
+    if asked := os.environ.get(COMPLETE):
+        return shell_complete(program, {}, NAME, COMPLETE, asked)
+    if arguments[:1] in ([], ["help"]):
+        arguments = ["--help"]
+    try:
+        with program.make_context(NAME, arguments) as context:
+            outcome: Outcome = program.invoke(context)
+    except click.exceptions.Exit as done:
+        # click leaves this way after --help and --version.
+        return done.exit_code
+    print(_as_json(outcome) if WANTS_JSON in context.meta else outcome.text)
     return outcome.exit_status
 
 
-def parser_of(name: str, command: ModuleType) -> Parser:
-    """The complete parser of one sub-command; `--json` is the same for all."""
-    example = f"example:\n  {command.EXAMPLE}"
-    parser = Parser(prog=f"prunetune {name}", description=(command.__doc__ or "").strip(), epilog=example)
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
-    command.configure(parser)
-    return parser
-
-
-def overview() -> str:
-    """What `prunetune --help` shows."""
-    width = max(map(len, COMMANDS))
-    lines = [f"  {name:<{width}}  {help_line}" for name, (_, help_line) in COMMANDS.items()]
-    return "\n".join(
-        [
-            "usage: prunetune COMMAND ...",
-            "",
-            "Which pruning method, schedule and recipe gives the best small network, and is the difference real?",
-            "",
-            "commands:",
-            *lines,
-            "",
-            "`prunetune COMMAND --help` explains one and shows an example.",
-            "",
-            "example:",
-            "  prunetune sweep configs/quickstart.yaml",
-        ]
-    )
-
-
-def _command(name: str) -> ModuleType:
-    if name not in COMMANDS:
-        known = ", ".join(COMMANDS)
-        raise UserError(f"{name!r} is not a command ({known}){suggestion(nearest(name, COMMANDS))}")
-    return importlib.import_module(COMMANDS[name][0])
-
-
 def _as_json(outcome: Outcome) -> str:
-    return json.dumps(finite({"schema_version": SCHEMA_VERSION, **outcome.json}), allow_nan=False)
+    return json.dumps(finite({"schema_version": OUTPUT_SCHEMA_VERSION, **outcome.json}), allow_nan=False)
+
+
+def _one_line(error: click.ClickException) -> str:
+    """click's message, before it the command that was meant, and after it where its parameters stand."""
+    told = error.format_message()
+    if isinstance(error, click.NoSuchOption | click.NoSuchCommand):
+        told = error.message.removesuffix(".") + suggestion(next(iter(error.possibilities or ()), None))
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    place = context.command_path if context else NAME
+    return f"{place}: {told[:1].lower()}{told[1:].removesuffix('.')}; see `{place} --help`"
+
+
+def _told(message: str, status: int) -> int:
+    print(f"prunetune: error: {' '.join(message.split())}", file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a command says while it works, one line on standard error with the time; and its tables.
+"""What a command says while it works, one line on standard error with the time; its tables; its JSON's version.
 
 Nobody should look at an empty terminal. Imports nothing heavy, for it speaks before torch and Ray are loaded, which alone
 takes seconds.
@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from io import StringIO
 
+OUTPUT_SCHEMA_VERSION = 1
+"""Of the object that `--json` prints, and of `comparison.json`."""
 UNLIMITED = 100_000
 """Columns of a terminal that no table fills."""
 

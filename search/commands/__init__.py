@@ -1,1 +1,1 @@
-"""One file per sub-command of `prunetune`; each has `EXAMPLE`, `configure(parser)` and `run(arguments)`."""
+"""One file per sub-command of `prunetune`; each has a `command` that gives an Outcome."""

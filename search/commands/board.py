@@ -1,33 +1,37 @@
-"""Show a run's trials in TensorBoard, on this machine, until Ctrl-C: scalars, the kept structure and the HParams table."""
+"""`prunetune board`: a TensorBoard of the run, served from this process."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 import threading
 from pathlib import Path
 
-from models.errors import UserError
-from search.commands.common import Outcome
+import click
 
-EXAMPLE = "prunetune board runs/quickstart --port 6006"
+from models.errors import UserError
+from search.commands.common import Outcome, Subcommand, run_argument
+
 DEFAULT_PORT = 6006
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, metavar="RUN", help="the run's folder, such as runs/quickstart")
-    parser.add_argument("--port", type=int, help=f"port (default: {DEFAULT_PORT}, or the next free one)")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-
-
-def run(args: argparse.Namespace) -> Outcome:
-    url = launch(args.run, args.host, args.port)
-    print(f"TensorBoard shows {args.run} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+@click.command("board", cls=Subcommand, example="prunetune board runs/quickstart --port 6006")
+@run_argument
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    metavar="PORT",
+    help=f"port (default: {DEFAULT_PORT}, or the next free one)",
+)
+@click.option("--host", default="127.0.0.1", metavar="HOST", help="address to listen on (default: this machine only)")
+def command(run: Path, host: str, port: int | None) -> Outcome:
+    """Show a run's trials in TensorBoard, on this machine, until Ctrl-C: scalars, the kept structure and the HParams table."""
+    url = launch(run, host, port)
+    print(f"TensorBoard shows {run} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
         print("", file=sys.stderr)
-    return Outcome(json={"run": str(args.run), "url": url}, text=url)
+    return Outcome(json={"run": str(run), "url": url}, text=url)
 
 
 def launch(run: Path, host: str, port: int | None) -> str:

@@ -1,14 +1,19 @@
-"""What the sub-commands share: their outcome, and the options that name a study."""
+"""What the sub-commands share: their outcome, `--json` and the example in their help, and the parameters that several take."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from search.study.load import load_study
-from search.study.study import Study
+import click
+
+from search.study.sections import read_duration
+
+WANTS_JSON = "search.commands.json"
+"""Key in `click.Context.meta`; there where `--json` was given, before or after an action such as `init list`."""
 
 
 @dataclass(frozen=True)
@@ -20,27 +25,89 @@ class Outcome:
     exit_status: int = 0
 
 
-def add_study(parser: argparse.ArgumentParser) -> None:
-    """STUDY, --name and --set."""
-    parser.add_argument("study", type=Path, metavar="STUDY", help="a study file, such as configs/quickstart.yaml")
-    parser.add_argument("--name", help="name of the run, in place of the file's `name`")
-    parser.add_argument(
-        "--set",
-        dest="sets",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="replace any value of the file, such as trial.train.lr=0.001; fixes a searched key (may be repeated)",
-    )
+class Subcommand(click.Command):
+    """A command whose function gives an Outcome. All take `--json`, and their help ends with an example."""
+
+    def __init__(self, *args: Any, example: str, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.example = example
+        told = "print the result as one JSON object"
+        self.params.append(click.Option(["--json"], is_flag=True, expose_value=False, callback=_note_json, help=told))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        write_example(formatter, self.example)
 
 
-def add_storage(parser: argparse.ArgumentParser) -> None:
-    """--storage: where runs are kept."""
-    parser.add_argument(
-        "--storage", type=Path, default=Path("runs"), metavar="DIR", help="folder that holds the runs (default: runs)"
-    )
+def _note_json(ctx: click.Context, _option: click.Parameter, given: bool) -> None:
+    if given:
+        ctx.meta[WANTS_JSON] = True
 
 
-def study_of(args: argparse.Namespace) -> Study:
-    """The study that the options ask for."""
-    return load_study(args.study, args.sets, name=args.name)
+def write_example(formatter: click.HelpFormatter, example: str) -> None:
+    """In one line however long, so that it can be copied."""
+    with formatter.section("Example"):
+        formatter.write(f"  {example}\n")
+
+
+class Duration(click.ParamType[float]):
+    """`45m`, `2h30m` or a number of seconds → seconds above 0."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(value if str(value).replace(".", "", 1).isdigit() else read_duration(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if seconds <= 0:
+            self.fail(f"a time above 0 is expected, found {value!r}", param, ctx)
+        return seconds
+
+
+PATH = click.Path(path_type=Path)
+"""Whether it is there is asked by whoever reads it, and says what belongs there."""
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+run_argument = click.argument("run", type=PATH, help="the run's folder, such as runs/quickstart")
+
+storage_option = click.option(
+    "--storage", type=PATH, default=Path("runs"), metavar="DIR", help="folder that holds the runs (default: runs)"
+)
+
+
+def study_parameters(function: Callable[..., Any]) -> Callable[..., Any]:
+    """STUDY, --name and --set: the parameters `study`, `name` and `sets`, as `load_study` takes them."""
+    return _all_of(
+        click.argument("study", type=PATH, help="a study file, such as configs/quickstart.yaml"),
+        click.option("--name", metavar="NAME", help="name of the run, in place of the file's `name`"),
+        click.option(
+            "--set",
+            "sets",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="replace any value of the file, such as trial.train.lr=0.001; fixes a searched key (may be repeated)",
+        ),
+    )(function)
+
+
+def launch_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of a launch, which change nothing about the trials: what `drive_command` takes by name."""
+    return _all_of(
+        click.option(
+            "--time-budget",
+            type=Duration(),
+            help="start no further epoch after this long, such as 45m or 2h30m; resume goes on",
+        ),
+        click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="run at most N trials at once"),
+        click.option(
+            "--address",
+            metavar="ADDRESS",
+            help="of a running Ray cluster to use, `auto` for this machine's (default: none)",
+        ),
+    )(function)
+
+
+def _all_of(*decorators: Decorator) -> Decorator:
+    """As if each stood in a line of its own above the function, in this order."""
+    return lambda function: reduce(lambda inner, decorate: decorate(inner), reversed(decorators), function)

@@ -1,62 +1,68 @@
-"""`prunetune export`: the best small network of a run, and the study file that makes it again."""
+"""`prunetune export`: a network to take away."""
 
 from __future__ import annotations
 
-import argparse
 import re
 from pathlib import Path
+from typing import Any
+
+import click
 
 from models.errors import UserError
-from search.commands.common import Outcome
+from search.commands.common import PATH, Outcome, Subcommand, run_argument
 from search.evidence.selection import Budget, choose, passed_over
 from search.export.export import Exported, candidate_latency, export
 from search.run.candidates import Candidate, named_state
 from search.run.readable import readable
 from search.run.results import RunResults, load_results
 
-EXAMPLE = "prunetune export runs/quickstart --max-macs 0.4 --out small"
 SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="the run's folder, such as runs/quickstart")
-    parser.add_argument(
-        "--max-macs", type=amount, metavar="N", help="at most so many MACs, or this share of dense (≤ 1)"
-    )
-    parser.add_argument("--max-params", type=amount, metavar="N", help="at most so many parameters, such as 5M")
-    parser.add_argument(
-        "--max-latency-ms", type=amount, metavar="MS", help="at most so many milliseconds per image on this machine"
-    )
-    parser.add_argument("--state", metavar="TRIAL:K", help="this very state, such as refill-003:4")
-    parser.add_argument("--arm", help="only networks of this arm")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder to write to (default: RUN/export)")
-
-
-def amount(text: str) -> float:
+class Amount(click.ParamType[float]):
     """`0.4`, `250000`, `5M`, `1.2G` → a number above 0."""
-    match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(?:e(\d+))?([kmg]?)", text.strip().lower())
-    if match is None or float(match[1]) <= 0:
-        raise argparse.ArgumentTypeError(f"expected a number above 0 such as 0.4, 250000 or 5M, found {text!r}")
-    return float(f"{match[1]}e{match[2] or 0}") * SUFFIXES[match[3]]
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        match = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(?:e(\d+))?([kmg]?)", str(value).strip().lower())
+        if match is None or float(match[1]) <= 0:
+            self.fail(f"expected a number above 0 such as 0.4, 250000 or 5M, found {value!r}", param, ctx)
+        return float(f"{match[1]}e{match[2] or 0}") * SUFFIXES[match[3]]
 
 
-def run(args: argparse.Namespace) -> Outcome:
-    with readable(args.run):
-        results = load_results(args.run)
-        candidate = chosen(results, args)
-        exported = export(results, candidate, args.out or results.run / "export")
-    budget = Budget(args.max_macs, args.max_params, args.max_latency_ms)
-    better = passed_over(results, candidate, budget, args.arm) if args.state is None else None
+AMOUNT = Amount()
+
+
+@click.command("export", cls=Subcommand, example="prunetune export runs/quickstart --max-macs 0.4 --out small")
+@run_argument
+@click.option("--max-macs", type=AMOUNT, metavar="N", help="at most so many MACs, or this share of dense (≤ 1)")
+@click.option("--max-params", type=AMOUNT, metavar="N", help="at most so many parameters, such as 5M")
+@click.option(
+    "--max-latency-ms", type=AMOUNT, metavar="MS", help="at most so many milliseconds per image on this machine"
+)
+@click.option("--state", metavar="TRIAL:K", help="this very state, such as refill-003:4")
+@click.option("--arm", metavar="ARM", help="only networks of this arm")
+@click.option("--out", type=PATH, metavar="DIR", help="folder to write to (default: RUN/export)")
+def command(
+    run: Path,
+    max_macs: float | None,
+    max_params: float | None,
+    max_latency_ms: float | None,
+    state: str | None,
+    arm: str | None,
+    out: Path | None,
+) -> Outcome:
+    """The best small network of a run, and the study file that makes it again."""
+    budget = Budget(max_macs, max_params, max_latency_ms)
+    if state is not None and not (budget.is_open and arm is None):
+        raise UserError(f"--state {state} names one network; leave out --arm and the budgets")
+    with readable(run):
+        results = load_results(run)
+        candidate = choose(results, budget, arm, candidate_latency) if state is None else named_state(results, state)
+        exported = export(results, candidate, out or results.run / "export")
+    better = passed_over(results, candidate, budget, arm) if state is None else None
     return outcome(results, exported, better)
-
-
-def chosen(results: RunResults, args: argparse.Namespace) -> Candidate:
-    budget = Budget(args.max_macs, args.max_params, args.max_latency_ms)
-    if args.state is None:
-        return choose(results, budget, args.arm, candidate_latency)
-    if not budget.is_open or args.arm is not None:
-        raise UserError(f"--state {args.state} names one network; leave out --arm and the budgets")
-    return named_state(results, args.state)
 
 
 def outcome(results: RunResults, exported: Exported, better: Candidate | None = None) -> Outcome:

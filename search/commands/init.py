@@ -1,60 +1,64 @@
-"""Initial weights: fetch pretrained ones once, judge any file, list the store."""
+"""`prunetune init`: the store of initial weights."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+import click
+
 from models.errors import WORK_FAILED, UserError
-from search.commands.common import Outcome
-from search.parser import Parser
+from search.commands.common import PATH, Outcome, Subcommand
 from trainables.config.trial import DataConfig
 
-EXAMPLE = "prunetune init fetch vit_small --data cifar10"
-EXAMPLES = {
-    "fetch": EXAMPLE,
-    "verify": "prunetune init verify weights/vit_micro.safetensors --json",
-    "list": "prunetune init list",
-}
+SIZE = click.IntRange(min=1)
+
+store_option = click.option("--store", type=PATH, metavar="DIR", help="folder of the store (default: $PRUNETUNE_STORE)")
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(dest="action", required=True, metavar="fetch|verify|list", parser_class=Parser)
-    fetch = _action(
-        actions, "fetch", "download pretrained weights once, bring them to a geometry, verify and store them"
-    )
-    fetch.add_argument("arch", metavar="ARCH", help="vit_small, timm:vit_tiny_patch16_224, ...")
-    fetch.add_argument("--tag", help="where from: timm:NAME.TAG (default: the architecture's own)")
-    fetch.add_argument("--data", metavar="NAME", help="take classes, image size and channels from this data set")
-    fetch.add_argument("--num-classes", type=int, help="default: 10, or the data's")
-    fetch.add_argument("--img-size", type=int, help="side in pixels (default: 32, 224 for timm: names, or the data's)")
-    fetch.add_argument("--in-chans", type=int, help="channels (default: 3, or the data's)")
-    fetch.add_argument("--patch-size", type=int, help="side in pixels (default: the architecture's for the image size)")
-    verify = _action(actions, "verify", "judge a safetensors or PyTorch file: proven, unproven or refused, and why")
-    verify.add_argument("file", type=Path, metavar="FILE")
-    listing = _action(actions, "list", "list the stored weights")
-    for one in (fetch, listing):
-        one.add_argument("--store", type=Path, metavar="DIR", help="folder of the store (default: $PRUNETUNE_STORE)")
+class Actions(Subcommand, click.Group):
+    """A sub-command that has sub-commands of its own."""
 
 
-def _action(actions: argparse._SubParsersAction[Parser], name: str, help_line: str) -> argparse.ArgumentParser:
-    parser = actions.add_parser(name, help=help_line, description=help_line, epilog=f"example:\n  {EXAMPLES[name]}")
-    # SUPPRESS, so that a --json given before the action is not forgotten again.
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object")
-    return parser
+@click.group(
+    "init", cls=Actions, example="prunetune init fetch vit_small --data cifar10", invoke_without_command=True
+)
+@click.pass_context
+def command(ctx: click.Context) -> None:
+    """Initial weights: fetch pretrained ones once, judge any file, list the store."""
+    if ctx.invoked_subcommand is None:
+        raise click.UsageError("One of fetch, verify or list is needed.", ctx)
 
 
-def run(args: argparse.Namespace) -> Outcome:
-    return {"fetch": _fetch, "verify": _verify, "list": _list}[args.action](args)
-
-
-def _fetch(args: argparse.Namespace) -> Outcome:
+@command.command("fetch", cls=Subcommand, example="prunetune init fetch vit_small --data cifar10")
+@click.argument("arch", help="vit_small, timm:vit_tiny_patch16_224, ...")
+@click.option("--tag", metavar="TAG", help="where from: timm:NAME.TAG (default: the architecture's own)")
+@click.option("--data", metavar="NAME", help="take classes, image size and channels from this data set")
+@click.option("--num-classes", type=SIZE, metavar="N", help="default: 10, or the data's")
+@click.option(
+    "--img-size", type=SIZE, metavar="N", help="side in pixels (default: 32, 224 for timm: names, or the data's)"
+)
+@click.option("--in-chans", type=SIZE, metavar="N", help="channels (default: 3, or the data's)")
+@click.option(
+    "--patch-size", type=SIZE, metavar="N", help="side in pixels (default: the architecture's for the image size)"
+)
+@store_option
+def fetch_command(
+    arch: str,
+    tag: str | None,
+    data: str | None,
+    num_classes: int | None,
+    img_size: int | None,
+    in_chans: int | None,
+    patch_size: int | None,
+    store: Path | None,
+) -> Outcome:
+    """Download pretrained weights and store them. Once: brought to a geometry, and verified."""
     from models.networks.registry import resolve_spec
     from models.weights.fetch import fetch
 
-    classes, size, channels = _geometry(args)
-    spec = resolve_spec(args.arch, classes, size, channels, patch_size=args.patch_size)
-    report = fetch(spec, args.tag, store=args.store)
+    classes, size, channels = _geometry(arch, data)
+    spec = resolve_spec(arch, num_classes or classes, img_size or size, in_chans or channels, patch_size=patch_size)
+    report = fetch(spec, tag, store=store)
     done = "already there" if report.already_there else "fetched"
     lines = [f"{done}: {report.path}", f"origin: {report.origin}", f"transfer: {report.report}"]
     if report.moved_aside is not None:
@@ -63,39 +67,40 @@ def _fetch(args: argparse.Namespace) -> Outcome:
     return Outcome(json=report.to_json(), text="\n".join(lines))
 
 
-def _geometry(args: argparse.Namespace) -> tuple[int, int, int]:
-    """(classes, image side, channels) from the options, the data set, or the defaults."""
-    classes, size, channels = 10, 224 if args.arch.startswith("timm:") else 32, 3
-    if args.data is not None:
-        from trainables.data import KINDS, describe_data
+def _geometry(arch: str, data: str | None) -> tuple[int, int, int]:
+    """(classes, image side, channels) of the data set, or the defaults."""
+    if data is None:
+        return 10, 224 if arch.startswith("timm:") else 32, 3
+    from trainables.data import KINDS, describe_data
 
-        if args.data not in KINDS:
-            raise UserError(f"--data {args.data}: expected one of {', '.join(KINDS)}")
-        info = describe_data(DataConfig(name=args.data))
-        classes, size, channels = info.num_classes, info.image_size, info.in_chans
-    given = (args.num_classes, args.img_size, args.in_chans)
-    for option, value in zip(("--num-classes", "--img-size", "--in-chans"), given, strict=True):
-        if value is not None and value < 1:
-            raise UserError(f"{option} {value}: a number from 1 up is expected")
-    return args.num_classes or classes, args.img_size or size, args.in_chans or channels
+    if data not in KINDS:
+        raise UserError(f"--data {data}: expected one of {', '.join(KINDS)}")
+    info = describe_data(DataConfig(name=data))
+    return info.num_classes, info.image_size, info.in_chans
 
 
-def _verify(args: argparse.Namespace) -> Outcome:
+@command.command("verify", cls=Subcommand, example="prunetune init verify weights/vit_micro.safetensors --json")
+@click.argument("file", type=PATH, help="a safetensors or PyTorch file")
+def verify_command(file: Path) -> Outcome:
+    """Judge a file of weights: proven, unproven or refused, and why."""
     from models.weights.verify import verify_file
 
-    if not args.file.is_file():
-        raise UserError(f"{args.file}: there is no such file; give a safetensors or PyTorch file")
-    verdict = verify_file(args.file)
-    lines = [f"{args.file}: {verdict.word}", *(f"  {line}" for line in verdict.evidence)]
+    if not file.is_file():
+        raise UserError(f"{file}: there is no such file; give a safetensors or PyTorch file")
+    verdict = verify_file(file)
+    lines = [f"{file}: {verdict.word}", *(f"  {line}" for line in verdict.evidence)]
     lines += [f"  warning: {line}" for line in verdict.warnings]
     status = WORK_FAILED if verdict.word == "refused" else 0
     return Outcome(json=verdict.to_json(), text="\n".join(lines), exit_status=status)
 
 
-def _list(args: argparse.Namespace) -> Outcome:
+@command.command("list", cls=Subcommand, example="prunetune init list")
+@store_option
+def list_command(store: Path | None) -> Outcome:
+    """List the stored weights."""
     from models.weights.store import list_store, store_folder
 
-    files = list_store(args.store)
-    json = {"store": str(store_folder(args.store)), "files": [file.to_json() for file in files]}
+    files = list_store(store)
+    json = {"store": str(store_folder(store)), "files": [file.to_json() for file in files]}
     lines = [f"{file.path}  {file.provenance.origin if file.provenance else file.problem}" for file in files]
-    return Outcome(json=json, text="\n".join(lines) or f"{store_folder(args.store)}: empty")
+    return Outcome(json=json, text="\n".join(lines) or f"{store_folder(store)}: empty")

@@ -2,60 +2,34 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from models.errors import UserError
+from models.errors import INTERRUPTED
 from search.commands.common import Outcome
 from search.report.status import status_json, status_text
 from search.run.folder import RunFolder
 from search.run.results import RunResults
-from search.study.sections import read_duration
 from search.study.study import Study
 from search.tuning.drive import Launch, run_study
 
-INTERRUPTED = 130
 
-
-def drive_command(study: Study, run: RunFolder, args: argparse.Namespace) -> Outcome:
+def drive_command(
+    study: Study,
+    run: RunFolder,
+    *,
+    time_budget: float | None,
+    max_concurrent: int | None,
+    address: str | None,
+    retry_failed: bool = False,
+) -> Outcome:
     """Drive `run` with the options of the command line. Exit status 130 where a signal ended it."""
-    launch = Launch(
-        time_budget=_seconds(args.time_budget),
-        max_concurrent=_positive(args.max_concurrent),
-        address=args.address,
-        retry_failed=getattr(args, "retry_failed", False),
-    )
-    drive = run_study(study, run, launch)
+    drive = run_study(study, run, Launch(time_budget, max_concurrent, address, retry_failed))
     json = status_json(drive.results)
     if drive.left is not None:
         text = f"{status_text(drive.results)}\nleft: {drive.left}"
         print(f"prunetune: left ({drive.left}); go on with: prunetune resume {run.path}", file=sys.stderr)
         return Outcome(json, text, INTERRUPTED if drive.interrupted else 0)
-    return Outcome(json, concluded(drive.results, drive.was_complete))
-
-
-def concluded(results: RunResults, was_complete: bool) -> str:
-    """The text that ends the study on the terminal; report and export are written unless an earlier launch did."""
-
-    return conclude(results, again=was_complete)
-
-
-def _seconds(text: str | None) -> float | None:
-    if text is None:
-        return None
-    try:
-        seconds = float(read_duration(text if not text.replace(".", "", 1).isdigit() else float(text)))
-    except ValueError as error:
-        raise UserError(f"--time-budget: {error}") from None
-    if seconds <= 0:
-        raise UserError(f"--time-budget: a time above 0 is expected, found {text!r}")
-    return seconds
-
-
-def _positive(number: int | None) -> int | None:
-    if number is not None and number < 1:
-        raise UserError(f"--max-concurrent: at least 1 is expected, found {number}")
-    return number
+    return Outcome(json, conclude(drive.results, again=drive.was_complete))
 
 
 def conclude(results: RunResults, *, again: bool = False) -> str:

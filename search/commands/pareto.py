@@ -1,32 +1,30 @@
-"""`prunetune pareto`: the networks of a run that no other beats in both accuracy and MACs."""
+"""`prunetune pareto`: what accuracy a run gives at what cost."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
+import click
+
 from models.errors import UserError
-from search.commands.common import Outcome
+from search.commands.common import Outcome, Subcommand, run_argument
 from search.console import table_text
 from search.evidence.formats import short
 from search.run.candidates import Candidate, all_candidates, macs_of, pareto
 from search.run.readable import readable
 from search.run.results import load_results
 
-EXAMPLE = "prunetune pareto runs/quickstart --json"
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="the run's folder, such as runs/quickstart")
-    parser.add_argument("--arm", help="only networks of this arm")
-
-
-def run(args: argparse.Namespace) -> Outcome:
-    with readable(args.run):
-        results = load_results(args.run)
-        candidates = all_candidates(results, args.arm)
+@click.command("pareto", cls=Subcommand, example="prunetune pareto runs/quickstart --json")
+@run_argument
+@click.option("--arm", metavar="ARM", help="only networks of this arm")
+def command(run: Path, arm: str | None) -> Outcome:
+    """The networks of a run that no other beats in both accuracy and MACs."""
+    with readable(run):
+        results = load_results(run)
+        candidates = all_candidates(results, arm)
     if not candidates:
-        raise UserError(f"{args.run}: no trial has completed a state; run `prunetune resume {args.run}`")
+        raise UserError(f"{run}: no trial has completed a state; run `prunetune resume {run}`")
     front = pareto(candidates, macs_of)
     json = {"run": str(results.run), "states": len(candidates), "front": [one.to_json() for one in front]}
     return Outcome(json=json, text=front_text(front, len(candidates)))

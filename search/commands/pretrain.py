@@ -1,38 +1,35 @@
-"""Train a dense network from random weights and write a weights file with its provenance, to start trials from."""
+"""`prunetune pretrain`: initial weights of our own."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.commands.common import Outcome, add_storage
+import click
+
+from search.commands.common import PATH, Outcome, Subcommand, storage_option
 
 if TYPE_CHECKING:
     from trainables.config.pretrain import PretrainConfig
 
-EXAMPLE = "prunetune pretrain configs/pretrain_vit_micro.yaml"
 PATHS = (("output",), ("data", "root"))
 """Keys that hold paths; relative ones are taken from the file's folder."""
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "config", type=Path, metavar="CONFIG", help="a pretraining file, such as configs/pretrain_vit_micro.yaml"
-    )
-    add_storage(parser)
-
-
-def run(args: argparse.Namespace) -> Outcome:
+@click.command("pretrain", cls=Subcommand, example="prunetune pretrain configs/pretrain_vit_micro.yaml")
+@click.argument("path", type=PATH, metavar="CONFIG", help="a pretraining file, such as configs/pretrain_vit_micro.yaml")
+@storage_option
+def command(path: Path, storage: Path) -> Outcome:
+    """Train a dense network from random weights and write a weights file with its provenance, to start trials from."""
     from filelock import FileLock, Timeout
 
     from models.errors import UserError
     from trainables.pretrain import pretrain
 
-    config = load_config(args.config)
-    folder: Path = args.storage / f"pretrain-{config.name}"
+    config = load_config(path)
+    folder = storage / f"pretrain-{config.name}"
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):

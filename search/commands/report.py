@@ -1,34 +1,40 @@
-"""`prunetune report`: a page that shows a run, its verdict and what it rests on."""
+"""`prunetune report`: the page of one run, or of several side by side."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from search.commands.common import Outcome
+import click
+
+from search.commands.common import PATH, Outcome, Subcommand
 from search.run.readable import readable
 from search.run.results import RunResults, load_results
 
-EXAMPLE = "prunetune report runs/quickstart"
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, nargs="+", help="the run's folder, such as runs/quickstart; or several")
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR",
-        help="folder to write to (default: RUN/report, for several runs side-by-side/ in the first one's folder)",
-    )  # fmt: skip
-
-
-def run(args: argparse.Namespace) -> Outcome:
+@click.command("report", cls=Subcommand, example="prunetune report runs/quickstart")
+@click.argument(
+    "run",
+    type=PATH,
+    nargs=-1,
+    required=True,
+    help="the run's folder, such as runs/quickstart; or several",
+)
+@click.option(
+    "--out",
+    type=PATH,
+    metavar="DIR",
+    help="folder to write to (default: RUN/report, for several runs side-by-side/ in the first one's folder)",
+)
+def command(run: tuple[Path, ...], out: Path | None) -> Outcome:
+    """A page that shows a run, its verdict and what it rests on."""
     from search.report.write import write_report, write_side_by_side
 
-    runs = [read(path) for path in args.run]
+    runs = [read(path) for path in run]
     if len(runs) == 1:
-        out = args.out or runs[0].run / "report"
+        out = out or runs[0].run / "report"
         files = write_report(runs[0], out)
     else:
-        out = args.out or runs[0].run / "side-by-side"
+        out = out or runs[0].run / "side-by-side"
         files = write_side_by_side(runs, out)
     json = {
         "run": [str(one.run) for one in runs] if len(runs) > 1 else str(runs[0].run),

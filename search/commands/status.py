@@ -1,23 +1,21 @@
-"""`prunetune status`: how a run stands, also from another shell, and also when nobody drives it."""
+"""`prunetune status`: how far a run is."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
-from search.commands.common import Outcome
+import click
+
+from search.commands.common import Outcome, Subcommand, run_argument
 from search.report.status import status_json, status_text
 from search.run.readable import readable
 from search.run.results import load_results
 
-EXAMPLE = "prunetune status runs/quickstart --json"
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="the run's folder, such as runs/quickstart")
-
-
-def run(args: argparse.Namespace) -> Outcome:
-    with readable(args.run):
-        results = load_results(args.run)
+@click.command("status", cls=Subcommand, example="prunetune status runs/quickstart --json")
+@run_argument
+def command(run: Path) -> Outcome:
+    """How a run stands, also from another shell, and also when nobody drives it."""
+    with readable(run):
+        results = load_results(run)
     return Outcome(json=status_json(results), text=status_text(results))

@@ -1,46 +1,61 @@
-"""`prunetune sweep`: run a study under Ray Tune, to its report and its best configuration."""
+"""`prunetune sweep`: a study under Ray Tune, to its report and its best configuration."""
 
 from __future__ import annotations
 
-import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from search.commands.common import Outcome, add_storage, add_study, study_of
+import click
+
+from search.commands.common import Outcome, Subcommand, launch_options, storage_option, study_parameters
 from search.console import announce
+from search.study.load import load_study
 
-EXAMPLE = "prunetune sweep configs/quickstart.yaml --set search.trials_per_arm=4 --max-concurrent 2"
-
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    add_study(parser)
-    add_storage(parser)
-    add_driving_options(parser)
-    parser.add_argument("--dry-run", action="store_true", help="only say what would run, and what it would cost")
+if TYPE_CHECKING:
+    from search.tuning.estimate import Estimate
 
 
-def add_driving_options(parser: argparse.ArgumentParser) -> None:
-    """Options of a launch, which change nothing about the trials."""
-    parser.add_argument(
-        "--time-budget",
-        metavar="TIME",
-        help="start no further epoch after this long, such as 45m or 2h30m; resume goes on",
-    )
-    parser.add_argument("--max-concurrent", type=int, metavar="N", help="run at most N trials at once")
-    parser.add_argument("--address", help="of a running Ray cluster to use, `auto` for this machine's (default: none)")
+@click.command(
+    "sweep",
+    cls=Subcommand,
+    example="prunetune sweep configs/quickstart.yaml --set search.trials_per_arm=4 --max-concurrent 2",
+)
+@study_parameters
+@storage_option
+@launch_options
+@click.option("--dry-run", is_flag=True, help="only say what would run, and what it would cost")
+def command(
+    study: Path, name: str | None, sets: tuple[str, ...], storage: Path, dry_run: bool, **launch: Any
+) -> Outcome:
+    """Run a study under Ray Tune, to its report and its best configuration."""
+    asked = load_study(study, sets, name=name)
+    if dry_run:
+        from search.tuning.estimate import estimate
 
-
-def run(args: argparse.Namespace) -> Outcome:
-    study = study_of(args)
-    if args.dry_run:
-        from search.tuning.estimate import dry_run
-
-        return dry_run(study)
+        cost = estimate(asked)
+        return Outcome(cost.to_json(), estimate_text(cost))
     from search.commands.launch import drive_command
     from search.run.manifest import open_run
 
-    if not (args.storage / study.name / "study.yaml").exists():
+    if not (storage / asked.name / "study.yaml").exists():
         announce("loading torch and checking the request")
         from search.run.preflight import check_request
 
         # Before the run has a folder; the launch checks again, with the weights, and shows the warnings.
-        check_request(study)
-    return drive_command(study, open_run(args.storage, study), args)
+        check_request(asked)
+    return drive_command(asked, open_run(storage, asked), **launch)
+
+
+def estimate_text(cost: Estimate) -> str:
+    """What `--dry-run` prints."""
+    lines = [
+        f"{arm.arm}: {arm.search_trials} search, {arm.confirm_trials} confirm trials of {arm.epochs_per_trial:.3g} epochs"
+        for arm in cost.arms
+    ]
+    lines.append(f"in all {cost.trials} trials, {cost.epochs:.0f} epochs, {cost.concurrent} trials at once")
+    if cost.seconds is not None:
+        lines.append(
+            f"at most {cost.training_macs:.3g} training MACs, {(cost.disk_bytes or 0) / 1e6:.0f} MB of disk and about "
+            f"{cost.seconds / 60:.1f} minutes (a dense step was measured; pruning and early stopping make it less)"
+        )
+    return "\n".join([f"{cost.study}: nothing was started", *lines])

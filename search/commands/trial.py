@@ -1,21 +1,19 @@
-"""Run one trial of a study in this process, without Ray. The same command again goes on, or prints the finished result."""
+"""`prunetune trial`: one trial of a study in this process."""
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from models.errors import WORK_FAILED, UserError
 from models.names import nearest, suggestion
-from search.commands.common import Outcome, add_storage, add_study, study_of
-from search.config_file import key_tree
+from search.commands.common import Outcome, Subcommand, storage_option, study_parameters
+from search.study.load import load_study
 from search.study.study import Study
+from search.tuning.stop_request import terminated_like_interrupted
 from trainables.config.trial import TrialConfig
 from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest, write_request
@@ -23,35 +21,41 @@ from trainables.files.request import TrialRequest, write_request
 if TYPE_CHECKING:
     from trainables.trial import Trial
 
-EXAMPLE = "prunetune trial configs/quickstart.yaml --arm rsst --set trial.train.lr=0.001 --json"
+
+@click.command(
+    "trial",
+    cls=Subcommand,
+    example="prunetune trial configs/quickstart.yaml --arm rsst --set trial.train.lr=0.001 --json",
+)
+@study_parameters
+@click.option("--arm", metavar="ARM", help="which of the study's arms (needed where there are several)")
+@click.option("--seed", type=click.IntRange(min=0), metavar="SEED", help="the trial's seed, in place of trial.seed")
+@storage_option
+def command(
+    study: Path, name: str | None, sets: tuple[str, ...], arm: str | None, seed: int | None, storage: Path
+) -> Outcome:
+    """Run one trial of a study in this process, without Ray. The same command again goes on, or prints the finished result."""
+    asked = load_study(study, sets, name=name)
+    return run_trial(asked, chosen_arm(asked, arm), seed, storage)
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    add_study(parser)
-    parser.add_argument("--arm", help="which of the study's arms (needed where there are several)")
-    parser.add_argument("--seed", type=int, help="the trial's seed, in place of trial.seed")
-    add_storage(parser)
-
-
-def run(args: argparse.Namespace) -> Outcome:
-    study = study_of(args)
-    arm = chosen_arm(study, args.arm)
+def run_trial(study: Study, arm: str, seed: int | None, storage: Path) -> Outcome:
     _say_what_is_not_searched(study, arm)
     from search.run.folder import RunFolder
     from search.run.manifest import open_run
-    from search.run.preflight import at_its_line, check_arm
+    from search.run.preflight import at_its_line, check_arm, with_structure
     from search.run.retention import apply_retention
     from search.run.store import TrialStore
     from trainables.files.generation import generation_guard
     from trainables.trial import Trial
 
-    config = study.arms[arm].config(seed=_seed(args.seed))
-    run_folder = RunFolder((args.storage / study.name).resolve())
+    config = study.arms[arm].config(seed=seed)
+    run_folder = RunFolder((storage / study.name).resolve())
     folder = run_folder.trial_folder(arm)
     if read_record(folder) is None:
         check_arm(study, study.arms[arm])
-    open_run(args.storage, study)
-    config = _with_structure(study, arm, config, run_folder)
+    open_run(storage, study)
+    config = with_structure(arm, config, run_folder)
     # A lock and a generation of the trial's own: other arms of the run may be under way beside it.
     with RunFolder(folder).driven() as generation, at_its_line(study.arms[arm]):
         guard = generation_guard(folder, generation)
@@ -83,12 +87,6 @@ def chosen_arm(study: Study, named: str | None) -> str:
     raise UserError(f"--arm {named}: no arm of study {study.name} ({known}){suggestion(nearest(named, study.arms))}")
 
 
-def _seed(seed: int | None) -> int | None:
-    if seed is not None and seed < 0:
-        raise UserError(f"--seed {seed}: a number from 0 up is expected")
-    return seed
-
-
 def _say_what_is_not_searched(study: Study, arm: str) -> None:
     keys = study.arms[arm].searched_keys
     if keys:
@@ -96,34 +94,15 @@ def _say_what_is_not_searched(study: Study, arm: str) -> None:
         print(f"prunetune: {text}: {', '.join(keys)} (--set KEY=VALUE gives another)", file=sys.stderr)
 
 
-def _with_structure(study: Study, arm: str, config: TrialConfig, run_folder: Any) -> TrialConfig:
-    """For the `scratch` control: the state file of the named arm's trial in the same run."""
-    scratch = config.prune.scratch
-    if not config.prune.traits.from_scratch or scratch.file is not None:
-        return config
-    source = run_folder.trial_folder(str(scratch.arm))
-    record = read_record(source)
-    if record is None or record.status != "finished":
-        raise UserError(
-            f"--arm {arm}: takes the final structure of arm {scratch.arm}, which has no finished trial in {run_folder.path}; "
-            f"run `prunetune trial` with --arm {scratch.arm} first, or set prune.scratch.file"
-        )
-    tree = config.model_dump(mode="json")
-    file = str(source / str(record.states[-1].file))
-    return TrialConfig.model_validate(key_tree.replaced(tree, "prune.scratch.file", file))
-
-
 def _run_to_its_end(trial: Trial, arm: str, config: TrialConfig) -> None:
     """Step by step, with a line for each epoch. KeyboardInterrupt says how to go on."""
     if trial.done:
         print(f"prunetune: {arm}: {trial.status} already; its result again", file=sys.stderr)
         return
-    epochs = 0
     try:
-        with _terminated_like_interrupted():
+        with terminated_like_interrupted():
             while not trial.done:
                 line = trial.step()
-                epochs = line.get("epochs_total", epochs)
                 print(_progress(arm, line, config.states), file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         trial.close()
@@ -135,20 +114,6 @@ def _run_to_its_end(trial: Trial, arm: str, config: TrialConfig) -> None:
 
         trial.fail(describe(error))
         raise
-
-
-@contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM leaves the trial as Ctrl-C does."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _progress(arm: str, line: dict[str, Any], states: int) -> str:

@@ -1,36 +1,36 @@
-"""Check a study file without running it: its keys and values, its data, its networks, and the proof of its weights."""
+"""`prunetune validate`: whether a study would start, and what each arm would search."""
 
 from __future__ import annotations
 
-import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
-from search.commands.common import Outcome, add_study, study_of
+import click
+
+from search.commands.common import Outcome, Subcommand, study_parameters
 from search.study.arm import Arm
+from search.study.load import load_study
 from search.study.study import Study
 
-EXAMPLE = "prunetune validate configs/quickstart.yaml"
 
-
-def configure(parser: argparse.ArgumentParser) -> None:
-    add_study(parser)
-
-
-def run(args: argparse.Namespace) -> Outcome:
-    study = study_of(args)
+@click.command("validate", cls=Subcommand, example="prunetune validate configs/quickstart.yaml")
+@study_parameters
+def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
+    """Check a study file without running it: its keys and values, its data, its networks, and the proof of its weights."""
+    asked = load_study(study, sets, name=name)
     from search.run.preflight import check_study
 
-    checked = check_study(study)
+    checked = check_study(asked)
     for warning in checked.warnings:
         print(f"prunetune: warning: {warning}", file=sys.stderr)
-    arms = {name: _arm_json(study, arm) for name, arm in study.arms.items()}
+    arms = {one: _arm_json(asked, arm) for one, arm in asked.arms.items()}
     for arm, starting_point in checked.starting_points.items():
         shown = ("verdict", "digest", "probe")
         arms[arm]["weights"] = {key: starting_point.weights[key] for key in shown if key in starting_point.weights}
         arms[arm]["dense"] = starting_point.dense
-    json = {"study": study.name, "valid": True, "arms": arms, "warnings": list(checked.warnings)}
-    return Outcome(json=json, text="\n".join([f"{args.study}: valid", *map(_line, arms, arms.values())]))
+    json = {"study": asked.name, "valid": True, "arms": arms, "warnings": list(checked.warnings)}
+    return Outcome(json=json, text="\n".join([f"{study}: valid", *map(_line, arms, arms.values())]))
 
 
 def _arm_json(study: Study, arm: Arm) -> dict[str, Any]:

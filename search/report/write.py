@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models import atomic
+from search.console import OUTPUT_SCHEMA_VERSION
 from search.report.csv_files import states_csv, trials_csv
 from search.report.page import RunReport, page_context, run_report
 from search.report.plots.drawing import png, standalone_svg
 from search.report.rendering import render
 from search.run.results import RunResults
-from trainables.files.record import SCHEMA_VERSION, finite
+from trainables.files.record import finite
 
 
 def write_report(results: RunResults, out: Path) -> list[str]:
@@ -42,7 +43,7 @@ def run_names(runs: Sequence[RunResults]) -> list[str]:
 
 
 def _write_files(report: RunReport, out: Path) -> list[str]:
-    content = {"schema_version": SCHEMA_VERSION, **report.comparison.to_json(), "test": report.test.to_json()}
+    content = {"schema_version": OUTPUT_SCHEMA_VERSION, **report.comparison.to_json(), "test": report.test.to_json()}
     atomic.write_text(out / "trials.csv", trials_csv(report.results))
     atomic.write_text(out / "states.csv", states_csv(report.results))
     atomic.write_json(out / "comparison.json", finite(content))

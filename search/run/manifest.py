@@ -14,7 +14,6 @@ from typing import Any
 from models import atomic
 from models.errors import UserError
 from models.versions import library_versions
-from search.processors import available_cpus
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
 from search.run.preflight import StartingPoint
@@ -23,8 +22,7 @@ from search.study.study import Study
 from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.record import finite
 
-SCHEMA_VERSION = 1
-
+MANIFEST_SCHEMA_VERSION = 1
 
 FREE_TO_CHANGE = ("resources", "retention")
 """Sections of a study that change nothing about its trials."""
@@ -33,7 +31,7 @@ FREE_TO_CHANGE = ("resources", "retention")
 def read_manifest(run: RunFolder) -> dict[str, Any]:
     """The manifest, or an empty one before the first launch."""
     if not run.manifest_file.exists():
-        return {"schema_version": SCHEMA_VERSION, "foundations": {}, "launches": []}
+        return {"schema_version": MANIFEST_SCHEMA_VERSION, "foundations": {}, "launches": []}
     manifest: dict[str, Any] = json.loads(run.manifest_file.read_text(encoding="utf-8"))
     return manifest
 
@@ -118,6 +116,7 @@ def close_launch(run: RunFolder, left: str) -> None:
 
 def machine() -> dict[str, Any]:
     """Versions, commit and hardware of the driver's machine."""
+    import joblib
     import torch
 
     from trainables.files.environment import LIBRARIES, commit, processor
@@ -126,7 +125,7 @@ def machine() -> dict[str, Any]:
         "commit": commit(),
         "libraries": library_versions(LIBRARIES),
         "processor": processor(),
-        "cpus": available_cpus(),
+        "cpus": joblib.cpu_count(),
         "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
     }
 

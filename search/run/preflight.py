@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.errors import UserError, WeightsRefused
-from search.config_file.key_tree import is_known
+from search.config_file.key_tree import is_known, replaced
+from search.run.folder import RunFolder
 from search.study.arm import Arm
 from search.study.corners import corner_values
 from search.study.objective_rules import check_objective, objective_warnings
 from search.study.study import Study
 from trainables.config.trial import TrialConfig
-from trainables.files.record import Identity
+from trainables.files.record import Identity, read_record
 
 KEY_FIRST = re.compile(r"^((?:model|data|train|prune)\.[\w.]+)(.*)$", re.DOTALL)
 
@@ -124,16 +125,32 @@ def at_its_line(arm: Arm, values: dict[str, Any] | None = None) -> Iterator[None
         raise type(error)(message) from None
 
 
+def with_structure(arm: str, config: TrialConfig, run: RunFolder) -> TrialConfig:
+    """For the `scratch` control run alone: the state file of the named arm's trial in the same run."""
+    scratch = config.prune.scratch
+    if not config.prune.traits.from_scratch or scratch.file is not None:
+        return config
+    source = run.trial_folder(str(scratch.arm))
+    record = read_record(source)
+    if record is None or record.status != "finished":
+        raise UserError(
+            f"--arm {arm}: takes the final structure of arm {scratch.arm}, which has no finished trial in {run.path}; "
+            f"run `prunetune trial` with --arm {scratch.arm} first, or set prune.scratch.file"
+        )
+    tree = config.model_dump(mode="json")
+    file = str(source / str(record.states[-1].file))
+    return TrialConfig.model_validate(replaced(tree, "prune.scratch.file", file))
+
+
 def _resource_warnings(study: Study) -> list[str]:
     """What this machine can never give; a cluster's size is not known from here."""
     resources = study.resources
     if resources.address is not None:
         return []
+    import joblib
     import torch
 
-    from search.processors import available_cpus
-
-    cpus, gpus, wanted = available_cpus(), torch.cuda.device_count(), resources.gpus_per_trial
+    cpus, gpus, wanted = joblib.cpu_count(), torch.cuda.device_count(), resources.gpus_per_trial
     warnings = []
     if resources.cpus_per_trial > cpus:
         warnings.append(f"resources.cpus_per_trial: {resources.cpus_per_trial} can never be scheduled: {cpus} are here")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from trainables.files.record import SCHEMA_VERSION, StateEnd, complete_lines, record_path
+from trainables.files.record import RECORD_SCHEMA_VERSION, StateEnd, complete_lines, record_path
 from trainables.files.request import REQUEST_FILE
 
 
@@ -47,10 +47,10 @@ def check_record(path: Path) -> None:
     first = lines[0]
     if not isinstance(first, dict) or first.get("kind") != "config":
         raise UserError(f"{path}: its first line is no configuration; remove this trial's folder and resume the run")
-    if first.get("schema_version") != SCHEMA_VERSION:
+    if first.get("schema_version") != RECORD_SCHEMA_VERSION:
         raise UserError(
             f"{path}: written as version {first.get('schema_version')} of the record, this prunetune reads version "
-            f"{SCHEMA_VERSION}; use the prunetune that made the run"
+            f"{RECORD_SCHEMA_VERSION}; use the prunetune that made the run"
         )
     for number, line in enumerate(lines, start=1):
         if not isinstance(line, dict) or "kind" not in line or not _is_whole(line):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 
-from search.commands.common import Outcome
 from search.run.plan import plan_of
 from search.study.study import Study
 from search.tuning.cluster.resources import share_of, this_machine
@@ -41,24 +40,55 @@ class ArmCost:
         return self.search_trials + self.confirm_trials
 
 
-def dry_run(study: Study) -> Outcome:
+@dataclass(frozen=True)
+class Estimate:
+    """A study's cost in all. `seconds` are of the clock, with `concurrent` trials at once."""
+
+    study: str
+    arms: tuple[ArmCost, ...]
+    concurrent: int
+    gpus_per_trial: float
+
+    @property
+    def trials(self) -> int:
+        return sum(arm.trials for arm in self.arms)
+
+    @property
+    def epochs(self) -> float:
+        return sum(arm.trials * arm.epochs_per_trial for arm in self.arms)
+
+    @property
+    def training_macs(self) -> float | None:
+        return _total([arm.training_macs for arm in self.arms])
+
+    @property
+    def disk_bytes(self) -> float | None:
+        return _total([arm.disk_bytes for arm in self.arms])
+
+    @property
+    def seconds(self) -> float | None:
+        seconds = _total([arm.seconds for arm in self.arms])
+        return None if seconds is None else seconds / self.concurrent
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "study": self.study,
+            "trials": self.trials,
+            "epochs": self.epochs,
+            "training_macs": self.training_macs,
+            "disk_bytes": self.disk_bytes,
+            "concurrent": self.concurrent,
+            "gpus_per_trial": self.gpus_per_trial,
+            "seconds": self.seconds,
+            "arms": {arm.arm: {**asdict(arm), "trials": arm.trials} for arm in self.arms},
+        }
+
+
+def estimate(study: Study) -> Estimate:
     """UserError and WeightsRefused as a real start would raise them."""
     share = share_of(study.resources, [this_machine()])
-    costs = [_arm_cost(study, plan.arm, len(plan.search_ids), len(plan.confirm_ids)) for plan in plan_of(study)]
-    seconds = _total([cost.seconds for cost in costs])
-    wall = None if seconds is None else seconds / share.concurrent
-    json: dict[str, Any] = {
-        "study": study.name,
-        "trials": sum(cost.trials for cost in costs),
-        "epochs": sum(cost.trials * cost.epochs_per_trial for cost in costs),
-        "training_macs": _total([cost.training_macs for cost in costs]),
-        "disk_bytes": _total([cost.disk_bytes for cost in costs]),
-        "concurrent": share.concurrent,
-        "gpus_per_trial": share.gpus,
-        "seconds": wall,
-        "arms": {cost.arm: {**cost.__dict__, "trials": cost.trials} for cost in costs},
-    }
-    return Outcome(json, _text(study, costs, json))
+    arms = tuple(_arm_cost(study, plan.arm, len(plan.search_ids), len(plan.confirm_ids)) for plan in plan_of(study))
+    return Estimate(study.name, arms, share.concurrent, share.gpus)
 
 
 def _arm_cost(study: Study, arm: str, search_trials: int, confirm_trials: int) -> ArmCost:
@@ -99,17 +129,3 @@ def _disk(procedure: Procedure, config: TrialConfig) -> float:
 def _total(values: list[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None
-
-
-def _text(study: Study, costs: list[ArmCost], json: dict[str, Any]) -> str:
-    lines = [
-        f"{cost.arm}: {cost.search_trials} search, {cost.confirm_trials} confirm trials of {cost.epochs_per_trial:.3g} epochs"
-        for cost in costs
-    ]
-    lines.append(f"in all {json['trials']} trials, {json['epochs']:.0f} epochs, {json['concurrent']} trials at once")
-    if json["seconds"] is not None:
-        lines.append(
-            f"at most {json['training_macs']:.3g} training MACs, {json['disk_bytes'] / 1e6:.0f} MB of disk and about "
-            f"{json['seconds'] / 60:.1f} minutes (a dense step was measured; pruning and early stopping make it less)"
-        )
-    return "\n".join([f"{study.name}: nothing was started", *lines])

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Literal, get_args
 
 from models import atomic
 
-SCHEMA_VERSION = 1
+RECORD_SCHEMA_VERSION = 1
 Status = Literal["pending", "running", "finished", "stopped", "diverged", "failed", "interrupted"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "diverged", "failed"})
 STATUSES: tuple[str, ...] = get_args(Status)
@@ -143,7 +143,7 @@ class RecordWriter:
 
     def start(self, header: Mapping[str, Any]) -> None:
         """Begin the record with its configuration line, replacing nothing that is there."""
-        atomic.write_bytes(self.path, encode({"kind": "config", "schema_version": SCHEMA_VERSION, **header}))
+        atomic.write_bytes(self.path, encode({"kind": "config", "schema_version": RECORD_SCHEMA_VERSION, **header}))
 
     def append(self, line: Mapping[str, Any]) -> None:
         with self.path.open("a+b") as handle:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.errors import UserError
-from search.processors import available_cpus
 from search.study.sections import ResourcesConfig
 
 TRIALS_PER_GPU = 4
@@ -39,10 +38,15 @@ class Node:
 
 
 def this_machine() -> Node:
-    """What this machine would lend, known before Ray starts."""
+    """What this machine would lend, known before Ray starts.
+
+    Its processors are those that affinity and the container's quota leave to this process: on a shared machine or a
+    batch node `os.cpu_count` counts what belongs to others.
+    """
+    import joblib
     import torch
 
-    return Node(available_cpus(), torch.cuda.device_count())
+    return Node(joblib.cpu_count(), torch.cuda.device_count())
 
 
 def share_of(resources: ResourcesConfig, nodes: Sequence[Node]) -> Share:

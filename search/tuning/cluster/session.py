@@ -14,11 +14,8 @@ from typing import Any
 
 from models.errors import UserError
 from models.weights.repository import ROOT
-from search.processors import available_cpus
 from search.study.sections import ResourcesConfig
-from search.tuning.cluster.resources import (
-    Node,
-)
+from search.tuning.cluster.resources import Node, this_machine
 
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
 """Trials pass nothing but a few numbers through Ray's object store."""
@@ -81,7 +78,7 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
             ) from error
         return
     ray.init(
-        num_cpus=available_cpus(),
+        num_cpus=int(this_machine().cpus),
         include_dashboard=False,
         dashboard_host="127.0.0.1",
         object_store_memory=OBJECT_STORE_BYTES,
