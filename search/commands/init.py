@@ -19,9 +19,7 @@ class Actions(Subcommand, click.Group):
     """A sub-command that has sub-commands of its own."""
 
 
-@click.group(
-    "init", cls=Actions, example="prunetune init fetch vit_small --data cifar10", invoke_without_command=True
-)
+@click.group("init", cls=Actions, example="prunetune init fetch vit_small --data cifar10", invoke_without_command=True)
 @click.pass_context
 def command(ctx: click.Context) -> None:
     """Initial weights: fetch pretrained ones once, judge any file, list the store."""

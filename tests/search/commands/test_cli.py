@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
+import errno
 import json
+import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +15,7 @@ import pytest
 
 from models.errors import WeightsRefused
 from search import cli
-from search.commands.common import Outcome
+from search.commands.common import Outcome, Subcommand
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,25 +24,39 @@ ROOT = Path(__file__).parents[3]
 def test_help_is_complete_and_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([name, "--help"]) == 0
     shown = capsys.readouterr().out
-    assert f"usage: prunetune {name}" in shown
-    assert f"example:\n  prunetune {name}" in shown
+    assert shown.startswith(f"Usage: prunetune {name} ")
+    assert f"Example:\n  prunetune {name}" in shown
     assert "--json" in shown
 
 
 @pytest.mark.parametrize("action", ["fetch", "verify", "list"])
 def test_help_of_the_init_actions(action: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["init", action, "--help"]) == 0
-    assert f"example:\n  prunetune init {action}" in capsys.readouterr().out
+    assert f"Example:\n  prunetune init {action}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["swep"], "'swep' is not a command"),
-        (["swep"], "; the nearest is sweep"),
-        (["trial", "x.yaml", "--amr", "a"], "unrecognized arguments: --amr a; the nearest is --arm"),
-        (["trial"], "the following arguments are required: STUDY"),
-        (["init", "verfy", "x"], "; the nearest is verify"),
+        (["swep"], "prunetune: no such command 'swep'; the nearest is sweep; see `prunetune --help`"),
+        (["--jsn"], "no such option '--jsn'"),
+        (["trial", "x.yaml", "--amr", "a"], "prunetune trial: no such option '--amr'; the nearest is --arm; see"),
+        (["trial", "x.yaml", "--stor", "a"], "no such option '--stor'; the nearest is --storage"),
+        (["trial", "x.yaml", "--arm"], "option '--arm' requires an argument"),
+        (["trial", "x.yaml", "y.yaml"], "got unexpected extra argument (y.yaml)"),
+        (["trial"], "missing argument 'STUDY'"),
+        (["trial", "x.yaml", "--seed", "-1"], "'--seed': -1 is not in the range x>=0"),
+        (["trial", "x.yaml", "--seed", "one"], "'--seed': 'one' is not a valid integer"),
+        (["sweep", "x.yaml", "--max-concurrent", "0"], "'--max-concurrent': 0 is not in the range x>=1"),
+        (["sweep", "x.yaml", "--time-budget", "soon"], "a duration is written like 2h30m, 45m or 90s, found 'soon'"),
+        (["sweep", "x.yaml", "--time-budget", "0"], "'--time-budget': a time above 0 is expected, found '0'"),
+        (["resume", "runs/x", "--trials-per-arm", "0"], "'--trials-per-arm': 0 is not in the range x>=1"),
+        (["export", "runs/x", "--max-macs", "none"], "'--max-macs': expected a number above 0 such as 0.4"),
+        (["board", "runs/x", "--port", "70000"], "'--port': 70000 is not in the range 0<=x<=65535"),
+        (["report"], "missing argument 'RUN...'"),
+        (["init"], "prunetune init: one of fetch, verify or list is needed"),
+        (["init", "verfy", "x"], "prunetune init: no such command 'verfy'; the nearest is verify"),
+        (["init", "fetch", "vit_small", "--img-size", "0"], "'--img-size': 0 is not in the range x>=1"),
         (["trial", "no.yaml"], "no.yaml: there is no such file"),
         (["board", "no/run"], "no/run: no run is here"),
         (["init", "verify", "no.safetensors"], "there is no such file"),
@@ -61,12 +77,12 @@ def test_a_wrong_request_is_one_line_and_status_2(
 def made_command(monkeypatch: pytest.MonkeyPatch, outcome: Outcome | BaseException) -> None:
     """A sub-command `made` that ends as given."""
 
-    def run(_options: argparse.Namespace) -> Outcome:
+    def run() -> Outcome:
         if isinstance(outcome, BaseException):
             raise outcome
         return outcome
 
-    command = SimpleNamespace(EXAMPLE="prunetune made", configure=lambda parser: None, run=run)
+    command = SimpleNamespace(command=Subcommand("made", callback=run, example="prunetune made"))
     monkeypatch.setitem(cli.COMMANDS, "made", ("made", "made for a test"))
     monkeypatch.setitem(sys.modules, "made", command)  # type: ignore[arg-type]  # as good as a module here
 
@@ -79,6 +95,89 @@ def test_json_is_one_object_and_what_is_not_finite_is_null(
     assert json.loads(capsys.readouterr().out) == {"schema_version": 1, "loss": None, "n": [1.5, None]}
     assert cli.main(["made"]) == 1
     assert capsys.readouterr().out == "text\n"
+
+
+def test_json_may_stand_before_or_after_the_action_of_init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listing = ["--store", str(tmp_path)]
+    for arguments in (["init", "--json", "list", *listing], ["init", "list", *listing, "--json"]):
+        assert cli.main(arguments) == 0
+        assert json.loads(capsys.readouterr().out)["store"] == str(tmp_path)
+    assert cli.main(["init", "list", *listing]) == 0
+    assert not capsys.readouterr().out.startswith("{")
+
+
+@pytest.mark.parametrize("arguments", [[], ["help"], ["--help"], ["-h"]])
+def test_without_a_command_all_of_them_are_shown(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n  {name} " in shown for name in cli.COMMANDS)
+    assert "Example:\n  prunetune sweep" in shown
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_the_package_s(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([option]) == 0
+    assert capsys.readouterr().out == f"prunetune {version('prunetune')}\n"
+
+
+def completions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str) -> list[str]:
+    """What bash is offered when the tab key is pressed at the end of `line`."""
+    monkeypatch.setenv("_PRUNETUNE_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+    assert cli.main([]) == 0
+    return capsys.readouterr().out.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("prunetune sta", ["plain,status"]),
+        ("prunetune p", ["plain,pareto", "plain,pretrain"]),
+        ("prunetune init v", ["plain,verify"]),
+        ("prunetune export runs/x --max-", ["plain,--max-macs", "plain,--max-params", "plain,--max-latency-ms"]),
+        ("prunetune init fetch vit_small --im", ["plain,--img-size"]),
+        ("prunetune status ", ["file,"]),
+        ("prunetune swep --v", ["plain,--version"]),
+    ],
+)
+def test_the_shell_is_offered_commands_options_and_files(
+    line: str, offered: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert completions(monkeypatch, capsys, line) == offered
+
+
+def test_completion_is_switched_on_as_the_readme_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert 'eval "$(_PRUNETUNE_COMPLETE=bash_source .venv/bin/prunetune)"' in (ROOT / "README.md").read_text(
+        encoding="utf-8"
+    )
+    monkeypatch.setenv("_PRUNETUNE_COMPLETE", "bash_source")
+    assert cli.main([]) == 0
+    script = capsys.readouterr().out
+    assert "complete -o nosort -F _prunetune_completion prunetune" in script
+    assert subprocess.run(["bash", "-n"], input=script, text=True).returncode == 0
+
+
+def test_whoever_stops_reading_gets_no_traceback() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-m", "search.cli", "--help"]
+    done = subprocess.run(command, stdout=writes, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    os.close(writes)
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_a_full_disk_is_told_and_another_error_of_the_system_is_not_hidden(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_command(monkeypatch, OSError(errno.ENOSPC, "full", "runs/x"))
+    assert cli.main(["made"]) == 1
+    assert "no space left on the disk (runs/x); what is recorded stays" in capsys.readouterr().err
+    made_command(monkeypatch, OSError(errno.EACCES, "denied", "runs/x"))
+    with pytest.raises(OSError, match="denied"):
+        cli.main(["made"])
 
 
 def test_refused_weights_leave_with_1_and_an_interrupt_with_130(

@@ -77,7 +77,7 @@ def test_only_the_networks_that_the_policy_names_stay(
         (["--arm", "refill", "--seed", "5"], "seed was 0, is now 5"),
         ([], "--arm: study small has several arms; choose one of refill, again"),
         (["--arm", "refil"], "; the nearest is refill"),
-        (["--arm", "refill", "--seed", "-1"], "--seed -1: a number from 0 up is expected"),
+        (["--arm", "refill", "--seed", "-1"], "'--seed': -1 is not in the range x>=0"),
     ],
 )
 def test_another_request_in_the_same_place_is_refused(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
@@ -231,8 +230,6 @@ def test_a_budget_that_only_removed_networks_meet_says_so(tmp_path: Path) -> Non
 
 def test_the_front_is_listed_with_what_is_left_of_it(made: MadeRun) -> None:
     retain(made.path, "last")
-    parser = argparse.ArgumentParser()
-    pareto_command.configure(parser)
-    outcome = pareto_command.run(parser.parse_args([str(made.path)]))
+    outcome = pareto_command.command.main([str(made.path)], standalone_mode=False)
     assert [one["file_kept"] for one in outcome.json["front"]] == [True, False, False, False]
     assert outcome.text.count("not kept") == 3

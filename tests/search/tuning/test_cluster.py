@@ -1,8 +1,10 @@
-"""Shares of processors and GPUs, and what a control group allows."""
+"""Shares of processors and GPUs."""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,13 @@ def test_only_dead_drivers_sessions_are_removed(tmp_path: Path, monkeypatch: pyt
         folder.mkdir()
     remove_dead_sessions()
     assert [folder.exists() for folder in folders.values()] == [True, False, True]
+
+
+def test_a_processor_that_is_not_ours_is_not_counted() -> None:
+    """In a process of its own: pytest keeps the processors it has."""
+    code = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+        "from search.tuning.cluster.resources import this_machine; print(this_machine().cpus)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "1\n"

@@ -8,9 +8,9 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
+import click
 import optuna
 import pytest
 from optuna.storages import JournalStorage
@@ -20,6 +20,7 @@ from optuna.trial import TrialState
 from benchmarks.support.simulation import SimulatedTrial, Simulation, make_study
 from models.errors import UserError
 from search import cli
+from search.commands.common import Subcommand
 from search.config_file import yaml_file
 from search.run.manifest import check_same_study, grown, write_launch
 from search.run.results import load_results
@@ -139,12 +140,11 @@ def test_a_full_disk_stops_the_driver_and_loses_nothing(tmp_path: Path, monkeypa
 
 
 def test_a_full_disk_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    def run(options: Any) -> None:
+    def invoke(command: click.Command, context: click.Context) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "runs/x/record.jsonl")
 
-    command = SimpleNamespace(run=run, configure=lambda parser: None, EXAMPLE="", __doc__="")
-    monkeypatch.setattr(cli, "_command", lambda name: command)
-    assert cli.main(["sweep"]) == 1
+    monkeypatch.setattr(Subcommand, "invoke", invoke)
+    assert cli.main(["sweep", "x.yaml"]) == 1
     said = capsys.readouterr().err
     assert said.startswith("prunetune: error: no space left on the disk (runs/x/record.jsonl)")
     assert said.count("\n") == 1
