@@ -1,0 +1,43 @@
+"""A run that version 0.1.0 made, records only: every later version reads it and says the same of it, figure for figure.
+
+`tests/data/old_run_expected/` holds what 0.1.0 itself printed. Neither is ever made anew: what has to change there would
+change for everybody who has a run.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from search import cli
+from search.run.folder import RunFolder
+from search.run.manifest import check_same_study, open_run
+from search.study.load import load_study
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+
+
+@pytest.fixture
+def old_run(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(DATA / "old_run", tmp_path / "old_run"))
+
+
+@pytest.mark.parametrize("command", ["status", "compare", "pareto"])
+def test_an_old_run_says_the_same(command: str, old_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command, str(old_run), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said.pop("run") == str(old_run)
+    expected = json.loads((DATA / "old_run_expected" / f"{command}.json").read_text(encoding="utf-8"))
+    del expected["run"]
+    assert said == expected
+
+
+def test_an_old_run_goes_on_as_the_same_study(old_run: Path) -> None:
+    """`resume` takes its study file, and the same request again means this run."""
+    study = load_study(old_run / "study.yaml")
+    check_same_study(RunFolder(old_run), study)
+    assert open_run(old_run.parent, study).path == old_run
+    assert study.to_yaml() == (old_run / "study.yaml").read_text(encoding="utf-8")
