@@ -31,8 +31,6 @@ ROOTS: dict[str, type[BaseModel]] = {
 }
 COMPLETE = Path(__file__).with_name("complete-study.yaml")
 NUMBERS = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path"}
-
-
 OPENING = """# Study files
 
 A study file is YAML. `prunetune validate STUDY` checks one without running it. A key that does not exist is an error that

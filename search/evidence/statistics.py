@@ -14,11 +14,7 @@ from numpy.typing import NDArray
 
 EXACT_PAIRS = 16
 """Up to so many pairs every sign pattern is enumerated; beyond, patterns are drawn."""
-
-
 DRAWN_PATTERNS = 65_535
-
-
 POWER = 0.8
 
 

@@ -15,8 +15,6 @@ HEADER = """\
 # One trial, whole: `prunetune trial {file}` repeats it to the same accuracy on the same kind of machine and versions.
 # `provenance` says what it came from and what it came to; it changes nothing.
 """
-
-
 SCRATCH_SOURCE = "scratch-source.safetensors"
 """Beside best.yaml of a `scratch` trial: the state file that it takes its structure from."""
 

@@ -180,7 +180,6 @@ def grown(run: RunFolder, study: Study, trials_per_arm: int) -> Study:
 
 def _note_growth(run: RunFolder, before: int, now: int) -> None:
     """Kept in the manifest: a verdict after another look at a grown study is exploratory."""
-
     manifest = read_manifest(run)
     manifest["grown"] = [*manifest.get("grown", ()), {"trials_per_arm": [before, now]}]
     atomic.write_json(run.manifest_file, manifest)

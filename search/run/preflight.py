@@ -33,7 +33,6 @@ class Checked:
 
 def check_study(study: Study) -> Checked:
     """All checks, the initial weights' proof included. UserError or WeightsRefused for the first mistake."""
-
     warnings = check_request(study)
     starting_points = preflight(study)
     told = [f"{arm}: {line}" for arm, starting_point in starting_points.items() for line in starting_point.warnings]

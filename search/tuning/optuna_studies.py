@@ -29,11 +29,7 @@ STATES = {
     "pruned": TrialState.PRUNED,
     "fail": TrialState.FAIL,
 }
-
-
 DIRECTIONS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
-
-
 ATTEMPTS = 20
 """Draws before a configuration that was proposed already is accepted again."""
 

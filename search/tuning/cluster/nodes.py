@@ -20,8 +20,6 @@ from search.run.preflight import StartingPoint
 from search.tuning.cluster.resources import Node
 
 PACKAGES = ("models", "pruning", "trainables", "search")
-
-
 TOKEN_FILE = "token"
 
 

@@ -19,11 +19,7 @@ from search.tuning.cluster.resources import Node, this_machine
 
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
 """Trials pass nothing but a few numbers through Ray's object store."""
-
-
 SESSION_PREFIX = "prunetune-"
-
-
 CONNECT_SECONDS = 10
 
 
