@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from search.cli import COMMANDS, main
+from tests.configs.files import REPOSITORY
 from tests.docs.pages import keys_in, section_of, tables_of
 from tests.search.made_runs import two_arm_run
 from tests.trainables.small_trials import open_trial, run
 from trainables.files.record import STATUSES, complete_lines, end_line, record_path
 
+OLD_RUN = REPOSITORY / "tests" / "data" / "old_run"
 JSON_KEYS = {row[0]: keys_in(row[1]) for row in tables_of(section_of("files.md", "## `--json`"))[0][1:]}
 """The first column as it stands, commands between backticks → the keys of the second."""
 
@@ -58,6 +60,19 @@ def test_keys_of_a_removal(record: list[dict[str, Any]]) -> None:
 def test_keys_of_an_end() -> None:
     assert set(end_line("stopped", reason="")) <= first_column("### `end`")
     assert {"reason", "error", "state", "step"} <= first_column("### `end`")
+
+
+def test_keys_of_the_manifest() -> None:
+    manifest = json.loads((OLD_RUN / "manifest.json").read_text(encoding="utf-8"))
+    said = keys_in(section_of("files.md", "## `manifest.json`"))
+    assert set(manifest) <= said
+    assert set(manifest["launches"][0]) <= said
+    assert {"grown", "foundations"} <= said
+
+
+def test_keys_of_a_trials_request() -> None:
+    request = json.loads((OLD_RUN / "trials" / "rsst-000" / "trial.json").read_text(encoding="utf-8"))
+    assert set(request) == keys_in(section_of("files.md", "## `trial.json`"))
 
 
 def test_every_status_of_a_trial_is_explained() -> None:
