@@ -1,7 +1,11 @@
 """Tests on paired seeds: sign-flip permutation, its interval, equivalence, Holm, and seeds still needed.
 
 The replicate is the seed: callers hand over one difference per seed, already averaged over configurations. Beside them the
-interval of a proportion, McNemar's test on the images of one split, and what a search budget buys."""
+interval of a proportion, McNemar's test on the images of one split, and what a search budget buys.
+
+The three intervals that scipy has as well (percentile bootstrap, Student's, Wilson's) stand here because scipy's differ in the
+last digits, and a run compared earlier must keep its numbers. The tests hold them to scipy's.
+"""
 
 from __future__ import annotations
 

@@ -153,6 +153,16 @@ def test_seeds_to_settle_follow_margin_spread_and_family_but_not_the_effect() ->
         seeds_to_settle(0.01, 0.0, 0.05)
 
 
+@given(st.lists(st.integers(0, 359).map(lambda right: right / 359), min_size=2, max_size=12, unique=True))
+@settings(max_examples=25)
+def test_both_intervals_of_a_mean_are_scipys(values: list[float]) -> None:
+    student = stats.ttest_1samp(values, 0.0).confidence_interval(0.9)
+    assert mean_interval(values, 0.1) == pytest.approx((student.low, student.high), abs=1e-12)
+    rng = np.random.default_rng(0)
+    drawn = stats.bootstrap((values,), np.mean, confidence_level=0.9, method="percentile", rng=rng).confidence_interval
+    assert bootstrap_interval(values, 0.1) == pytest.approx((drawn.low, drawn.high), abs=1e-12)
+
+
 def test_bootstrap_interval_is_near_students_on_well_behaved_data() -> None:
     values = np.random.default_rng(2).normal(0.5, 0.1, 60).tolist()
     assert bootstrap_interval(values, 0.05) == pytest.approx(mean_interval(values, 0.05), abs=0.006)
