@@ -110,6 +110,8 @@ def _text(path: Path_, entry: dict[str, Any], model: type[BaseModel]) -> str:
         return f": {_shown(given)} is none of {', '.join(known)}{suggestion(nearest(str(given), known))}"
     if kind == "string_pattern_mismatch":
         return f": {_shown(given)} must be a plain word of letters, digits, '.', '_' and '-'"
+    if kind == "too_short" and context["min_length"] == 1:
+        return f": at least one entry is expected, found {_shown(given)}"
     if kind in ("model_type", "dict_type"):
         return f": a section with keys is expected, found {_shown(given)}"
     message = str(entry["msg"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from models.names import nearest, suggestion
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+
+from models.section import Section
 
 if TYPE_CHECKING:
     from optuna import Trial
@@ -18,31 +18,55 @@ Stored = None | bool | int | float | str
 """What Optuna keeps of a value."""
 
 
-class Distribution(Protocol):
-    """One searched key's values. `stored` is Optuna's form of a value; `value` the study's own."""
+def _whole(value: Any) -> int:
+    if not _is_number(value) or value != int(value):
+        raise ValueError(f"whole numbers are expected, found {value!r}")
+    return int(value)
 
-    def suggest(self, trial: Trial, name: str) -> Any: ...
-    def optuna(self) -> BaseDistribution: ...
-    def stored(self, value: Any) -> Stored: ...
-    def contains(self, value: Any) -> bool: ...
-    def grid(self) -> tuple[Any, ...] | None:
-        """All values in order, or None where they are not countable."""
 
-    def corners(self) -> tuple[Any, ...]:
-        """The values that stand for all when the key's validity is checked."""
+def _above_zero(step: float) -> float:
+    if step <= 0:
+        raise ValueError(f"step must be above 0, found {step:g}")
+    return step
+
+
+Number = Annotated[float, Field(strict=True)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+
+
+class Range(Section):
+    """Numbers in [low, high]; with `step` only low + i*step, `high` being the last; with `log` uniform in the logarithm."""
+
+    form: str
+    low: Number
+    step: Annotated[Number, AfterValidator(_above_zero)] | None = None
+    high: Number
+
+    @property
+    def log(self) -> bool:
+        return self.form.startswith("log_")
+
+    @field_validator("high")
+    @classmethod
+    def _ends_the_range(cls, high: float, info: ValidationInfo) -> float:
+        low, step = info.data.get("low"), info.data.get("step")
+        if low is None:
+            return high
+        if low > high:
+            raise ValueError(f"the lowest value comes first, found [{low:g}, {high:g}]")
+        if low <= 0 and info.data["form"].startswith("log_"):
+            raise ValueError(f"a logarithmic distribution needs numbers above 0, found [{low:g}, {high:g}]")
+        return high if step is None else round(low + math.floor((high - low) / step + 1e-9) * step, 12)
 
     def spec(self) -> dict[str, Any]:
         """As written in a study file."""
+        return {self.form: [self.low, self.high], **self.model_dump(include={"step"}, exclude_defaults=True)}
 
 
-@dataclass(frozen=True)
-class Uniform:
-    """Real numbers in [low, high]; with `step` only low + i*step; with `log` uniform in the logarithm."""
+class Uniform(Range):
+    """Real numbers."""
 
-    low: float
-    high: float
-    step: float | None = None
-    log: bool = False
+    form: Literal["uniform", "log_uniform"]
 
     def suggest(self, trial: Trial, name: str) -> float:
         return self._rounded(trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log))
@@ -58,9 +82,7 @@ class Uniform:
     def contains(self, value: Any) -> bool:
         if not _is_number(value) or not self.low <= value <= self.high:
             return False
-        if self.step is None:
-            return True
-        steps = (value - self.low) / self.step
+        steps = 0.0 if self.step is None else (value - self.low) / self.step
         return bool(abs(steps - round(steps)) < 1e-6)
 
     def grid(self) -> tuple[float, ...] | None:
@@ -75,23 +97,18 @@ class Uniform:
         # An irrational share of the way shows a key that takes only whole numbers.
         return (self.low, self.low + (self.high - self.low) * 0.381966, self.high)
 
-    def spec(self) -> dict[str, Any]:
-        bounds = {"log_uniform" if self.log else "uniform": [self.low, self.high]}
-        return bounds if self.step is None else {**bounds, "step": self.step}
-
     def _rounded(self, value: float) -> float:
         """A stepped value without the last digits' float error; any other as it is."""
         return value if self.step is None else round(value, 12)
 
 
-@dataclass(frozen=True)
-class Integer:
-    """Whole numbers in [low, high], every `step`-th; with `log` uniform in the logarithm."""
+class Integer(Range):
+    """Whole numbers."""
 
-    low: int
-    high: int
-    step: int = 1
-    log: bool = False
+    form: Literal["int", "log_int"]
+    low: Whole
+    step: Annotated[Whole, AfterValidator(_above_zero)] = 1
+    high: Whole
 
     def suggest(self, trial: Trial, name: str) -> int:
         return trial.suggest_int(name, self.low, self.high, step=self.step, log=self.log)
@@ -115,17 +132,20 @@ class Integer:
     def corners(self) -> tuple[int, ...]:
         return (self.low, self.high)
 
-    def spec(self) -> dict[str, Any]:
-        bounds: dict[str, Any] = {"log_int" if self.log else "int": [self.low, self.high]}
-        return bounds if self.step == 1 else {**bounds, "step": self.step}
 
+class Choice(Section):
+    """One of the listed values, which may be lists or whole sub-trees. `grid` says that a grid runs them all."""
 
-@dataclass(frozen=True)
-class Choice:
-    """One of the listed values, which may be lists or whole sub-trees. `exhaustive`: written as `grid`."""
-
+    form: Literal["choice", "grid"]
     values: tuple[Any, ...]
-    exhaustive: bool = False
+
+    @field_validator("values")
+    @classmethod
+    def _differ(cls, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        for position, value in enumerate(values):
+            if any(same(value, earlier) for earlier in values[:position]):
+                raise ValueError(f"lists {value!r} twice")
+        return values
 
     def suggest(self, trial: Trial, name: str) -> Any:
         labels = self._labels()
@@ -137,8 +157,7 @@ class Choice:
         return CategoricalDistribution(self._labels())
 
     def stored(self, value: Any) -> Stored:
-        label: Stored = self._labels()[self._position(value)]
-        return label
+        return next(label for label, one in zip(self._labels(), self.values, strict=True) if same(value, one))
 
     def contains(self, value: Any) -> bool:
         return any(same(value, one) for one in self.values)
@@ -150,12 +169,9 @@ class Choice:
         return self.values
 
     def spec(self) -> dict[str, Any]:
-        return {"grid" if self.exhaustive else "choice": list(self.values)}
+        return {self.form: list(self.values)}
 
-    def _position(self, value: Any) -> int:
-        return next(position for position, one in enumerate(self.values) if same(value, one))
-
-    def _labels(self) -> list[Any]:
+    def _labels(self) -> list[Stored]:
         """Plain words and numbers as they are; where any value is more than that, all as JSON text.
 
         Optuna's storages hold nothing else, and tell 1 from true no better than Python does.
@@ -172,80 +188,6 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         return len(one) == len(other) and all(map(same, one, other))
     return bool(one == other)
-
-
-RANGES = ("uniform", "log_uniform", "quniform", "int", "log_int")
-LISTS = ("choice", "grid")
-NAMES = (*RANGES, *LISTS)
-
-
-def read_distribution(spec: Mapping[str, Any]) -> Distribution:
-    """A distribution from {NAME: bounds or values, step: …}. ValueError says what is wrong with it."""
-    names = [name for name in spec if name in NAMES]
-    unknown = [name for name in spec if name not in (*NAMES, "step")]
-    if unknown:
-        hint = suggestion(nearest(unknown[0], (*NAMES, "arms", "when", "step")))
-        raise ValueError(f"{unknown[0]!r} is not a distribution ({', '.join(NAMES)}){hint}")
-    if len(names) != 1:
-        raise ValueError(f"one distribution is expected ({', '.join(NAMES)}), found {', '.join(names) or 'none'}")
-    name, step = names[0], spec.get("step")
-    if name in LISTS:
-        if step is not None:
-            raise ValueError(f"step goes with uniform and int, not with {name}")
-        return _read_choice(name, spec[name])
-    if name == "quniform":
-        if not isinstance(spec[name], list) or len(spec[name]) != 3 or step is not None:
-            raise ValueError(f"quniform takes [lowest, highest, step], found {spec[name]!r}")
-        *bounds, step = spec[name]
-        return _read_uniform(bounds, step, log=False)
-    if name in ("int", "log_int"):
-        return _read_integer(spec[name], step, log=name == "log_int")
-    return _read_uniform(spec[name], step, log=name == "log_uniform")
-
-
-def _read_choice(name: str, values: Any) -> Choice:
-    if not isinstance(values, list) or not values:
-        raise ValueError(f"{name} takes a list of values, found {values!r}")
-    for position, value in enumerate(values):
-        if any(same(value, earlier) for earlier in values[:position]):
-            raise ValueError(f"{name} lists {value!r} twice")
-    return Choice(tuple(values), exhaustive=name == "grid")
-
-
-def _read_uniform(bounds: Any, step: Any, log: bool) -> Uniform:
-    low, high = _bounds(bounds, log)
-    if step is None:
-        return Uniform(low, high, None, log)
-    if log:
-        raise ValueError("a logarithmic distribution takes no step")
-    if not _is_number(step) or step <= 0:
-        raise ValueError(f"step must be a number above 0, found {step!r}")
-    steps = math.floor((high - low) / step + 1e-9)
-    return Uniform(low, round(low + steps * step, 12), float(step))
-
-
-def _read_integer(bounds: Any, step: Any, log: bool) -> Integer:
-    low, high = _bounds(bounds, log)
-    if low != int(low) or high != int(high):
-        raise ValueError(f"whole numbers are expected, found {bounds!r}")
-    if step is None:
-        return Integer(int(low), int(high), 1, log)
-    if log:
-        raise ValueError("a logarithmic distribution takes no step")
-    if not _is_number(step) or step != int(step) or step < 1:
-        raise ValueError(f"step must be a whole number above 0, found {step!r}")
-    return Integer(int(low), int(low) + (int(high) - int(low)) // int(step) * int(step), int(step))
-
-
-def _bounds(bounds: Any, log: bool) -> tuple[float, float]:
-    if not isinstance(bounds, list) or len(bounds) != 2 or not all(map(_is_number, bounds)):
-        raise ValueError(f"[lowest, highest] is expected, found {bounds!r}")
-    low, high = bounds
-    if low > high:
-        raise ValueError(f"the lowest value comes first, found {bounds!r}")
-    if log and low <= 0:
-        raise ValueError(f"a logarithmic distribution needs numbers above 0, found {bounds!r}")
-    return float(low), float(high)
 
 
 def _is_number(value: Any) -> bool:

@@ -3,15 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
+
+from models.names import nearest, suggestion
+from models.section import Section
 from search.config_file import key_tree
-from search.space.distributions import LISTS, NAMES, Choice, Distribution, read_distribution
+from search.space.distributions import Choice, Integer, Uniform
+
+LISTS = ("choice", "grid")
+SHAPES = {"quniform": "[lowest, highest, step]", **dict.fromkeys(LISTS, "a list of values")}
+NAMES = ("uniform", "log_uniform", "quniform", "int", "log_int", *LISTS)
 
 
-@dataclass(frozen=True)
-class Parameter:
+def named_form(spec: Any) -> Any:
+    """{NAME: bounds or values, step: …} as the fields of the distribution it names."""
+    if not isinstance(spec, Mapping):
+        return spec
+    unknown = next((name for name in spec if name not in (*NAMES, "step")), None)
+    if unknown is not None:
+        hint = suggestion(nearest(str(unknown), (*NAMES, "arms", "when", "step")))
+        raise ValueError(f"{unknown!r} is not a distribution ({', '.join(NAMES)}){hint}")
+    names = [name for name in spec if name in NAMES]
+    if len(names) != 1:
+        raise ValueError(f"one distribution is expected ({', '.join(NAMES)}), found {', '.join(names) or 'none'}")
+    name, given = names[0], spec[names[0]]
+    step = {"step": spec["step"]} if spec.get("step") is not None else {}
+    if step and name not in ("uniform", "int"):
+        raise ValueError(f"step goes with uniform and int, not with {name}")
+    wanted = SHAPES.get(name, "[lowest, highest]")
+    count = None if name in LISTS else wanted.count(",") + 1
+    if not isinstance(given, list) or not given or count not in (None, len(given)):
+        raise ValueError(f"{name} takes {wanted}, found {given!r}")
+    if name in LISTS:
+        return {"form": name, "values": given}
+    return {"form": name.removeprefix("q"), **dict(zip(("low", "high", "step"), given, strict=False)), **step}
+
+
+Distribution = Annotated[Uniform | Integer | Choice, Field(discriminator="form"), BeforeValidator(named_form)]
+"""One searched key's values, all with the same methods:
+
+`suggest` asks an Optuna trial; `stored` is Optuna's form of a value, `optuna()` of the whole; `grid` gives all values in order,
+or None where they are not countable; `corners` those that stand for all when the key's validity is checked; `spec` is
+the distribution as written in a study file.
+"""
+
+
+def listed(value: Any) -> list[Any] | tuple[Any, ...]:
+    """A single value as a list of it."""
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _unlisted(values: tuple[Any, ...]) -> Any:
+    """The shortest that `listed` makes these values of."""
+    return values[0] if len(values) == 1 and not isinstance(values[0], list) else list(values)
+
+
+Values = Annotated[tuple[Any, ...], BeforeValidator(listed)]
+Relative = Annotated[str, AfterValidator(lambda key: key.removeprefix("trial."))]
+
+
+class Parameter(Section):
     """`key` is relative to `trial`. `arms` None means all. `when`: key → the values for which this one is searched.
 
     A key may be searched in several ways under different conditions; `name` tells these apart (`train.lr`, `train.lr#1`).
@@ -19,8 +72,8 @@ class Parameter:
 
     key: str
     distribution: Distribution
-    arms: tuple[str, ...] | None = None
-    when: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    arms: Annotated[tuple[str, ...], Field(min_length=1), BeforeValidator(listed)] | None = None
+    when: Annotated[dict[Relative, Values], Field(min_length=1)] = Field(default_factory=dict)
     alternative: int = 0
 
     @property
@@ -45,8 +98,11 @@ class Parameter:
         if self.arms is not None:
             spec["arms"] = list(self.arms)
         if self.when:
-            spec["when"] = {key: values[0] if len(values) == 1 else list(values) for key, values in self.when.items()}
+            spec["when"] = {key: _unlisted(values) for key, values in self.when.items()}
         return spec
+
+
+PARAMETERS = TypeAdapter(tuple[Parameter, ...])
 
 
 def read_parameters(key: str, spec: Any) -> tuple[Parameter, ...]:
@@ -57,32 +113,13 @@ def read_parameters(key: str, spec: Any) -> tuple[Parameter, ...]:
     if isinstance(spec, list):
         if not spec or not all(isinstance(one, dict) and set(one) & set(NAMES) for one in spec):
             raise ValueError(f"to search a list of values write {{choice: [...]}}, found {spec!r}")
-        return tuple(_read(key, one, alternative) for alternative, one in enumerate(spec))
-    if not isinstance(spec, dict):
-        raise ValueError(f"a distribution is written like {{{LISTS[0]}: [...]}}, found {spec!r}")
-    return (_read(key, spec, 0),)
+    elif not isinstance(spec, dict):
+        raise ValueError(f"a distribution is written like {{choice: [...]}}, found {spec!r}")
+    alternatives = spec if isinstance(spec, list) else [spec]
+    return PARAMETERS.validate_python([_fields(key, *one) for one in enumerate(alternatives)])
 
 
-def _read(key: str, spec: Mapping[str, Any], alternative: int) -> Parameter:
-    distribution = read_distribution({name: value for name, value in spec.items() if name not in ("arms", "when")})
-    return Parameter(key, distribution, _read_arms(spec.get("arms")), _read_when(spec.get("when")), alternative)
-
-
-def _read_arms(arms: Any) -> tuple[str, ...] | None:
-    if arms is None:
-        return None
-    arms = [arms] if isinstance(arms, str) else arms
-    if not isinstance(arms, list) or not arms or not all(isinstance(arm, str) for arm in arms):
-        raise ValueError(f"arms takes a list of arms' names, found {arms!r}")
-    return tuple(arms)
-
-
-def _read_when(when: Any) -> dict[str, tuple[Any, ...]]:
-    if when is None:
-        return {}
-    if not isinstance(when, dict) or not when:
-        raise ValueError(f"when is written like {{other.key: value}}, found {when!r}")
-    return {
-        str(key).removeprefix("trial."): tuple(values) if isinstance(values, list) else (values,)
-        for key, values in when.items()
-    }
+def _fields(key: str, alternative: int, spec: Mapping[str, Any]) -> dict[str, Any]:
+    drawn = {name: value for name, value in spec.items() if name not in ("arms", "when")}
+    where = {name: spec[name] for name in ("arms", "when") if spec.get(name) is not None}
+    return {"key": key, "distribution": drawn, **where, "alternative": alternative}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from models.errors import UserError
 from models.names import nearest, nearest_key, suggestion
 from search.config_file import key_tree
 from search.config_file.key_tree import is_known, known_keys
-from search.config_file.mistakes import Sources
+from search.config_file.mistakes import Sources, first_problem
 from search.space.parameter import Parameter, read_parameters
 from search.space.space import Space, ordered
 
@@ -26,6 +28,9 @@ def read_space(spec: Mapping[str, Any], base: Mapping[str, Mapping[str, Any]], s
             raise sources.error(("space", key), f" is not a known key of a trial{suggestion(near)}")
         try:
             parameters += read_parameters(key, one)
+        except ValidationError as error:
+            problem = first_problem(error, one, Parameter)
+            raise sources.error(("space", key, *problem.path), problem.text) from None
         except ValueError as error:
             raise sources.error(("space", key), f": {error}") from None
     for parameter in parameters:

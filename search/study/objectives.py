@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from models.names import nearest, suggestion
 from models.section import Section
+from search.space.parameter import listed
 
 Direction = Literal["max", "min"]
 DIRECTIONS: dict[str, Direction] = {
@@ -27,95 +28,99 @@ UNITS = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
 CONSTRAINT = re.compile(r"^\s*(\w+)\s*(<=|>=)\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(%|k|M|G)?\s*$")
 
 
+def known_metric(metric: str) -> str:
+    if metric in DIRECTIONS:
+        return metric
+    if metric.startswith("test"):
+        raise ValueError(f"{metric}: a search never sees the test split; validation chooses, for instance val_accuracy")
+    hint = suggestion(nearest(metric, DIRECTIONS))
+    raise ValueError(f"{metric!r} is not a metric to search by ({', '.join(DIRECTIONS)}){hint}")
+
+
+Metric = Annotated[str, AfterValidator(known_metric)]
+
+
 class Objective(Section):
     """One metric to optimise. With `at`, its value interpolated to that removed_percent on the trial's state curve."""
 
-    metric: str
+    metric: Metric
     direction: Direction
     at: float | None = Field(None, ge=0, le=100)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, value: Any) -> Any:
+        """A metric's name, or fields of which the direction may be left out."""
+        if isinstance(value, cls):
+            return value
+        fields = {"metric": value} if isinstance(value, str) else value
+        if not isinstance(fields, Mapping):
+            raise ValueError(f"an objective is a metric's name or {{metric: NAME, at: PERCENT}}, found {value!r}")
+        direction = fields.get("direction") or DIRECTIONS.get(str(fields.get("metric")), "max")
+        return {**fields, "direction": direction}
+
+    @model_validator(mode="after")
+    def _in_the_metrics_direction(self) -> Self:
+        if self.direction != DIRECTIONS[self.metric]:
+            raise ValueError(f"{self.metric} is optimised as {DIRECTIONS[self.metric]}, found {self.direction!r}")
+        return self
 
 
 class Constraint(Section):
     """`metric op bound`; with `share`, the bound is a share of the dense network's value."""
 
-    metric: str
+    metric: Metric
     op: Literal["<=", ">="]
     bound: float = Field(ge=0)
     share: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, value: Any) -> Any:
+        """`macs <= 0.3`: for MACs and parameters a bound of at most 1, or one in %, is a share of the dense network's."""
+        if isinstance(value, Mapping | cls):
+            return value
+        match = CONSTRAINT.match(str(value))
+        if match is None:
+            raise ValueError(
+                f"a constraint is written like `macs <= 0.3`, `params <= 5M` or `macs <= 30%`, found {value!r}"
+            )
+        metric, op, number, unit = match.groups()
+        bound = float(number) / 100 if unit == "%" else float(number) * UNITS[unit or ""]
+        share = metric in SHARES and (unit == "%" or (unit is None and bound <= 1))
+        return {"metric": metric, "op": op, "bound": bound, "share": share}
 
     def text(self) -> str:
         return f"{self.metric} {self.op} {self.bound:g}" + (" of dense" if self.share else "")
 
 
-def read_objectives(value: Any) -> Any:
-    """A word, {metric, direction, at}, {metric: direction, …} or a list of these → the list of objectives' fields.
+def one_or_many(field: str, entries_of: Callable[[str, Any], list[Any]]) -> BeforeValidator:
+    """One entry or a list of them; a section without the key `field` stands for the entries of its keys and values."""
 
-    ValueError, as pydantic wants it, for an unknown metric or a wrong form.
-    """
-    entries = value if isinstance(value, list | tuple) else [value]
-    objectives = [objective for entry in entries for objective in _read_objective(entry)]
+    def written_out(entry: Any) -> list[Any]:
+        if not isinstance(entry, Mapping) or field in entry:
+            return [entry]
+        return [one for key, value in entry.items() for one in entries_of(key, value)]
+
+    def entries(value: Any) -> list[Any]:
+        return [one for entry in listed(value) for one in written_out(entry)]
+
+    return BeforeValidator(entries)
+
+
+def _checked(objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:
     if not objectives:
         raise ValueError("an objective is missing; write for instance `objective: val_accuracy`")
-    metrics = [(objective["metric"], objective.get("at")) for objective in objectives]
-    if len(set(metrics)) < len(metrics):
+    if len({(one.metric, one.at) for one in objectives}) < len(objectives):
         raise ValueError("an objective is given twice")
     return objectives
 
 
-def _read_objective(entry: Any) -> list[dict[str, Any]]:
-    if isinstance(entry, Objective):
-        return [entry.model_dump()]
-    if isinstance(entry, str):
-        return [{"metric": entry, "direction": _direction(entry)}]
-    if not isinstance(entry, Mapping):
-        raise ValueError(f"an objective is a metric's name or {{metric: NAME, at: PERCENT}}, found {entry!r}")
-    if "metric" not in entry:
-        return [{"metric": metric, "direction": _direction(metric, given)} for metric, given in entry.items()]
-    return [{**entry, "direction": _direction(entry["metric"], entry.get("direction"))}]
-
-
-def _direction(metric: Any, given: Any = None) -> str:
-    known_metric(metric)
-    direction = DIRECTIONS[metric]
-    if given is not None and given != direction:
-        raise ValueError(f"{metric} is optimised as {direction}, found {given!r}")
-    return direction
-
-
-def known_metric(metric: Any) -> None:
-    if metric in DIRECTIONS:
-        return
-    if str(metric).startswith("test"):
-        raise ValueError(f"{metric}: a search never sees the test split; validation chooses, for instance val_accuracy")
-    hint = suggestion(nearest(str(metric), DIRECTIONS))
-    raise ValueError(f"{metric!r} is not a metric to search by ({', '.join(DIRECTIONS)}){hint}")
-
-
-def read_constraints(value: Any) -> Any:
-    """`macs <= 0.3`, {macs: 0.3} (at most) or a list of these → the list of constraints' fields.
-
-    For MACs and parameters a bound of at most 1, or one in %, is a share of the dense network's; `5M`, `1.2G` are absolute.
-    """
-    entries = value if isinstance(value, list | tuple) else [value]
-    return [constraint for entry in entries for constraint in _read_constraint(entry)]
-
-
-def _read_constraint(entry: Any) -> list[dict[str, Any]]:
-    if isinstance(entry, Constraint):
-        return [entry.model_dump()]
-    if isinstance(entry, Mapping) and "metric" in entry:
-        known_metric(entry["metric"])
-        return [dict(entry)]
-    if isinstance(entry, Mapping):
-        return [found for metric, bound in entry.items() for found in _read_constraint(f"{metric} <= {bound}")]
-    match = CONSTRAINT.match(str(entry))
-    if match is None:
-        raise ValueError(
-            f"a constraint is written like `macs <= 0.3`, `params <= 5M` or `macs <= 30%`, found {entry!r}"
-        )
-    metric, op, number, unit = match[1], match[2], match[3], match[4] or ""
-    known_metric(metric)
-    if unit == "%":
-        return [{"metric": metric, "op": op, "bound": float(number) / 100, "share": metric in SHARES}]
-    bound = float(number) * UNITS[unit]
-    return [{"metric": metric, "op": op, "bound": bound, "share": metric in SHARES and not unit and bound <= 1}]
+Objectives = Annotated[
+    tuple[Objective, ...],
+    one_or_many("metric", lambda metric, direction: [{"metric": metric, "direction": direction}]),
+    AfterValidator(_checked),
+]
+"""`val_accuracy`, `{metric: val_accuracy, at: 60}`, `{val_accuracy: max, macs: min}` or a list of these."""
+Constraints = Annotated[tuple[Constraint, ...], one_or_many("metric", lambda metric, bound: [f"{metric} <= {bound}"])]
+"""`macs <= 0.3`, `{macs: 0.3}` (at most) or a list of these."""

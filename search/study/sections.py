@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from models.section import Section, described
-from search.study.objectives import Constraint, Objective, read_constraints, read_objectives
+from search.space.parameter import listed
+from search.study.objectives import Constraints, Objective, Objectives, one_or_many
 
 Seed = Annotated[int, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -44,15 +45,13 @@ class SearchConfig(Section):
     """Of the sampler; a trial's own seed is `trial.seed` or one of `seeds`."""
     trials_per_arm: int = Field(10, ge=1)
     """Configurations per arm, the same for each; a grid runs all its points when this is not given."""
-    objective: Annotated[
-        tuple[Objective, ...],
-        BeforeValidator(read_objectives),
-        described("a metric, or several", default="val_accuracy"),
-    ] = (Objective(metric="val_accuracy", direction="max"),)
+    objective: Annotated[Objectives, described("a metric, or several", default="val_accuracy")] = (
+        Objective(metric="val_accuracy", direction="max"),
+    )
     """A metric, `{metric: val_accuracy, at: 60}` for its value at that removal, or several:
     `{val_accuracy: max, macs: min}`. Metrics: val_accuracy, val_loss, macs, params, removed_percent, and latency_ms where
     `measure.latency` is on."""
-    constraints: Annotated[tuple[Constraint, ...], BeforeValidator(read_constraints), described("list of texts")] = ()
+    constraints: Annotated[Constraints, described("list of texts")] = ()
     """Such as `macs <= 0.3` (a share of the dense network's) or `params <= 5M`."""
     seeds: Seeds | None = None
     """Run every configuration on each of these; default: `trial.seed` alone."""
@@ -141,6 +140,12 @@ class Level(Section):
     axis: Literal["removed_percent", "macs"]
     value: float = Field(ge=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, value: Any) -> Any:
+        """A number alone is a removed_percent."""
+        return value if isinstance(value, Mapping | cls) else {"axis": "removed_percent", "value": value}
+
     @model_validator(mode="after")
     def _in_range(self) -> Self:
         highest = 100 if self.axis == "removed_percent" else 1
@@ -155,23 +160,12 @@ class Level(Section):
         return f"{100 * self.value:.4g} % of dense MACs"
 
 
-def read_levels(value: Any) -> Any:
-    """A removed_percent, {removed_percent: …}, {macs: share} or a list of these → the list of levels' fields."""
-    if value is None:
-        return []
-    entries = value if isinstance(value, list | tuple) else [value]
-    levels: list[dict[str, Any]] = []
-    for entry in entries:
-        if isinstance(entry, Level):
-            levels.append(entry.model_dump())
-        elif isinstance(entry, Mapping) and "axis" in entry:
-            levels.append(dict(entry))
-        elif isinstance(entry, Mapping):
-            for axis, values in entry.items():
-                levels += [{"axis": axis, "value": one} for one in (values if isinstance(values, list) else [values])]
-        else:
-            levels.append({"axis": "removed_percent", "value": entry})
-    return levels
+Levels = Annotated[
+    tuple[Level, ...],
+    one_or_many("axis", lambda axis, value: [{"axis": axis, "value": one} for one in listed(value)]),
+    BeforeValidator(lambda value: () if value is None else value),
+]
+"""60 (percent removed), `{removed_percent: 60}`, `{macs: 0.5}` or a list of these."""
 
 
 class CompareConfig(Section):
@@ -182,9 +176,7 @@ class CompareConfig(Section):
 
     metric: Literal["test_accuracy", "val_accuracy"] = "test_accuracy"
     """What is compared."""
-    at: Annotated[
-        tuple[Level, ...], BeforeValidator(read_levels), described("a percentage, `{macs: share}`, or a list")
-    ] = ()
+    at: Annotated[Levels, described("a percentage, `{macs: share}`, or a list")] = ()
     """Default: each trial's last state."""
     baseline: str | None = None
     """The arm the others are compared with; default: the first."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.errors import UserError
 from search.config_file.mistakes import Sources
-from search.space.distributions import Choice, Integer, Uniform, read_distribution
+from search.space.parameter import Distribution, read_parameters
 from search.space.reading import read_space
 from search.space.space import Space
 
@@ -23,6 +23,10 @@ SPACE = {
     "prune.rsst.ramp": {"grid": [0.3, 0.5], "arms": ["rsst"]},
     "prune.schedule": {"choice": [{"kind": "linear", "states": 2}, {"kind": "cubic", "states": 4}]},
 }
+
+
+def distribution_of(spec: dict[str, Any]) -> Distribution:
+    return read_parameters("train.lr", spec)[0].distribution
 
 
 def space_of(spec: dict[str, Any]) -> Space:
@@ -113,10 +117,20 @@ def test_the_shared_part_leaves_out_what_any_arm_has_alone() -> None:
     [
         ({"train.lrr": {"uniform": [0, 1]}}, "space.train.lrr is not a known key of a trial; the nearest is train.lr"),
         ({"train.lr": {"unifrm": [0, 1]}}, "the nearest is uniform"),
-        ({"train.lr": {"uniform": [1, 0]}}, "the lowest value comes first"),
+        ({"train.lr": {"uniform": [0, 1], "int": [0, 1]}}, "one distribution is expected"),
+        ({"train.lr": {"uniform": [1, 0]}}, "space.train.lr.uniform: the lowest value comes first, found [1, 0]"),
+        ({"train.lr": {"uniform": [0, "x"]}}, "space.train.lr.uniform: input should be a valid number, found 'x'"),
+        ({"train.lr": {"uniform": [0]}}, "uniform takes [lowest, highest], found [0]"),
+        ({"train.lr": {"uniform": [0, 1], "step": 0}}, "step must be above 0, found 0"),
+        ({"train.lr": {"int": [0.5, 1]}}, "whole numbers are expected, found 0.5"),
+        ({"train.lr": {"int": [True, 2]}}, "whole numbers are expected, found True"),
+        ({"train.lr": {"log_int": [1, 8], "step": 2}}, "step goes with uniform and int, not with log_int"),
         ({"train.lr": {"log_uniform": [0, 1]}}, "needs numbers above 0"),
         ({"train.lr": {"choice": []}}, "takes a list of values"),
         ({"train.lr": {"choice": [1, 1]}}, "lists 1 twice"),
+        ({"train.lr": {"choice": [1], "arms": []}}, "space.train.lr.arms: at least one entry is expected"),
+        ({"train.lr": {"choice": [1], "when": "sgd"}}, "space.train.lr.when: a section with keys is expected"),
+        ({"train.lr": [{"choice": [1]}, {"int": [2, 1]}]}, "space.train.lr[1].int: the lowest value comes first"),
         ({"train.lr": [0.1, 0.2]}, "write {choice: [...]}"),
         (
             {"train.lr": {"choice": [1, 2], "arms": ["rsts"]}},
@@ -163,14 +177,21 @@ def test_a_continuous_distribution_has_no_grid() -> None:
     ],
 )
 def test_countable_distributions(spec: dict[str, Any], grid: tuple[Any, ...]) -> None:
-    distribution = read_distribution(spec)
+    distribution = distribution_of(spec)
     assert distribution.grid() == grid
     assert all(distribution.contains(value) for value in grid)
-    assert read_distribution(distribution.spec()) == distribution
+    assert distribution_of(distribution.spec()) == distribution
+
+
+@pytest.mark.parametrize("when", [0.5, None, [0.5, 0.3], [[0.5, 0.3]]])
+def test_a_condition_reads_back_as_it_is_written(when: Any) -> None:
+    (parameter,) = read_parameters("train.lr", {"choice": [1], "arms": "rsst", "when": {"trial.prune.rsst.ramp": when}})
+    assert parameter.spec() == {"choice": [1], "arms": ["rsst"], "when": {"prune.rsst.ramp": when}}
+    assert read_parameters("train.lr", parameter.spec()) == (parameter,)
 
 
 def test_what_lies_outside_is_not_contained() -> None:
-    assert not Uniform(0, 1, 0.25).contains(0.3)
-    assert not Integer(1, 5, 2).contains(2)
-    assert not Integer(0, 1).contains(True)
-    assert not Choice((0, 1)).contains(True)
+    assert not distribution_of({"uniform": [0, 1], "step": 0.25}).contains(0.3)
+    assert not distribution_of({"int": [1, 5], "step": 2}).contains(2)
+    assert not distribution_of({"int": [0, 1]}).contains(True)
+    assert not distribution_of({"choice": [0, 1]}).contains(True)
