@@ -82,7 +82,7 @@ def run_study(
         apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
         retries = launch.retry_failed and any(trial.status == "failed" for trial in store)
         if not retries and is_complete(study, store):
-            write_optuna_log(run, study, store)
+            write_optuna_log(study, store)
             return Drive(load_results(run.path), None, False, was_complete=True)
         announce("checking data, networks and initial weights")
         if study.resources.address is None:
@@ -96,9 +96,9 @@ def run_study(
         try:
             with signals_restored():
                 stop_request.catch_signals()
-                _drive(study, queue, stop_request, generation, checked, trainable_class)
+                _drive(queue, stop_request, generation, checked, trainable_class)
         finally:
-            write_optuna_log(run, study, store)
+            write_optuna_log(study, store)
             left = None if is_complete(study, store) else stop_request.reason or "an error"
             close_launch(run, left or "complete")
         apply_retention(study, store)
@@ -130,14 +130,9 @@ def _warnings(study: Study, checked: Checked) -> list[str]:
 
 
 def _drive(
-    study: Study,
-    queue: TrialQueue,
-    stop_request: StopRequest,
-    generation: int,
-    checked: Checked,
-    trainable_class: type[Any] | None,
+    queue: TrialQueue, stop_request: StopRequest, generation: int, checked: Checked, trainable_class: type[Any] | None
 ) -> None:
-    resources = study.resources
+    study, resources = queue.study, queue.study.resources
     with Progress(study, queue.store) as progress:
         for line in _warnings(study, checked):
             progress.say(line)
@@ -149,17 +144,16 @@ def _drive(
                 check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus)
             progress.say(f"{share.concurrent} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
             progress.stage("loading the trials' processes")
-            _fit(study, queue, stop_request, generation, progress, share, trainable_class)
+            _fit(trainable_class, share, queue, stop_request, progress, generation)
 
 
 def _fit(
-    study: Study,
+    trainable_class: type[Any] | None,
+    share: Share,
     queue: TrialQueue,
     stop_request: StopRequest,
-    generation: int,
     progress: Progress,
-    share: Share,
-    trainable_class: type[Any] | None,
+    generation: int,
 ) -> None:
     from ray import tune
 
@@ -169,7 +163,7 @@ def _fit(
     # A trial's crash is told in one line from its record; Tune would print its traceback over the live table.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.concurrent)
-    log = OptunaLog(queue.store.run, study, queue.store)
+    log = OptunaLog(queue.study, queue.store)
     searcher = RecordSearcher(queue, stop_request, progress, log, generation, share.concurrent)
     with tempfile.TemporaryDirectory(
         prefix=f"{SESSION_PREFIX}{os.getpid()}-tune-", ignore_cleanup_errors=True

@@ -14,9 +14,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from models import atomic
-from search.run.folder import RunFolder
 from search.run.plan import plan_of
-from search.run.trials import RecordedTrial
+from search.run.store import TrialStore
 from search.study.study import Study
 from search.tuning.configurations import configurations_of_arm
 from search.tuning.optuna_studies import rebuild
@@ -39,16 +38,16 @@ class MemoryJournal(BaseJournalBackend):
         return self.lines[log_number_from:]
 
 
-def write_optuna_log(run: RunFolder, study: Study, trials: Iterable[RecordedTrial]) -> None:
+def write_optuna_log(study: Study, store: TrialStore) -> None:
     """Replace the run's journal by what the trials say now: one Optuna study per arm, named `<study>/<arm>`."""
-    journal, known = MemoryJournal(), list(trials)
+    journal, known = MemoryJournal(), list(store)
     storage = JournalStorage(journal)
     for plan in plan_of(study):
         configurations = configurations_of_arm(known, plan.arm, len(plan.seeds))
         shown = rebuild(study, configurations, storage=storage, name=f"{study.name}/{plan.arm}")
         _name_metrics(shown, study)
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in journal.lines)
-    atomic.write_text(run.optuna_log, text)
+    atomic.write_text(store.run.optuna_log, text)
 
 
 def _name_metrics(shown: optuna.Study, study: Study) -> None:
@@ -61,8 +60,8 @@ def _name_metrics(shown: optuna.Study, study: Study) -> None:
 class OptunaLog:
     """Keeps the journal of a run under way fresh, as often as costs next to nothing."""
 
-    def __init__(self, run: RunFolder, study: Study, trials: Iterable[RecordedTrial]) -> None:
-        self._run, self._study, self._trials = run, study, trials
+    def __init__(self, study: Study, store: TrialStore) -> None:
+        self._study, self._store = study, store
         self._next = 0.0
 
     def refresh(self) -> None:
@@ -70,6 +69,6 @@ class OptunaLog:
         began = time.monotonic()
         if began < self._next:
             return
-        write_optuna_log(self._run, self._study, self._trials)
+        write_optuna_log(self._study, self._store)
         now = time.monotonic()
         self._next = now + REST * (now - began)

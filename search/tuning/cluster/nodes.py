@@ -8,7 +8,7 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from models.errors import UserError
 from models.versions import library_versions
 from models.weights.repository import ROOT
 from search.run.folder import RunFolder
-from search.run.preflight import StartingPoint
+from search.run.preflight import StartingPoint, preflight
+from search.study.load import load_study
 from search.tuning.cluster.resources import Node
 
 PACKAGES = ("models", "pruning", "trainables", "search")
@@ -65,17 +66,11 @@ def _facts(run: Path, meeting: Path, answer: str, arms: tuple[str, ...]) -> Fact
     facts = own_facts({})
     if not arms:
         return facts
-    from models.errors import UserError
-    from search.run.folder import RunFolder
-    from search.run.preflight import preflight
-    from search.study.load import load_study
-
     try:
         found = preflight(load_study(RunFolder.existing(run).study_file))
     except UserError as error:
-        return Facts(facts.python, facts.libraries, facts.code, facts.commit, problem=str(error))
-    digests = {arm: digests_of(found[arm].to_json()) for arm in arms if arm in found}
-    return Facts(facts.python, facts.libraries, facts.code, facts.commit, digests)
+        return replace(facts, problem=str(error))
+    return replace(facts, digests={arm: digests_of(found[arm]) for arm in arms if arm in found})
 
 
 def meet(meeting: Path, answer: str) -> str | None:
@@ -92,8 +87,8 @@ def meet(meeting: Path, answer: str) -> str | None:
     return None
 
 
-def digests_of(starting_point: Mapping[str, Any]) -> dict[str, str]:
-    return {part: starting_point[part]["digest"] for part in ("weights", "data")}
+def digests_of(starting_point: StartingPoint) -> dict[str, str]:
+    return {"weights": starting_point.weights["digest"], "data": starting_point.data["digest"]}
 
 
 def difference(driver: Facts, node: Facts) -> str | None:
@@ -128,16 +123,16 @@ PATIENCE = 600.0
 
 
 def check_nodes(
-    run: RunFolder, nodes: Sequence[Node], networks: Mapping[str, StartingPoint], cpus_per_trial: int
+    run: RunFolder, nodes: Sequence[Node], starting_points: Mapping[str, StartingPoint], cpus_per_trial: int
 ) -> None:
     """Ask all machines that could run a trial at the same time; a UserError names the first that is not as the driver.
 
     A machine that leaves the cluster meanwhile is no mistake: trials just do not go there.
     """
     asked = [node for node in nodes if node.cpus >= cpus_per_trial]
-    driver = own_facts({arm: digests_of(starting_point.to_json()) for arm, starting_point in networks.items()})
+    driver = own_facts({arm: digests_of(starting_point) for arm, starting_point in starting_points.items()})
     with meeting_place(run) as (meeting, token):
-        answers = _ask(asked, run, meeting, tuple(networks))
+        answers = _ask(asked, run, meeting, tuple(starting_points))
         for node in asked:
             facts = answers.get(node.id)
             if facts is None:

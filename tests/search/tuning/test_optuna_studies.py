@@ -35,7 +35,7 @@ def mishaps(request: TrialRequest, epochs: int) -> str | None:
 
 
 def read_back(simulation: Simulation, arm: str) -> optuna.Study:
-    write_optuna_log(simulation.run, simulation.study, simulation.store)
+    write_optuna_log(simulation.study, simulation.store)
     storage = JournalStorage(JournalFileBackend(str(simulation.run.optuna_log)))
     return optuna.load_study(study_name=f"{simulation.study.name}/{arm}", storage=storage)
 

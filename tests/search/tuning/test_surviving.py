@@ -49,12 +49,12 @@ def test_after_any_number_of_kills_every_configuration_is_known_once(tmp_path: P
         finished = {trial.id: trial.record for trial in simulation.store if trial.ended}
         simulation.relaunch()
         assert {name: simulation.store.get(name).record for name in finished} == finished  # type: ignore[union-attr]  # just read
-        write_optuna_log(simulation.run, simulation.study, simulation.store)
+        write_optuna_log(simulation.study, simulation.store)
         for arm in simulation.study.arms:
             numbers = [trial.user_attrs["number"] for trial in told(simulation, arm)]
             assert numbers == sorted(set(numbers))
     simulation.go()
-    write_optuna_log(simulation.run, simulation.study, simulation.store)
+    write_optuna_log(simulation.study, simulation.store)
     assert {trial.state for arm in simulation.study.arms for trial in told(simulation, arm)} == {TrialState.COMPLETE}
     for trial in load_results(simulation.run.path).trials:
         assert trial.record is not None
@@ -78,11 +78,11 @@ def test_an_orphan_of_a_dead_driver_writes_nothing(tmp_path: Path) -> None:
 
 def test_a_torn_journal_is_written_anew_from_the_records(tmp_path: Path) -> None:
     simulation = Simulation(make_study(tmp_path), tmp_path / "runs").go()
-    write_optuna_log(simulation.run, simulation.study, simulation.store)
+    write_optuna_log(simulation.study, simulation.store)
     whole = [(trial.number, trial.values, trial.params) for trial in told(simulation, "rsst")]
     simulation.run.optuna_log.write_bytes(simulation.run.optuna_log.read_bytes()[:-40])
     simulation.relaunch()
-    write_optuna_log(simulation.run, simulation.study, simulation.store)
+    write_optuna_log(simulation.study, simulation.store)
     assert [(trial.number, trial.values, trial.params) for trial in told(simulation, "rsst")] == whole
 
 
