@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from search.evidence.contrasts import Contrast, common_level, decide, measure
 from search.evidence.equal_cost import EqualCost, equal_cost
 from search.evidence.verdict import contrast_sentence, exploratory_sentence
 from search.run.folder import RunFolder
+from search.run.manifest import read_manifest
 from search.run.results import RunResults
 from search.study.sections import CompareConfig, Level
 
@@ -166,10 +166,7 @@ def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
 
 def _growth(results: RunResults) -> str:
     """How the run was grown after it began, as its manifest has it; empty where it was not."""
-    path = RunFolder(results.run).manifest_file
-    if not path.exists():
-        return ""
-    grown = json.loads(path.read_text(encoding="utf-8")).get("grown", ())
+    grown = read_manifest(RunFolder(results.run)).get("grown", ())
     return ", ".join(f"{key} {before} to {now}" for step in grown for key, (before, now) in step.items())
 
 

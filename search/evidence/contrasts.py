@@ -11,7 +11,7 @@ import numpy as np
 
 from search.evidence.arm_summary import confirmed_values
 from search.evidence.statistics import bootstrap_interval, holm, seeds_to_settle, subset_means
-from search.run.curves import Axis, Curve, Quantity, curve_of
+from search.run.curves import Quantity
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 from search.study.sections import CompareConfig, Level
@@ -40,7 +40,7 @@ class Contrast:
     more_seeds: int | None = None
     """Seeds beyond these that would settle a difference of the margin."""
     reason: str | None = None
-    """Why the cell is not comparable."""
+    """Why the two are not comparable."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -52,14 +52,13 @@ class Contrast:
 
 def common_level(results: RunResults, arms: Sequence[str]) -> Level | None:
     """The last state, on equal terms: the largest removed percentage that every confirmed trial of `arms` reaches."""
-    reached = [trial.last.removed_percent for arm in arms for trial in results.of_arm(arm, "confirm") if trial.finished]
+    reached = [trial.last.removed_percent for arm in arms for trial in results.confirmed(arm)]
     return Level(axis="removed_percent", value=min(reached)) if reached else None
 
 
 def measure(results: RunResults, arm: str, baseline: str, level: Level, settings: CompareConfig) -> Contrast:
-    """The paired differences of one cell and their tests, before any correction for the family."""
-    ours = _at_level(results, arm, level, settings.metric)
-    theirs = _at_level(results, baseline, level, settings.metric)
+    """The paired differences of one contrast and their tests, before any correction for the family."""
+    ours, theirs = (_at_level(results, name, level, settings.metric) for name in (arm, baseline))
     for name, found in ((arm, ours), (baseline, theirs)):
         if not found:
             return Contrast(arm, baseline, level, {}, reason=f"{name} has no confirmed trial")
@@ -89,31 +88,25 @@ def measure(results: RunResults, arm: str, baseline: str, level: Level, settings
 
 
 def _at_level(results: RunResults, arm: str, level: Level, metric: Quantity) -> dict[int, float | None]:
-    return confirmed_values(results, arm, lambda trial: trial_curve(trial, level.axis, metric).at(level.value))
-
-
-def trial_curve(trial: RecordedTrial, axis: Axis, quantity: Quantity) -> Curve:
-    return curve_of(trial.states, trial.dense_macs, axis, quantity)
+    return confirmed_values(results, arm, lambda trial: trial.curve(level.axis, metric).at(level.value))
 
 
 def _cost_ratio(results: RunResults, arm: str, baseline: str, level: Level) -> float | None:
-    ours = _mean_cost(results.of_arm(arm, "confirm"), level.axis, level.value)
-    theirs = _mean_cost(results.of_arm(baseline, "confirm"), level.axis, level.value)
+    ours, theirs = (_mean_cost(results.confirmed(name), level) for name in (arm, baseline))
     return ours / theirs if ours and theirs else None
 
 
-def _mean_cost(trials: Sequence[RecordedTrial], axis: Axis, place: float) -> float | None:
-    finished = [trial for trial in trials if trial.finished]
-    costs = [trial_curve(trial, axis, "training_macs").at(place) for trial in finished]
+def _mean_cost(trials: Sequence[RecordedTrial], level: Level) -> float | None:
+    costs = [trial.curve(level.axis, "training_macs").at(level.value) for trial in trials]
     known = [cost for cost in costs if cost is not None]
     return fmean(known) if known else None
 
 
 def decide(contrasts: Sequence[Contrast], settings: CompareConfig) -> list[Contrast]:
-    """The family's cells with Holm's correction and what follows for each.
+    """The family's contrasts with Holm's correction and what follows for each.
 
     Differences and equivalences are corrected as two families, so each kind of claim is wrong at most at `alpha`.
-    Cells that cannot be compared are no tests and count in neither.
+    Those that cannot be compared are no tests and count in neither.
     """
     tested = [index for index, contrast in enumerate(contrasts) if contrast.p_value is not None]
     different = holm([contrasts[index].p_value or 0.0 for index in tested])

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from search.evidence.contrasts import trial_curve
 from search.evidence.statistics import subset_means
 from search.run.curves import Quantity
 from search.run.results import RunResults
@@ -76,7 +75,7 @@ def equal_cost(results: RunResults, baseline: str, alpha: float) -> list[EqualCo
 
 def common_costs(trials: Sequence[RecordedTrial]) -> list[float]:
     """The training MACs to compare at, rising; empty where the trials' curves have no cost in common."""
-    curves = [trial_curve(trial, "training_macs", "val_accuracy").x for trial in trials]
+    curves = [trial.curve("training_macs").x for trial in trials]
     first, last = max(curve[0] for curve in curves), min(curve[-1] for curve in curves)
     return [share * last for share in SHARES if share * last >= first]
 
@@ -115,6 +114,6 @@ def _arm_at(trials: Sequence[RecordedTrial], cost: float) -> ArmAtCost:
 
 
 def _at(trial: RecordedTrial, cost: float, quantity: Quantity) -> float:
-    value = trial_curve(trial, "training_macs", quantity).at(cost)
+    value = trial.curve("training_macs", quantity).at(cost)
     assert value is not None, "the cost lies within every curve"
     return value

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
@@ -80,14 +79,9 @@ def _between(finals: Sequence[RecordedTrial]) -> list[tuple[str, str, McNemar]]:
 
 def images_right(trial: RecordedTrial) -> list[bool]:
     """For every test image in the split's order whether the last state's network is right; empty if not kept."""
-    state = trial.last
-    path = trial.folder / "states" / f"{state.state:02d}.predictions.safetensors"
+    path = trial.folder / "states" / f"{trial.last.state:02d}.predictions.safetensors"
     if not path.exists():
         return []
-    return _read(path)
-
-
-def _read(path: Path) -> list[bool]:
     try:
         tensors = load_file(path)
         return [bool(same) for same in tensors["predictions"] == tensors["labels"]]

@@ -27,14 +27,9 @@ class Budget:
 
     @property
     def text(self) -> str:
-        parts = []
-        if self.max_macs is not None:
-            parts.append(f"--max-macs {self.max_macs:g}")
-        if self.max_params is not None:
-            parts.append(f"--max-params {self.max_params:g}")
-        if self.max_latency_ms is not None:
-            parts.append(f"--max-latency-ms {self.max_latency_ms:g}")
-        return " ".join(parts)
+        """The options that ask for it."""
+        bounds = {"macs": self.max_macs, "params": self.max_params, "latency-ms": self.max_latency_ms}
+        return " ".join(f"--max-{name} {most:g}" for name, most in bounds.items() if most is not None)
 
 
 def choose(
@@ -126,8 +121,7 @@ def _by_structure(ranked: Sequence[Candidate]) -> list[Candidate]:
 
 def _last_of_best(results: RunResults, arm: str | None) -> Candidate:
     trial = best_configuration(results, arm)
-    states = trial.states
-    return Candidate(trial, states[-1], trial.dense_macs)
+    return Candidate(trial, trial.last)
 
 
 def best_configuration(results: RunResults, arm: str | None = None) -> RecordedTrial:
@@ -140,7 +134,7 @@ def best_configuration(results: RunResults, arm: str | None = None) -> RecordedT
     names = [arm] if arm else [name for name in results.arm_names if name not in controls] or results.arm_names
     confirmed = {name: summarise_arm(results, name, "val_accuracy", 0.05).confirmed for name in names}
     ranked = [(value.mean, name) for name, value in confirmed.items() if value]
-    finished = [trial for trial in results.of_arm(max(ranked)[1] if ranked else "", "confirm") if trial.finished]
+    finished = results.confirmed(max(ranked)[1]) if ranked else []
     if finished:
         return max(finished, key=lambda trial: trial.last.val_accuracy)
     best = results.best_of_arm(arm) if arm else results.best_of_run()

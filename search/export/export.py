@@ -74,7 +74,7 @@ def parts_of(candidate: Candidate) -> LoadedModel:
 def not_kept(candidate: Candidate) -> str:
     """That a state's network is gone, what is left of its trial, and how to make it again."""
     trial = candidate.trial
-    others = [Candidate(trial, state, candidate.dense_macs) for state in trial.states]
+    others = [Candidate(trial, state) for state in trial.states]
     left = [one for one in others if one.file]
     text = f"{candidate.name}: its network was not kept (see retention.states in the run's study.yaml)"
     if not left:

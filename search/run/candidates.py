@@ -19,7 +19,6 @@ class Candidate:
 
     trial: RecordedTrial
     state: StateEnd
-    dense_macs: float
 
     @property
     def name(self) -> str:
@@ -28,7 +27,7 @@ class Candidate:
 
     @property
     def macs_share(self) -> float:
-        return self.state.macs / self.dense_macs
+        return self.state.macs / self.trial.dense_macs
 
     @property
     def file(self) -> Path | None:
@@ -57,7 +56,7 @@ def all_candidates(results: RunResults, arm: str | None = None) -> list[Candidat
     if arm is not None and arm not in results.arm_names:
         raise UserError(f"--arm: {arm!r} is no arm of {results.run}; its arms are {', '.join(results.arm_names)}")
     return [
-        Candidate(trial, state, trial.dense_macs)
+        Candidate(trial, state)
         for trial in results.trials
         if arm in (None, trial.identity.arm) and not trial.traits.masks
         for state in trial.states
@@ -96,7 +95,7 @@ def named_state(results: RunResults, name: str) -> Candidate:
     found = next((state for state in states if state.state == int(number)), None)
     if found is None:
         raise UserError(f"--state: {trial_id} has the states 0 to {len(states) - 1}, found {number}")
-    return Candidate(trial, found, trial.dense_macs)
+    return Candidate(trial, found)
 
 
 def fronts(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -126,7 +125,3 @@ def undominated(candidates: Sequence[Candidate]) -> list[Candidate]:
 def _covers(other: Candidate, one: Candidate) -> bool:
     """For an `other` with at most as many MACs."""
     return other.state.params <= one.state.params and other.state.val_accuracy >= one.state.val_accuracy
-
-
-def _candidates(trial: RecordedTrial) -> list[Candidate]:
-    return [Candidate(trial, state, trial.dense_macs) for state in trial.states]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from models.errors import UserError
 from search.config_file import key_tree
-from search.run.candidates import _candidates, fronts
+from search.run.candidates import Candidate, fronts
 from search.run.trials import RecordedTrial
 from search.study.sections import RetentionConfig
 from search.study.study import Study
@@ -45,7 +45,8 @@ def given_up(trials: Sequence[RecordedTrial], retention: RetentionConfig, needed
     if retention.states == "all":
         return []
     ended = [trial for trial in trials if trial.status in LASTING and trial.states]
-    there = [candidate for trial in ended for candidate in _candidates(trial) if candidate.file is not None]
+    every = [Candidate(trial, state) for trial in ended for state in trial.states]
+    there = [candidate for candidate in every if candidate.file is not None]
     kept = {(trial.id, trial.last.state) for trial in ended}
     if retention.states == "front":
         kept |= {(one.trial.id, one.state.state) for one in fronts(there)}
@@ -55,6 +56,6 @@ def given_up(trials: Sequence[RecordedTrial], retention: RetentionConfig, needed
 
 def sources_named(study: Study, trials: Iterable[RecordedTrial]) -> frozenset[Path]:
     """The state files that the study's arms and its trials take their structure from."""
-    trees = [arm.tree for arm in study.arms.values()] + [trial.config for trial in trials]
-    named = [key_tree.get(tree, "prune.scratch.file") for tree in trees]
+    named = [arm.value("prune.scratch.file") for arm in study.arms.values()]
+    named += [key_tree.get(trial.config, "prune.scratch.file") for trial in trials]
     return frozenset(Path(file).resolve() for file in named if isinstance(file, str))

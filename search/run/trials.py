@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
+from search.run.curves import Axis, Curve, Quantity, curve_of
 from trainables.config.trial import TrialConfig
 from trainables.files.record import ENDED, Identity, StateEnd, TrialRecord, read_record
 from trainables.files.request import TrialRequest, read_request
@@ -77,6 +78,10 @@ class RecordedTrial:
         """Accuracy of guessing, one over the number of classes: what a diverged trial counts as."""
         assert self.record is not None, "a trial that diverged has a record"
         return 1.0 / int(self.record.header["data"]["classes"])
+
+    def curve(self, axis: Axis, quantity: Quantity = "val_accuracy") -> Curve:
+        """A figure of its states over removed percent, the share of dense MACs left, or training MACs."""
+        return curve_of(self.states, self.dense_macs, axis, quantity)
 
     @property
     def dense_macs(self) -> float:

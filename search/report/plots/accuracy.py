@@ -9,7 +9,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from search.evidence.contrasts import trial_curve
 from search.report.plots.drawing import FAINT, INK, Plot, arm_line, colour, legend_above, new_figure
 from search.run.candidates import all_candidates, macs_of, pareto
 from search.run.curves import Axis, Curve
@@ -51,7 +50,7 @@ def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
     with new_figure() as figure:
         axes = figure.add_subplot()
         for index, arm in enumerate(results.arm_names):
-            curves = [trial_curve(trial, axis, "val_accuracy") for trial in results.representatives(arm)]
+            curves = [trial.curve(axis) for trial in results.representatives(arm)]
             if not curves:
                 continue
             places, values = _on_common_places(curves, text.scale)
