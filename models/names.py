@@ -18,7 +18,7 @@ def look_up(what: str, name: str, known: Mapping[str, Value]) -> Value:
         return known[name]
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"did you mean {near[0]!r}? " if near else ""
-    raise UserError(f"{what}: {name!r} is not known; {hint}known are {', '.join(known)}")
+    raise UserError(f"{name!r} is not known; {hint}known are {', '.join(known)}", key=what)
 
 
 ENOUGH = 0.5

@@ -39,7 +39,7 @@ def budget_counts(structure: Structure, kept: Mapping[Kind, float], scope: Scope
     """
     look_up("prune.scope", scope, dict.fromkeys(SCOPES))
     if min_kept < 0:
-        raise UserError(f"prune.min_kept: found {min_kept}; it must be 0 or more")
+        raise UserError(f"found {min_kept}; it must be 0 or more", key="prune.min_kept")
     if scope == "layerwise":
         return {
             name: unit_count(group.total, kept[group.kind], min(min_kept, group.total), len(group.kept))

@@ -82,15 +82,17 @@ def solve_lambda_max(shrink: float, learning_rates: Sequence[float], values: Seq
     steepest = float(pull.max())
     if steepest <= 0.0:
         raise UserError(
-            f"prune.rsst.shrink: the learning rate is 0 in all {len(values)} steps of the ramp, so nothing can shrink; "
-            "raise train.lr or prune.rsst.ramp"
+            f"the learning rate is 0 in all {len(values)} steps of the ramp, so nothing can shrink; "
+            "raise train.lr or prune.rsst.ramp",
+            key="prune.rsst.shrink",
         )
     wanted = math.log(shrink)
     low, high = 0.0, NEARLY_ONE / steepest
     if _log_left(pull, high) > wanted:
         raise UserError(
-            f"prune.rsst.shrink: {shrink} would need lr*lambda of 1 or more in {len(values)} ramp steps; "
-            "raise prune.rsst.shrink, prune.rsst.ramp or train.epochs_per_state"
+            f"{shrink} would need lr*lambda of 1 or more in {len(values)} ramp steps; "
+            "raise prune.rsst.shrink, prune.rsst.ramp or train.epochs_per_state",
+            key="prune.rsst.shrink",
         )
     for _ in range(BISECTIONS):
         middle = (low + high) / 2.0
@@ -108,8 +110,9 @@ def check_decoupled(strengths: Sequence[float], learning_rates: Sequence[float],
     for step, (strength, rate) in enumerate(zip(strengths, learning_rates, strict=True)):
         if strength * rate >= 1.0:
             raise UserError(
-                f"{key}: at step {step} of the state lr*lambda is {strength * rate:.3g}, expected below 1 "
-                f"(lr {rate:.3g}, lambda {strength:.3g}); {_remedy(key)}"
+                f"at step {step} of the state lr*lambda is {strength * rate:.3g}, expected below 1 "
+                f"(lr {rate:.3g}, lambda {strength:.3g}); {_remedy(key)}",
+                key=key,
             )
 
 

@@ -29,7 +29,7 @@ def scaled_ratio(ratio: float, factor: float) -> float:
 
 def check_target(target: float) -> None:
     if not 0.0 < target < 1.0:
-        raise UserError(f"prune.schedule.macs_target: found {target}; it is a share of the dense MACs, in (0, 1)")
+        raise UserError(f"found {target}; it is a share of the dense MACs, in (0, 1)", key="prune.schedule.macs_target")
 
 
 def solve_factor(macs_at: Callable[[float], float], dense_macs: float, target: float) -> float:
@@ -48,8 +48,9 @@ def solve_factor(macs_at: Callable[[float], float], dense_macs: float, target: f
         if high > LARGEST_FACTOR:
             least = macs_at(LARGEST_FACTOR) / dense_macs
             raise UserError(
-                f"prune.schedule.macs_target: found {target}, but the smallest network that the ratios and min_kept allow has "
-                f"{least:.4f} of the dense MACs; raise macs_target, lower min_kept or give more kinds a ratio above 0"
+                f"found {target}, but the smallest network that the ratios and min_kept allow has "
+                f"{least:.4f} of the dense MACs; raise macs_target, lower min_kept or give more kinds a ratio above 0",
+                key="prune.schedule.macs_target",
             )
     return _bisect(lambda factor: macs_at(factor) <= limit, 0.0, high)
 

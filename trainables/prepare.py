@@ -113,8 +113,9 @@ def _scratch_source(config: TrialConfig) -> LoadedModel:
     file = config.prune.scratch.file
     if file is None:
         raise UserError(
-            "prune.scratch.file: missing; method scratch takes the structure of a state file "
-            "(a study fills it in from prune.scratch.arm, once that arm's trials have ended)"
+            "missing; method scratch takes the structure of a state file "
+            "(a study fills it in from prune.scratch.arm, once that arm's trials have ended)",
+            key="prune.scratch.file",
         )
     return load_parts(file)
 

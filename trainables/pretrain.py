@@ -125,7 +125,7 @@ def _epoch(engine: Engine, config: PretrainConfig, data: Data, rates: tuple[floa
     try:
         result = train_epoch(engine, data.train_batches(config.train.batch_size, seed), rates, done * steps)
     except Diverged as error:
-        raise WorkFailed(f"train.lr: pretraining {config.name} diverged ({error}); lower it") from error
+        raise WorkFailed(f"pretraining {config.name} diverged ({error}); lower it", key="train.lr") from error
     val = evaluate(engine.model, data.eval_batches("val", EVALUATION_BATCH), engine.precision, engine.device)
     return {
         "epoch": done + 1,

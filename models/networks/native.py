@@ -109,7 +109,7 @@ def timm_native_spec(tag: str) -> tuple[ModelSpec, tuple[float, ...], tuple[floa
     """Spec at the size and class count of a timm tag's own weights, with its normalisation mean and std."""
     config = timm.get_pretrained_cfg(timm_name(tag))
     if config is None:
-        raise UserError(f"model.init.tag: timm knows no weights under {tag}; give a full tag, timm:NAME.TAG")
+        raise UserError(f"timm knows no weights under {tag}; give a full tag, timm:NAME.TAG", key="model.init.tag")
     channels, side, _ = config.input_size
     spec = ModelSpec(tag, config.num_classes, side, channels)
     return spec, tuple(config.mean), tuple(config.std)

@@ -53,12 +53,12 @@ def build(spec: ModelSpec) -> nn.Module:
     """
     builder = _builder(spec.arch)
     for key in sorted(NOT_IN_ARGS & spec.args.keys()):
-        raise UserError(f"model.args.{key}: not to be given here; {NOT_IN_ARGS_BECAUSE}")
+        raise UserError(f"not to be given here; {NOT_IN_ARGS_BECAUSE}", key=f"model.args.{key}")
     patch_size = spec.patch_size
     if patch_size is not None and spec.img_size % patch_size != 0:
         raise UserError(
-            f"model.patch_size: {patch_size} does not divide the image size {spec.img_size}; "
-            f"choose one of {_divisors(spec.img_size)}"
+            f"{patch_size} does not divide the image size {spec.img_size}; choose one of {_divisors(spec.img_size)}",
+            key="model.patch_size",
         )
     try:
         return builder(spec)
@@ -86,7 +86,7 @@ def resolve_spec(
     """
     takes_patches = "patch_size" in accepted_sizes(arch)
     if patch_size is not None and not takes_patches:
-        raise UserError(f"model.patch_size: {arch} takes no patch size, found {patch_size}; leave the key out")
+        raise UserError(f"{arch} takes no patch size, found {patch_size}; leave the key out", key="model.patch_size")
     if patch_size is None and takes_patches and not (_is_timm(arch) and img_size >= NATIVE_PATCHES_FROM):
         patch_size = default_patch_size(img_size)
     return ModelSpec(arch, num_classes, img_size, in_chans, patch_size, dict(args or {}))
@@ -120,11 +120,11 @@ def timm_name(arch: str) -> str:
     full = arch.removeprefix(TIMM_PREFIX)
     name, _, tag = full.partition(".")
     if not timm.is_model(name):
-        raise UserError(f"model.arch: timm has no model {name!r}{_nearest(name, timm.list_models())}")
+        raise UserError(f"timm has no model {name!r}{_nearest(name, timm.list_models())}", key="model.arch")
     if tag and full not in timm.list_pretrained(f"{name}.*"):
         tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{name}.*")]
         known_tags = f"; its tags are {', '.join(tags)}" if tags else "; it has no pretrained tags"
-        raise UserError(f"model.arch: timm's {name} has no pretrained tag {tag!r}{known_tags}")
+        raise UserError(f"timm's {name} has no pretrained tag {tag!r}{known_tags}", key="model.arch")
     return full
 
 
@@ -156,10 +156,11 @@ def _builder(arch: str) -> Callable[[ModelSpec], nn.Module]:
     if arch == "twistnet18":
         return _build_twistnet
     if timm.is_model(arch.partition(".")[0]):
-        raise UserError(f"model.arch: {arch!r} is a timm model; write {TIMM_PREFIX}{arch}")
+        raise UserError(f"{arch!r} is a timm model; write {TIMM_PREFIX}{arch}", key="model.arch")
     raise UserError(
-        f"model.arch: unknown architecture {arch!r}{_nearest(arch, ARCHITECTURES)}; "
-        f"known are {', '.join(ARCHITECTURES)} and {TIMM_PREFIX}NAME"
+        f"unknown architecture {arch!r}{_nearest(arch, ARCHITECTURES)}; "
+        f"known are {', '.join(ARCHITECTURES)} and {TIMM_PREFIX}NAME",
+        key="model.arch",
     )
 
 

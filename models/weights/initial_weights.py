@@ -69,7 +69,9 @@ def initial_weights(spec: ModelSpec, request: InitRequest, *, seed: int, store: 
     if request.source == "path":
         path = Path(request.path or "").expanduser()
         if not path.is_file():
-            raise UserError(f"model.init.path: {path} is not a file; give a safetensors or PyTorch file of weights")
+            raise UserError(
+                f"{path} is not a file; give a safetensors or PyTorch file of weights", key="model.init.path"
+            )
         return _transferred(open_file(path, spec), spec, seed)
     tag = pretrained_tag(spec.arch, request.tag)
     if tag.startswith(PREFIX):
@@ -79,13 +81,17 @@ def initial_weights(spec: ModelSpec, request: InitRequest, *, seed: int, store: 
 
 def _check(request: InitRequest) -> None:
     if request.source not in get_args(SourceKind):
-        raise UserError(f"model.init.source: {request.source!r}, expected one of {', '.join(get_args(SourceKind))}")
+        raise UserError(
+            f"{request.source!r}, expected one of {', '.join(get_args(SourceKind))}", key="model.init.source"
+        )
     if request.source == "path" and not request.path:
-        raise UserError("model.init.path: missing, and model.init.source: path needs it; name a weights file")
+        raise UserError("missing, and model.init.source: path needs it; name a weights file", key="model.init.path")
     if request.source != "path" and request.path:
-        raise UserError(f"model.init.path: {request.path!r} with source: {request.source}; say source: path to use it")
+        raise UserError(
+            f"{request.path!r} with source: {request.source}; say source: path to use it", key="model.init.path"
+        )
     if request.source != "pretrained" and request.tag:
-        raise UserError(f"model.init.tag: {request.tag!r} with source: {request.source}; say source: pretrained")
+        raise UserError(f"{request.tag!r} with source: {request.source}; say source: pretrained", key="model.init.tag")
 
 
 def _random(spec: ModelSpec, seed: int) -> InitialWeights:

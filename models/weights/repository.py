@@ -55,9 +55,12 @@ def repository_file(tag: str) -> Path:
         return matching[0]
     if matching:
         names = ", ".join(path.name for path in matching)
-        raise UserError(f"model.init.tag: {tag} could be any of {names}; write weights:FILE with one of these names")
+        raise UserError(
+            f"{tag} could be any of {names}; write weights:FILE with one of these names", key="model.init.tag"
+        )
     known = ", ".join(sorted({provenance.spec.arch for provenance in files.values()})) or "nothing"
     raise UserError(
-        f"model.init.tag: {tag} is not in {folder}, which holds {known}; point model.init.path to a weights file, "
-        "make one with `prunetune pretrain`, or say model.init.source: random"
+        f"{tag} is not in {folder}, which holds {known}; point model.init.path to a weights file, "
+        "make one with `prunetune pretrain`, or say model.init.source: random",
+        key="model.init.tag",
     )

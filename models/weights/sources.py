@@ -43,18 +43,19 @@ def pretrained_tag(arch: str, tag: str | None) -> str:
         default = default_pretrained(arch)
         if default is None:
             raise UserError(
-                f"model.init: no pretrained weights exist for {arch}; name a fitting model.init.tag, point "
-                "model.init.path to a weights file (prunetune pretrain makes one), or say model.init.source: random"
+                f"no pretrained weights exist for {arch}; name a fitting model.init.tag, point "
+                "model.init.path to a weights file (prunetune pretrain makes one), or say model.init.source: random",
+                key="model.init",
             )
         return default
     if tag.startswith(TIMM_PREFIX):
         full = default_pretrained(tag)
         if full is None:
-            raise UserError(f"model.init.tag: timm publishes no weights for {tag}; give another tag")
+            raise UserError(f"timm publishes no weights for {tag}; give another tag", key="model.init.tag")
         return full
     if tag.startswith(PREFIX):
         return tag
-    raise UserError(f"model.init.tag: {tag!r} is of no known kind; expected timm:NAME.TAG or weights:NAME")
+    raise UserError(f"{tag!r} is of no known kind; expected timm:NAME.TAG or weights:NAME", key="model.init.tag")
 
 
 def open_tag(tag: str, spec: ModelSpec, *, refresh: bool = False) -> Source:

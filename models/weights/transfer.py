@@ -70,10 +70,11 @@ def transfer(source: Mapping[str, Tensor], native: ModelSpec, target: ModelSpec,
 def _no_way(native: ModelSpec, target: ModelSpec, problems: list[str]) -> WeightsRefused:
     hint = "; with global_pool: avg say fc_norm: false too" if any("fc_norm" in name for name in problems) else ""
     return WeightsRefused(
-        f"model.init: refused: weights of {native.arch} cannot become {target.arch} at {target.img_size} px, "
+        f"refused: weights of {native.arch} cannot become {target.arch} at {target.img_size} px, "
         f"patch {target.patch_size}, args {target.args}: {some(problems)}; choose the weights' own architecture, size "
         f"and arguments{hint}, or source: random",
         tuple(problems),
+        key="model.init",
     )
 
 

@@ -37,10 +37,12 @@ def score(
     given = {"batches": batches, "loss": loss, "generator": generator, "masks": masks}
     for what, value in given.items():
         if getattr(chosen, f"needs_{what}") and value is None:
-            raise UserError(f"prune.criterion: {criterion!r} needs {what}, which this trial does not provide")
+            raise UserError(f"{criterion!r} needs {what}, which this trial does not provide", key="prune.criterion")
     if chosen.needs_batches:
         batches = list(batches or ())
         if not batches:
-            raise UserError(f"prune.criterion: {criterion!r} needs calibration batches, found none; raise their number")
+            raise UserError(
+                f"{criterion!r} needs calibration batches, found none; raise their number", key="prune.criterion"
+            )
     scorer: Callable[[Evidence], Scores] = pkgutil.resolve_name(chosen.scorer)
     return scorer(Evidence(model, groups, batches, loss, generator, masks))

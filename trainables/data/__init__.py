@@ -68,6 +68,7 @@ def _check_augment(config: DataConfig) -> None:
         rand_augment_of(augment.rand_augment)
     if augment.random_resized_crop is not None and config.name not in LARGE:
         raise UserError(
-            f"data.augment.random_resized_crop: {config.name} has small images; expected null here (it is for "
-            f"{' and '.join(sorted(LARGE))}); use crop_padding"
+            f"{config.name} has small images; expected null here (it is for "
+            f"{' and '.join(sorted(LARGE))}); use crop_padding",
+            key="data.augment.random_resized_crop",
         )

@@ -49,7 +49,8 @@ def rand_augment_of(notation: str) -> Callable[[Image.Image], Image.Image]:
         transform = rand_augment_transform(notation, {"img_mean": GREY})
     except (AssertionError, ValueError, KeyError) as error:
         raise UserError(
-            f"data.augment.rand_augment: found {notation!r}; expected timm's notation, such as rand-m9-mstd0.5-inc1"
+            f"found {notation!r}; expected timm's notation, such as rand-m9-mstd0.5-inc1",
+            key="data.augment.rand_augment",
         ) from error
     for op in transform.ops:
         if op.name.startswith("Posterize"):

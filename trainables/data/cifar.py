@@ -39,8 +39,9 @@ def _read(dataset: type[CIFAR10], config: DataConfig, place: Path) -> Images:
     except RuntimeError as error:
         folder = place / dataset.base_folder
         raise UserError(
-            f"data.root: files in {folder} are missing or do not have the published checksums; "
-            "delete that folder and fetch it again"
+            f"files in {folder} are missing or do not have the published checksums; "
+            "delete that folder and fetch it again",
+            key="data.root",
         ) from error
     return Images(_pixels(train), _labels(train), _pixels(test), _labels(test))
 

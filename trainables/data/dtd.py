@@ -34,7 +34,7 @@ def read(config: DataConfig, place: Path) -> Files:
     names = sorted(entry.name for entry in (place / "images").iterdir() if entry.is_dir())
     if len(names) != CLASSES:
         raise UserError(
-            f"data.root: {place / 'images'} has {len(names)} class folders, expected {CLASSES}; fetch it again"
+            f"{place / 'images'} has {len(names)} class folders, expected {CLASSES}; fetch it again", key="data.root"
         )
     train, val, test = (_listed(place, f"{part}{config.fold}.txt", names) for part in ("train", "val", "test"))
     return Files(place, train, val, test)
@@ -47,10 +47,12 @@ def _listed(place: Path, name: str, classes: list[str]) -> list[tuple[Path, int]
         lines = (place / "labels" / name).read_text().split()
         files = [(place / "images" / line, labels[line.partition("/")[0]]) for line in lines]
     except (OSError, KeyError) as error:
-        raise UserError(f"data.root: {place / 'labels' / name} cannot be used ({error}); fetch dtd again") from error
+        raise UserError(
+            f"{place / 'labels' / name} cannot be used ({error}); fetch dtd again", key="data.root"
+        ) from error
     gone = next((path for path, _ in files if not path.is_file()), None)
     if gone is not None or not files:
-        raise UserError(f"data.root: {gone or place / 'labels' / name} is missing or empty; fetch dtd again")
+        raise UserError(f"{gone or place / 'labels' / name} is missing or empty; fetch dtd again", key="data.root")
     return files
 
 

@@ -43,7 +43,9 @@ def read(config: DataConfig, place: Path) -> Images:
     train_images, train_labels, test_images, test_labels = (_array(place, name) for name in NAMES)
     for images, labels in ((train_images, train_labels), (test_images, test_labels)):
         if images.ndim != 3 or labels.shape != images.shape[:1] or (len(labels) and labels.max() >= CLASSES):
-            raise UserError(f"data.root: the images and labels in {place} do not belong together; fetch them again")
+            raise UserError(
+                f"the images and labels in {place} do not belong together; fetch them again", key="data.root"
+            )
     return Images(
         torch.from_numpy(train_images).unsqueeze(1),
         train_labels.astype(np.int64),
@@ -56,16 +58,16 @@ def _array(folder: Path, name: str) -> np.ndarray:
     """An idx file of bytes: two zero bytes, the type, how many dimensions, each as 4 bytes (high first), the data."""
     path = _file(folder, name)
     if path is None:
-        raise UserError(f"data.root: {folder / name} has gone")
+        raise UserError(f"{folder / name} has gone", key="data.root")
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"data.root: {path} cannot be read ({error}); fetch it again") from error
+        raise UserError(f"{path} cannot be read ({error}); fetch it again", key="data.root") from error
     dimensions = content[3] if len(content) >= 4 else 0
     shape = tuple(int(size) for size in np.frombuffer(content[4 : 4 + 4 * dimensions], dtype=">u4"))
     start = 4 + 4 * dimensions
     if content[:3] != bytes((0, 0, UNSIGNED_BYTES)) or not shape or len(content) - start != int(np.prod(shape)):
-        raise UserError(f"data.root: {path} is not a whole idx file of bytes; fetch it again")
+        raise UserError(f"{path} is not a whole idx file of bytes; fetch it again", key="data.root")
     return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape).copy()
 
 

@@ -37,7 +37,7 @@ def fetch(config: DataConfig, kind: DatasetKind) -> Path:
     if found is not None:
         return found
     if kind.download is None:
-        raise UserError(missing(config, kind, "it cannot be downloaded"))
+        raise missing(config, kind, "it cannot be downloaded")
     root = data_root(config)
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -46,10 +46,10 @@ def fetch(config: DataConfig, kind: DatasetKind) -> Path:
                 _download(root, kind)
     except (OSError, RuntimeError, HTTPException) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(missing(config, kind, f"downloading it failed ({reason[:200]})")) from error
+        raise missing(config, kind, f"downloading it failed ({reason[:200]})") from error
     found = kind.find(config)
     if found is None:
-        raise UserError(missing(config, kind, "what was downloaded is not whole"))
+        raise missing(config, kind, "what was downloaded is not whole")
     return found
 
 
@@ -66,13 +66,15 @@ def _download(root: Path, kind: DatasetKind) -> None:
                 os.replace(entry, target)
 
 
-def missing(config: DataConfig, kind: DatasetKind, why: str) -> str:
+def missing(config: DataConfig, kind: DatasetKind, why: str) -> UserError:
     """One line: where the data was looked for, what was expected there, and the remedies."""
     if kind.download is None and config.root is None:
-        return f"data.root: not given, and {config.name} has no default place; point it to {kind.expected}"
+        text = f"not given, and {config.name} has no default place; point it to {kind.expected}"
+        return UserError(text, key="data.root")
     places = " and ".join(str(folder) for folder in search_folders(config))
     network = "" if kind.download is None else ", or run once where there is a network"
-    return (
-        f"data.root: {config.name} was not found in {places}, and {why}; expected {kind.expected}; "
-        f"put it there, or point data.root (or ${ENVIRONMENT_KEY}) to it{network}"
+    return UserError(
+        f"{config.name} was not found in {places}, and {why}; expected {kind.expected}; "
+        f"put it there, or point data.root (or ${ENVIRONMENT_KEY}) to it{network}",
+        key="data.root",
     )

@@ -26,7 +26,7 @@ def info(config: DataConfig) -> DataInfo:
     if place is None:
         where = "not given" if config.root is None else str(config.root)
         raise UserError(
-            f"data.root: {where}; image_folder expects a folder holding train/CLASS/image files; point it there"
+            f"{where}; image_folder expects a folder holding train/CLASS/image files; point it there", key="data.root"
         )
     return DataInfo("image_folder", len(class_names(place / "train")), 3, config.image_size or DEFAULT_SIZE)
 
@@ -35,7 +35,7 @@ def class_names(folder: Path) -> list[str]:
     """The class folders in alphabetical order; hidden ones are no classes."""
     names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if len(names) < 2:
-        raise UserError(f"data.root: {folder} has {len(names)} class folders; expected at least two, one a class")
+        raise UserError(f"{folder} has {len(names)} class folders; expected at least two, one a class", key="data.root")
     return names
 
 
@@ -50,7 +50,7 @@ def _part(folder: Path, names: list[str]) -> list[tuple[Path, int]] | None:
     unknown = sorted(set(class_names(folder)) - set(names))
     if unknown:
         raise UserError(
-            f"data.root: {folder} has the class {unknown[0]!r}, which train/ has not; give both the same classes"
+            f"{folder} has the class {unknown[0]!r}, which train/ has not; give both the same classes", key="data.root"
         )
     return _files(folder, names)
 
@@ -61,7 +61,9 @@ def _files(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
     for label, name in enumerate(names):
         below = sorted(path for path in (folder / name).rglob("*") if path.suffix.lower() in IMG_EXTENSIONS)
         if not below and folder.name == "train":
-            raise UserError(f"data.root: {folder / name} holds no image; expected one of {', '.join(IMG_EXTENSIONS)}")
+            raise UserError(
+                f"{folder / name} holds no image; expected one of {', '.join(IMG_EXTENSIONS)}", key="data.root"
+            )
         files += [(path, label) for path in below]
     return files
 

@@ -58,7 +58,7 @@ def _decode(path: Path) -> Image.Image:
         with Image.open(path) as image:
             return image.convert("RGB")
     except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise BadImage(f"data.root: {path} is not a readable image ({error}); replace or remove it") from error
+        raise BadImage(f"{path} is not a readable image ({error}); replace or remove it", key="data.root") from error
 
 
 class BadImage(WorkFailed):
@@ -70,7 +70,8 @@ def _one_line_errors(batches: Iterable[Batch]) -> Iterator[Batch]:
     try:
         yield from batches
     except BadImage as error:
-        raise BadImage(str(error).strip().rpartition(f"{BadImage.__name__}: ")[2]) from error
+        text = str(error).strip().rpartition(f"{BadImage.__name__}: ")[2]
+        raise BadImage(text.removeprefix("data.root: "), key="data.root") from error
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,9 @@ def load_files(config: DataConfig, info: DataInfo, raw: Files, device: torch.dev
     parts = {"train": [files[index] for index in chosen], "val": list(val), "test": list(test)}
     empty = next((part for part, content in parts.items() if not content), None)
     if empty is not None:
-        raise UserError(f"data.root: {raw.folder} has no images in its {empty} part; add some or remove that folder")
+        raise UserError(
+            f"{raw.folder} has no images in its {empty} part; add some or remove that folder", key="data.root"
+        )
     return LoaderData(info, config, device, _digest(config, info, raw.folder, parts), parts)
 
 

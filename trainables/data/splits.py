@@ -40,7 +40,9 @@ def hold_out(labels: np.ndarray, fraction: float, seed: int, purpose: str, key: 
     """`stratified` for a fraction; UserError under the key's name where a part would be left empty."""
     held = round(len(labels) * fraction)
     if held < 1 or held >= len(labels):
-        raise UserError(f"{key}: {fraction:g} of {len(labels)} images leaves a part empty; use another or more images")
+        raise UserError(
+            f"{fraction:g} of {len(labels)} images leaves a part empty; use another or more images", key=key
+        )
     return stratified(labels, held, seed, purpose)
 
 

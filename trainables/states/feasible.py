@@ -28,10 +28,10 @@ def check_batches(config: TrialConfig, data: Data, network: Network) -> None:
         return
     if config.data.augment.mixup > 0 or config.data.augment.cutmix > 0:
         raise UserError(
-            "train.batch_size: found 1, but data.augment.mixup and cutmix mix two images; make it 2 or more"
+            "found 1, but data.augment.mixup and cutmix mix two images; make it 2 or more", key="train.batch_size"
         )
     if any(isinstance(module, BATCH_NORMS) for module in network.model.modules()):
-        raise UserError(f"train.batch_size: found 1, but {network.spec.arch} has BatchNorm; make it 2 or more")
+        raise UserError(f"found 1, but {network.spec.arch} has BatchNorm; make it 2 or more", key="train.batch_size")
 
 
 def check_plans(config: TrialConfig, method: Method, epochs: tuple[int, ...], steps_per_epoch: int) -> None:
@@ -51,8 +51,9 @@ def check_macs_target(config: TrialConfig, method: Method, network: Network) -> 
     share = smallest_macs(network, config.prune, method) / network.dense_macs
     if share > target:
         raise UserError(
-            f"prune.schedule.macs_target: found {target:g}, but the smallest network that the ratios and min_kept allow "
-            f"has {share:.4f} of the dense MACs; raise it, lower prune.min_kept or give more kinds a ratio above 0"
+            f"found {target:g}, but the smallest network that the ratios and min_kept allow "
+            f"has {share:.4f} of the dense MACs; raise it, lower prune.min_kept or give more kinds a ratio above 0",
+            key="prune.schedule.macs_target",
         )
 
 
@@ -63,11 +64,14 @@ def check_scratch_source(config: TrialConfig, source: LoadedModel, network: Netw
     ours = {name: (group.kind, group.total) for name, group in network.structure.groups.items()}
     if theirs != ours:
         raise UserError(
-            f"prune.scratch.file: {file} holds the structure of {source.spec.arch}, which does not fit "
-            f"{network.spec.arch}; use a state file of the same architecture"
+            f"{file} holds the structure of {source.spec.arch}, which does not fit "
+            f"{network.spec.arch}; use a state file of the same architecture",
+            key="prune.scratch.file",
         )
     if needed not in source.metadata:
-        raise UserError(f"prune.scratch.file: {file} does not say its {needed}; use a trial's states/NN.safetensors")
+        raise UserError(
+            f"{file} does not say its {needed}; use a trial's states/NN.safetensors", key="prune.scratch.file"
+        )
 
 
 def unheeded(config: TrialConfig, method: Method) -> tuple[str, ...]:

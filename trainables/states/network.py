@@ -67,7 +67,7 @@ class Network:
         if not kinds:
             there = ", ".join(sorted({group.kind for group in groups}))
             raise UserError(
-                f"prune.target: {prune.target}, but {spec.arch} has only units of kind {there}; name their target"
+                f"{prune.target}, but {spec.arch} has only units of kind {there}; name their target", key="prune.target"
             )
         pruned = [group for group in groups if group.kind in kinds]
         original, totals = prunable_parameters(model, pruned), weight_totals(model, pruned)

@@ -20,12 +20,12 @@ def resolve_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise UserError(f"train.device: found {name!r}; expected auto, cpu, cuda or cuda:N") from error
+        raise UserError(f"found {name!r}; expected auto, cpu, cuda or cuda:N", key="train.device") from error
     if device.type not in ("cpu", "cuda"):
-        raise UserError(f"train.device: found {name!r}; expected auto, cpu, cuda or cuda:N")
+        raise UserError(f"found {name!r}; expected auto, cpu, cuda or cuda:N", key="train.device")
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
         raise UserError(
-            f"train.device: {name} is not there ({torch.cuda.device_count()} GPUs visible); use auto or cpu"
+            f"{name} is not there ({torch.cuda.device_count()} GPUs visible); use auto or cpu", key="train.device"
         )
     return device
 
