@@ -72,7 +72,12 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
 
 def overlap(one: str, other: str) -> bool:
     """Whether two dotted keys are equal or one lies within the other."""
-    return one == other or one.startswith(other + ".") or other.startswith(one + ".")
+    return within(one, other) or within(other, one)
+
+
+def within(key: str, outer: str) -> bool:
+    """Whether a dotted key is `outer` or lies within it."""
+    return key == outer or key.startswith(outer + ".")
 
 
 @cache

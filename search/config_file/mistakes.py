@@ -14,6 +14,15 @@ from search.config_file.key_tree import known_keys
 from search.config_file.yaml_file import Path_, dotted
 
 
+class Mistake(UserError):
+    """An error at its place in a file or on the command line; `names` are the keys of a trial that it is about."""
+
+    def __init__(self, text: str, without_place: str = "", names: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.without_place = without_place
+        self.names = names
+
+
 @dataclass(frozen=True)
 class Sources:
     """The lines of a study file's entries, and the options (`--set …`) that stand in place of some of them."""
@@ -37,9 +46,10 @@ class Sources:
                 return f"{self.source}, line {lines[wanted[:end]]}"
         return self.source
 
-    def error(self, path: Path_, message: str) -> UserError:
+    def error(self, path: Path_, message: str, names: tuple[str, ...] = ()) -> Mistake:
         """An error at the path: `PLACE: key.path MESSAGE`."""
-        return UserError(f"{self.place(path)}: {dotted(path)}{message}")
+        text = f"{dotted(path)}{message}"
+        return Mistake(f"{self.place(path)}: {text}", text, names)
 
 
 def _split(path: Path_) -> Path_:
@@ -54,14 +64,19 @@ class Problem:
 
     path: Path_
     text: str
-    is_unknown_key: bool = False
 
 
-def first_problem(error: ValidationError, data: Any, model: type[BaseModel]) -> Problem:
-    """The most telling of a validation's errors: unknown keys first (a typo explains what is missing), then the deepest."""
+def first_problem(error: ValidationError, data: Any, model: type[BaseModel], above: str = "") -> Problem:
+    """The most telling of a validation's errors: unknown keys first (a typo explains what is missing), then the deepest.
+
+    `above` stands before the model's own keys in the file, such as `trial.`.
+    """
     found = [(_path_in(entry["loc"], data, entry["type"]), entry) for entry in error.errors(include_url=False)]
     path, entry = min(found, key=lambda one: (one[1]["type"] != "extra_forbidden", -len(one[0])))
-    return Problem(path, _text(path, dict(entry), model), entry["type"] == "extra_forbidden")
+    if entry["type"] == "extra_forbidden":
+        near = nearest_key(dotted(path), known_keys(model))
+        return Problem(path, f" is not a known key{suggestion(near and above + near)}")
+    return Problem(path, _text(dict(entry)))
 
 
 def wrong_boolean(given: Any, validated: Any, path: Path_ = ()) -> Path_ | None:
@@ -97,10 +112,8 @@ def _holds(data: Any, part: str | int) -> bool:
     return isinstance(data, list | tuple) and isinstance(part, int) and part < len(data)
 
 
-def _text(path: Path_, entry: dict[str, Any], model: type[BaseModel]) -> str:
+def _text(entry: dict[str, Any]) -> str:
     kind, context, given = entry["type"], entry.get("ctx", {}), entry.get("input")
-    if kind == "extra_forbidden":
-        return f" is not a known key{suggestion(nearest_key(dotted(path), known_keys(model)))}"
     if kind == "missing":
         return " is missing"
     if kind == "value_error":

@@ -4,13 +4,12 @@ and its initial weights. What is found of each arm is what its trials start from
 from __future__ import annotations
 
 import gc
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from models.errors import UserError, WeightsRefused
+from models.errors import UserError
 from search.config_file.key_tree import is_known, replaced
 from search.run.folder import RunFolder
 from search.study.arm import Arm
@@ -19,8 +18,6 @@ from search.study.objective_rules import check_objective, objective_warnings
 from search.study.study import Study
 from trainables.config.trial import TrialConfig
 from trainables.files.record import Identity, read_record
-
-KEY_FIRST = re.compile(r"^((?:model|data|train|prune)\.[\w.]+)(.*)$", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -110,18 +107,14 @@ def _spec(config: TrialConfig) -> Any:
 
 @contextmanager
 def at_its_line(arm: Arm, values: dict[str, Any] | None = None) -> Iterator[None]:
-    """Put the line of the study file before an error that begins with a key of the trial."""
+    """Put the line of the study file before an error about a key of the trial."""
     try:
         yield
     except UserError as error:
-        match = KEY_FIRST.match(str(error))
-        if match is None or not is_known(match[1].rstrip(".")):
+        if error.key is None or not is_known(error.key):
             raise
-        path = arm.where(match[1].split("."), values)
-        message = str(arm.sources.error(path, match[2]))
-        if isinstance(error, WeightsRefused):
-            raise WeightsRefused(message, error.evidence) from None
-        raise type(error)(message) from None
+        path = arm.where(error.key.split("."), values)
+        raise error.retold(str(arm.sources.error(path, f": {error.text}"))) from None
 
 
 def with_structure(arm: str, config: TrialConfig, run: RunFolder) -> TrialConfig:

@@ -9,10 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from models.errors import UserError
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
 from search.config_file import key_tree, yaml_file
-from search.config_file.mistakes import Sources, first_problem, wrong_boolean
+from search.config_file.mistakes import Mistake, Problem, Sources, first_problem, wrong_boolean
 from search.space.parameter import Parameter
 from trainables.config.trial import TrialConfig
 
@@ -71,7 +70,8 @@ class Arm:
         wrong = wrong_boolean(tree, config.model_dump())
         if wrong is not None:
             given = str(key_tree.get(tree, yaml_file.dotted(wrong))).lower()
-            raise self.sources.error(self.where(wrong, values), f": a number is expected, found {given}")
+            message = f": a number is expected, found {given}"
+            raise self.sources.error(self.where(wrong, values), message, (yaml_file.dotted(wrong),))
         return config
 
     def where(self, path: Sequence[str | int], values: Mapping[str, Any] | None = None) -> tuple[str | int, ...]:
@@ -85,27 +85,21 @@ class Arm:
                 return ("arms", self.name, *(path if len(key) >= len(patched) else (patched,)))
         return ("trial", *path)
 
-    def _mistake(self, tree: Mapping[str, Any], values: Mapping[str, Any], error: ValidationError) -> UserError:
+    def _mistake(self, tree: Mapping[str, Any], values: Mapping[str, Any], error: ValidationError) -> Mistake:
         """The validation's error at its line; where values clash with each other, at the last of them."""
-        problem = first_problem(error, tree, TrialConfig)
+        problem = first_problem(error, tree, TrialConfig, "trial.")
         section = yaml_file.dotted(problem.path)
         within = {key: value for key, value in values.items() if not section or key.startswith(section + ".")}
-        if within and problem.text not in str(self._error_without_values(problem.path)):
+        if within and problem != self._problem_without_values():
             found = ", ".join(f"{key}: {value!r}" for key, value in within.items())
-            return self.sources.error(("space", list(within)[-1]), f"{problem.text} (in arm {self.name}, {found})")
-        text = _with_prefix(problem.text) if problem.is_unknown_key else problem.text
-        return self.sources.error(self.where(problem.path, values), text)
+            message = f"{problem.text} (in arm {self.name}, {found})"
+            return self.sources.error(("space", list(within)[-1]), message, tuple(within))
+        return self.sources.error(self.where(problem.path, values), problem.text, (section,))
 
-    def _error_without_values(self, path: Sequence[str | int]) -> str:
-        """What is wrong at the path before any searched value is set; nothing, mostly."""
+    def _problem_without_values(self) -> Problem | None:
+        """What is wrong before any searched value is set; nothing, mostly."""
         try:
             TrialConfig.model_validate(self.tree)
         except ValidationError as error:
-            problem = first_problem(error, self.tree, TrialConfig)
-            return problem.text if problem.path == tuple(path) else ""
-        return ""
-
-
-def _with_prefix(text: str) -> str:
-    """The suggestion of a trial's key, as the study file would name it."""
-    return text.replace("the nearest is ", "the nearest is trial.")
+            return first_problem(error, self.tree, TrialConfig, "trial.")
+        return None

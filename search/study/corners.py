@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from models.errors import UserError
 from search.config_file import key_tree
+from search.config_file.mistakes import Mistake
 from search.space.distributions import same
 from search.space.parameter import Parameter
 
@@ -47,15 +47,19 @@ def corner_values(study: Study, arm: Arm) -> Iterator[dict[str, Any]]:
 def _check(arm: Arm, values: Mapping[str, Any], forced: tuple[Parameter, ...]) -> None:
     try:
         arm.config(values)
-    except UserError as error:
-        if not forced or all(parameter.key in str(error).split(": ", 1)[-1] for parameter in forced):
+    except Mistake as error:
+        if all(_is_named(parameter.key, error) for parameter in forced):
             raise
         found = " with ".join(f"{parameter.key}: {values[parameter.key]!r}" for parameter in forced)
-        _, _, reason = str(error).partition(": ")
-        raise UserError(
-            f"{arm.sources.place(('space', forced[-1].key))}: space.{forced[-1].key} allows what is no trial of arm "
-            f"{arm.name}: {found} gives {reason}"
+        raise arm.sources.error(
+            ("space", forced[-1].key),
+            f" allows what is no trial of arm {arm.name}: {found} gives {error.without_place}",
         ) from None
+
+
+def _is_named(key: str, error: Mistake) -> bool:
+    """Whether the error is about the key, something below it, or a place in its list."""
+    return any(key_tree.within(name.partition("[")[0], key) for name in error.names)
 
 
 def _corners(parameters: tuple[Parameter, ...]) -> Iterator[Forced]:

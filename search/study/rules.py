@@ -9,6 +9,7 @@ from models.errors import UserError
 from models.names import nearest, nearest_key, suggestion
 from search.config_file import key_tree
 from search.config_file.key_tree import is_known, known_keys
+from search.config_file.mistakes import Mistake
 from search.study.arm import Arm
 from search.study.corners import check_samples, corner_values
 from search.study.study import Study
@@ -60,9 +61,9 @@ def _check_own_values(study: Study, arm: Arm) -> None:
             continue
         try:
             arm.config({other: value for other, value in values.items() if other != key})
-        except UserError as error:
+        except Mistake as error:
             # Only a value wrong in itself: what clashes with other keys may be there for them alone.
-            if f".{key}: " in str(error):
+            if error.names == (key,):
                 raise
 
 
