@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import signal
 import stat
 import subprocess
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +138,11 @@ def test_sbatch_script_is_bash_and_its_directives_are_well_formed() -> None:
     assert "requeue" in found
 
 
-def fake_commands(folder: Path, exit_status: int, seconds: float) -> dict[str, str]:
-    """A repository with stand-ins for every outside command; each writes its call to `calls`."""
+def fake_commands(folder: Path, exit_status: int, until_signalled: bool) -> dict[str, str]:
+    """A repository with stand-ins for every outside command; each writes its call to `calls`.
+
+    The study ends by itself, or takes a moment to leave, with `exit_status`, once it is signalled.
+    """
     bin_folder = folder / ".venv" / "bin"
     bin_folder.mkdir(parents=True)
     (folder / "configs" / "cluster").mkdir(parents=True)
@@ -150,9 +156,9 @@ def fake_commands(folder: Path, exit_status: int, seconds: float) -> dict[str, s
         "python": "echo 2\n",
         "scontrol": log + 'if [ "$1" = show ]; then printf "node1\\nnode2\\n"; fi\n',
         "prunetune": log
-        + f'echo "auth $RAY_AUTH_MODE" >> "{folder}/calls"\n'
         + f"trap 'sleep 0.3; exit {exit_status}' USR1\n"
-        + f"for _ in $(seq {int(seconds * 20)}); do sleep 0.05; done\n",
+        + f'echo "auth $RAY_AUTH_MODE" >> "{folder}/calls"\n'
+        + ("while :; do sleep 0.05; done\n" if until_signalled else ""),
     }
     for name, text in scripts.items():
         path = bin_folder / name
@@ -169,21 +175,39 @@ def fake_commands(folder: Path, exit_status: int, seconds: float) -> dict[str, s
     }
 
 
-def start(folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(["bash", str(SBATCH), "configs/mine.yaml"], env=environment, cwd=folder)
+@pytest.fixture
+def start() -> Iterator[Callable[[Path, dict[str, str]], subprocess.Popen[bytes]]]:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(folder: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+        command = ["bash", str(SBATCH), "configs/mine.yaml"]
+        started.append(subprocess.Popen(command, env=environment, cwd=folder, start_new_session=True))
+        return started[-1]
+
+    yield begin
+    for process in started:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
-def wait_for(calls: Path, text: str) -> None:
-    for _ in range(200):
-        if calls.exists() and text in calls.read_text():
-            return
+def until(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    while not condition():
+        assert process.poll() is None, "the script ended before"
         time.sleep(0.05)
-    raise AssertionError(f"{text!r} was never called")
 
 
-def test_sbatch_script_starts_every_node_and_ends_as_the_study_does(tmp_path: Path) -> None:
-    process = start(tmp_path, fake_commands(tmp_path, exit_status=130, seconds=0.1))
-    assert process.wait(timeout=20) == 0
+def handles(process: subprocess.Popen[bytes], number: signal.Signals) -> bool:
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = re.search(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+    return caught is not None and bool(int(caught[1], 16) >> (number - 1) & 1)
+
+
+def test_sbatch_script_starts_every_node_and_ends_as_the_study_does(
+    tmp_path: Path, start: Callable[[Path, dict[str, str]], subprocess.Popen[bytes]]
+) -> None:
+    process = start(tmp_path, fake_commands(tmp_path, exit_status=130, until_signalled=False))
+    assert process.wait() == 0
     calls = (tmp_path / "calls").read_text()
     assert "--nodelist=node1 ray start --head --node-ip-address=node1 --port=20077" in calls
     assert "--nodelist=node2 ray start --address=node1:20077 --num-cpus=8 --num-gpus=1" in calls
@@ -193,14 +217,15 @@ def test_sbatch_script_starts_every_node_and_ends_as_the_study_does(tmp_path: Pa
     assert (tmp_path / "home" / ".ray" / "auth_token").stat().st_mode & 0o077 == 0
 
 
-def test_sbatch_script_passes_the_signal_on_waits_and_requeues(tmp_path: Path) -> None:
-    import signal
-
-    process = start(tmp_path, fake_commands(tmp_path, exit_status=130, seconds=15))
-    wait_for(tmp_path / "calls", "auth token")
-    time.sleep(0.2)
+def test_sbatch_script_passes_the_signal_on_waits_and_requeues(
+    tmp_path: Path, start: Callable[[Path, dict[str, str]], subprocess.Popen[bytes]]
+) -> None:
+    process = start(tmp_path, fake_commands(tmp_path, exit_status=130, until_signalled=True))
+    calls = tmp_path / "calls"
+    until(lambda: calls.exists() and "auth token" in calls.read_text(), process)
+    until(lambda: handles(process, signal.SIGUSR1), process)
     process.send_signal(signal.SIGUSR1)
-    assert process.wait(timeout=20) == 130
+    assert process.wait() == 130
     assert "scontrol requeue 77" in (tmp_path / "calls").read_text()
 
 

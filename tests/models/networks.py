@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -38,6 +41,13 @@ def spec_of(name: str, num_classes: int = 5) -> ModelSpec:
 
 def trained_looking(spec: ModelSpec, seed: int = 0) -> nn.Module:
     """A float64 network whose every parameter and running statistic is random, so that nothing cancels by chance."""
+    return copy.deepcopy(_trained_looking(json.dumps(spec.to_json()), seed))
+
+
+@lru_cache(maxsize=1)
+def _trained_looking(spec_json: str, seed: int) -> nn.Module:
+    """Tests of one network follow each other, and drawing its weights takes longer than copying them."""
+    spec = ModelSpec.from_json(json.loads(spec_json))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = build(spec)

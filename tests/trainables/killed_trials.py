@@ -1,4 +1,4 @@
-"""Trials in processes of their own that are killed with SIGKILL; run as a program, since only a fresh process may fork."""
+"""Trials in processes of their own that are killed where they stand; run as a program, since only a fresh process may fork."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,53 +18,77 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = "from tests.trainables.killed_trials import main; main()"
 
 
-def kill_again_and_again(folder: Path, changes: dict[str, Any], *, seed: int, kills: int) -> list[Path]:
-    """Run one trial whole in `folder`/straight, and others of the same request that are killed, `kills` times in all.
+class Killer:
+    """The program, which is asked for one trial after another: importing what a trial needs takes longer than some of them."""
 
-    Half of the kills come after a random time, the others just before a random one of the writes that are made durable.
-    Each killed trial goes on until it is finished, and then the next begins; gives the folders of those that were killed.
-    """
-    asked = json.dumps({"folder": str(folder), "changes": changes, "seed": seed, "kills": kills})
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, asked], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=600
-    )
-    assert done.returncode == 0, done.stderr
-    return [folder / name for name in json.loads(done.stdout.splitlines()[-1])]
+    def __init__(self) -> None:
+        self._program = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM],
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+
+    def kill_again_and_again(self, folder: Path, changes: dict[str, Any], *, seed: int, kills: int) -> list[Path]:
+        """Run one trial whole in `folder`/straight, and others of the same request that are killed, `kills` times in all.
+
+        Half of the kills come after a random share of the processor time that the whole trial takes, so that a busy
+        machine changes nothing; the others just before a random one of the writes that are made durable. Each killed
+        trial goes on until it is finished, and then the next begins; gives the folders of those that were killed.
+        """
+        assert self._program.stdin
+        assert self._program.stdout
+        asked = {"folder": str(folder), "changes": changes, "seed": seed, "kills": kills}
+        self._program.stdin.write(json.dumps(asked) + "\n")
+        self._program.stdin.flush()
+        answer = self._program.stdout.readline()
+        assert answer, "the program has ended; its standard error says why"
+        return [folder / name for name in json.loads(answer)]
+
+    def close(self) -> None:
+        self._program.kill()
+        self._program.communicate()
 
 
 def main() -> None:
-    asked = json.loads(sys.argv[1])
-    folder, changes, chance = Path(asked["folder"]), asked["changes"], random.Random(asked["seed"])
-    began = time.monotonic()
-    assert wait_for(in_child(lambda: run_whole(folder / "straight", changes))) == 0
-    seconds = time.monotonic() - began
+    for line in sys.stdin:
+        asked = json.loads(line)
+        folders = kill(Path(asked["folder"]), asked["changes"], random.Random(asked["seed"]), asked["kills"])
+        print(json.dumps(folders), flush=True)
+
+
+def kill(folder: Path, changes: dict[str, Any], chance: random.Random, kills: int) -> list[str]:
+    status, seconds = wait_for(in_child(lambda: run_whole(folder / "straight", changes)))
+    assert status == 0
     killed = [0]
-    while sum(killed) < asked["kills"]:
-        status = run_and_kill(folder / f"killed{len(killed)}", changes, chance, seconds, by_time=sum(killed) % 2 == 0)
-        assert status in (0, -signal.SIGKILL), status
+    while sum(killed) < kills:
+        by_time = sum(killed) % 2 == 0
+        status = run_and_kill(folder / f"killed{len(killed)}", changes, chance, seconds, by_time)
+        assert status in (0, -signal.SIGKILL, -signal.SIGPROF), status
         if status:
             killed[-1] += 1
         else:
             killed.append(0)
-    folders = [f"killed{place + 1}" for place, count in enumerate(killed) if count]
-    for name in folders:
-        assert wait_for(in_child(lambda name=name: run_whole(folder / name, changes))) == 0
-    print(json.dumps(folders))
+    names = [f"killed{place + 1}" for place, count in enumerate(killed) if count]
+    for name in names:
+        assert wait_for(in_child(lambda name=name: run_whole(folder / name, changes)))[0] == 0
+    return names
 
 
 def run_and_kill(folder: Path, changes: dict[str, Any], chance: random.Random, seconds: float, by_time: bool) -> int:
     """Exit status of a process that goes on with the trial and is killed, unless it comes to the end before."""
-    if not by_time:
-        writes = chance.randint(1, 12)
-        return wait_for(in_child(lambda: run_whole(folder, changes, writes)))
-    child = in_child(lambda: run_whole(folder, changes))
-    time.sleep(chance.uniform(0.1, 0.8) * seconds)
-    os.kill(child, signal.SIGKILL)
-    return wait_for(child)
+    if by_time:
+        share = chance.uniform(0.1, 0.8)
+        return wait_for(in_child(lambda: run_whole(folder, changes, killed_after=share * seconds)))[0]
+    writes = chance.randint(1, 12)
+    return wait_for(in_child(lambda: run_whole(folder, changes, killed_at_write=writes)))[0]
 
 
-def run_whole(folder: Path, changes: dict[str, Any], killed_at_write: int | None = None) -> None:
+def run_whole(
+    folder: Path, changes: dict[str, Any], killed_at_write: int | None = None, killed_after: float = 0.0
+) -> None:
+    if killed_after:
+        # Nobody handles SIGPROF here, so the kernel ends the process wherever it is, as it does for SIGKILL.
+        signal.setitimer(signal.ITIMER_PROF, killed_after)
     trial = open_trial(folder, **changes)
     if killed_at_write is not None:
         _die_before_write(killed_at_write)
@@ -98,6 +121,7 @@ def in_child(work: Callable[[], None]) -> int:
     os._exit(0)
 
 
-def wait_for(child: int) -> int:
-    """Exit status, or minus the signal."""
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+def wait_for(child: int) -> tuple[int, float]:
+    """Exit status, or minus the signal; and the processor seconds that the child took."""
+    _, status, used = os.wait4(child, 0)
+    return os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime

@@ -1,4 +1,7 @@
-"""Trials small enough for unit tests: real digits, a four-layer vision transformer, a few steps a state."""
+"""Trials small enough for unit tests: real digits, a vision transformer of two blocks, a few steps a state.
+
+Two blocks are the fewest that share a budget.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from trainables.files.record import Identity
 from trainables.trial import Trial
 
 BASE: dict[str, Any] = {
-    "model": {"arch": "vit_micro", "init": {"source": "random"}},
+    "model": {"arch": "vit_micro", "init": {"source": "random"}, "args": {"depth": 2}},
     "data": {"name": "digits", "train_limit": 96, "val_fraction": 0.2},
     "train": {"lr": 2e-3, "batch_size": 32, "epochs_per_state": 2, "device": "cpu"},
     "prune": {
@@ -32,7 +35,10 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def small_config(**changes: Any) -> TrialConfig:
-    return TrialConfig.model_validate(merged(BASE, changes))
+    result = merged(BASE, changes)
+    if "arch" in changes.get("model", {}):
+        result["model"].pop("args")
+    return TrialConfig.model_validate(result | {"model": merged(result["model"], changes.get("model", {}))})
 
 
 def open_trial(folder: Path, **changes: Any) -> Trial:

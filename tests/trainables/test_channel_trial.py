@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,14 @@ from tests.trainables.small_trials import open_trial, run
 from tests.trainables.test_trial import numbers
 from trainables.files.record import read_record
 
+ONE_BLOCK_A_STAGE = {"layers": [1, 1, 1, 1]}
+MODELS: dict[str, dict[str, Any]] = {
+    "timm:resnet18": ONE_BLOCK_A_STAGE,
+    "timm:resnet50": ONE_BLOCK_A_STAGE,
+    "twistnet18": {},
+}
 CHANNELS: dict[str, Any] = {
-    "model": {"arch": "timm:resnet18"},
+    "model": {"arch": "timm:resnet18", "args": ONE_BLOCK_A_STAGE},
     "data": {"image_size": 16, "train_limit": 64},
     "train": {"epochs_per_state": 2, "optimizer": "sgd", "lr": 0.02},
     "prune": {"target": "channel", "schedule": {"states": 2, "channel_ratio": 0.6}},
@@ -28,9 +35,9 @@ def of_method(folder: Path, method: str, **prune: Any) -> Any:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("arch", ["timm:resnet18", "timm:resnet26", "twistnet18"])
+@pytest.mark.parametrize("arch", MODELS)
 def test_rsst_and_refill_remove_the_same_channels_physically(tmp_path: Path, arch: str) -> None:
-    model = {"model": {"arch": arch}}
+    model = {"model": {"arch": arch, "args": MODELS[arch]}}
     first: dict[str, Any] = {}
     for method in ("refill", "rsst"):
         prune = {**CHANNELS["prune"], "method": method}
@@ -73,13 +80,14 @@ def test_rewinding_brings_back_batch_norm_statistics_too(tmp_path: Path, method:
 @pytest.mark.slow
 def test_a_channel_trial_left_at_any_epoch_ends_with_the_same_numbers(tmp_path: Path) -> None:
     straight = tmp_path / "straight"
-    run(of_method(straight, "rsst", rewind={"epoch": 1}, rsst={"ramp": 0.3, "hold": 0.1}))
+    trial = of_method(straight, "rsst", rewind={"epoch": 1}, rsst={"ramp": 0.3, "hold": 0.1})
+    for epochs in range(1, 6):
+        trial.step()
+        # What is left behind now.
+        shutil.copytree(straight, tmp_path / f"left{epochs}")
+    run(trial)
     for left_after in (1, 3, 5):
         folder = tmp_path / f"left{left_after}"
-        trial = of_method(folder, "rsst", rewind={"epoch": 1}, rsst={"ramp": 0.3, "hold": 0.1})
-        for _ in range(left_after):
-            trial.step()
-        del trial
         run(of_method(folder, "rsst", rewind={"epoch": 1}, rsst={"ramp": 0.3, "hold": 0.1}))
         assert numbers(folder) == numbers(straight)
         for state in range(3):

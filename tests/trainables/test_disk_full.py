@@ -38,8 +38,7 @@ def numbers(folder: Path) -> tuple[list[int], list[list[Any]]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("torn", ["record", "checkpoint"])
-def test_a_write_that_does_not_fit_costs_one_epoch_at_most(tmp_path: Path, torn: str) -> None:
-    run(open_trial(tmp_path / "straight"))
+def test_a_write_that_does_not_fit_costs_one_epoch_at_most(tmp_path: Path, straight: Path, torn: str) -> None:
     folder, epochs = tmp_path / "filled", 3
     trial = open_trial(folder)
     for _ in range(epochs):
@@ -54,4 +53,4 @@ def test_a_write_that_does_not_fit_costs_one_epoch_at_most(tmp_path: Path, torn:
     again = open_trial(folder)
     assert again.procedure.position.epochs_total == epochs
     run(again)
-    assert numbers(folder) == numbers(tmp_path / "straight")
+    assert numbers(folder) == numbers(straight)

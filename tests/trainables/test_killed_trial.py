@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.trainables.killed_trials import kill_again_and_again
+from tests.trainables.killed_trials import Killer
 from tests.trainables.test_trial import numbers
 from trainables.files.record import read_record
 
@@ -26,11 +27,19 @@ CASES: dict[str, tuple[int, dict[str, Any]]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def killer() -> Iterator[Killer]:
+    started = Killer()
+    yield started
+    started.close()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
-def test_a_killed_process_changes_no_number(tmp_path: Path, name: str) -> None:
+def test_a_killed_process_changes_no_number(tmp_path: Path, killer: Killer, name: str) -> None:
     kills, changes = CASES[name]
-    folders = kill_again_and_again(tmp_path, changes, seed=len(name), kills=kills)
+    folders = killer.kill_again_and_again(tmp_path, changes, seed=len(name), kills=kills)
+    assert folders
     straight = tmp_path / "straight"
     files = sorted(path.name for path in (straight / "states").glob("*.safetensors"))
     assert len(files) == 6, "three networks and their predictions"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,9 @@ def test_every_method_trains_every_state_and_reports_it(tmp_path: Path, method: 
 def test_removal_compounds_to_the_asked_fraction_of_the_original(tmp_path: Path, method: str) -> None:
     result = run(open_trial(tmp_path, prune={"method": method}))
     kept = [state["kept"] for state in result["states"]]
-    assert kept[0] == {"head": 16, "neuron": 1024}
-    assert kept[2] == {"head": 8, "neuron": 409}
-    expected_middle = kept[2] if method == "one_shot" else {"head": 11, "neuron": 647}
+    assert kept[0] == {"head": 8, "neuron": 512}
+    assert kept[2] == {"head": 4, "neuron": 204}
+    expected_middle = kept[2] if method == "one_shot" else {"head": 5, "neuron": 323}
     assert kept[1] == expected_middle
     removed = [state["removed_percent"] for state in result["states"]]
     assert removed[0] == 0 < removed[1] <= removed[2]
@@ -119,13 +120,14 @@ def test_a_trial_killed_at_any_epoch_ends_with_the_same_numbers(tmp_path: Path, 
         "data": {"augment": {"crop_padding": 1, "mixup": 0.2}},
         "prune": {"method": method, "rewind": {"epoch": 1}, "criterion": "taylor"},
     }
-    run(open_trial(tmp_path / "straight", **changes))
+    trial = open_trial(tmp_path / "straight", **changes)
+    for epochs in range(1, 6):
+        trial.step()
+        # What a kill now would leave behind.
+        shutil.copytree(tmp_path / "straight", tmp_path / f"killed{epochs}")
+    run(trial)
     for killed_after in range(1, 6):
         folder = tmp_path / f"killed{killed_after}"
-        trial = open_trial(folder, **changes)
-        for _ in range(killed_after):
-            trial.step()
-        del trial
         run(open_trial(folder, **changes))
         assert numbers(folder) == numbers(tmp_path / "straight"), f"killed after epoch {killed_after}"
         for state in (0, 1, 2):
@@ -133,23 +135,23 @@ def test_a_trial_killed_at_any_epoch_ends_with_the_same_numbers(tmp_path: Path, 
             assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
-def test_a_kill_between_record_and_checkpoint_repeats_the_epoch_once(tmp_path: Path, monkeypatch: Any) -> None:
-    run(open_trial(tmp_path / "straight"))
+def test_a_kill_between_record_and_checkpoint_repeats_the_epoch_once(
+    tmp_path: Path, straight: Path, monkeypatch: Any
+) -> None:
     trial = open_trial(tmp_path / "killed")
     trial.step()
     monkeypatch.setattr(trial, "_save_checkpoint", _power_cut)
     with pytest.raises(KeyboardInterrupt):
         trial.step()
     run(open_trial(tmp_path / "killed"))
-    assert numbers(tmp_path / "killed") == numbers(tmp_path / "straight")
+    assert numbers(tmp_path / "killed") == numbers(straight)
 
 
 def _power_cut() -> None:
     raise KeyboardInterrupt
 
 
-def test_a_truncated_checkpoint_costs_one_epoch_and_is_named(tmp_path: Path) -> None:
-    run(open_trial(tmp_path / "straight"))
+def test_a_truncated_checkpoint_costs_one_epoch_and_is_named(tmp_path: Path, straight: Path) -> None:
     trial = open_trial(tmp_path / "damaged")
     for _ in range(3):
         trial.step()
@@ -159,7 +161,7 @@ def test_a_truncated_checkpoint_costs_one_epoch_and_is_named(tmp_path: Path) -> 
     assert any("latest.safetensors" in warning for warning in again.warnings)
     assert again.procedure.position.epochs_total == 2
     run(again)
-    assert numbers(tmp_path / "damaged") == numbers(tmp_path / "straight")
+    assert numbers(tmp_path / "damaged") == numbers(straight)
 
 
 def test_a_finished_trial_is_not_trained_again(tmp_path: Path) -> None:
@@ -225,9 +227,8 @@ def test_going_on_under_other_versions_is_said(tmp_path: Path) -> None:
     assert [line.split(":")[0] for line in warnings] == [f"torch was 1.0, is now {installed}"]
 
 
-def test_scratch_takes_another_trials_structure_and_random_weights(tmp_path: Path) -> None:
-    run(open_trial(tmp_path / "source"))
-    file = tmp_path / "source/states/02.safetensors"
+def test_scratch_takes_another_trials_structure_and_random_weights(tmp_path: Path, straight: Path) -> None:
+    file = straight / "states/02.safetensors"
     result = run(open_trial(tmp_path / "scratch", prune={"method": "scratch", "scratch": {"file": str(file)}}))
     source = load_parts(file)
     assert [state["state"] for state in result["states"]] == [0]
@@ -238,12 +239,11 @@ def test_scratch_takes_another_trials_structure_and_random_weights(tmp_path: Pat
     assert record.header["weights"]["verdict"] == "random"
 
 
-def test_equal_training_macs_give_the_small_network_more_epochs(tmp_path: Path) -> None:
-    run(open_trial(tmp_path / "source"))
-    file = str(tmp_path / "source/states/02.safetensors")
+def test_equal_training_macs_give_the_small_network_more_epochs(tmp_path: Path, straight: Path) -> None:
+    file = str(straight / "states/02.safetensors")
     changes = {"prune": {"method": "scratch", "scratch": {"file": file, "match": "macs"}}}
     run(open_trial(tmp_path / "scratch", **changes))
-    source, scratch = read_record(tmp_path / "source"), read_record(tmp_path / "scratch")
+    source, scratch = read_record(straight), read_record(tmp_path / "scratch")
     assert source is not None
     assert scratch is not None
     assert len(scratch.epochs) > len(source.epochs)
@@ -253,7 +253,7 @@ def test_equal_training_macs_give_the_small_network_more_epochs(tmp_path: Path) 
 @pytest.mark.parametrize("target", ["head", "mlp"])
 def test_only_the_target_is_pruned(tmp_path: Path, target: str) -> None:
     kept = run(open_trial(tmp_path, prune={"target": target}))["states"][2]["kept"]
-    assert kept == ({"head": 8, "neuron": 1024} if target == "head" else {"head": 16, "neuron": 409})
+    assert kept == ({"head": 4, "neuron": 512} if target == "head" else {"head": 8, "neuron": 204})
 
 
 @pytest.mark.parametrize("macs_target", [0.45, 0.7])
@@ -263,12 +263,9 @@ def test_a_macs_target_is_met_by_the_largest_network_within_it(tmp_path: Path, m
     assert 0.99 * macs_target < last / dense <= macs_target
 
 
-def test_distillation_uses_the_trials_own_dense_network(tmp_path: Path) -> None:
-    plain = open_trial(tmp_path / "plain")
-    taught = open_trial(tmp_path / "taught", train={"distill": {"weight": 0.9, "temperature": 2.0}})
-    for trial in (plain, taught):
-        run(trial)
-    lines, others = numbers(tmp_path / "plain"), numbers(tmp_path / "taught")
+def test_distillation_uses_the_trials_own_dense_network(tmp_path: Path, straight: Path) -> None:
+    run(open_trial(tmp_path, train={"distill": {"weight": 0.9, "temperature": 2.0}}))
+    lines, others = numbers(straight), numbers(tmp_path)
     assert lines[:2] == others[:2], "state 0 has no teacher"
     assert lines[2]["train_loss"] != others[2]["train_loss"]
 
@@ -276,20 +273,20 @@ def test_distillation_uses_the_trials_own_dense_network(tmp_path: Path) -> None:
 @pytest.mark.parametrize("criterion", ["l2", "activation_l1", "activation_l2", "taylor", "fisher", "remain", "random"])
 def test_every_criterion_works_in_a_trial(tmp_path: Path, criterion: str) -> None:
     result = run(open_trial(tmp_path, train={"epochs_per_state": 1}, prune={"criterion": criterion}))
-    assert result["states"][2]["kept"] == {"head": 8, "neuron": 409}
+    assert result["states"][2]["kept"] == {"head": 4, "neuron": 204}
 
 
 def test_imp_widths_come_from_magnitudes_and_fillback_keeps_more(tmp_path: Path) -> None:
     narrow = run(open_trial(tmp_path / "narrow", prune={"widths": "imp"}))["states"][2]["kept"]
     filled = run(open_trial(tmp_path / "filled", prune={"widths": "imp", "fillback_rate": 0.5}))["states"][2]["kept"]
-    assert narrow["neuron"] < filled["neuron"] < 1024
+    assert narrow["neuron"] < filled["neuron"] < 512
 
 
-def test_the_seed_decides_everything(tmp_path: Path) -> None:
-    for name, seed in (("a", 5), ("b", 5), ("c", 6)):
+def test_the_seed_decides_everything(tmp_path: Path, straight: Path) -> None:
+    for name, seed in (("same", 5), ("other", 6)):
         run(open_trial(tmp_path / name, seed=seed))
-    assert numbers(tmp_path / "a") == numbers(tmp_path / "b")
-    assert numbers(tmp_path / "a") != numbers(tmp_path / "c")
+    assert numbers(straight) == numbers(tmp_path / "same")
+    assert numbers(straight) != numbers(tmp_path / "other")
     assert small_config(seed=6).seed == 6
 
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +14,10 @@ from benchmarks.support.simulation import make_study
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.results import load_results
+from tests.search.tuning.driver import ROOT, Driver
+from tests.search.tuning.gate import Gate, is_running
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(900)]
-ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
@@ -40,59 +38,45 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """Start a driver of a simulated study on a cluster, in a process of its own."""
-    started: list[subprocess.Popen[str]] = []
+def start(tmp_path: Path) -> Iterator[Callable[..., Driver]]:
+    """Start a driver of a simulated study on a cluster, after a check by name."""
+    started: list[Driver] = []
 
-    def begin(run: RunFolder, address: str, check: str, **environment: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "benchmarks.support.simulated_trainable", str(run.path), address, check]
-        process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **environment}, stderr=subprocess.PIPE, text=True
-        )  # fmt: skip
-        started.append(process)
-        return process
+    def begin(run: RunFolder, address: str, check: str, **environment: str) -> Driver:
+        started.append(Driver(run, tmp_path / "home", address, check, **environment))
+        return started[-1]
 
     yield begin
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-def epochs_of(run: RunFolder) -> int:
-    return sum(file.read_bytes().count(b'"kind":"epoch"') for file in run.trials_folder.glob("*/record.jsonl"))
-
-
-def until(condition: Callable[[], bool], process: subprocess.Popen[str], seconds: float = 300) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < end
-        time.sleep(0.1)
+    for driver in started:
+        driver.close()
 
 
 def test_nodes_are_checked_and_the_death_of_one_is_survived(
-    tmp_path: Path, cluster: Any, start: Callable[..., subprocess.Popen[str]]
+    tmp_path: Path, cluster: Any, start: Callable[..., Driver]
 ) -> None:
     kept, doomed = (cluster.add_node(num_cpus=1, object_store_memory=80 * 1024 * 1024) for _ in range(2))
     resources = {"gpus_per_trial": 0}
     run = open_run(tmp_path / "runs", make_study(tmp_path, resources=resources, search={"trials_per_arm": 3}))
 
     wrong = start(run, cluster.address, "other-data")
-    said = wrong.communicate(timeout=300)[1]
-    assert wrong.returncode != 0
-    assert "has other data for arm refill" in said
-    assert f"node {os.uname().nodename}" in said
+    assert wrong.wait() != 0
+    assert "has other data for arm refill" in wrong.said()
+    assert f"node {os.uname().nodename}" in wrong.said()
     assert run.trial_ids() == ()
 
     study = make_study(tmp_path, name="right", resources=resources, search={"trials_per_arm": 3})
     run = open_run(tmp_path / "runs", study)
-    driver = start(run, cluster.address, "real", SIMULATED_SECONDS="0.5")
-    until(lambda: epochs_of(run) >= 6, driver)
+    gate = Gate(tmp_path / "gate")
+    driver = start(run, cluster.address, "real", GATE=str(gate.folder))
+    gate.admit(6)
+    driver.until_epochs(6)
+    driver.until(lambda: any(one.node == doomed.node_id for one in gate.waiting().values()))
+    lost = next(one.pid for one in gate.waiting().values() if one.node == doomed.node_id)
     cluster.remove_node(doomed, allow_graceful=False)
-    said = driver.communicate(timeout=300)[1]
-    assert driver.returncode == 0, said
-    assert "its process died; it goes on" in said
+    driver.until_said("its process died; it goes on")
+    driver.until(lambda: not is_running(lost))
+    gate.open()
+    assert driver.wait() == 0, driver.said()
     assert kept.any_processes_alive()
     results = load_results(run.path)
     assert results.complete

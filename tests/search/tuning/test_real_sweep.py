@@ -11,7 +11,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,7 @@ from trainables.files.checkpoint import load_checkpoint
 from trainables.files.record import read_record
 from trainables.trial import Trial
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(900)]
 ROOT = Path(__file__).resolve().parents[3]
 STUDY: dict[str, Any] = {
     "name": "real",
@@ -38,18 +37,37 @@ STUDY: dict[str, Any] = {
     "search": {"algorithm": "tpe", "trials_per_arm": 2, "confirm": {"seeds": [101]}},
     "resources": {"gpus_per_trial": 0, "max_concurrent": 2},
 }
+EPOCHS_SEEN = 11
+"""With two trials at a time, of six epochs each, one of them has then ended."""
 LASTING = ("val_accuracy", "val_loss", "test_accuracy", "params", "macs", "removed_percent")
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+PROGRAM = """
+import sys
+from search.cli import main
+sys.exit(main())
+"""
+KILLED = f"""
+import os, signal
+from search.tuning.progress import Progress
+told, left = Progress.epoch, [{EPOCHS_SEEN}]
+def epoch(self, result):
+    told(self, result)
+    left[0] -= "epochs_total" in result
+    if left[0] <= 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+Progress.epoch = epoch
+{PROGRAM}"""
+"""The command, whose process is killed as it is told of an epoch; the trials' processes are wherever they then are."""
+
+
+def start(program: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-c", "import sys; from search.cli import main; sys.exit(main())", *arguments]
-    return subprocess.Popen(
-        command,
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
         cwd=folder,
         env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         start_new_session=True,
     )
@@ -64,25 +82,19 @@ def epochs_kept(trial: RecordedTrial) -> int:
 def test_a_killed_sweep_resumes_to_the_numbers_of_an_unbroken_one(tmp_path: Path) -> None:
     (tmp_path / "real.yaml").write_text(yaml_file.dump(STUDY), encoding="utf-8")
     run = tmp_path / "runs" / "real"
-    sweep = start(tmp_path, "sweep", "real.yaml", "--json")
-    end = time.monotonic() + 400
-    while sum(file.read_bytes().count(b'"kind":"epoch"') for file in run.glob("trials/*/record.jsonl")) < 9:
-        assert sweep.poll() is None, sweep.communicate()[1]
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    os.kill(sweep.pid, signal.SIGKILL)
-    sweep.communicate()
+    sweep = start(KILLED, tmp_path, "sweep", "real.yaml", "--json")
+    assert sweep.returncode == -signal.SIGKILL, sweep.stderr
     left = load_results(run)
     assert not left.complete
     finished = {trial.id: (trial.folder / "record.jsonl").read_bytes() for trial in left.trials if trial.ended}
+    assert finished
     for trial in left.trials:
         if trial.record is not None and not trial.ended:
             assert len(trial.record.epochs) - epochs_kept(trial) <= 1, trial.id
 
-    resume = start(tmp_path, "resume", str(run), "--json")
-    output, errors = resume.communicate(timeout=400)
-    assert resume.returncode == 0, errors
-    status = json.loads(output)
+    resume = start(PROGRAM, tmp_path, "resume", str(run), "--json")
+    assert resume.returncode == 0, resume.stderr
+    status = json.loads(resume.stdout)
     assert status["complete"]
     assert [trial["status"] for trial in status["trials"]] == ["finished"] * 6
     assert {name: (run / "trials" / name / "record.jsonl").read_bytes() for name in finished} == finished
