@@ -11,7 +11,6 @@ from search.commands.common import Outcome, Subcommand, run_argument
 from search.evidence.comparison import Comparison, compare
 from search.evidence.final_test import FinalTest, final_test
 from search.report.terminal import comparison_text
-from search.run.readable import readable
 from search.run.results import load_results
 
 
@@ -19,14 +18,13 @@ from search.run.results import load_results
 @run_argument
 def command(run: Path) -> Outcome:
     """The arms of a run side by side, and the verdict."""
-    with readable(run):
-        results = load_results(run)
-        comparison = compare(results)
-        if len(comparison.rows) < 2:
-            raise UserError(
-                f"{run}: its only arm is {comparison.rows[0].arm!r}; a comparison needs two or more under `arms`"
-            )
-        evidence = final_test(results)
+    results = load_results(run)
+    comparison = compare(results)
+    if len(comparison.rows) < 2:
+        raise UserError(
+            f"{run}: its only arm is {comparison.rows[0].arm!r}; a comparison needs two or more under `arms`"
+        )
+    evidence = final_test(results)
     return Outcome(json=outcome_json(comparison, evidence), text=comparison_text(comparison, evidence))
 
 

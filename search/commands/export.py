@@ -13,7 +13,6 @@ from search.commands.common import PATH, Outcome, Subcommand, run_argument
 from search.evidence.selection import Budget, choose, passed_over
 from search.export.export import Exported, candidate_latency, export
 from search.run.candidates import Candidate, named_state
-from search.run.readable import readable
 from search.run.results import RunResults, load_results
 
 SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
@@ -57,10 +56,9 @@ def command(
     budget = Budget(max_macs, max_params, max_latency_ms)
     if state is not None and not (budget.is_open and arm is None):
         raise UserError(f"--state {state} names one network; leave out --arm and the budgets")
-    with readable(run):
-        results = load_results(run)
-        candidate = choose(results, budget, arm, candidate_latency) if state is None else named_state(results, state)
-        exported = export(results, candidate, out or results.run / "export")
+    results = load_results(run)
+    candidate = choose(results, budget, arm, candidate_latency) if state is None else named_state(results, state)
+    exported = export(results, candidate, out or results.run / "export")
     better = passed_over(results, candidate, budget, arm) if state is None else None
     return outcome(results, exported, better)
 

@@ -11,7 +11,6 @@ from search.commands.common import Outcome, Subcommand, run_argument
 from search.console import table_text
 from search.evidence.formats import short
 from search.run.candidates import Candidate, all_candidates, macs_of, pareto
-from search.run.readable import readable
 from search.run.results import load_results
 
 
@@ -20,9 +19,8 @@ from search.run.results import load_results
 @click.option("--arm", metavar="ARM", help="only networks of this arm")
 def command(run: Path, arm: str | None) -> Outcome:
     """The networks of a run that no other beats in both accuracy and MACs."""
-    with readable(run):
-        results = load_results(run)
-        candidates = all_candidates(results, arm)
+    results = load_results(run)
+    candidates = all_candidates(results, arm)
     if not candidates:
         raise UserError(f"{run}: no trial has completed a state; run `prunetune resume {run}`")
     front = pareto(candidates, macs_of)

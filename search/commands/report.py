@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from search.commands.common import PATH, Outcome, Subcommand
-from search.run.readable import readable
-from search.run.results import RunResults, load_results
+from search.run.results import load_results
 
 
 @click.command("report", cls=Subcommand, example="prunetune report runs/quickstart")
@@ -29,7 +28,7 @@ def command(run: tuple[Path, ...], out: Path | None) -> Outcome:
     """A page that shows a run, its verdict and what it rests on."""
     from search.report.write import write_report, write_side_by_side
 
-    runs = [read(path) for path in run]
+    runs = [load_results(path) for path in run]
     if len(runs) == 1:
         out = out or runs[0].run / "report"
         files = write_report(runs[0], out)
@@ -42,8 +41,3 @@ def command(run: tuple[Path, ...], out: Path | None) -> Outcome:
         "files": files,
     }
     return Outcome(json=json, text=f"{out / 'index.html'} and {len(files) - 1} files beside it")
-
-
-def read(path: Path) -> RunResults:
-    with readable(path):
-        return load_results(path)

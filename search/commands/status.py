@@ -8,7 +8,6 @@ import click
 
 from search.commands.common import Outcome, Subcommand, run_argument
 from search.report.status import status_json, status_text
-from search.run.readable import readable
 from search.run.results import load_results
 
 
@@ -16,6 +15,5 @@ from search.run.results import load_results
 @run_argument
 def command(run: Path) -> Outcome:
     """How a run stands, also from another shell, and also when nobody drives it."""
-    with readable(run):
-        results = load_results(run)
+    results = load_results(run)
     return Outcome(json=status_json(results), text=status_text(results))

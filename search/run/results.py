@@ -70,8 +70,10 @@ class RunResults:
 
 
 def load_results(run: Path) -> RunResults:
-    """Read a run's folder; a UserError where there is no run. A trial without an end is `running` while the run is
-    being driven and `interrupted` otherwise."""
+    """Read a run's folder; UserError where there is no run, or where one of its files is damaged or foreign.
+
+    A trial without an end is `running` while the run is being driven and `interrupted` otherwise.
+    """
     folder = RunFolder.existing(run)
     study = load_study(folder.study_file)
     driven = folder.is_driven()

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from models.errors import UserError
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
 from search.run.curves import Axis, Curve, Quantity, curve_of
 from trainables.config.trial import TrialConfig
-from trainables.files.record import ENDED, Identity, StateEnd, TrialRecord, read_record
-from trainables.files.request import TrialRequest, read_request
+from trainables.files.record import (
+    ENDED,
+    RECORD_SCHEMA_VERSION,
+    Identity,
+    StateEnd,
+    TrialRecord,
+    complete_lines,
+    record_of,
+    record_path,
+)
+from trainables.files.request import REQUEST_FILE, TrialRequest, read_request
+
+REMEDY = "remove this trial's folder and resume the run"
+NEEDED = {
+    "config": frozenset({"identity", "config"}),
+    "state": frozenset(
+        one.name for one in fields(StateEnd) if one.default is MISSING and one.default_factory is MISSING
+    ),
+    "end": frozenset({"status"}),
+}
+"""By its kind, what a line of a record must have."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +112,12 @@ class RecordedTrial:
 
 
 def read_trial(folder: Path, unended: str) -> RecordedTrial:
-    """Read one trial's folder; `unended` is the status of a trial that has begun and not ended."""
-    request = read_request(folder)
-    record = read_record(folder)
+    """Read one trial's folder; `unended` is the status of a trial that has begun and not ended.
+
+    UserError, in one line, for files that are damaged, foreign, or of another version of prunetune.
+    """
+    record = _read_record(folder)
+    request = _read_request(folder)
     if request is None:
         if record is None:
             raise ValueError(f"{folder}: neither a request nor a record")
@@ -108,6 +132,47 @@ def read_trial(folder: Path, unended: str) -> RecordedTrial:
         drawn=request.drawn,
         source=request.source,
     )
+
+
+def _read_request(folder: Path) -> TrialRequest | None:
+    path = folder / REQUEST_FILE
+    try:
+        return read_request(folder)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: damaged ({error}); {REMEDY}") from error
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: no request of a trial; {REMEDY}") from error
+
+
+def _read_record(folder: Path) -> TrialRecord | None:
+    path = record_path(folder)
+    if not path.exists():
+        return None
+    try:
+        lines = complete_lines(path)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: damaged ({error}); {REMEDY}") from error
+    if lines:
+        _check_header(path, lines[0])
+    for number, line in enumerate(lines, start=1):
+        if not _is_whole(line):
+            raise UserError(f"{path}, line {number}: damaged; {REMEDY}")
+    return record_of(folder, lines)
+
+
+def _check_header(path: Path, first: Any) -> None:
+    if not isinstance(first, dict) or first.get("kind") != "config":
+        raise UserError(f"{path}: its first line is no configuration; {REMEDY}")
+    if first.get("schema_version") != RECORD_SCHEMA_VERSION:
+        raise UserError(
+            f"{path}: written as version {first.get('schema_version')} of the record, this prunetune reads version "
+            f"{RECORD_SCHEMA_VERSION}; use the prunetune that made the run"
+        )
+
+
+def _is_whole(line: Any) -> bool:
+    """Whether a line has what is read of it; a trial before its data were known has a configuration line without more."""
+    return isinstance(line, dict) and "kind" in line and NEEDED.get(line["kind"], frozenset()) <= line.keys()
 
 
 def _status(record: TrialRecord | None, unended: str) -> str:

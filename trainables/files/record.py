@@ -109,9 +109,11 @@ def record_path(folder: Path) -> Path:
 def read_record(folder: Path) -> TrialRecord | None:
     """Read a trial's record, or None where there is none yet (or only a torn first line)."""
     path = record_path(folder)
-    if not path.exists():
-        return None
-    lines = complete_lines(path)
+    return record_of(folder, complete_lines(path)) if path.exists() else None
+
+
+def record_of(folder: Path, lines: list[dict[str, Any]]) -> TrialRecord | None:
+    """The record that these lines make; None without any."""
     if not lines:
         return None
     header, *rest = lines
