@@ -84,3 +84,15 @@ def test_what_is_written_reads_back_equal(value: Any) -> None:
 
 def test_infinity_reads_back() -> None:
     assert math.isinf(parse(dump({"key": math.inf}), "f.yaml").content["key"])
+
+
+def test_what_is_written_looks_the_same_each_time() -> None:
+    path = "/data/" + "long-name/" * 15
+    text = dump({"root": path, "decay": 1e-5, "same": [{"a": 1}] * 2, "word": "off", "day": "2026-01-01"})
+    expected = f"root: {path}\ndecay: 1.0e-05\nsame:\n- a: 1\n- a: 1\nword: off\nday: 2026-01-01\n"
+    assert text == expected, "one line for a path, numbers that YAML 1.1 reads too, no anchors"
+
+
+@pytest.mark.parametrize("text", ["%YAML 1.1\n---\nkey: off\n", "key: !!str off\n", "other: &a off\nkey: *a\n"])
+def test_a_word_stays_a_word_however_it_is_written(text: str) -> None:
+    assert parse(text, "f.yaml").content["key"] == "off"
