@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from models.errors import UserError
-from search.commands.common import Outcome, Subcommand, run_argument
+from search.commands.common import Outcome, Subcommand, Whole, run_argument
 
 DEFAULT_PORT = 6006
 
@@ -18,7 +18,7 @@ DEFAULT_PORT = 6006
 @run_argument
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Whole(0, 65535),
     metavar="PORT",
     help=f"port (default: {DEFAULT_PORT}, or the next free one)",
 )

@@ -34,6 +34,14 @@ class Subcommand(click.Command):
         told = "print the result as one JSON object"
         self.params.append(click.Option(["--json"], is_flag=True, expose_value=False, callback=_note_json, help=told))
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            # click's parser does not say of which command an option lacks its value.
+            error.ctx = error.ctx or ctx
+            raise
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_example(formatter, self.example)
 
@@ -47,6 +55,12 @@ def write_example(formatter: click.HelpFormatter, example: str) -> None:
     """In one line however long, so that it can be copied."""
     with formatter.section("Example"):
         formatter.write(f"  {example}\n")
+
+
+class Whole(click.IntRange):
+    """A whole number within a range."""
+
+    name = "whole number"
 
 
 class Duration(click.ParamType[float]):
@@ -99,7 +113,7 @@ def launch_options(function: Callable[..., Any]) -> Callable[..., Any]:
             type=Duration(),
             help="start no further epoch after this long, such as 45m or 2h30m; resume goes on",
         ),
-        click.option("--max-concurrent", type=click.IntRange(min=1), metavar="N", help="run at most N trials at once"),
+        click.option("--max-concurrent", type=Whole(min=1), metavar="N", help="run at most N trials at once"),
         click.option(
             "--address",
             metavar="ADDRESS",

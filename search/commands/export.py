@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from models.errors import UserError
 from search.commands.common import PATH, Outcome, Subcommand, run_argument
 from search.evidence.selection import Budget, choose, passed_over
-from search.export.export import Exported, candidate_latency, export
 from search.run.candidates import Candidate, named_state
 from search.run.results import RunResults, load_results
+
+if TYPE_CHECKING:
+    from search.export.export import Exported
 
 SUFFIXES = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 
@@ -53,6 +55,8 @@ def command(
     out: Path | None,
 ) -> Outcome:
     """The best small network of a run, and the study file that makes it again."""
+    from search.export.export import candidate_latency, export
+
     budget = Budget(max_macs, max_params, max_latency_ms)
     if state is not None and not (budget.is_open and arm is None):
         raise UserError(f"--state {state} names one network; leave out --arm and the budgets")

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from models.errors import WORK_FAILED, UserError
-from search.commands.common import PATH, Outcome, Subcommand
+from search.commands.common import PATH, Outcome, Subcommand, Whole
 from trainables.config.trial import DataConfig
 
-SIZE = click.IntRange(min=1)
+SIZE = Whole(min=1)
 
 store_option = click.option("--store", type=PATH, metavar="DIR", help="folder of the store (default: $PRUNETUNE_STORE)")
 

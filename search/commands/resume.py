@@ -17,7 +17,7 @@ from search.study.load import load_study
 @run_argument
 @click.option(
     "--trials-per-arm",
-    type=click.IntRange(min=1),
+    type=int,
     metavar="N",
     help="grow the run to N configurations for each arm, learning from those there",
 )

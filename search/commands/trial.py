@@ -10,7 +10,7 @@ import click
 
 from models.errors import WORK_FAILED, UserError
 from models.names import nearest, suggestion
-from search.commands.common import Outcome, Subcommand, storage_option, study_parameters
+from search.commands.common import Outcome, Subcommand, Whole, storage_option, study_parameters
 from search.study.load import load_study
 from search.study.study import Study
 from search.tuning.stop_request import terminated_like_interrupted
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @study_parameters
 @click.option("--arm", metavar="ARM", help="which of the study's arms (needed where there are several)")
-@click.option("--seed", type=click.IntRange(min=0), metavar="SEED", help="the trial's seed, in place of trial.seed")
+@click.option("--seed", type=Whole(min=0), metavar="SEED", help="the trial's seed, in place of trial.seed")
 @storage_option
 def command(
     study: Path, name: str | None, sets: tuple[str, ...], arm: str | None, seed: int | None, storage: Path

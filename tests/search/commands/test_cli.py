@@ -42,15 +42,19 @@ def test_help_of_the_init_actions(action: str, capsys: pytest.CaptureFixture[str
         (["--jsn"], "no such option '--jsn'"),
         (["trial", "x.yaml", "--amr", "a"], "prunetune trial: no such option '--amr'; the nearest is --arm; see"),
         (["trial", "x.yaml", "--stor", "a"], "no such option '--stor'; the nearest is --storage"),
-        (["trial", "x.yaml", "--arm"], "option '--arm' requires an argument"),
+        (
+            ["trial", "x.yaml", "--arm"],
+            "prunetune trial: option '--arm' requires an argument; see `prunetune trial --help`",
+        ),
+        (["init", "list", "--json=1"], "prunetune init list: option '--json' does not take a value"),
         (["trial", "x.yaml", "y.yaml"], "got unexpected extra argument (y.yaml)"),
         (["trial"], "missing argument 'STUDY'"),
         (["trial", "x.yaml", "--seed", "-1"], "'--seed': -1 is not in the range x>=0"),
-        (["trial", "x.yaml", "--seed", "one"], "'--seed': 'one' is not a valid integer"),
+        (["trial", "x.yaml", "--seed", "one"], "'--seed': 'one' is not a valid whole number"),
         (["sweep", "x.yaml", "--max-concurrent", "0"], "'--max-concurrent': 0 is not in the range x>=1"),
         (["sweep", "x.yaml", "--time-budget", "soon"], "a duration is written like 2h30m, 45m or 90s, found 'soon'"),
         (["sweep", "x.yaml", "--time-budget", "0"], "'--time-budget': a time above 0 is expected, found '0'"),
-        (["resume", "runs/x", "--trials-per-arm", "0"], "'--trials-per-arm': 0 is not in the range x>=1"),
+        (["resume", "runs/x", "--trials-per-arm", "many"], "'--trials-per-arm': 'many' is not a valid integer"),
         (["export", "runs/x", "--max-macs", "none"], "'--max-macs': expected a number above 0 such as 0.4"),
         (["board", "runs/x", "--port", "70000"], "'--port': 70000 is not in the range 0<=x<=65535"),
         (["report"], "missing argument 'RUN...'"),
@@ -191,8 +195,12 @@ def test_refused_weights_leave_with_1_and_an_interrupt_with_130(
     assert capsys.readouterr().err == "prunetune: interrupted: go on so\n"
 
 
-def test_starting_imports_nothing_heavy() -> None:
-    code = "import sys, search.cli; print([name for name in ('torch', 'ray', 'optuna', 'timm') if name in sys.modules])"
+def test_help_and_completion_import_nothing_heavy() -> None:
+    code = (
+        "import importlib, sys; from search import cli\n"
+        "for module, _ in cli.COMMANDS.values(): importlib.import_module(module)\n"
+        "print([name for name in ('torch', 'ray', 'optuna', 'timm', 'joblib', 'scipy') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
 
