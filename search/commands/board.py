@@ -17,10 +17,7 @@ DEFAULT_PORT = 6006
 @click.command("board", cls=Subcommand, example="prunetune board runs/quickstart --port 6006")
 @run_argument
 @click.option(
-    "--port",
-    type=Whole(0, 65535),
-    metavar="PORT",
-    help=f"port (default: {DEFAULT_PORT}, or the next free one)",
+    "--port", type=Whole(0, 65535), metavar="PORT", help=f"port (default: {DEFAULT_PORT}, or the next free one)"
 )
 @click.option("--host", default="127.0.0.1", metavar="HOST", help="address to listen on (default: this machine only)")
 def command(run: Path, host: str, port: int | None) -> Outcome:

@@ -10,8 +10,6 @@ from typing import Any
 
 import click
 
-from search.study.sections import read_duration
-
 WANTS_JSON = "search.commands.json"
 """Key in `click.Context.meta`; there where `--json` was given, before or after an action such as `init list`."""
 
@@ -69,6 +67,8 @@ class Duration(click.ParamType[float]):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        from search.study.sections import read_duration
+
         try:
             seconds = float(value if str(value).replace(".", "", 1).isdigit() else read_duration(value))
         except ValueError as error:
@@ -83,45 +83,31 @@ PATH = click.Path(path_type=Path)
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+
+def together(*decorators: Decorator) -> Decorator:
+    """As if each stood in a line of its own above the function, in this order."""
+    return lambda function: reduce(lambda inner, decorate: decorate(inner), reversed(decorators), function)
+
+
 run_argument = click.argument("run", type=PATH, help="the run's folder, such as runs/quickstart")
 
 storage_option = click.option(
     "--storage", type=PATH, default=Path("runs"), metavar="DIR", help="folder that holds the runs (default: runs)"
 )
 
+SET_HELP = "replace any value of the file, such as trial.train.lr=0.001; fixes a searched key (may be repeated)"
+study_parameters = together(
+    click.argument("study", type=PATH, help="a study file, such as configs/quickstart.yaml"),
+    click.option("--name", metavar="NAME", help="name of the run, in place of the file's `name`"),
+    click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=SET_HELP),
+)
+"""STUDY, --name and --set, as `load_study` takes them."""
 
-def study_parameters(function: Callable[..., Any]) -> Callable[..., Any]:
-    """STUDY, --name and --set: the parameters `study`, `name` and `sets`, as `load_study` takes them."""
-    return _all_of(
-        click.argument("study", type=PATH, help="a study file, such as configs/quickstart.yaml"),
-        click.option("--name", metavar="NAME", help="name of the run, in place of the file's `name`"),
-        click.option(
-            "--set",
-            "sets",
-            multiple=True,
-            metavar="KEY=VALUE",
-            help="replace any value of the file, such as trial.train.lr=0.001; fixes a searched key (may be repeated)",
-        ),
-    )(function)
-
-
-def launch_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Options of a launch, which change nothing about the trials: what `drive_command` takes by name."""
-    return _all_of(
-        click.option(
-            "--time-budget",
-            type=Duration(),
-            help="start no further epoch after this long, such as 45m or 2h30m; resume goes on",
-        ),
-        click.option("--max-concurrent", type=Whole(min=1), metavar="N", help="run at most N trials at once"),
-        click.option(
-            "--address",
-            metavar="ADDRESS",
-            help="of a running Ray cluster to use, `auto` for this machine's (default: none)",
-        ),
-    )(function)
-
-
-def _all_of(*decorators: Decorator) -> Decorator:
-    """As if each stood in a line of its own above the function, in this order."""
-    return lambda function: reduce(lambda inner, decorate: decorate(inner), reversed(decorators), function)
+BUDGET_HELP = "start no further epoch after this long, such as 45m or 2h30m; resume goes on"
+ADDRESS_HELP = "of a running Ray cluster to use, `auto` for this machine's (default: none)"
+launch_options = together(
+    click.option("--time-budget", type=Duration(), help=BUDGET_HELP),
+    click.option("--max-concurrent", type=Whole(min=1), metavar="N", help="run at most N trials at once"),
+    click.option("--address", metavar="ADDRESS", help=ADDRESS_HELP),
+)
+"""Options of a launch, which change nothing about the trials; `drive_command` takes them by name."""

@@ -5,16 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
+from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
+from models.errors import UserError
 from search.commands.common import PATH, Outcome, Subcommand, storage_option
+from search.config_file import key_tree, yaml_file
+from search.config_file.mistakes import Sources, first_problem
+from search.study.overrides import resolved
+from trainables.config.pretrain import PretrainConfig
 
-if TYPE_CHECKING:
-    from trainables.config.pretrain import PretrainConfig
-
-PATHS = (("output",), ("data", "root"))
+PATHS = ("output", "data.root")
 """Keys that hold paths; relative ones are taken from the file's folder."""
 
 
@@ -23,9 +27,6 @@ PATHS = (("output",), ("data", "root"))
 @storage_option
 def command(path: Path, storage: Path) -> Outcome:
     """Train a dense network from random weights and write a weights file with its provenance, to start trials from."""
-    from filelock import FileLock, Timeout
-
-    from models.errors import UserError
     from trainables.pretrain import pretrain
 
     config = load_config(path)
@@ -56,19 +57,12 @@ def command(path: Path, storage: Path) -> Outcome:
 
 def load_config(path: Path) -> PretrainConfig:
     """Read and check a pretraining file. UserError names the line, the key, and the nearest valid name."""
-    from pydantic import ValidationError
-
-    from models.errors import UserError
-    from search.config_file import yaml_file
-    from search.config_file.mistakes import Sources, first_problem
-    from trainables.config.pretrain import PretrainConfig
-
     document = yaml_file.read(path)
     if not isinstance(document.content, dict):
         raise UserError(
             f"{path}: a pretraining file with `model:` and `data:` is expected, found {document.content!r:.60}"
         )
-    content = with_paths(document.content, path.resolve().parent)
+    content = _with_paths(document.content, path.resolve().parent)
     try:
         return PretrainConfig.model_validate(content)
     except ValidationError as error:
@@ -76,18 +70,12 @@ def load_config(path: Path) -> PretrainConfig:
         raise Sources(str(path), document.lines).error(problem.path, problem.text) from None
 
 
-def with_paths(content: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """The same content with relative paths taken from `folder`."""
-    from search.study.overrides import resolved
-
-    result = dict(content)
-    for section, *rest in PATHS:
-        value = result.get(section)
-        if not rest and isinstance(value, str):
-            result[section] = resolved(value, folder)
-        if rest and isinstance(value, Mapping) and isinstance(value.get(rest[0]), str):
-            result[section] = {**value, rest[0]: resolved(value[rest[0]], folder)}
-    return result
+def _with_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:
+    for key in PATHS:
+        value = key_tree.get(content, key)
+        if isinstance(value, str):
+            content = key_tree.replaced(content, key, resolved(value, folder))
+    return content
 
 
 def _show(line: Mapping[str, Any], epochs: int) -> None:

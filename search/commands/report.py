@@ -11,13 +11,7 @@ from search.run.results import load_results
 
 
 @click.command("report", cls=Subcommand, example="prunetune report runs/quickstart")
-@click.argument(
-    "run",
-    type=PATH,
-    nargs=-1,
-    required=True,
-    help="the run's folder, such as runs/quickstart; or several",
-)
+@click.argument("run", type=PATH, nargs=-1, required=True, help="the run's folder, such as runs/quickstart; or several")
 @click.option(
     "--out",
     type=PATH,

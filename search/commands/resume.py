@@ -10,6 +10,7 @@ import click
 from models.errors import UserError
 from search.commands.common import Outcome, Subcommand, launch_options, run_argument
 from search.run.folder import RunFolder
+from search.run.manifest import grown
 from search.study.load import load_study
 
 
@@ -26,7 +27,6 @@ from search.study.load import load_study
 def command(run: Path, trials_per_arm: int | None, **launch: Any) -> Outcome:
     """Go on with a run after a stop or a kill, or give each arm more configurations."""
     from search.commands.launch import drive_command
-    from search.run.manifest import grown
 
     run_folder = RunFolder.existing(run)
     study = load_study(run_folder.study_file)

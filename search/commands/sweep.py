@@ -9,6 +9,8 @@ import click
 
 from search.commands.common import Outcome, Subcommand, launch_options, storage_option, study_parameters
 from search.console import announce
+from search.run.manifest import open_run
+from search.run.preflight import check_request
 from search.study.load import load_study
 
 if TYPE_CHECKING:
@@ -35,12 +37,9 @@ def command(
         cost = estimate(asked)
         return Outcome(cost.to_json(), estimate_text(cost))
     from search.commands.launch import drive_command
-    from search.run.manifest import open_run
 
     if not (storage / asked.name / "study.yaml").exists():
         announce("loading torch and checking the request")
-        from search.run.preflight import check_request
-
         # Before the run has a folder; the launch checks again, with the weights, and shows the warnings.
         check_request(asked)
     return drive_command(asked, open_run(storage, asked), **launch)

@@ -11,10 +11,17 @@ import click
 from models.errors import WORK_FAILED, UserError
 from models.names import nearest, suggestion
 from search.commands.common import Outcome, Subcommand, Whole, storage_option, study_parameters
+from search.run.folder import RunFolder
+from search.run.manifest import open_run
+from search.run.preflight import at_its_line, check_arm, with_structure
+from search.run.retention import apply_retention
+from search.run.store import TrialStore
 from search.study.load import load_study
 from search.study.study import Study
 from search.tuning.stop_request import terminated_like_interrupted
 from trainables.config.trial import TrialConfig
+from trainables.files.failure import describe
+from trainables.files.generation import generation_guard
 from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest, write_request
 
@@ -41,12 +48,6 @@ def command(
 
 def run_trial(study: Study, arm: str, seed: int | None, storage: Path) -> Outcome:
     _say_what_is_not_searched(study, arm)
-    from search.run.folder import RunFolder
-    from search.run.manifest import open_run
-    from search.run.preflight import at_its_line, check_arm, with_structure
-    from search.run.retention import apply_retention
-    from search.run.store import TrialStore
-    from trainables.files.generation import generation_guard
     from trainables.trial import Trial
 
     config = study.arms[arm].config(seed=seed)
@@ -110,8 +111,6 @@ def _run_to_its_end(trial: Trial, arm: str, config: TrialConfig) -> None:
     except UserError:
         raise
     except Exception as error:
-        from trainables.files.failure import describe
-
         trial.fail(describe(error))
         raise
 

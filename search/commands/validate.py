@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from search.commands.common import Outcome, Subcommand, study_parameters
+from search.run.preflight import check_study
 from search.study.arm import Arm
 from search.study.load import load_study
 from search.study.study import Study
@@ -19,8 +20,6 @@ from search.study.study import Study
 def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
     """Check a study file without running it: its keys and values, its data, its networks, and the proof of its weights."""
     asked = load_study(study, sets, name=name)
-    from search.run.preflight import check_study
-
     checked = check_study(asked)
     for warning in checked.warnings:
         print(f"prunetune: warning: {warning}", file=sys.stderr)
