@@ -30,6 +30,7 @@ test-fast: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/mypy docs/study_reference.py
 	$(BIN)/lint-imports
 
 lock:
