@@ -29,6 +29,7 @@ test-fast: setup
 
 lint: setup
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/mypy docs/study_reference.py
 	$(BIN)/lint-imports
