@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from statistics import fmean
+from typing import Any
 
-from search.run.curves import mean_or_none, objective_value
+from optuna.trial import TrialState
+
+from search.run.curves import mean_or_none, metric_of, objective_value
 from search.run.trials import RecordedTrial
 from search.study.objectives import Objective
 from trainables.files.record import StateEnd
-
-Told = Literal["running", "complete", "pruned", "fail"]
 
 
 @dataclass(frozen=True)
@@ -31,38 +33,35 @@ class Configuration:
     def drawn(self) -> dict[str, Any]:
         return self.trials[0].drawn
 
-    def told(self) -> Told:
-        """What a search algorithm is told of it: a crash or divergence on any seed is a failure."""
+    @property
+    def curves(self) -> list[Sequence[StateEnd]]:
+        return [trial.states for trial in self.trials]
+
+    def told(self) -> TrialState:
+        """What Optuna is told of it: a crash or divergence on any seed is a failure."""
         statuses = {trial.status for trial in self.trials}
         if statuses & {"failed", "diverged"}:
-            return "fail"
+            return TrialState.FAIL
         if len(self.trials) < self.wanted or not all(trial.ended for trial in self.trials):
-            return "running"
-        return "pruned" if "stopped" in statuses else "complete"
-
-    def curves(self) -> list[list[StateEnd]]:
-        return [list(trial.record.states) if trial.record else [] for trial in self.trials]
+            return TrialState.RUNNING
+        return TrialState.PRUNED if "stopped" in statuses else TrialState.COMPLETE
 
     def value(self, objective: Objective) -> float | None:
         """The mean over the seeds at the last state; None where one of them has no value."""
-        return mean_or_none([objective_value(states, objective) for states in self.curves()])
+        return mean_or_none([objective_value(states, objective) for states in self.curves])
 
     def intermediate(self, objective: Objective) -> dict[int, float]:
         """State → mean over the seeds, for the states that every seed has completed."""
-        curves = self.curves()
-        plain = objective.model_copy(update={"at": None})
-        means: dict[int, float] = {}
-        for state in range(min(len(states) for states in curves)):
-            mean = mean_or_none([objective_value(states[: state + 1], plain) for states in curves])
-            if mean is not None:
-                means[state] = mean
-        return means
+        return {
+            state: fmean(metric_of(end, objective.metric) for end in ends)
+            for state, ends in enumerate(zip(*self.curves, strict=False))
+        }
 
 
 def configurations_of_arm(trials: Iterable[RecordedTrial], arm: str, wanted: int) -> tuple[Configuration, ...]:
     """An arm's search trials by number, in order."""
-    by_number: dict[int, list[RecordedTrial]] = {}
+    by_number: defaultdict[int, list[RecordedTrial]] = defaultdict(list)
     for trial in trials:
         if trial.identity.arm == arm and trial.identity.phase == "search":
-            by_number.setdefault(trial.identity.number, []).append(trial)
-    return tuple(Configuration(arm, number, tuple(by_number[number]), wanted) for number in sorted(by_number))
+            by_number[trial.identity.number].append(trial)
+    return tuple(Configuration(arm, number, tuple(found), wanted) for number, found in sorted(by_number.items()))

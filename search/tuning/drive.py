@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.errors import WorkFailed
 from search.console import announce
+from search.run import manifest
 from search.run.folder import RunFolder
-from search.run.manifest import (
-    check_same_study,
-    check_starting_points,
-    close_launch,
-    command_line,
-    machine,
-    write_launch,
-)
 from search.run.plan import outstanding_trials, plan_of
 from search.run.preflight import Checked, check_study
 from search.run.results import RunResults, load_results
@@ -27,9 +17,9 @@ from search.run.retention import apply_retention
 from search.run.store import TrialStore
 from search.study.study import Study
 from search.tuning.cluster.nodes import check_nodes
-from search.tuning.cluster.resources import Share, share_of, this_machine
-from search.tuning.cluster.session import SESSION_PREFIX, ray_session
-from search.tuning.optuna_log import OptunaLog, write_optuna_log
+from search.tuning.cluster.resources import share_of, this_machine
+from search.tuning.cluster.session import ray_session
+from search.tuning.optuna_log import write_optuna_log
 from search.tuning.optuna_studies import warm_trials
 from search.tuning.progress import Progress
 from search.tuning.stop_request import StopRequest, signals_restored
@@ -47,7 +37,7 @@ class Launch:
     max_concurrent: int | None = None
     address: str | None = None
     retry_failed: bool = False
-    command: Sequence[str] = field(default_factory=command_line)
+    command: Sequence[str] = field(default_factory=manifest.command_line)
 
 
 @dataclass(frozen=True)
@@ -77,7 +67,7 @@ def run_study(
     launch = Launch() if launch is None else launch
     study = _with_options(study, launch)
     with run.driven() as generation:
-        check_same_study(run, study)
+        manifest.check_same_study(run, study)
         store = TrialStore(run)
         apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
         retries = launch.retry_failed and any(trial.status == "failed" for trial in store)
@@ -89,8 +79,8 @@ def run_study(
             # What this machine can never give is said before Ray takes its time to start.
             share_of(study.resources, [this_machine()])
         checked = check(study)
-        check_starting_points(run, checked.starting_points)
-        write_launch(run, generation, checked.starting_points, machine(), launch.command, study)
+        manifest.check_starting_points(run, checked.starting_points)
+        manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
         stop_request = StopRequest(study.resources.time_budget)
         queue = TrialQueue(study, store, warm_trials(study), retry_failed=launch.retry_failed)
         try:
@@ -100,7 +90,7 @@ def run_study(
         finally:
             write_optuna_log(study, store)
             left = None if is_complete(study, store) else stop_request.reason or "an error"
-            close_launch(run, left or "complete")
+            manifest.close_launch(run, left or "complete")
         apply_retention(study, store)
     results = load_results(run.path)
     if queue.fatal is not None:
@@ -118,7 +108,7 @@ def is_complete(study: Study, store: TrialStore) -> bool:
 def _with_options(study: Study, launch: Launch) -> Study:
     options = {"time_budget": launch.time_budget, "max_concurrent": launch.max_concurrent, "address": launch.address}
     given = {name: value for name, value in options.items() if value is not None}
-    return replace(study, resources=study.resources.model_copy(update=given)) if given else study
+    return replace(study, resources=study.resources.model_copy(update=given))
 
 
 def _warnings(study: Study, checked: Checked) -> list[str]:
@@ -144,45 +134,6 @@ def _drive(
                 check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus)
             progress.say(f"{share.concurrent} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
             progress.stage("loading the trials' processes")
-            _fit(trainable_class, share, queue, stop_request, progress, generation)
+            from search.tuning.ray_tune import ActiveLaunch, fit
 
-
-def _fit(
-    trainable_class: type[Any] | None,
-    share: Share,
-    queue: TrialQueue,
-    stop_request: StopRequest,
-    progress: Progress,
-    generation: int,
-) -> None:
-    from ray import tune
-
-    from search.tuning.ray_tune import RecordSearcher, StateEndScheduler, Watch
-    from trainables.tune_trainable import TuneTrainable
-
-    # A trial's crash is told in one line from its record; Tune would print its traceback over the live table.
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.concurrent)
-    log = OptunaLog(queue.study, queue.store)
-    searcher = RecordSearcher(queue, stop_request, progress, log, generation, share.concurrent)
-    with tempfile.TemporaryDirectory(
-        prefix=f"{SESSION_PREFIX}{os.getpid()}-tune-", ignore_cleanup_errors=True
-    ) as storage:
-        tuner = tune.Tuner(
-            tune.with_resources(trainable_class or TuneTrainable, {"cpu": share.cpus, "gpu": share.gpus}),
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                scheduler=StateEndScheduler(queue, stop_request),
-                num_samples=-1,
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name="tune",
-                storage_path=storage,
-                verbose=0,
-                callbacks=[Watch(stop_request, progress)],
-                failure_config=tune.FailureConfig(max_failures=0),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            ),
-        )
-        tuner.fit()
+            fit(ActiveLaunch(queue, stop_request, progress, generation, share), trainable_class)

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterable
 from typing import Any
 
-import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
@@ -45,16 +44,12 @@ def write_optuna_log(study: Study, store: TrialStore) -> None:
     for plan in plan_of(study):
         configurations = configurations_of_arm(known, plan.arm, len(plan.seeds))
         shown = rebuild(study, configurations, storage=storage, name=f"{study.name}/{plan.arm}")
-        _name_metrics(shown, study)
+        with warnings.catch_warnings():
+            # Optuna calls naming experimental; the users of a study need not hear of it.
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            shown.set_metric_names([objective.metric for objective in study.search.objective])
     text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in journal.lines)
     atomic.write_text(store.run.optuna_log, text)
-
-
-def _name_metrics(shown: optuna.Study, study: Study) -> None:
-    with warnings.catch_warnings():
-        # Optuna calls naming experimental; the users of a study need not hear of it.
-        warnings.simplefilter("ignore", ExperimentalWarning)
-        shown.set_metric_names([objective.metric for objective in study.search.objective])
 
 
 class OptunaLog:

@@ -7,12 +7,11 @@ diverged ones FAIL, and those under way RUNNING, so that the next proposal keeps
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -23,12 +22,8 @@ from search.study.study import Study
 from search.tuning.configurations import Configuration, configurations_of_arm
 from search.tuning.samplers import make_sampler, seed_of
 
-STATES = {
-    "running": TrialState.RUNNING,
-    "complete": TrialState.COMPLETE,
-    "pruned": TrialState.PRUNED,
-    "fail": TrialState.FAIL,
-}
+USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
+"""What a later study learns from, and what a constraint is told of."""
 DIRECTIONS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
 ATTEMPTS = 20
 """Draws before a configuration that was proposed already is accepted again."""
@@ -51,13 +46,17 @@ def propose(
     """
     if study.search.algorithm == "grid":
         return Proposal(grid_point(study, arm, number))
+    names = tuple(parameter.name for parameter in study.arms[arm].parameters)
+    fixed = fixed_values(study, arm, number)
     taken = [configuration.values for configuration in past]
-    proposal = _draw(study, arm, number, past, warm, 0)
-    for attempt in range(1, ATTEMPTS):
-        if proposal.values not in taken:
+    for attempt in range(ATTEMPTS):
+        optuna_study = rebuild(study, past, make_sampler(study.search, names, arm, number, attempt), warm)
+        values = study.space.suggest(optuna_study.ask(), arm, fixed)
+        if values not in taken:
             break
-        proposal = _draw(study, arm, number, past, warm, attempt)
-    return proposal
+    drawn = optuna_study.get_trials(deepcopy=False)[-1].system_attrs
+    plain = {key: value for key, value in drawn.items() if isinstance(value, str | int | float | list | bool)}
+    return Proposal(values, plain)
 
 
 def grid_point(study: Study, arm: str, number: int) -> dict[str, Any]:
@@ -66,17 +65,6 @@ def grid_point(study: Study, arm: str, number: int) -> dict[str, Any]:
     commons = space.shared().grid_points(arm) if study.search.pairing == "shared" else iter([{}])
     points = itertools.chain.from_iterable(space.grid_points(arm, common) for common in commons)
     return next(itertools.islice(points, number, None))
-
-
-def _draw(
-    study: Study, arm: str, number: int, past: Sequence[Configuration], warm: Sequence[FrozenTrial], attempt: int
-) -> Proposal:
-    names = tuple(parameter.name for parameter in study.arms[arm].parameters)
-    sampler = make_sampler(study.search, names, arm, number, attempt)
-    optuna_study = rebuild(study, past, sampler, warm)
-    trial = optuna_study.ask()
-    values = study.space.suggest(trial, arm, fixed_values(study, arm, number))
-    return Proposal(values, _plain(optuna_study.get_trials(deepcopy=False)[-1].system_attrs))
 
 
 def fixed_values(study: Study, arm: str, number: int) -> dict[str, Any]:
@@ -126,19 +114,21 @@ def frozen_trial(study: Study, configuration: Configuration) -> FrozenTrial:
     told = configuration.told()
     objectives = study.search.objective
     values = [configuration.value(objective) for objective in objectives]
-    if told == "complete" and None in values:
+    if told == TrialState.COMPLETE and None in values:
         # It ended without reaching the removal that the objective is read at.
-        told = "fail"
-    params, distributions = _params(study, configuration)
-    curves = [states for states in configuration.curves() if states]
+        told = TrialState.FAIL
+    params, distributions = study.space.to_optuna(
+        configuration.values, configuration.arm, _outside(study, configuration)
+    )
+    curves = [states for states in configuration.curves if states]
     constraints = {
         f"constraints:{constraint.text()}": max(violation(states, constraint) for states in curves)
         for constraint in study.search.constraints
-        if told in ("complete", "pruned") and curves
+        if told in USEFUL and curves
     }
     return optuna.trial.create_trial(
-        state=STATES[told],
-        values=[float(value) for value in values if value is not None] if told == "complete" else None,
+        state=told,
+        values=[float(value) for value in values if value is not None] if told == TrialState.COMPLETE else None,
         params=params,
         distributions=distributions,
         # Optuna has no intermediate values where there are several objectives.
@@ -153,11 +143,6 @@ def frozen_trial(study: Study, configuration: Configuration) -> FrozenTrial:
     )
 
 
-def _params(study: Study, configuration: Configuration) -> tuple[dict[str, Any], dict[str, BaseDistribution]]:
-    outside = _outside(study, configuration)
-    return study.space.to_optuna(configuration.values, configuration.arm, outside)
-
-
 def _outside(study: Study, configuration: Configuration) -> Mapping[str, Any]:
     """Enqueued values may lie outside the declared ranges; Optuna cannot hold those."""
     searched = study.arms[configuration.arm].parameters
@@ -168,10 +153,6 @@ def _outside(study: Study, configuration: Configuration) -> Mapping[str, Any]:
     }
 
 
-def _plain(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in attributes.items() if isinstance(value, str | int | float | list | bool)}
-
-
 def warm_trials(study: Study) -> dict[str, list[FrozenTrial]]:
     """Arm → the ended configurations of `search.warm_start`'s arm of the same name, as this study would tell them.
 
@@ -180,17 +161,12 @@ def warm_trials(study: Study) -> dict[str, list[FrozenTrial]]:
     if study.search.warm_start is None:
         return {}
     earlier = load_results(study.search.warm_start)
-    wanted = {plan.arm: len(plan.seeds) for plan in plan_of(earlier.study)}
-    found: dict[str, list[FrozenTrial]] = {}
-    for arm in set(study.arms) & set(wanted):
-        configurations = configurations_of_arm(earlier.trials, arm, wanted[arm])
-        found[arm] = [frozen_trial(study, one) for one in _useful(study, configurations)]
-    return found
-
-
-def _useful(study: Study, configurations: Iterable[Configuration]) -> list[Configuration]:
-    return [
-        one
-        for one in configurations
-        if one.told() in ("complete", "pruned") and study.space.accepts(one.values, one.arm)
-    ]
+    return {
+        plan.arm: [
+            frozen_trial(study, one)
+            for one in configurations_of_arm(earlier.trials, plan.arm, len(plan.seeds))
+            if one.told() in USEFUL and study.space.accepts(one.values, one.arm)
+        ]
+        for plan in plan_of(earlier.study)
+        if plan.arm in study.arms
+    }

@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from search.tuning.cluster.resources import Share
+from search.tuning.cluster.session import SESSION_PREFIX
 from search.tuning.optuna_log import OptunaLog
 from search.tuning.progress import Progress
 from search.tuning.stop_request import StopRequest
 from search.tuning.trial_queue import TrialQueue
+from trainables.tune_trainable import TuneTrainable
+
+
+@dataclass(frozen=True)
+class ActiveLaunch:
+    """What Tune's searcher, scheduler and callback ask."""
+
+    queue: TrialQueue
+    stop_request: StopRequest
+    progress: Progress
+    generation: int
+    share: Share
+
+
+def fit(launch: ActiveLaunch, trainable_class: type[Any] | None = None) -> None:
+    """Run the queue's trials until it is empty or the launch is to be left. `trainable_class`: TuneTrainable by default."""
+    # A trial's crash is told in one line from its record; Tune would print its traceback over the live table.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    share = launch.share
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.concurrent)
+    trainable = tune.with_resources(trainable_class or TuneTrainable, {"cpu": share.cpus, "gpu": share.gpus})
+    tune_config = tune.TuneConfig(
+        search_alg=RecordSearcher(launch), scheduler=StateEndScheduler(launch), num_samples=-1, reuse_actors=True
+    )
+    prefix = f"{SESSION_PREFIX}{os.getpid()}-tune-"
+    with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as storage:
+        run_config = tune.RunConfig(
+            name="tune",
+            storage_path=storage,
+            verbose=0,
+            callbacks=[Watch(launch)],
+            failure_config=tune.FailureConfig(max_failures=0),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+        )
+        tune.Tuner(trainable, tune_config=tune_config, run_config=run_config).fit()
 
 
 class StaysInDriver:
@@ -22,29 +63,19 @@ class StaysInDriver:
 
 
 class RecordSearcher(StaysInDriver, Searcher):
-    """Gives Tune at most `max_concurrent` trials at a time, and none any more once the study is being left."""
+    """Gives Tune at most `share.concurrent` trials at a time, and none any more once the study is being left."""
 
-    def __init__(
-        self,
-        queue: TrialQueue,
-        stop_request: StopRequest,
-        progress: Progress,
-        log: OptunaLog,
-        generation: int,
-        max_concurrent: int,
-    ) -> None:
+    def __init__(self, launch: ActiveLaunch) -> None:
         super().__init__(metric="val_accuracy", mode="max")
-        self._queue, self._stop_request = queue, stop_request
-        self._progress, self._log = progress, log
-        self._generation = generation
-        self._most = max_concurrent
+        self._launch, self._queue, self._progress = launch, launch.queue, launch.progress
+        self._log = OptunaLog(launch.queue.study, launch.queue.store)
         self._ours: dict[str, str] = {}
 
     def suggest(self, trial_id: str) -> Any:
         """Ray's configuration of the next trial, None to wait, or FINISHED."""
-        if self._stop_request:
+        if self._launch.stop_request:
             return str(Searcher.FINISHED)
-        if len(self._queue.live) >= self._most:
+        if len(self._queue.live) >= self._launch.share.concurrent:
             return None
         trial = self._queue.next()
         self._show_notes()
@@ -57,7 +88,7 @@ class RecordSearcher(StaysInDriver, Searcher):
         return {
             "run": str(self._queue.store.run.path),
             "folder": str(trial.folder),
-            "generation": self._generation,
+            "generation": self._launch.generation,
             "retry_failed": self._queue.retry_failed,
         }
 
@@ -65,25 +96,21 @@ class RecordSearcher(StaysInDriver, Searcher):
         ours = self._ours.pop(trial_id, None)
         if ours is None:
             return
-        trial = self._queue.give_back(ours, crashed=error)
-        self._progress.left(trial)
+        self._progress.left(self._queue.give_back(ours, crashed=error))
         self._show_notes()
         self._log.refresh()
         if self._queue.fatal is not None:
-            self._stop_request.ask("the same failure again and again")
+            self._launch.stop_request.ask("the same failure again and again")
 
     def _show_notes(self) -> None:
         while self._queue.notes:
             self._progress.say(self._queue.notes.pop(0))
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing to save: the records hold everything."""
+        """Nothing to save: the records hold everything, and a run goes on from them."""
 
     def restore(self, checkpoint_path: str) -> None:
         raise NotImplementedError("a run goes on from its records, not from Ray's files")
-
-    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
-        """Nothing to save: the records hold everything."""
 
 
 class StateEndScheduler(StaysInDriver, FIFOScheduler):
@@ -94,31 +121,27 @@ class StateEndScheduler(StaysInDriver, FIFOScheduler):
 
     _supports_buffered_results = False
 
-    def __init__(self, queue: TrialQueue, stop_request: StopRequest) -> None:
+    def __init__(self, launch: ActiveLaunch) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Ray's scheduler has no annotations
-        self._queue = queue
-        self._stop_request = stop_request
+        self._launch = launch
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
-        if result.get("state_ended") and self._queue.judge(result["id"]) is not None:
-            return str(TrialScheduler.STOP)
-        if self._stop_request:
-            return str(TrialScheduler.STOP)
-        return str(TrialScheduler.CONTINUE)
+        judged = result.get("state_ended") and self._launch.queue.judge(result["id"]) is not None
+        return str(TrialScheduler.STOP if judged or self._launch.stop_request else TrialScheduler.CONTINUE)
 
 
 class Watch(StaysInDriver, tune.Callback):
     """Shows every result, and takes the signals back that Tune has just taken."""
 
-    def __init__(self, stop_request: StopRequest, progress: Progress) -> None:
-        self._stop_request, self._progress = stop_request, progress
+    def __init__(self, launch: ActiveLaunch) -> None:
+        self._launch = launch
 
     def setup(
         self, stop: Any = None, num_samples: int | None = None, total_num_samples: int | None = None, **info: Any
     ) -> None:
-        self._stop_request.catch_signals()
+        self._launch.stop_request.catch_signals()
 
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
-        self._progress.epoch(result)
+        self._launch.progress.epoch(result)

@@ -57,12 +57,6 @@ def signals_restored() -> Iterator[None]:
 @contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
     """SIGTERM raises KeyboardInterrupt in the block, as Ctrl-C does."""
-
-    def interrupt(_signal: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
+    with signals_restored():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
