@@ -10,27 +10,16 @@ from collections.abc import Iterable, Sequence
 from search.run.trials import RecordedTrial
 from search.study.sections import SchedulerConfig
 from search.study.study import Study
-from search.tuning.rungs import (
-    brackets_of,
-    crossed_rung,
-    default_rungs,
-    highest_rung,
-    rungs_of,
-    running_mean,
-    survives_halving,
-    survives_median,
-    value_at,
-)
+from search.tuning import rungs
+from search.tuning.rungs import value_at
 
 
 def stop_reason(study: Study, trials: Iterable[RecordedTrial], trial: RecordedTrial) -> str | None:
     """Why `trial`, which stands at the end of a state, is to be stopped; None to go on."""
     config = study.scheduler
-    judged = (
-        config.kind != "none" and trial.identity.phase == "search" and trial.identity.arm not in study.control_arms()
-    )
-    states = trial.states
-    if not judged or not states or states[-1].state < config.grace_states:
+    if config.kind == "none" or trial.identity.phase != "search" or trial.identity.arm in study.control_arms():
+        return None
+    if not trial.states or trial.last.state < config.grace_states:
         return None
     peers = [other for other in trials if other.identity.phase == "search"]
     partners = partners_of(study, peers, trial)
@@ -39,7 +28,7 @@ def stop_reason(study: Study, trials: Iterable[RecordedTrial], trial: RecordedTr
         return None
     if any(_survives(config, peers, one, removed_percent) for one in (trial, *partners)):
         return None
-    value = value_at(states, removed_percent)
+    value = value_at(trial.states, removed_percent)
     return f"{config.kind}: val_accuracy {value:.4f} at {removed_percent:.3g} % removed is too low for {trial.identity.arm}"
 
 
@@ -64,9 +53,9 @@ def _removal_to_judge_at(
         removed_percent: float | None = states[-1].removed_percent
     elif partners:
         # A trial that came first goes on until its partners are there, so each of its state ends may be the one.
-        removed_percent = highest_rung(states, rungs_of(config, trial.identity.number))
+        removed_percent = rungs.highest_rung(states, rungs.rungs_of(config, trial.identity.number))
     else:
-        removed_percent = crossed_rung(states, rungs_of(config, trial.identity.number), config.grace_states)
+        removed_percent = rungs.crossed_rung(states, rungs.rungs_of(config, trial.identity.number), config.grace_states)
     if removed_percent is None or not all(_has_been_at(partner, removed_percent) for partner in partners):
         return None
     return removed_percent if value_at(states, removed_percent) is not None else None
@@ -82,15 +71,18 @@ def _survives(
     value = value_at(trial.states, removed_percent)
     if value is None:
         return False
-    rivals = [other for other in peers if other.identity.arm == trial.identity.arm and other.id != trial.id]
-    if config.kind == "hyperband":
-        rungs = len(config.rungs if config.rungs is not None else default_rungs(config.reduction_factor))
-        brackets = brackets_of(config, rungs)
-        rivals = [one for one in rivals if one.identity.number % brackets == trial.identity.number % brackets]
+    bracket = rungs.bracket_of(config, trial.identity.number)
+    rivals = [
+        other
+        for other in peers
+        if other.identity.arm == trial.identity.arm
+        and other.id != trial.id
+        and rungs.bracket_of(config, other.identity.number) == bracket
+    ]
     if config.kind == "median":
         return _survives_median(config, trial, rivals, removed_percent)
     reached = [value_at(rival.states, removed_percent) for rival in rivals]
-    return survives_halving(value, [value, *(one for one in reached if one is not None)], config)
+    return rungs.survives_halving(value, [value, *(one for one in reached if one is not None)], config)
 
 
 def _survives_median(
@@ -102,6 +94,5 @@ def _survives_median(
         for state in trial.states
         if state.state >= config.grace_states and state.removed_percent <= removed_percent
     ]
-    averages = [running_mean(one.states, removals) for one in (trial, *rivals)]
-    own, *others = averages
-    return own is None or survives_median(own, [one for one in others if one is not None], config)
+    own, *others = [rungs.running_mean(one.states, removals) for one in (trial, *rivals)]
+    return own is None or rungs.survives_median(own, [one for one in others if one is not None], config)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
-from search.run.plan import plan_of
+from search.run.plan import ArmPlan, plan_of
 from search.study.study import Study
 from search.tuning.cluster.resources import share_of, this_machine
 from trainables.config.trial import TrialConfig
@@ -31,9 +31,9 @@ class ArmCost:
     search_trials: int
     confirm_trials: int
     epochs_per_trial: float
-    training_macs: float | None
-    seconds: float | None
-    disk_bytes: float | None
+    training_macs: float | None = None
+    seconds: float | None = None
+    disk_bytes: float | None = None
 
     @property
     def trials(self) -> int:
@@ -71,38 +71,33 @@ class Estimate:
         return None if seconds is None else seconds / self.concurrent
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "study": self.study,
-            "trials": self.trials,
-            "epochs": self.epochs,
-            "training_macs": self.training_macs,
-            "disk_bytes": self.disk_bytes,
-            "concurrent": self.concurrent,
-            "gpus_per_trial": self.gpus_per_trial,
-            "seconds": self.seconds,
-            "arms": {arm.arm: {**asdict(arm), "trials": arm.trials} for arm in self.arms},
-        }
+        names = ("study", "trials", "epochs", "training_macs", "disk_bytes", "concurrent", "gpus_per_trial", "seconds")
+        arms = {arm.arm: {**asdict(arm), "trials": arm.trials} for arm in self.arms}
+        return {**{name: getattr(self, name) for name in names}, "arms": arms}
 
 
 def estimate(study: Study) -> Estimate:
     """UserError and WeightsRefused as a real start would raise them."""
     share = share_of(study.resources, [this_machine()])
-    arms = tuple(_arm_cost(study, plan.arm, len(plan.search_ids), len(plan.confirm_ids)) for plan in plan_of(study))
+    arms = tuple(_arm_cost(study, plan) for plan in plan_of(study))
     return Estimate(study.name, arms, share.concurrent, share.gpus)
 
 
-def _arm_cost(study: Study, arm: str, search_trials: int, confirm_trials: int) -> ArmCost:
-    configs = [study.arms[arm].config(study.space.sample(arm, seed)) for seed in range(SAMPLES)]
+def _arm_cost(study: Study, plan: ArmPlan) -> ArmCost:
+    arm = study.arms[plan.arm]
+    configs = [arm.config(study.space.sample(arm.name, seed)) for seed in range(SAMPLES)]
     epochs = sum(sum(config.epochs_of_states()) for config in configs) / len(configs)
-    trials = search_trials + confirm_trials
-    if study.arms[arm].traits.from_scratch:
+    cost = ArmCost(arm.name, len(plan.search_ids), len(plan.confirm_ids), epochs)
+    if arm.traits.from_scratch:
         # Its network is not known before its source arm has been searched.
-        return ArmCost(arm, search_trials, confirm_trials, epochs, None, None, None)
+        return cost
     procedure = prepare(Identity("dry-run"), configs[0]).procedure
-    images = procedure.data.sizes["train"]
-    macs = 3.0 * procedure.network.dense_macs * images * epochs * trials
-    seconds = _step_seconds(procedure) * procedure.steps_per_epoch * epochs * trials
-    return ArmCost(arm, search_trials, confirm_trials, epochs, macs, seconds, _disk(procedure, configs[0]) * trials)
+    return replace(
+        cost,
+        training_macs=3.0 * procedure.network.dense_macs * procedure.data.sizes["train"] * epochs * cost.trials,
+        seconds=_step_seconds(procedure) * procedure.steps_per_epoch * epochs * cost.trials,
+        disk_bytes=_disk(procedure, configs[0]) * cost.trials,
+    )
 
 
 def _step_seconds(procedure: Procedure) -> float:

@@ -69,13 +69,9 @@ def grid_point(study: Study, arm: str, number: int) -> dict[str, Any]:
 
 def fixed_values(study: Study, arm: str, number: int) -> dict[str, Any]:
     """The keys of a configuration that the arm's sampler does not choose: enqueued ones, then shared ones."""
-    fixed: dict[str, Any] = {}
-    if study.search.pairing == "shared":
-        fixed |= shared_values(study, number)
+    shared = shared_values(study, number) if study.search.pairing == "shared" else {}
     entries = study.enqueued(arm)
-    if number < len(entries):
-        fixed |= entries[number]
-    return fixed
+    return shared | entries[number] if number < len(entries) else shared
 
 
 def shared_values(study: Study, number: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any, Self
 
 from rich.console import Console
@@ -56,36 +57,32 @@ class Progress:
         """When the first epoch of this launch ended: what came before it was starting up."""
         self._trained = 0
         self._stage: tuple[str, float] | None = None
-        self._live: Live | None = None
-        if self._console.is_terminal:
-            self._live = Live(console=self._console, get_renderable=self.table, refresh_per_second=2, transient=True)
+        self._has_table = self._console.is_terminal
+        self._live = Live(console=self._console, get_renderable=self.table, refresh_per_second=2, transient=True)
 
     def __enter__(self) -> Self:
-        if self._live is not None:
+        if self._has_table:
             self._live.start()
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self._live is not None:
-            self._live.stop()
+        self._live.stop()  # does nothing where it was not started
 
     def stage(self, text: str) -> None:
         """What is being done before the first epoch ends, which can take a minute: shown with the seconds it has taken."""
         self._stage = (text, time.monotonic())
-        if self._live is None:
+        if not self._has_table:
             self.say(text)
 
     def started(self, trial: RecordedTrial) -> None:
-        epochs = sum(trial.epochs_of_states)
-        before = len(trial.record.epochs) if trial.record else 0
-        running = Running(trial, epochs, len(trial.epochs_of_states) - 1, before)
+        epochs, before = trial.epochs_of_states, len(trial.record.epochs) if trial.record else 0
+        running = Running(trial, sum(epochs), len(epochs) - 1, before)
         if trial.states:
-            last = trial.last
-            running.state, running.val_accuracy = last.state, last.val_accuracy
-            running.removed_percent = last.removed_percent
+            running.state, running.val_accuracy = trial.last.state, trial.last.val_accuracy
+            running.removed_percent = trial.last.removed_percent
         self._running[trial.id] = running
         if before:
-            self.say(f"{trial.id}: goes on after {before} of {epochs} epochs")
+            self.say(f"{trial.id}: goes on after {before} of {running.epochs} epochs")
 
     def epoch(self, result: dict[str, Any]) -> None:
         """One result of a trial, as the trainable reports it."""
@@ -102,7 +99,7 @@ class Progress:
         if not result["state_ended"]:
             return
         running.val_accuracy, running.removed_percent = result["val_accuracy"], result["removed_percent"]
-        if self._live is None:
+        if not self._has_table:
             self.say(
                 f"{result['id']}: state {running.state} of {running.states}, val {running.val_accuracy:.4f}, "
                 f"removed {running.removed_percent:.1f} %{_left(running.remaining(time.monotonic()))}"
@@ -152,8 +149,8 @@ class Progress:
             trials = [trial for trial in list(self._store) if trial.identity.arm == plan.arm]
             ended = sum(trial.ended and trial.identity.phase == "search" for trial in trials)
             best = best_trial(trials, self._study.search)
-            accuracy = "" if best is None or best.val_accuracy is None else f"{best.val_accuracy:.4f}"
-            removed = "" if best is None or best.record is None else f"{best.record.states[-1].removed_percent:.1f}"
+            accuracy = "" if best is None else f"{best.last.val_accuracy:.4f}"
+            removed = "" if best is None else f"{best.last.removed_percent:.1f}"
             name = "no trial finished yet" if best is None else f"best so far: {best.id}"
             counts = f"{ended} of {len(plan.search_ids)} trials"
             if plan.confirm_ids:
@@ -167,8 +164,7 @@ class Progress:
         if self._first is None or self._trained < PACE:
             return None
         known = list(self._store)
-        lengths = [sum(trial.epochs_of_states) for trial in known]
-        mean = sum(lengths) / len(lengths)
+        mean = fmean(sum(trial.epochs_of_states) for trial in known)
         under_way = sum(one.epochs - one.done for one in list(self._running.values()))
         waiting = max(0, outstanding_trials(self._study, known) - len(self._running))
         return (now - self._first) / (self._trained - 1) * (under_way + waiting * mean)

@@ -28,17 +28,18 @@ def default_rungs(reduction_factor: float) -> tuple[float, ...]:
     return tuple(100 / reduction_factor**k for k in range(count, 0, -1))
 
 
+def all_rungs(config: SchedulerConfig) -> tuple[float, ...]:
+    return default_rungs(config.reduction_factor) if config.rungs is None else config.rungs
+
+
 def rungs_of(config: SchedulerConfig, number: int) -> tuple[float, ...]:
     """The rungs that configuration `number` is judged at: hyperband's bracket b leaves out the first b of them."""
-    rungs = default_rungs(config.reduction_factor) if config.rungs is None else config.rungs
-    if config.kind != "hyperband":
-        return rungs
-    return rungs[number % brackets_of(config, len(rungs)) :]
+    return all_rungs(config)[bracket_of(config, number) :]
 
 
-def brackets_of(config: SchedulerConfig, rungs: int) -> int:
-    """How many brackets there are: never more than rungs, so that each one has a rung."""
-    return max(1, min(config.brackets, rungs))
+def bracket_of(config: SchedulerConfig, number: int) -> int:
+    """The bracket that a configuration is in; never more brackets than rungs, so that each one has a rung."""
+    return number % max(1, min(config.brackets, len(all_rungs(config)))) if config.kind == "hyperband" else 0
 
 
 def value_at(states: States, removed_percent: float) -> float | None:

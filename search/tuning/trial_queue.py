@@ -6,10 +6,10 @@ every search trial has ended, each arm's chosen configuration on the confirm see
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, product
 from typing import Literal
 
 from optuna.trial import FrozenTrial
@@ -53,21 +53,18 @@ class TrialQueue:
 
     def __post_init__(self) -> None:
         self._plans = plan_of(self.study)
-        self._live: set[str] = set()
+        self.live: set[str] = set()
+        """Trials handed out in this launch and not yet taken back."""
         self._crashes: Counter[str] = Counter()
-        self._failures: list[str] = []
+        self._failures: deque[str] = deque(maxlen=SAME_FAILURES)
         self._noted: set[str] = set()
-        for trial in list(self.store):
+        for trial in self.store:
             if self.retry_failed and trial.status == "failed":
                 self.store.forget_end(trial.id)
         # A trial of `prunetune trial` is that command's own, and may be under way beside this run.
-        own = (trial for trial in _by_age(self.store) if trial.identity.phase != "trial")
-        self._unfinished = [trial.id for trial in own if not trial.ended]
-
-    @property
-    def live(self) -> frozenset[str]:
-        """Trials handed out in this launch and not yet taken back."""
-        return frozenset(self._live)
+        own = [trial for trial in self.store if not trial.ended and trial.identity.phase != "trial"]
+        own.sort(key=lambda trial: (trial.identity.phase == "confirm", trial.identity.number, trial.id))
+        self._unfinished = [trial.id for trial in own]
 
     def next(self) -> RecordedTrial | Waiting:
         """The next trial to run; `wait` while that depends on trials under way, `done` when nothing is left."""
@@ -76,19 +73,19 @@ class TrialQueue:
         # Lazily: a search trial is proposed only when it is handed out.
         trial = next(chain(self._resumed(), self._searched()), None)
         if trial is None:
-            return "wait" if self._live else "done"
-        self._live.add(trial.id)
+            return "wait" if self.live else "done"
+        self.live.add(trial.id)
         return trial
 
     def give_back(self, trial_id: str, *, crashed: bool) -> RecordedTrial:
         """A trial has left its process: it ended, it stands at an epoch's end, or (`crashed`) its process died."""
-        self._live.discard(trial_id)
+        self.live.discard(trial_id)
         trial = self.store.refresh(trial_id)
         if not trial.ended and crashed:
             trial = self._count_crash(trial)
         if trial.ended:
             self._retain()
-        self._watch_failures(trial)
+            self._watch_failures(trial)
         return trial
 
     def judge(self, trial_id: str) -> str | None:
@@ -103,46 +100,37 @@ class TrialQueue:
         while self._unfinished:
             trial_id = self._unfinished.pop(0)
             trial = self.store.get(trial_id)
-            if trial is None or self._judged_again(trial):
-                continue
-            yield trial
+            if trial is not None and not self._judged_again(trial):
+                yield trial
 
     def _judged_again(self, trial: RecordedTrial) -> bool:
         """Whether the trial is to be stopped at the state end it stands at: the last launch may have died deciding."""
-        record = trial.record
-        if record is None or not record.states or len(record.epochs) != record.states[-1].epochs:
+        if trial.record is None or not trial.states or len(trial.record.epochs) != trial.last.epochs:
             return False
         return self.judge(trial.id) is not None
 
     def _searched(self) -> Iterator[RecordedTrial]:
-        for number in range(max(plan.configurations for plan in self._plans)):
-            for plan in self._plans:
-                if number < plan.configurations:
-                    yield from self._configuration(plan, number)
+        most = max(plan.configurations for plan in self._plans)
+        for number, plan in product(range(most), self._plans):
+            for seed in plan.seeds:
+                if number < plan.configurations and search_id(plan.arm, number, seed) not in self.store:
+                    yield from self._configuration(plan, number, seed)
         if all(self._search_is_over(plan) for plan in self._plans):
             yield from self._confirming()
 
-    def _configuration(self, plan: ArmPlan, number: int) -> Iterator[RecordedTrial]:
-        for seed in plan.seeds:
-            if search_id(plan.arm, number, seed) in self.store:
-                continue
-            source = self._scratch_source(plan.arm)
-            if source != "wait":
-                yield self._new_search_trial(plan, number, seed, source)
-
-    def _new_search_trial(self, plan: ArmPlan, number: int, seed: int | None, source: str | None) -> RecordedTrial:
+    def _configuration(self, plan: ArmPlan, number: int, seed: int | None) -> Iterator[RecordedTrial]:
+        """The trial of configuration `number` on `seed`, unless what it starts from is not there yet."""
+        source = self._scratch_source(plan.arm)
+        if source == "wait":
+            return
         past = configurations_of_arm(self.store, plan.arm, len(plan.seeds))
         begun = next((one for one in past if one.number == number), None)
         earlier = [one for one in past if one.number < number]
-        if begun is not None:
-            values, drawn = begun.values, begun.drawn
-        else:
-            proposal = propose(self.study, plan.arm, number, earlier, self.warm.get(plan.arm, ()))
-            values, drawn = proposal.values, proposal.drawn
-        given = values if source is None else {**values, "prune.scratch.file": source}
+        chosen = begun or propose(self.study, plan.arm, number, earlier, self.warm.get(plan.arm, ()))
+        given = chosen.values if source is None else {**chosen.values, "prune.scratch.file": source}
         config = self.study.arms[plan.arm].config(given, seed)
         identity = Identity(search_id(plan.arm, number, seed), plan.arm, "search", number, config.seed)
-        return self.store.add(TrialRequest(identity, config.model_dump(mode="json"), values, drawn))
+        yield self.store.add(TrialRequest(identity, config.model_dump(mode="json"), chosen.values, chosen.drawn))
 
     def _search_is_over(self, plan: ArmPlan) -> bool:
         found = [self.store.get(trial_id) for trial_id in plan.search_ids]
@@ -161,34 +149,31 @@ class TrialQueue:
         if not self._search_is_over(plan):
             return "wait"
         best = self._best_of(plan.arm)
-        if best is None or best.record is None:
-            return None
-        return str(best.folder / str(best.record.states[-1].file))
+        return None if best is None else str(best.folder / str(best.last.file))
 
     def _best_of(self, arm: str) -> RecordedTrial | None:
         return best_trial((trial for trial in self.store if trial.identity.arm == arm), self.study.search)
 
     def _confirming(self) -> Iterator[RecordedTrial]:
-        for index in range(max(len(plan.confirm_seeds) for plan in self._plans)):
-            for plan in self._plans:
-                best = self._best_of(plan.arm)
-                if best is None:
-                    self._note(f"{plan.arm}: no trial of the search finished, so there is nothing to confirm")
-                elif index < len(plan.confirm_seeds):
-                    yield from self._confirm(best, plan.confirm_seeds[index])
+        most = max(len(plan.confirm_seeds) for plan in self._plans)
+        for index, plan in product(range(most), self._plans):
+            best = self._best_of(plan.arm)
+            if best is None:
+                self._note(f"{plan.arm}: no trial of the search finished, so there is nothing to confirm")
+            elif index < len(plan.confirm_seeds):
+                yield from self._confirm(best, plan.confirm_seeds[index])
 
     def _confirm(self, best: RecordedTrial, seed: int) -> Iterator[RecordedTrial]:
         arm = best.identity.arm
         trial_id = confirm_id(arm, seed)
         existing = self.store.get(trial_id)
-        if existing is not None and existing.source != best.id:
+        if existing is not None and existing.source == best.id:
+            return
+        if existing is not None:
             self._note(
                 f"{trial_id}: repeated {existing.source}, but {best.id} is the arm's best now; moved to superseded/"
             )
             self.store.set_aside(existing)
-            existing = None
-        if existing is not None:
-            return
         identity = Identity(trial_id, arm, "confirm", best.identity.number, seed)
         config = {**best.config, "seed": seed}
         yield self.store.add(TrialRequest(identity, config, best.values, {}, source=best.id))
@@ -205,15 +190,12 @@ class TrialQueue:
         return self.store.refresh(trial.id)
 
     def _watch_failures(self, trial: RecordedTrial) -> None:
-        if not trial.ended:
-            return
         if trial.status != "failed" or trial.record is None:
             self._failures.clear()
             return
         self._failures.append(str(trial.record.error))
-        last = self._failures[-SAME_FAILURES:]
-        if len(last) == SAME_FAILURES and len(set(last)) == 1:
-            self.fatal = last[0]
+        if len(self._failures) == SAME_FAILURES and len(set(self._failures)) == 1:
+            self.fatal = self._failures[0]
 
     def _retain(self) -> None:
         """A file that cannot be removed is told; it is no reason to end a study."""
@@ -226,8 +208,3 @@ class TrialQueue:
         if text not in self._noted:
             self._noted.add(text)
             self.notes.append(text)
-
-
-def _by_age(trials: TrialStore) -> Sequence[RecordedTrial]:
-    """Search before confirm, lower numbers first."""
-    return sorted(trials, key=lambda trial: (trial.identity.phase == "confirm", trial.identity.number, trial.id))

@@ -19,6 +19,7 @@ from search.run.folder import RunFolder
 from search.run.preflight import StartingPoint, preflight
 from search.study.load import load_study
 from search.tuning.cluster.resources import Node
+from search.tuning.cluster.session import live_nodes
 
 PACKAGES = ("models", "pruning", "trainables", "search")
 TOKEN_FILE = "token"
@@ -183,13 +184,9 @@ def _ask(nodes: Sequence[Node], run: RunFolder, meeting: Path, arms: tuple[str, 
         except ray.exceptions.GetTimeoutError:
             answers[node] = Facts(problem=f"did not answer within {PATIENCE:g} s")
         except ray.exceptions.WorkerCrashedError:
-            if node in _alive(ray):
+            if node in {one.id for one in live_nodes(ray)}:
                 answers[node] = Facts(problem="its process died while it loaded data and weights; look at its memory")
         except ray.exceptions.RayError as error:
             cause = str(error).strip().splitlines()[-1]
             answers[node] = Facts(problem=f"cannot run this code ({cause}); it must lie at the same place on all nodes")
     return answers
-
-
-def _alive(ray: Any) -> set[str]:
-    return {node["NodeID"] for node in ray.nodes() if node["Alive"]}

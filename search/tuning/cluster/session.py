@@ -62,11 +62,8 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
     if resources.address is not None:
         _check_reachable(resources.address)
         try:
-            ray.init(
-                address=resources.address,
-                runtime_env={"env_vars": worker_environment(resources.cpus_per_trial)},
-                **quiet,
-            )
+            environment = {"env_vars": worker_environment(resources.cpus_per_trial)}
+            ray.init(address=resources.address, runtime_env=environment, **quiet)
         except (ConnectionError, RuntimeError) as error:
             raise UserError(
                 f"resources.address: no Ray cluster answers at {resources.address} ({str(error).splitlines()[0]}); "
@@ -110,9 +107,9 @@ def worker_environment(cpus_per_trial: int) -> dict[str, str]:
 
 def _set_environment(cpus_per_trial: int) -> None:
     """Before Ray is imported: it and its processes read these once, as they start."""
-    os.environ.update(worker_environment(cpus_per_trial))
     os.environ.update(
-        {
+        worker_environment(cpus_per_trial)
+        | {
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_CHDIR_TO_TRIAL_DIR": "0",
             "RAY_AIR_NEW_OUTPUT": "0",
@@ -148,5 +145,5 @@ def _is_alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
+        pass
     return True
