@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -102,8 +103,6 @@ class TuneTrainable(tune.Trainable):
         trial, self._trial = self._trial, None
         if trial is None:
             return
-        import torch
-
         trial.close()
         del trial
         gc.collect()
@@ -112,5 +111,7 @@ class TuneTrainable(tune.Trainable):
             TuneTrainable._libraries_set_apart = True
             gc.freeze()
             atexit.register(gc.unfreeze)
-        if torch.cuda.is_available():
+        torch = sys.modules.get("torch")
+        # Who has not loaded it holds nothing on a GPU.
+        if torch is not None and torch.cuda.is_available():
             torch.cuda.empty_cache()

@@ -17,7 +17,7 @@ from search.run.results import load_results
 from tests.search.tuning.driver import ROOT, Driver
 from tests.search.tuning.gate import Gate, is_running
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture

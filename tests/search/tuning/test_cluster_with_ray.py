@@ -11,7 +11,7 @@ import pytest
 
 @pytest.mark.slow
 @pytest.mark.ray
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_study_on_a_cluster_whose_nodes_are_checked_and_one_of_which_dies() -> None:
     file = Path(__file__).with_name("cluster_with_ray.py")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(file)]

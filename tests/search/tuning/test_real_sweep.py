@@ -27,7 +27,7 @@ from trainables.files.checkpoint import load_checkpoint
 from trainables.files.record import read_record
 from trainables.trial import Trial
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 ROOT = Path(__file__).resolve().parents[3]
 STUDY: dict[str, Any] = {
     "name": "real",

@@ -17,7 +17,7 @@ from search.run.results import RunResults, load_results
 from tests.search.tuning.driver import Driver, epochs_of
 from tests.search.tuning.gate import Gate
 
-pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 SEARCH = {"algorithm": "tpe", "trials_per_arm": 3, "confirm": {"seeds": [101]}}
 EPOCHS = 5
 """Of each trial."""
