@@ -18,9 +18,9 @@ from search.run.trials import RecordedTrial
 class Confirmed:
     """An arm's accuracy over confirm seeds at the last state; diverged trials count as chance."""
 
-    by_seed: dict[int, float]
     mean: float
     interval: tuple[float, float] | None
+    by_seed: dict[int, float]
     diverged: int
     missing: int
     """Confirm trials that failed, were stopped or have not ended."""
@@ -28,11 +28,8 @@ class Confirmed:
     def to_json(self) -> dict[str, Any]:
         return {
             "n": len(self.by_seed),
-            "mean": self.mean,
-            "interval": list(self.interval) if self.interval else None,
+            **self.__dict__,
             "by_seed": {str(seed): value for seed, value in self.by_seed.items()},
-            "diverged": self.diverged,
-            "missing": self.missing,
         }
 
 
@@ -84,26 +81,22 @@ def confirmed_values(
 def summarise_arm(results: RunResults, arm: str, metric: str, alpha: float) -> ArmSummary:
     trials = results.of_arm(arm)
     best = results.best_of_arm(arm)
-    confirmed = _confirmed(results, arm, metric, alpha)
-    measured = results.confirmed(arm)
-    basis = "confirm trials" if measured else "best search trial"
-    measured = measured or ([best] if best else [])
+    measured = results.representatives(arm)
     ends = [trial.last for trial in measured]
-    shares = [trial.last.macs / trial.dense_macs for trial in measured]
     return ArmSummary(
         arm=arm,
         method=trials[0].method if trials else "",
         counts=dict(Counter(trial.status for trial in results.searched(arm))),
         best_id=best.identity.id if best else None,
         best_accuracy=best.last.val_accuracy if best else None,
-        confirmed=confirmed,
-        basis=basis,
-        removed_percent=fmean(end.removed_percent for end in ends) if ends else None,
-        params=fmean(end.params for end in ends) if ends else None,
-        macs=fmean(end.macs for end in ends) if ends else None,
-        macs_share=fmean(shares) if shares else None,
-        training_macs=fmean(end.training_macs for end in ends) if ends else None,
-        seconds=fmean(end.seconds for end in ends) if ends else None,
+        confirmed=_confirmed(results, arm, metric, alpha),
+        basis="confirm trials" if results.confirmed(arm) else "best search trial",
+        removed_percent=mean_or_none([end.removed_percent for end in ends]),
+        params=mean_or_none([end.params for end in ends]),
+        macs=mean_or_none([end.macs for end in ends]),
+        macs_share=mean_or_none([trial.last.macs / trial.dense_macs for trial in measured]),
+        training_macs=mean_or_none([end.training_macs for end in ends]),
+        seconds=mean_or_none([end.seconds for end in ends]),
     )
 
 
@@ -115,9 +108,9 @@ def _confirmed(results: RunResults, arm: str, metric: str, alpha: float) -> Conf
         return None
     statuses = Counter(trial.status for trial in trials)
     return Confirmed(
-        by_seed=by_seed,
         mean=fmean(by_seed.values()),
         interval=_within_range(mean_interval(list(by_seed.values()), alpha)),
+        by_seed=by_seed,
         diverged=statuses["diverged"],
         missing=len(trials) - statuses["diverged"] - statuses["finished"],
     )

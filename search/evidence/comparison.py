@@ -8,7 +8,7 @@ from typing import Any
 
 from models.errors import UserError
 from search.evidence.arm_summary import ArmSummary, summarise_arm
-from search.evidence.contrasts import Contrast, common_level, decide, measure
+from search.evidence.contrasts import Contrast, decide, last_level, measure
 from search.evidence.equal_cost import EqualCost, equal_cost
 from search.evidence.verdict import contrast_sentence, exploratory_sentence
 from search.run.folder import RunFolder
@@ -42,9 +42,6 @@ class Comparison:
     def exploratory(self) -> bool:
         return bool(self.caveats)
 
-    def row(self, arm: str) -> ArmSummary:
-        return next(row for row in self.rows if row.arm == arm)
-
     def to_json(self) -> dict[str, Any]:
         return {
             "run": self.run,
@@ -66,14 +63,16 @@ def compare(results: RunResults) -> Comparison:
     Raises UserError where no trial has finished or the study's baseline is no arm of it.
     """
     require_finished(results)
-    settings = results.study.compare
-    names = results.arm_names
-    baseline = settings.baseline or next((name for name in names if _removes(results, name)), names[0])
+    settings, names = results.study.compare, results.arm_names
+    removing = [name for name in names if any(trial.traits.ends_small for trial in results.of_arm(name))]
+    baseline = settings.baseline or (removing or names)[0]
     if baseline not in names:
         raise UserError(f"compare.baseline: {baseline!r} is no arm of this study; its arms are {', '.join(names)}")
     rows = tuple(summarise_arm(results, arm, settings.metric, settings.alpha) for arm in names)
-    primary = decide(_primary_contrasts(results, baseline, names, settings), settings)
-    secondary = decide(_secondary_contrasts(results, baseline, names, settings), settings)
+    # What never gets smaller (dense, imp) has no place at equal removal or equal MACs: a row, not a test.
+    others = [arm for arm in removing if arm != baseline]
+    primary = decide(_primary_contrasts(results, baseline, others), settings)
+    secondary = decide(_secondary_contrasts(results, baseline, others if baseline in removing else ()), settings)
     caveats = tuple(_caveats(results, rows))
     return Comparison(
         run=str(results.run),
@@ -94,49 +93,25 @@ def require_finished(results: RunResults) -> None:
         raise UserError(f"{results.run}: {counts}; run `prunetune resume {results.run}` to finish some")
 
 
-def _primary_contrasts(
-    results: RunResults, baseline: str, names: Sequence[str], settings: CompareConfig
-) -> list[Contrast]:
-    contrasts: list[Contrast] = []
-    for arm in names:
-        # What never gets smaller (dense, imp) has no place at equal removal or equal MACs: a row, not a test.
-        if arm == baseline or not _removes(results, arm):
-            continue
-        if not _confirmed(results, arm) or not _confirmed(results, baseline):
-            continue
-        for level in _levels(results, arm, baseline, settings):
-            contrasts.append(measure(results, arm, baseline, level, settings))
-    return contrasts
-
-
-def _levels(results: RunResults, arm: str, baseline: str, settings: CompareConfig) -> list[Level]:
-    """The study's levels; without any, the last state."""
-    if settings.at:
-        return list(settings.at)
-    last = common_level(results, (arm, baseline))
-    return [last] if last else []
-
-
-def _secondary_contrasts(
-    results: RunResults, baseline: str, names: Sequence[str], settings: CompareConfig
-) -> list[Contrast]:
-    shares = [Level(axis="macs", value=share) for share in EXPLORATORY_SHARES]
-    others = [
-        measure(results, arm, baseline, level, settings)
-        for arm in names
-        if arm != baseline and _removes(results, arm) and _removes(results, baseline)
-        for level in shares
-        if level.value not in [stated.value for stated in settings.at if stated.axis == "macs"]
+def _primary_contrasts(results: RunResults, baseline: str, others: Sequence[str]) -> list[Contrast]:
+    """At the study's levels; without any, at the last state."""
+    return [
+        measure(results, arm, baseline, level)
+        for arm in others
+        if _confirmed(results, arm) and _confirmed(results, baseline)
+        for level in results.study.compare.at or last_level(results, (arm, baseline))
     ]
-    return [contrast for contrast in others if contrast.differences]
+
+
+def _secondary_contrasts(results: RunResults, baseline: str, others: Sequence[str]) -> list[Contrast]:
+    stated = {level.value for level in results.study.compare.at if level.axis == "macs"}
+    levels = [Level(axis="macs", value=share) for share in EXPLORATORY_SHARES if share not in stated]
+    looked_at = [measure(results, arm, baseline, level) for arm in others for level in levels]
+    return [contrast for contrast in looked_at if contrast.differences]
 
 
 def _confirmed(results: RunResults, arm: str) -> bool:
     return any(trial.status in ("finished", "diverged") for trial in results.of_arm(arm, "confirm"))
-
-
-def _removes(results: RunResults, arm: str) -> bool:
-    return any(trial.traits.ends_small for trial in results.of_arm(arm))
 
 
 def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:

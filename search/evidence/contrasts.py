@@ -50,14 +50,18 @@ class Contrast:
         }
 
 
-def common_level(results: RunResults, arms: Sequence[str]) -> Level | None:
-    """The last state, on equal terms: the largest removed percentage that every confirmed trial of `arms` reaches."""
+def last_level(results: RunResults, arms: Sequence[str]) -> list[Level]:
+    """The last state, on equal terms: the largest removed percentage that every confirmed trial of `arms` reaches.
+
+    Empty where none of them has a confirmed trial.
+    """
     reached = [trial.last.removed_percent for arm in arms for trial in results.confirmed(arm)]
-    return Level(axis="removed_percent", value=min(reached)) if reached else None
+    return [Level(axis="removed_percent", value=min(reached))] if reached else []
 
 
-def measure(results: RunResults, arm: str, baseline: str, level: Level, settings: CompareConfig) -> Contrast:
+def measure(results: RunResults, arm: str, baseline: str, level: Level) -> Contrast:
     """The paired differences of one contrast and their tests, before any correction for the family."""
+    settings = results.study.compare
     ours, theirs = (_at_level(results, name, level, settings.metric) for name in (arm, baseline))
     for name, found in ((arm, ours), (baseline, theirs)):
         if not found:
@@ -114,18 +118,16 @@ def decide(contrasts: Sequence[Contrast], settings: CompareConfig) -> list[Contr
     decided = list(contrasts)
     for index, p_different, p_equivalent in zip(tested, different, equivalent, strict=True):
         contrast = replace(contrasts[index], p_holm=p_different, p_equivalent_holm=p_equivalent)
-        decided[index] = _conclude(contrast, settings, len(tested))
+        if p_different <= settings.alpha:
+            decided[index] = replace(contrast, kind="better" if (contrast.mean or 0.0) > 0 else "worse")
+        elif p_equivalent <= settings.alpha:
+            decided[index] = replace(contrast, kind="equivalent")
+        else:
+            decided[index] = _not_settled(contrast, settings, len(tested))
     return decided
 
 
-def _conclude(contrast: Contrast, settings: CompareConfig, family: int) -> Contrast:
-    assert contrast.mean is not None
-    assert contrast.p_holm is not None
-    assert contrast.p_equivalent_holm is not None
-    if contrast.p_holm <= settings.alpha:
-        return replace(contrast, kind="better" if contrast.mean > 0 else "worse")
-    if contrast.p_equivalent_holm <= settings.alpha:
-        return replace(contrast, kind="equivalent")
+def _not_settled(contrast: Contrast, settings: CompareConfig, family: int) -> Contrast:
     values = list(contrast.differences.values())
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else settings.margin / 100
     needed = seeds_to_settle(deviation, settings.margin / 100, settings.alpha, family)

@@ -6,7 +6,7 @@ At one cost two arms may stand at different sizes, so each row says how much of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
@@ -46,12 +46,7 @@ class EqualCost:
     reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            **self.__dict__,
-            "exploratory": True,
-            "ours": self.ours.__dict__ if self.ours else None,
-            "theirs": self.theirs.__dict__ if self.theirs else None,
-        }
+        return {**asdict(self), "exploratory": True}
 
 
 def equal_cost(results: RunResults, baseline: str, alpha: float) -> list[EqualCost]:

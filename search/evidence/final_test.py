@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from models.errors import UserError
-from search.evidence.selection import best_configuration
+from search.evidence.selection import best_configuration, final_trial
 from search.evidence.statistics import McNemar, mcnemar, wilson_interval
 from search.run.best import competing
 from search.run.results import RunResults
@@ -37,7 +37,6 @@ class FinalTest:
     def to_json(self) -> dict[str, Any]:
         return {
             **self.__dict__,
-            "interval": list(self.interval) if self.interval else None,
             "between": [{"first": a, "second": b, **result.__dict__} for a, b, result in self.between],
         }
 
@@ -45,14 +44,13 @@ class FinalTest:
 def final_test(results: RunResults) -> FinalTest:
     """Look at the test split once. Raises UserError where nothing has finished or a predictions file is damaged."""
     best = best_configuration(results)
-    last = best.last
     right = images_right(best)
-    finals = [final for arm in results.arm_names if (final := _final_of(results, arm)) is not None]
+    finals = [final for arm in results.arm_names if (final := final_trial(results, arm)) is not None]
     return FinalTest(
         id=best.id,
         arm=best.identity.arm,
-        state=last.state,
-        accuracy=last.test_accuracy,
+        state=best.last.state,
+        accuracy=best.last.test_accuracy,
         interval=wilson_interval(sum(right), len(right)) if right else None,
         images=len(right) if right else None,
         candidates=sum(trial.record is not None for trial in competing(results.trials)),
@@ -60,21 +58,13 @@ def final_test(results: RunResults) -> FinalTest:
     )
 
 
-def _final_of(results: RunResults, arm: str) -> RecordedTrial | None:
-    try:
-        return best_configuration(results, arm)
-    except UserError:
-        return None
-
-
 def _between(finals: Sequence[RecordedTrial]) -> list[tuple[str, str, McNemar]]:
-    rights = {trial.id: images_right(trial) for trial in finals}
-    found: list[tuple[str, str, McNemar]] = []
-    for first, second in combinations(finals, 2):
-        ours, theirs = rights[first.id], rights[second.id]
-        if ours and theirs and len(ours) == len(theirs):
-            found.append((first.id, second.id, mcnemar(ours, theirs)))
-    return found
+    rights = {trial.id: right for trial in finals if (right := images_right(trial))}
+    return [
+        (first, second, mcnemar(rights[first], rights[second]))
+        for first, second in combinations(rights, 2)
+        if len(rights[first]) == len(rights[second])
+    ]
 
 
 def images_right(trial: RecordedTrial) -> list[bool]:

@@ -23,13 +23,24 @@ class Budget:
 
     @property
     def is_open(self) -> bool:
-        return self.max_macs is None and self.max_params is None and self.max_latency_ms is None
+        return self == Budget()
 
     @property
     def text(self) -> str:
         """The options that ask for it."""
         bounds = {"macs": self.max_macs, "params": self.max_params, "latency-ms": self.max_latency_ms}
         return " ".join(f"--max-{name} {most:g}" for name, most in bounds.items() if most is not None)
+
+    def allows(self, candidate: Candidate) -> bool:
+        return self.used(candidate) <= 1 + 1e-12
+
+    def used(self, candidate: Candidate) -> float:
+        """The larger share of the allowed MACs and parameters that a candidate has: at most 1 within the budget."""
+        state = candidate.state
+        macs = candidate.macs_share if (self.max_macs or 0) <= 1 else state.macs
+        return max(
+            macs / self.max_macs if self.max_macs else 0.0, state.params / self.max_params if self.max_params else 0.0
+        )
 
 
 def choose(
@@ -43,13 +54,14 @@ def choose(
     candidates = all_candidates(results, arm)
     if budget.is_open:
         require_finished(results)
-        return _last_of_best(results, arm)
+        best = best_configuration(results, arm)
+        return Candidate(best, best.last)
     usable = [one for one in candidates if one.file]
     if not usable:
         raise UserError(f"{results.run}: no state's network is there to export; run `prunetune resume {results.run}`")
-    within = [one for one in usable if _meets(one, budget)]
+    within = [one for one in usable if budget.allows(one)]
     if not within:
-        gone = [one for one in candidates if not one.file and _meets(one, budget)]
+        gone = [one for one in candidates if not one.file and budget.allows(one)]
         raise UserError(_nearest_message(results, usable, budget) + _gone_text(gone))
     ranked = sorted(within, key=lambda one: (-one.state.val_accuracy, one.state.macs, one.name))
     if budget.max_latency_ms is None:
@@ -62,24 +74,13 @@ def passed_over(results: RunResults, chosen: Candidate, budget: Budget, arm: str
     """The better state within the budget that was not chosen since its network was not kept, if there is one."""
     if budget.is_open or budget.max_latency_ms is not None:
         return None
-    gone = [one for one in all_candidates(results, arm) if one.file is None and _meets(one, budget)]
+    gone = [one for one in all_candidates(results, arm) if one.file is None and budget.allows(one)]
     best = max(gone, key=lambda one: one.state.val_accuracy, default=None)
     return best if best and best.state.val_accuracy > chosen.state.val_accuracy else None
 
 
-def _meets(candidate: Candidate, budget: Budget) -> bool:
-    macs = candidate.macs_share if (budget.max_macs or 0) <= 1 else candidate.state.macs
-    fits_macs = budget.max_macs is None or macs <= budget.max_macs * (1 + 1e-12)
-    return fits_macs and (budget.max_params is None or candidate.state.params <= budget.max_params)
-
-
 def _nearest_message(results: RunResults, usable: Sequence[Candidate], budget: Budget) -> str:
-    def excess(one: Candidate) -> float:
-        macs = one.macs_share if (budget.max_macs or 0) <= 1 else one.state.macs
-        over_macs = macs / budget.max_macs if budget.max_macs else 0.0
-        return max(over_macs, one.state.params / budget.max_params if budget.max_params else 0.0)
-
-    nearest = min(usable, key=lambda one: (excess(one), -one.state.val_accuracy))
+    nearest = min(usable, key=lambda one: (budget.used(one), -one.state.val_accuracy))
     return (
         f"{results.run}: no state meets {budget.text}; the nearest is {nearest.name} with {nearest.state.params} "
         f"parameters and {nearest.state.macs} MACs ({nearest.macs_share:.3f} of dense)"
@@ -96,36 +97,35 @@ def _gone_text(gone: Sequence[Candidate]) -> str:
 def _first_fast_enough(
     results: RunResults, ranked: Sequence[Candidate], budget: Budget, latency_of: Callable[[Candidate], float]
 ) -> Candidate:
-    limit = budget.max_latency_ms or 0.0
-    fastest: tuple[float, Candidate] | None = None
+    slow: list[tuple[float, str]] = []
     for candidate in _by_structure(ranked):
         latency = latency_of(candidate)
-        if latency <= limit:
+        if latency <= (budget.max_latency_ms or 0.0):
             return candidate
-        if fastest is None or latency < fastest[0]:
-            fastest = (latency, candidate)
-    assert fastest is not None
-    raise UserError(
-        f"{results.run}: no state meets {budget.text}; the nearest is {fastest[1].name} at {fastest[0]:.3f} ms"
-    )
+        slow.append((latency, candidate.name))
+    latency, nearest = min(slow, key=lambda one: one[0])
+    raise UserError(f"{results.run}: no state meets {budget.text}; the nearest is {nearest} at {latency:.3f} ms")
 
 
 def _by_structure(ranked: Sequence[Candidate]) -> list[Candidate]:
     """Better first; of those that cost as many MACs, or more than a better one, only what could be faster is kept."""
     kept: list[Candidate] = []
     for candidate in ranked:
-        if not kept or candidate.state.macs < min(one.state.macs for one in kept):
+        if not kept or candidate.state.macs < kept[-1].state.macs:
             kept.append(candidate)
     return kept
 
 
-def _last_of_best(results: RunResults, arm: str | None) -> Candidate:
-    trial = best_configuration(results, arm)
-    return Candidate(trial, trial.last)
-
-
 def best_configuration(results: RunResults, arm: str | None = None) -> RecordedTrial:
-    """The trial whose last state is the run's best network.
+    """The trial whose last state is the best network, of one arm or of the run. UserError where none has finished."""
+    best = final_trial(results, arm)
+    if best is None:
+        raise UserError(f"{results.run}: {f'arm {arm}' if arm else 'the run'} has no finished trial to export")
+    return best
+
+
+def final_trial(results: RunResults, arm: str | None = None) -> RecordedTrial | None:
+    """The same, or None where none has finished.
 
     The arm with the highest confirmed validation mean, and of its confirm trials the best on validation; without a
     confirm phase the best search trial. Controls compete only where there is nothing else.
@@ -137,7 +137,4 @@ def best_configuration(results: RunResults, arm: str | None = None) -> RecordedT
     finished = results.confirmed(max(ranked)[1]) if ranked else []
     if finished:
         return max(finished, key=lambda trial: trial.last.val_accuracy)
-    best = results.best_of_arm(arm) if arm else results.best_of_run()
-    if best is None:
-        raise UserError(f"{results.run}: {f'arm {arm}' if arm else 'the run'} has no finished trial to export")
-    return best
+    return results.best_of_arm(arm) if arm else results.best_of_run()

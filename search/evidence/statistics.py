@@ -10,6 +10,8 @@ last digits, and a run compared earlier must keep its numbers. The tests hold th
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -141,13 +143,10 @@ def seeds_to_settle(deviation: float, margin: float, alpha: float, comparisons: 
     fewest = max(2, fewest_pairs(alpha, comparisons))
     if deviation == 0:
         return fewest
-    low, high = fewest, fewest
+    low = high = fewest
     while not _settles(high, deviation, margin, level, power):
         low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if _settles(middle, deviation, margin, level, power) else (middle, high)
-    return high
+    return low + bisect_left(range(low, high), True, key=lambda pairs: _settles(pairs, deviation, margin, level, power))
 
 
 def _settles(pairs: int, deviation: float, margin: float, level: float, power: float) -> bool:
@@ -194,9 +193,8 @@ def mcnemar(first_right: Sequence[bool], second_right: Sequence[bool]) -> McNema
 
     if len(first_right) != len(second_right):
         raise ValueError(f"mcnemar: {len(first_right)} images against {len(second_right)}")
-    pairs = list(zip(first_right, second_right, strict=True))
-    only_first = sum(1 for first, second in pairs if first and not second)
-    only_second = sum(1 for first, second in pairs if second and not first)
+    pairs = Counter(zip(first_right, second_right, strict=True))
+    only_first, only_second = pairs[True, False], pairs[False, True]
     differing = only_first + only_second
     p_value = 1.0 if differing == 0 else float(stats.binomtest(only_first, differing, 0.5).pvalue)
     return McNemar(only_first, only_second, p_value)
@@ -205,7 +203,7 @@ def mcnemar(first_right: Sequence[bool], second_right: Sequence[bool]) -> McNema
 def expected_best(values: Sequence[float]) -> list[float]:
     """Expected maximum of n values drawn with replacement from `values`, for n = 1..len(values).
 
-    With V sorted ascending and N values: sum over i of V_i * ((i/N)^n - ((i-1)/N)^n) (their equations 7 and 8).
+    With V sorted ascending and N values: sum over i of V_i * ((i/N)^n - ((i-1)/N)^n) (Dodge et al. 2019, equations 7 and 8).
     """
     ordered = sorted(values)
     count = len(ordered)

@@ -18,15 +18,15 @@ def contrast_sentence(contrast: Contrast, settings: CompareConfig) -> str:
     if contrast.kind == "not comparable":
         return f"{contrast.arm} and {contrast.baseline} cannot be compared {where}: {contrast.reason}."
     seeds = f"{len(contrast.differences)} paired seed{'' if len(contrast.differences) == 1 else 's'}"
-    cost = cost_text(contrast)
+    cost, mean = cost_text(contrast), contrast.mean or 0.0
+    size = points(abs(mean), sign=False)
     if contrast.kind in ("better", "worse"):
-        sign = 1 if contrast.kind == "better" else -1
-        first, second = (contrast.arm, contrast.baseline)[::sign]
-        interval = interval_text(_signed(contrast.interval, sign))
-        size = points(abs(contrast.mean or 0.0), sign=False)
-        small = " (less than the margin of interest)" if abs(contrast.mean or 0.0) < settings.margin / 100 else ""
+        first, second, (low, high) = contrast.arm, contrast.baseline, contrast.interval or (-math.inf, math.inf)
+        if contrast.kind == "worse":
+            first, second, low, high = second, first, -high, -low
+        small = " (less than the margin of interest)" if abs(mean) < settings.margin / 100 else ""
         return (
-            f"{first} is better than {second} {where} by {size} points {interval}{small} "
+            f"{first} is better than {second} {where} by {size} points {interval_text((low, high))}{small} "
             f"({seeds}, Holm-adjusted p = {p_text(contrast.p_holm)}).{cost}"
         )
     if contrast.kind == "equivalent":
@@ -38,7 +38,7 @@ def contrast_sentence(contrast: Contrast, settings: CompareConfig) -> str:
     return (
         f"Whether {contrast.arm} or {contrast.baseline} is better {where} is not settled: {contrast.more_seeds} more "
         f"seed{'' if contrast.more_seeds == 1 else 's'} would settle a difference of {margin_text(settings)}. So far "
-        f"{contrast.arm} is {_ahead(contrast)} on average ({_bounds(contrast)}, {seeds}, "
+        f"{contrast.arm} is {size} points {'behind' if mean < 0 else 'ahead'} on average ({_bounds(contrast)}, {seeds}, "
         f"Holm-adjusted p = {p_text(contrast.p_holm)}).{cost}"
     )
 
@@ -67,11 +67,6 @@ def cost_text(contrast: Contrast) -> str:
     )
 
 
-def _ahead(contrast: Contrast) -> str:
-    mean = contrast.mean or 0.0
-    return f"{points(abs(mean), sign=False)} points {'behind' if mean < 0 else 'ahead'}"
-
-
 def _bounds(contrast: Contrast) -> str:
     if contrast.interval is None or not math.isfinite(contrast.interval[0]):
         return "too few seeds for an interval"
@@ -80,9 +75,3 @@ def _bounds(contrast: Contrast) -> str:
 
 def margin_text(settings: CompareConfig) -> str:
     return f"{settings.margin:g} point{'' if settings.margin == 1 else 's'}"
-
-
-def _signed(interval: tuple[float, float] | None, sign: int) -> tuple[float, float] | None:
-    if interval is None or sign > 0:
-        return interval
-    return (-interval[1], -interval[0])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from models.errors import UserError
+from search.evidence.arm_summary import ArmSummary
 from search.evidence.comparison import Comparison, compare
 from search.evidence.contrasts import Contrast, decide
 from search.evidence.final_test import final_test
@@ -22,6 +23,10 @@ SEEDS = list(range(101, 109))
 
 def compared(path: Path) -> Comparison:
     return compare(load_results(path))
+
+
+def row_of(comparison: Comparison, arm: str) -> ArmSummary:
+    return next(row for row in comparison.rows if row.arm == arm)
 
 
 def confirm_run(path: Path, lasts: dict[str, list[float]], **study: object) -> MadeRun:
@@ -114,7 +119,7 @@ def test_a_diverged_confirm_trial_counts_as_chance(tmp_path: Path) -> None:
     made.add("rsst", falling(0.9)[:2], seed=102, confirm=True, status="diverged")
     comparison = compared(tmp_path / "run")
     assert comparison.primary[0].differences == pytest.approx({101: 0.0, 102: 0.1 - 0.9})
-    confirmed = comparison.row("rsst").confirmed
+    confirmed = row_of(comparison, "rsst").confirmed
     assert confirmed is not None
     assert (confirmed.diverged, confirmed.mean) == (1, pytest.approx(0.5))
 
@@ -122,7 +127,7 @@ def test_a_diverged_confirm_trial_counts_as_chance(tmp_path: Path) -> None:
 def test_stopped_trials_are_counted_and_not_averaged(tmp_path: Path) -> None:
     made = confirm_run(tmp_path / "run", {"refill": [0.9], "rsst": [0.9]})
     made.add("rsst", [0.5, 0.4], number=1, status="stopped")
-    row = compared(tmp_path / "run").row("rsst")
+    row = row_of(compared(tmp_path / "run"), "rsst")
     assert row.counts == {"finished": 1, "stopped": 1}
     assert row.best_accuracy == pytest.approx(0.9)
     assert row.removed_percent == REMOVED[-1]
