@@ -66,8 +66,8 @@ def load_config(path: Path) -> PretrainConfig:
     try:
         return PretrainConfig.model_validate(content)
     except ValidationError as error:
-        problem = first_problem(error, content, PretrainConfig)
-        raise Sources(str(path), document.lines).error(problem.path, problem.text) from None
+        place, text = first_problem(error, content, PretrainConfig)
+        raise Sources.of_file(str(path), document.lines).error(place, text) from None
 
 
 def _with_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
+from models.names import nearest_key, suggestion
 from trainables.config.trial import TrialConfig
 
 ABSENT: Any = object()
@@ -95,6 +96,11 @@ def free_sections(model: type[BaseModel] = TrialConfig) -> tuple[str, ...]:
 def is_known(key: str) -> bool:
     """Whether a trial's configuration has this dotted key."""
     return key in known_keys() or any(key.startswith(section + ".") for section in free_sections())
+
+
+def unknown(key: str) -> str:
+    """What an error says after a key that `is_known` does not know."""
+    return f" is not a known key of a trial{suggestion(nearest_key(key, known_keys()))}"
 
 
 def _walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
@@ -28,28 +28,30 @@ class Sources:
     """The lines of a study file's entries, and the options (`--set …`) that stand in place of some of them."""
 
     source: str
-    lines: Mapping[Path_, int] = field(default_factory=dict)
-    options: Mapping[Path_, str] = field(default_factory=dict)
+    places: Mapping[Path_, str] = field(default_factory=dict)
+
+    @classmethod
+    def of_file(cls, source: str, lines: Mapping[Path_, int]) -> Self:
+        return cls(source, {_split(path): f"{source}, line {line}" for path, line in lines.items()})
 
     def with_option(self, path: Path_, option: str) -> Sources:
-        return Sources(self.source, self.lines, {**self.options, path: option})
+        return Sources(self.source, {**self.places, _split(path): option})
 
     def place(self, path: Path_) -> str:
         """`FILE, line N` or `--set KEY=VALUE`, of the path or of the nearest thing above it that is there."""
         wanted = _split(path)
-        options = {_split(known): option for known, option in self.options.items()}
-        lines = {_split(known): line for known, line in self.lines.items()}
-        for end in range(len(wanted), -1, -1):
-            if wanted[:end] in options:
-                return options[wanted[:end]]
-            if wanted[:end] in lines:
-                return f"{self.source}, line {lines[wanted[:end]]}"
-        return self.source
+        above = (wanted[:end] for end in range(len(wanted), -1, -1))
+        return next((self.places[one] for one in above if one in self.places), self.source)
 
     def error(self, path: Path_, message: str, names: tuple[str, ...] = ()) -> Mistake:
         """An error at the path: `PLACE: key.path MESSAGE`."""
         text = f"{dotted(path)}{message}"
         return Mistake(f"{self.place(path)}: {text}", text, names)
+
+
+def no_arm(name: str, arms: Iterable[str]) -> str:
+    """What an error says of a name that none of a study's arms has."""
+    return f": {name!r} is no arm of this study ({', '.join(arms)}){suggestion(nearest(name, arms))}"
 
 
 def _split(path: Path_) -> Path_:
@@ -58,52 +60,38 @@ def _split(path: Path_) -> Path_:
     return tuple(part for position, part in enumerate(parts) if part != "trial" or position == 0)
 
 
-@dataclass(frozen=True)
-class Problem:
-    """The one thing worth saying of a failed validation. `path` is relative to what was validated."""
-
-    path: Path_
-    text: str
-
-
-def first_problem(error: ValidationError, data: Any, model: type[BaseModel], above: str = "") -> Problem:
+def first_problem(error: ValidationError, data: Any, model: type[BaseModel], above: str = "") -> tuple[Path_, str]:
     """The most telling of a validation's errors: unknown keys first (a typo explains what is missing), then the deepest.
 
-    `above` stands before the model's own keys in the file, such as `trial.`.
+    Returns its path in what was validated, and what to say after that. `above` stands before the model's own keys in the
+    file, such as `trial.`.
     """
     found = [(_path_in(entry["loc"], data, entry["type"]), entry) for entry in error.errors(include_url=False)]
     path, entry = min(found, key=lambda one: (one[1]["type"] != "extra_forbidden", -len(one[0])))
     if entry["type"] == "extra_forbidden":
         near = nearest_key(dotted(path), known_keys(model))
-        return Problem(path, f" is not a known key{suggestion(near and above + near)}")
-    return Problem(path, _text(dict(entry)))
+        return path, f" is not a known key{suggestion(near and above + near)}"
+    return path, _text(dict(entry))
 
 
 def wrong_boolean(given: Any, validated: Any, path: Path_ = ()) -> Path_ | None:
     """The path of a true or false given where the configuration made a number of it, or None."""
     if isinstance(given, bool):
         return None if isinstance(validated, bool) else path
-    if isinstance(given, Mapping) and isinstance(validated, Mapping):
-        pairs: Iterable[tuple[Any, Any, Any]] = ((key, given[key], validated.get(key)) for key in given)
-    elif isinstance(given, list | tuple) and isinstance(validated, list | tuple):
-        pairs = ((number, one, other) for number, (one, other) in enumerate(zip(given, validated, strict=False)))
-    else:
-        return None
-    wrong = (wrong_boolean(one, other, (*path, key)) for key, one, other in pairs)
+    parts: Iterable[Any] = (
+        given if isinstance(given, Mapping) else range(len(given)) if isinstance(given, list | tuple) else ()
+    )
+    wrong = (wrong_boolean(given[part], validated[part], (*path, part)) for part in parts if _holds(validated, part))
     return next((one for one in wrong if one is not None), None)
 
 
 def _path_in(location: tuple[str | int, ...], data: Any, kind: str) -> Path_:
     """A pydantic location without the names of union members, which stand in no file."""
-    path: list[str | int] = []
-    for position, part in enumerate(location):
-        last = position == len(location) - 1
+    path: Path_ = ()
+    for part in location:
         if _holds(data, part):
-            data = data[part]
-        elif not (kind == "missing" and last):
-            continue
-        path.append(part)
-    return tuple(path)
+            data, path = data[part], (*path, part)
+    return (*path, location[-1]) if kind == "missing" else path
 
 
 def _holds(data: Any, part: str | int) -> bool:

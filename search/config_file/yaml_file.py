@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import io
 import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ruamel.yaml import YAML
-from ruamel.yaml.emitter import Emitter
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.representer import SafeRepresenter
@@ -46,17 +46,6 @@ class Resolver(VersionedResolver):
 for _kind, _pattern, _firsts in SCALARS:
     for _first in _firsts:
         Resolver.versioned_resolver.setdefault(_first, []).append((TAG + _kind, re.compile(_pattern)))
-
-
-class PlainEmitter(Emitter):
-    """A long word, such as a path, stays on its key's line."""
-
-    def write_plain(self, text: str, split: bool = True) -> None:
-        width = self.best_width
-        if " " not in text:
-            self.best_width = max(width, self.column + len(text) + 1)
-        super().write_plain(text, split)
-        self.best_width = width
 
 
 class Representer(SafeRepresenter):
@@ -115,22 +104,17 @@ def parse(text: str, source: str) -> Document:
         raise UserError(f"{source}: this is not YAML: {' '.join(str(error).split())}") from None
 
 
-def value(text: str, source: str) -> Any:
-    """One value as the file's own syntax has it, for the command line."""
-    return parse(text, source).content
-
-
-def dump(content: Any, width: int = 110) -> str:
+def dump(content: Any) -> str:
     """Deterministic YAML of plain data, in the order of its keys, that `parse` reads back equal."""
     text = io.StringIO()
-    _yaml(width).dump(content, text)
+    _yaml().dump(content, text)
     return text.getvalue()
 
 
-def _yaml(width: int | None = None) -> YAML:
+def _yaml() -> YAML:
     yaml = YAML(typ="safe", pure=True)
-    yaml.width = width
-    yaml.Resolver, yaml.Emitter, yaml.Representer = Resolver, PlainEmitter, Representer
+    yaml.width = sys.maxsize  # a path or a text stays on its key's line
+    yaml.Resolver, yaml.Representer = Resolver, Representer
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # there it is None or nothing
     yaml.composer.warn_double_anchors = False

@@ -26,7 +26,7 @@ def write_best_study(path: Path, name: str, candidate: Candidate, provenance: di
     """
     config, needed = with_scratch_source(candidate, path.parent)
     study = {"name": name, "trial": config, "provenance": provenance}
-    text = yaml_file.dump(study, width=120)
+    text = yaml_file.dump(study)
     atomic.write_text(path, HEADER.format(file=path.name) + text)
     return needed
 

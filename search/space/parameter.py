@@ -87,10 +87,12 @@ class Parameter(Section):
         """Every dotted key that a value of this parameter may set."""
         if not isinstance(self.distribution, Choice):
             return (self.key,)
-        keys: dict[str, None] = {}
-        for value in self.distribution.values:
-            keys.update((leaf, None) for leaf, _ in key_tree.leaves(key_tree.nested(self.key, value)))
-        return tuple(keys)
+        trees = (key_tree.nested(self.key, value) for value in self.distribution.values)
+        return tuple(dict.fromkeys(leaf for tree in trees for leaf, _ in key_tree.leaves(tree)))
+
+    def decides(self, key: str) -> bool:
+        """Whether a value of this parameter may set the key, something in it, or a section around it."""
+        return any(key_tree.overlap(key, leaf) for leaf in self.sets())
 
     def spec(self) -> dict[str, Any]:
         """As written in a study file."""

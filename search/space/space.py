@@ -6,9 +6,13 @@ sub-tree that is merged in. A parameter is *active* where its arm and its condit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from pydantic_core import to_jsonable_python
 
 from models.errors import UserError
 from search.config_file import key_tree
@@ -47,7 +51,7 @@ class Space:
     def is_conditional(self, arm: str) -> bool:
         """Whether any of the arm's searched keys depends on another *searched* key."""
         searched = self.for_arm(arm)
-        return any(self._providers(key, searched) for parameter in searched for key in parameter.when)
+        return any(_providers(key, searched) for parameter in searched for key in parameter.when)
 
     def suggest(self, trial: Trial, arm: str, fixed: Mapping[str, Any] | None = None) -> Values:
         """Ask an Optuna trial for the value of every active parameter, in order (define-by-run).
@@ -55,9 +59,7 @@ class Space:
         Keys in `fixed` are taken from there without asking; the result holds them too, where they are active.
         """
         values: Values = {}
-        for parameter in self.for_arm(arm):
-            if not self.is_active(parameter, arm, values):
-                continue
+        for parameter in self.active(arm, values):
             if fixed is not None and parameter.key in fixed:
                 values[parameter.key] = fixed[parameter.key]
             else:
@@ -81,20 +83,15 @@ class Space:
 
         UserError for a continuous distribution.
         """
-        yield from self._grid(self.for_arm(arm), arm, {}, fixed or {})
+        return self._grid(self.for_arm(arm), arm, fixed or {})
 
     def grid_size(self, arm: str, fixed: Mapping[str, Any] | None = None) -> int:
         """How many grid points the arm has, conditions counted out."""
-        parameters = self.for_arm(arm)
-        asked = {
-            one.name for parameter in parameters for key in parameter.when for one in self._providers(key, parameters)
-        }
-        free = [parameter for parameter in parameters if not parameter.when and parameter.name not in asked]
-        size = 1
-        for parameter in free:
-            size *= 1 if parameter.key in (fixed or {}) else len(countable(parameter))
-        tied = tuple(parameter for parameter in parameters if parameter not in free)
-        return size * sum(1 for _ in self._grid(tied, arm, {}, fixed or {}))
+        parameters, fixed = self.for_arm(arm), fixed or {}
+        asked = {one.name for parameter in parameters for key in parameter.when for one in _providers(key, parameters)}
+        tied = tuple(parameter for parameter in parameters if parameter.when or parameter.name in asked)
+        free = (parameter for parameter in parameters if parameter not in tied and parameter.key not in fixed)
+        return math.prod(len(countable(parameter)) for parameter in free) * sum(1 for _ in self._grid(tied, arm, fixed))
 
     def shared(self) -> Space:
         """The part that is the same for every arm: no `arms`, and conditions that depend only on such keys."""
@@ -107,16 +104,11 @@ class Space:
 
     def accepts(self, values: Mapping[str, Any], arm: str) -> bool:
         """Whether `values` is a configuration of this space: every active key, in its range, and nothing else."""
-        rest = dict(values)
-        chosen: Values = {}
-        for parameter in self.for_arm(arm):
-            if not self.is_active(parameter, arm, chosen):
-                continue
-            value = rest.pop(parameter.key, key_tree.ABSENT)
-            if value is key_tree.ABSENT or not parameter.distribution.contains(value):
-                return False
-            chosen[parameter.key] = value
-        return not rest
+        try:
+            params, _ = self.to_optuna(values, arm)
+        except ValueError:
+            return False
+        return len(params) == len(values)
 
     def to_optuna(
         self, values: Mapping[str, Any], arm: str, fixed: Mapping[str, Any] | None = None
@@ -128,9 +120,7 @@ class Space:
         params: dict[str, Any] = {}
         distributions: dict[str, BaseDistribution] = {}
         chosen: Values = {}
-        for parameter in self.for_arm(arm):
-            if not self.is_active(parameter, arm, chosen):
-                continue
+        for parameter in self.active(arm, chosen):
             if parameter.key not in values:
                 raise ValueError(f"{parameter.key} has no value")
             value = chosen[parameter.key] = values[parameter.key]
@@ -142,14 +132,14 @@ class Space:
             distributions[parameter.name] = parameter.distribution.optuna()
         return params, distributions
 
-    def is_active(self, parameter: Parameter, arm: str, values: Mapping[str, Any]) -> bool:
-        """Whether the arm searches the parameter, given the values of all that come before it.
+    def active(self, arm: str, values: Mapping[str, Any]) -> Iterator[Parameter]:
+        """The arm's active parameters in order, each judged by the `values` that the caller has given those before it."""
+        return (parameter for parameter in self.for_arm(arm) if self._is_active(parameter, arm, values))
 
-        A condition on a searched key that is itself inactive does not hold.
-        """
-        if not parameter.of_arm(arm) or parameter.key in values:
-            return False
-        return all(self._holds(key, wanted, arm, values) for key, wanted in parameter.when.items())
+    def _is_active(self, parameter: Parameter, arm: str, values: Mapping[str, Any]) -> bool:
+        """A condition on a searched key that is itself inactive does not hold."""
+        conditions = parameter.when.items()
+        return parameter.key not in values and all(self._holds(key, wanted, arm, values) for key, wanted in conditions)
 
     def _holds(self, key: str, wanted: tuple[Any, ...], arm: str, values: Mapping[str, Any]) -> bool:
         if any(parameter.key == key for parameter in self.parameters) and key not in values:
@@ -159,26 +149,24 @@ class Space:
             found = key_tree.get(defaults(), key)
         return any(same(found, value) for value in wanted)
 
-    def _grid(
-        self, parameters: tuple[Parameter, ...], arm: str, values: Values, fixed: Mapping[str, Any]
-    ) -> Iterator[Values]:
-        if not parameters:
-            yield values
-            return
-        parameter, *rest = parameters
-        if not self.is_active(parameter, arm, values):
-            yield from self._grid(tuple(rest), arm, values, fixed)
-            return
-        choices = (fixed[parameter.key],) if parameter.key in fixed else countable(parameter)
-        for value in choices:
-            yield from self._grid(tuple(rest), arm, {**values, parameter.key: value}, fixed)
+    def _grid(self, parameters: tuple[Parameter, ...], arm: str, fixed: Mapping[str, Any]) -> Iterator[Values]:
+        points: Iterator[Values] = iter([{}])
+        for parameter in parameters:
+            points = self._branched(points, parameter, arm, fixed)
+        return points
 
-    def _providers(self, key: str, among: tuple[Parameter, ...]) -> list[Parameter]:
-        """The parameters whose value decides what stands at `key`."""
-        return [one for one in among if any(key_tree.overlap(key, leaf) for leaf in (one.key, *one.sets()))]
+    def _branched(
+        self, points: Iterator[Values], parameter: Parameter, arm: str, fixed: Mapping[str, Any]
+    ) -> Iterator[Values]:
+        for values in points:
+            if not self._is_active(parameter, arm, values):
+                yield values
+                continue
+            for value in (fixed[parameter.key],) if parameter.key in fixed else countable(parameter):
+                yield {**values, parameter.key: value}
 
     def _is_common(self, key: str, shared: list[Parameter]) -> bool:
-        providers = self._providers(key, self.parameters)
+        providers = _providers(key, self.parameters)
         if providers:
             return all(one in shared for one in providers)
         found = [key_tree.get(tree, key) for tree in self.base.values()]
@@ -189,9 +177,8 @@ def countable(parameter: Parameter) -> tuple[Any, ...]:
     """The values of a parameter in a grid. UserError where they cannot be counted."""
     values = parameter.distribution.grid()
     if values is None:
-        name = next(iter(parameter.distribution.spec()))
         raise UserError(
-            f"space.{parameter.key}: {name} is continuous and has no grid; "
+            f"space.{parameter.key}: {parameter.distribution.form} is continuous and has no grid; "
             "write {grid: [...]} or {uniform: [lowest, highest], step: ...}"
         )
     return values
@@ -199,11 +186,10 @@ def countable(parameter: Parameter) -> tuple[Any, ...]:
 
 def ordered(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     """The parameters, each after those its conditions ask about, else in the order given. UserError for a circle."""
-    space = Space(parameters)
     done: list[Parameter] = []
     waiting = list(parameters)
     while waiting:
-        ready = next((one for one in waiting if not _asks_about(one, waiting, space)), None)
+        ready = next((one for one in waiting if not any(_providers(key, waiting) for key in one.when)), None)
         if ready is None:
             circle = " and ".join(dict.fromkeys(one.key for one in waiting))
             raise UserError(f"space: the conditions (when) of {circle} go round in a circle")
@@ -212,19 +198,16 @@ def ordered(parameters: tuple[Parameter, ...]) -> tuple[Parameter, ...]:
     return tuple(done)
 
 
-def _asks_about(parameter: Parameter, waiting: list[Parameter], space: Space) -> bool:
-    return any(space._providers(key, tuple(waiting)) for key in parameter.when)
+def _providers(key: str, among: Sequence[Parameter]) -> list[Parameter]:
+    """The parameters whose value decides what stands at `key`."""
+    return [one for one in among if key_tree.overlap(key, one.key) or one.decides(key)]
 
 
+@cache
 def defaults() -> dict[str, Any]:
     """The default of every key that has one, as a study file would write it."""
-    return _section_defaults(TrialConfig)
-
-
-def _section_defaults(model: Any) -> dict[str, Any]:
-    return {
-        name: value.model_dump(mode="json") if hasattr(value, "model_dump") else value
-        for name, info in model.model_fields.items()
-        if not info.is_required()
-        for value in [info.get_default(call_default_factory=True)]
-    }
+    optional = {name: info for name, info in TrialConfig.model_fields.items() if not info.is_required()}
+    plain: dict[str, Any] = to_jsonable_python(
+        {name: info.get_default(call_default_factory=True) for name, info in optional.items()}
+    )
+    return plain

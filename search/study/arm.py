@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
 from search.config_file import key_tree, yaml_file
-from search.config_file.mistakes import Mistake, Problem, Sources, first_problem, wrong_boolean
+from search.config_file.mistakes import Mistake, Sources, first_problem, wrong_boolean
 from search.space.parameter import Parameter
 from trainables.config.trial import TrialConfig
 
@@ -87,16 +87,16 @@ class Arm:
 
     def _mistake(self, tree: Mapping[str, Any], values: Mapping[str, Any], error: ValidationError) -> Mistake:
         """The validation's error at its line; where values clash with each other, at the last of them."""
-        problem = first_problem(error, tree, TrialConfig, "trial.")
-        section = yaml_file.dotted(problem.path)
+        path, text = problem = first_problem(error, tree, TrialConfig, "trial.")
+        section = yaml_file.dotted(path)
         within = {key: value for key, value in values.items() if not section or key.startswith(section + ".")}
         if within and problem != self._problem_without_values():
             found = ", ".join(f"{key}: {value!r}" for key, value in within.items())
-            message = f"{problem.text} (in arm {self.name}, {found})"
+            message = f"{text} (in arm {self.name}, {found})"
             return self.sources.error(("space", list(within)[-1]), message, tuple(within))
-        return self.sources.error(self.where(problem.path, values), problem.text, (section,))
+        return self.sources.error(self.where(path, values), text, (section,))
 
-    def _problem_without_values(self) -> Problem | None:
+    def _problem_without_values(self) -> tuple[tuple[str | int, ...], str] | None:
         """What is wrong before any searched value is set; nothing, mostly."""
         try:
             TrialConfig.model_validate(self.tree)

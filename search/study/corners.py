@@ -75,16 +75,12 @@ def _corners(parameters: tuple[Parameter, ...]) -> Iterator[Forced]:
 
 def _completed(study: Study, arm: Arm, forced: Forced) -> dict[str, Any] | None:
     """A whole configuration with the forced values, others at their first corner; None where they exclude each other."""
-    parameters = arm.parameters
-    wanted = _conditions_of([parameter for parameter, _ in forced], parameters)
+    wanted = _conditions_of([parameter for parameter, _ in forced], arm.parameters)
     given = {parameter.name: value for parameter, value in forced}
     values: dict[str, Any] = {}
-    active: set[str] = set()
-    for parameter in parameters:
-        if study.space.is_active(parameter, arm.name, values):
-            active.add(parameter.name)
-            values[parameter.key] = given[parameter.name] if parameter.name in given else _fitting(parameter, wanted)
-    return values if given.keys() <= active else None
+    for parameter in study.space.active(arm.name, values):
+        values[parameter.key] = given.pop(parameter.name) if parameter.name in given else _fitting(parameter, wanted)
+    return None if given else values
 
 
 def _conditions_of(forced: list[Parameter], parameters: tuple[Parameter, ...]) -> dict[str, tuple[Any, ...]]:

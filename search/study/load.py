@@ -17,10 +17,7 @@ from search.space.space import Space
 from search.study.arm import Arm
 from search.study.overrides import Raw, apply_sets, resolved, with_paths
 from search.study.rules import check_study_file
-from search.study.sections import (
-    SearchConfig,
-    StudySections,
-)
+from search.study.sections import SearchConfig, StudySections
 from search.study.study import Study
 
 ARM_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
@@ -33,7 +30,7 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None) ->
     UserError names the line or option, the key, and the nearest valid name.
     """
     document = yaml_file.read(path)
-    sources = Sources(str(path), document.lines)
+    sources = Sources.of_file(str(path), document.lines)
     if not isinstance(document.content, dict):
         raise UserError(f"{path}: a study file with `name:` and `trial:` is expected, found {document.content!r:.60}")
     raw = plain_form(document.content, sources, path)
@@ -76,8 +73,8 @@ def build_study(raw: Raw, sources: Sources) -> Study:
     try:
         sections = StudySections.model_validate({key: raw[key] for key in raw if raw[key] is not None})
     except ValidationError as error:
-        problem = first_problem(error, raw, StudySections)
-        raise sources.error(problem.path, problem.text) from None
+        place, text = first_problem(error, raw, StudySections)
+        raise sources.error(place, text) from None
     patches = sections.arms or {"trial": {}}
     trees = {name: key_tree.with_keys(sections.trial, patch) for name, patch in patches.items()}
     space = read_space(sections.space or {}, trees, sources)

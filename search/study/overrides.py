@@ -32,7 +32,7 @@ def apply_sets(raw: Raw, sources: Sources, sets: Iterable[str]) -> tuple[Raw, So
         option = f"--set {text}"
         if not equals or not key:
             raise UserError(f"{option}: KEY=VALUE is expected, such as --set trial.train.lr=0.001")
-        value = value_text.strip() if key == "name" else yaml_file.value(value_text, option)
+        value = value_text.strip() if key == "name" else yaml_file.parse(value_text, option).content
         raw, sources = _apply(raw, sources, key, value, option)
     return raw, sources
 
