@@ -13,9 +13,9 @@ from pydantic import ValidationError
 
 from models.errors import UserError
 from search.commands.common import PATH, Outcome, Subcommand, storage_option
-from search.config_file import key_tree, yaml_file
+from search.config_file import yaml_file
 from search.config_file.mistakes import Sources, first_problem
-from search.study.overrides import resolved
+from search.study.overrides import with_paths
 from trainables.config.pretrain import PretrainConfig
 
 PATHS = ("output", "data.root")
@@ -62,20 +62,12 @@ def load_config(path: Path) -> PretrainConfig:
         raise UserError(
             f"{path}: a pretraining file with `model:` and `data:` is expected, found {document.content!r:.60}"
         )
-    content = _with_paths(document.content, path.resolve().parent)
+    content = with_paths(document.content, path.resolve().parent, PATHS)
     try:
         return PretrainConfig.model_validate(content)
     except ValidationError as error:
         place, text = first_problem(error, content, PretrainConfig)
         raise Sources.of_file(str(path), document.lines).error(place, text) from None
-
-
-def _with_paths(content: dict[str, Any], folder: Path) -> dict[str, Any]:
-    for key in PATHS:
-        value = key_tree.get(content, key)
-        if isinstance(value, str):
-            content = key_tree.replaced(content, key, resolved(value, folder))
-    return content
 
 
 def _show(line: Mapping[str, Any], epochs: int) -> None:

@@ -49,9 +49,9 @@ class Sources:
         return Mistake(f"{self.place(path)}: {text}", text, names)
 
 
-def no_arm(name: str, arms: Iterable[str]) -> str:
+def no_arm(name: object, arms: Iterable[str]) -> str:
     """What an error says of a name that none of a study's arms has."""
-    return f": {name!r} is no arm of this study ({', '.join(arms)}){suggestion(nearest(name, arms))}"
+    return f": {name!r} is no arm of this study ({', '.join(arms)}){suggestion(nearest(str(name), arms))}"
 
 
 def _split(path: Path_) -> Path_:

@@ -35,7 +35,7 @@ class Arm:
     @cached_property
     def method(self) -> str | None:
         """The pruning method; None where it is searched."""
-        if any(key_tree.overlap("prune.method", key) for one in self.parameters for key in one.sets()):
+        if any(one.decides("prune.method") for one in self.parameters):
             return None
         return str(self.value("prune.method") or DEFAULT_METHOD)
 
@@ -43,11 +43,6 @@ class Arm:
     def traits(self) -> MethodTraits:
         """Its method's; Refill's where the method is searched."""
         return traits_of(self.method)
-
-    @property
-    def is_control(self) -> bool:
-        """Whether its method is one that others are measured against."""
-        return self.traits.is_control
 
     def value(self, key: str) -> Any:
         """What the file says at a dotted key of this arm's trial; None where it says nothing."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import combinations
+from itertools import combinations, islice
 from typing import TYPE_CHECKING, Any
 
 from search.config_file import key_tree
@@ -23,25 +23,13 @@ MOST_PROBES = 4000
 def check_samples(study: Study) -> None:
     """UserError where the corner of a distribution, alone or with another's, makes no valid trial of an arm."""
     for arm in study.arms.values():
-        tried = 0
-        for forced in _corners(arm.parameters):
-            values = _completed(study, arm, forced)
-            if values is None:
-                continue
-            tried += 1
-            if tried > MOST_PROBES:
-                break
+        for forced, values in islice(_probes(study, arm, 2), MOST_PROBES):
             _check(arm, values, tuple(parameter for parameter, _ in forced))
 
 
 def corner_values(study: Study, arm: Arm) -> Iterator[dict[str, Any]]:
     """An arm's configurations with one parameter at each of its corners in turn, the others at their first."""
-    yield _completed(study, arm, ()) or {}
-    for parameter in arm.parameters:
-        for value in parameter.distribution.corners():
-            values = _completed(study, arm, ((parameter, value),))
-            if values is not None:
-                yield values
+    return (values for _, values in _probes(study, arm, 1))
 
 
 def _check(arm: Arm, values: Mapping[str, Any], forced: tuple[Parameter, ...]) -> None:
@@ -62,15 +50,15 @@ def _is_named(key: str, error: Mistake) -> bool:
     return any(key_tree.within(name.partition("[")[0], key) for name in error.names)
 
 
-def _corners(parameters: tuple[Parameter, ...]) -> Iterator[Forced]:
-    """Nothing forced; then every corner of every parameter; then every pair of corners."""
-    yield ()
-    points = [(parameter, value) for parameter in parameters for value in parameter.distribution.corners()]
-    for point in points:
-        yield (point,)
-    for one, other in combinations(points, 2):
-        if one[0].key != other[0].key:
-            yield (one, other)
+def _probes(study: Study, arm: Arm, most: int) -> Iterator[tuple[Forced, dict[str, Any]]]:
+    """Nothing forced; then every corner of every parameter; and so on, up to `most` of different keys together."""
+    points = [(parameter, value) for parameter in arm.parameters for value in parameter.distribution.corners()]
+    for size in range(most + 1):
+        for forced in combinations(points, size):
+            apart = len({parameter.key for parameter, _ in forced}) == size
+            values = _completed(study, arm, forced) if apart else None
+            if values is not None:
+                yield forced, values
 
 
 def _completed(study: Study, arm: Arm, forced: Forced) -> dict[str, Any] | None:

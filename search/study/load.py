@@ -15,7 +15,7 @@ from search.config_file.mistakes import Sources, first_problem
 from search.space.reading import read_space
 from search.space.space import Space
 from search.study.arm import Arm
-from search.study.overrides import Raw, apply_sets, resolved, with_paths
+from search.study.overrides import PATHS_OF_STUDY, PATHS_OF_TRIAL, Raw, apply_sets, with_paths
 from search.study.rules import check_study_file
 from search.study.sections import SearchConfig, StudySections
 from search.study.study import Study
@@ -50,7 +50,7 @@ def plain_form(content: Mapping[str, Any], sources: Sources, path: Path) -> Raw:
         raw[section] = {} if raw.get(section) is None else raw[section]
         if not isinstance(raw[section], dict):
             raise sources.error((section,), f": a section with keys is expected, found {raw[section]!r:.60}")
-    raw["trial"] = with_paths(_expanded(raw["trial"], sources), folder)
+    raw["trial"] = with_paths(_expanded(raw["trial"], sources), folder, PATHS_OF_TRIAL)
     arms = {}
     for arm, patch in raw["arms"].items():
         if not ARM_NAME.match(str(arm)):
@@ -60,12 +60,10 @@ def plain_form(content: Mapping[str, Any], sources: Sources, path: Path) -> Raw:
                 ("arms", arm), f": a patch like {{prune.method: rsst}} is expected, found {patch!r:.60}"
             )
         flat = {key.removeprefix("trial."): value for key, value in (patch or {}).items()}
-        arms[str(arm)] = dict(key_tree.leaves(with_paths(key_tree.with_keys({}, flat), folder)))
+        arms[str(arm)] = dict(key_tree.leaves(with_paths(key_tree.with_keys({}, flat), folder, PATHS_OF_TRIAL)))
     raw["arms"] = arms
     raw["space"] = {str(key).removeprefix("trial."): spec for key, spec in raw["space"].items()}
-    if isinstance(raw.get("search"), dict) and "warm_start" in raw["search"]:
-        raw["search"] = {**raw["search"], "warm_start": resolved(raw["search"]["warm_start"], folder)}
-    return raw
+    return with_paths(raw, folder, PATHS_OF_STUDY)
 
 
 def build_study(raw: Raw, sources: Sources) -> Study:
@@ -78,9 +76,8 @@ def build_study(raw: Raw, sources: Sources) -> Study:
     patches = sections.arms or {"trial": {}}
     trees = {name: key_tree.with_keys(sections.trial, patch) for name, patch in patches.items()}
     space = read_space(sections.space or {}, trees, sources)
-    search = sections.search.model_copy(update={"enqueue": tuple(map(_plain_entry, sections.search.enqueue))})
-    if search.algorithm == "grid":
-        search = _with_grid_size(search, space, sources)
+    grid = sections.search.algorithm == "grid"
+    search = _with_grid_size(sections.search, space, sources) if grid else sections.search
     return Study(
         name=sections.name,
         trial=sections.trial,
@@ -113,10 +110,6 @@ def _with_grid_size(search: SearchConfig, space: Space, sources: Sources) -> Sea
             ("search",), f": the arms' grids are of unequal size ({found} points); give search.trials_per_arm"
         )
     return search.model_copy(update={"trials_per_arm": next(iter(sizes.values()))})
-
-
-def _plain_entry(entry: Mapping[str, Any]) -> dict[str, Any]:
-    return {key.removeprefix("trial."): value for key, value in entry.items()}
 
 
 def _expanded(trial: Mapping[str, Any], sources: Sources) -> dict[str, Any]:

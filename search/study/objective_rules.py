@@ -39,11 +39,11 @@ def check_objective(study: Study) -> None:
     if free is None:
         return
     metric = objectives[0].metric
-    others = COST if metric in QUALITY else QUALITY
-    if any(constraint.metric in others for constraint in constraints):
+    bounding, extreme, remedy = (
+        (COST, "least", "macs <= 0.3") if metric in QUALITY else (QUALITY, "most", "val_accuracy >= 0.9")
+    )
+    if any(constraint.metric in bounding for constraint in constraints):
         return
-    extreme = "least" if metric in QUALITY else "most"
-    remedy = "macs <= 0.3" if metric in QUALITY else "val_accuracy >= 0.9"
     raise study.sources.error(
         ("space", free),
         f" is searched with the plain objective {metric}, which would only choose the {extreme} pruning; give a constraint "
@@ -70,14 +70,12 @@ def _free_removal(study: Study) -> Iterator[str]:
             continue
         rate = arm.value("prune.schedule.rate_per_state")
         keys = REMOVAL_KEYS if rate is None else (*REMOVAL_KEYS, "prune.schedule.states")
-        for parameter in arm.parameters:
-            if any(_varies(parameter, key, arm.tree) for key in keys):
-                yield parameter.key
+        yield from (one.key for one in arm.parameters if any(_varies(one, key, arm.tree) for key in keys))
 
 
 def _varies(parameter: Parameter, key: str, tree: Any) -> bool:
     """Whether different values of the parameter leave different things at `key`."""
-    if not any(key_tree.overlap(key, leaf) for leaf in parameter.sets()):
+    if not parameter.decides(key):
         return False
     if not isinstance(parameter.distribution, Choice):
         return True

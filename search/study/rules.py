@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from models.errors import UserError
 from models.names import nearest, nearest_key, suggestion
 from search.config_file import key_tree
-from search.config_file.key_tree import is_known, known_keys
-from search.config_file.mistakes import Mistake
+from search.config_file.key_tree import is_known, unknown
+from search.config_file.mistakes import Mistake, no_arm
 from search.study.arm import Arm
 from search.study.corners import check_samples, corner_values
 from search.study.study import Study
@@ -35,22 +34,14 @@ def _check_patches(study: Study) -> None:
     for arm in study.arms.values():
         for key in arm.patch:
             if not is_known(key):
-                near = nearest_key(key, known_keys())
-                raise study.sources.error(("arms", arm.name, key), f" is not a known key of a trial{suggestion(near)}")
-            searched = _searched_by(arm, key)
+                raise study.sources.error(("arms", arm.name, key), unknown(key))
+            searched = next((parameter.key for parameter in arm.parameters if parameter.decides(key)), None)
             if searched is not None:
                 raise study.sources.error(
                     ("arms", arm.name, key),
                     f" is searched (space.{searched}): take it out of the arm, or give the space entry `arms:` without "
                     f"{arm.name}",
                 )
-
-
-def _searched_by(arm: Arm, key: str) -> str | None:
-    for parameter in arm.parameters:
-        if any(key_tree.overlap(key, leaf) for leaf in parameter.sets()):
-            return parameter.key
-    return None
 
 
 def _check_own_values(study: Study, arm: Arm) -> None:
@@ -74,23 +65,18 @@ def _check_scratch(study: Study, arm: Arm) -> None:
     named = arm.value("prune.scratch.arm")
     path = arm.where(("prune", "scratch", "arm"))
     if named is None:
-        others = _named(name for name, one in study.arms.items() if one.traits.makes_smaller)
+        others = ", ".join(name for name, one in study.arms.items() if one.traits.makes_smaller)
+        hint = f" ({others})" if others else ""
         raise study.sources.error(
             arm.where(("prune", "method")),
-            f": scratch needs prune.scratch.arm, the arm whose final structure is trained from scratch{others}",
+            f": scratch needs prune.scratch.arm, the arm whose final structure is trained from scratch{hint}",
         )
     if named not in study.arms:
-        near = suggestion(nearest(str(named), study.arms))
-        raise study.sources.error(path, f": {named!r} is no arm of this study ({', '.join(study.arms)}){near}")
+        raise study.sources.error(path, no_arm(named, study.arms))
     if not study.arms[named].traits.makes_smaller:
         raise study.sources.error(
             path, f": arm {named} ({study.arms[named].method}) has no smaller structure to train from scratch"
         )
-
-
-def _named(arms: Iterable[str]) -> str:
-    names = ", ".join(arms)
-    return f" ({names})" if names else ""
 
 
 def _check_enqueue(study: Study) -> None:
@@ -114,7 +100,7 @@ def _check_enqueue(study: Study) -> None:
 def _check_entry(study: Study, arm: Arm, number: int, entry: dict[str, Any]) -> None:
     fixed = {key: value for key, value in entry.items() if key in arm.searched_keys}
     try:
-        arm.config({**study.space.sample(arm.name, seed=0, fixed=fixed)} | fixed)
+        arm.config(study.space.sample(arm.name, seed=0, fixed=fixed) | fixed)
     except UserError as error:
         raise study.sources.error(("search", "enqueue", number), f" for arm {arm.name}: {error}") from None
 
@@ -122,21 +108,20 @@ def _check_entry(study: Study, arm: Arm, number: int, entry: dict[str, Any]) -> 
 def _check_baseline(study: Study) -> None:
     baseline = study.compare.baseline
     if baseline is not None and baseline not in study.arms:
-        near = suggestion(nearest(baseline, study.arms))
-        raise study.sources.error(
-            ("compare", "baseline"), f": {baseline!r} is no arm of this study ({', '.join(study.arms)}){near}"
-        )
+        raise study.sources.error(("compare", "baseline"), no_arm(baseline, study.arms))
 
 
 def _check_shared(study: Study) -> None:
     """Shared pairing draws common keys without looking at any arm's results."""
-    if study.search.pairing == "shared" and study.search.algorithm not in ("random", "qmc", "grid"):
+    if study.search.pairing != "shared":
+        return
+    if study.search.algorithm not in ("random", "qmc", "grid"):
         raise study.sources.error(
             ("search", "pairing"),
             f": shared goes with algorithm random, qmc or grid (common keys are drawn before any result), "
             f"found {study.search.algorithm}",
         )
-    if study.search.pairing == "shared" and study.search.algorithm == "grid":
+    if study.search.algorithm == "grid":
         _check_shared_grid(study)
 
 

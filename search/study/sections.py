@@ -7,27 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from models.section import Section, described
-from search.space.parameter import listed
+from search.space.parameter import Relative, listed
 from search.study.objectives import Constraints, Objective, Objectives, one_or_many
 
 Seed = Annotated[int, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]
 
 
-def distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
+def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(set(seeds)) < len(seeds):
         raise ValueError(f"a seed is given twice in {list(seeds)}")
     return seeds
 
 
-Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), BeforeValidator(lambda value: _distinct_if_list(value))]
-
-
-def _distinct_if_list(value: Any) -> Any:
-    return list(distinct(tuple(value))) if isinstance(value, list | tuple) else value
+Seeds = Annotated[tuple[Seed, ...], Field(min_length=1), AfterValidator(_distinct)]
 
 
 class ConfirmConfig(Section):
@@ -57,16 +53,12 @@ class SearchConfig(Section):
     """Run every configuration on each of these; default: `trial.seed` alone."""
     pairing: Literal["independent", "shared"] = "independent"
     """`shared`: keys common to all arms are sampled once and given to every arm."""
-    enqueue: Annotated[tuple[dict[str, Any], ...], described("list of configurations")] = ()
+    enqueue: Annotated[tuple[dict[Relative, Any], ...], described("list of configurations")] = ()
     """Configurations to run first: dotted keys of the space, and `arms: [...]` where not for all."""
     warm_start: Path | None = None
     """The folder of an earlier run to learn from."""
     confirm: Annotated[ConfirmConfig | None, described("`{seeds: [...]}` or null")] = None
     """`{seeds: [...]}`: rerun each arm's validation-chosen configuration on these fresh seeds, to the end."""
-
-    @property
-    def is_multi_objective(self) -> bool:
-        return len(self.objective) > 1
 
 
 class SchedulerConfig(Section):

@@ -11,13 +11,7 @@ from search.config_file import yaml_file
 from search.config_file.mistakes import Sources
 from search.space.space import Space
 from search.study.arm import Arm
-from search.study.sections import (
-    CompareConfig,
-    ResourcesConfig,
-    RetentionConfig,
-    SchedulerConfig,
-    SearchConfig,
-)
+from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
 
 
 @dataclass(frozen=True)
@@ -51,7 +45,7 @@ class Study:
 
     def control_arms(self) -> tuple[str, ...]:
         """The arms whose method is a control."""
-        return tuple(name for name, arm in self.arms.items() if arm.is_control)
+        return tuple(name for name, arm in self.arms.items() if arm.traits.is_control)
 
     def enqueued(self, arm: str) -> tuple[dict[str, Any], ...]:
         """An arm's configurations to run first; keys that it does not search are left out of them."""
@@ -65,16 +59,13 @@ class Study:
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
+        sections = ("search", "scheduler", "resources", "compare", "retention")
         return {
             "name": self.name,
             "trial": self.trial,
             "arms": {name: arm.patch for name, arm in self.arms.items()},
             "space": {key: self._spec(key) for key in self.searched_keys},
-            "search": self.search.model_dump(mode="json"),
-            "scheduler": self.scheduler.model_dump(mode="json"),
-            "resources": self.resources.model_dump(mode="json"),
-            "compare": self.compare.model_dump(mode="json"),
-            "retention": self.retention.model_dump(mode="json"),
+            **{section: getattr(self, section).model_dump(mode="json") for section in sections},
         }
 
     def _spec(self, key: str) -> Any:
