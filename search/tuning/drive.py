@@ -71,7 +71,7 @@ def run_study(
         store = TrialStore(run)
         apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
         retries = launch.retry_failed and any(trial.status == "failed" for trial in store)
-        if not retries and is_complete(study, store):
+        if not retries and outstanding_trials(study, store) == 0:
             write_optuna_log(study, store)
             return Drive(load_results(run.path), None, False, was_complete=True)
         announce("checking data, networks and initial weights")
@@ -89,7 +89,7 @@ def run_study(
                 _drive(queue, stop_request, generation, checked, trainable_class)
         finally:
             write_optuna_log(study, store)
-            left = None if is_complete(study, store) else stop_request.reason or "an error"
+            left = (stop_request.reason or "an error") if outstanding_trials(study, store) else None
             manifest.close_launch(run, left or "complete")
         apply_retention(study, store)
     results = load_results(run.path)
@@ -99,10 +99,6 @@ def run_study(
             f"mend it, then `prunetune resume {run.path} --retry-failed`"
         )
     return Drive(results, left, stop_request.interrupted)
-
-
-def is_complete(study: Study, store: TrialStore) -> bool:
-    return outstanding_trials(study, store) == 0
 
 
 def _with_options(study: Study, launch: Launch) -> Study:

@@ -98,10 +98,7 @@ def rebuild(
     directions = [DIRECTIONS[one.direction] for one in study.search.objective]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     optuna_study = optuna.create_study(directions=directions, sampler=sampler, storage=storage, study_name=name)
-    for trial in warm:
-        optuna_study.add_trial(trial)
-    for configuration in configurations:
-        optuna_study.add_trial(frozen_trial(study, configuration))
+    optuna_study.add_trials([*warm, *(frozen_trial(study, one) for one in configurations)])
     return optuna_study
 
 

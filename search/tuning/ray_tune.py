@@ -136,9 +136,7 @@ class Watch(StaysInDriver, tune.Callback):
     def __init__(self, launch: ActiveLaunch) -> None:
         self._launch = launch
 
-    def setup(
-        self, stop: Any = None, num_samples: int | None = None, total_num_samples: int | None = None, **info: Any
-    ) -> None:
+    def setup(self, *arguments: Any, **info: Any) -> None:
         self._launch.stop_request.catch_signals()
 
     def on_trial_result(

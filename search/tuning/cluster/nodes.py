@@ -134,11 +134,8 @@ def check_nodes(
     driver = own_facts({arm: digests_of(starting_point) for arm, starting_point in starting_points.items()})
     with meeting_place(run) as (meeting, token):
         answers = _ask(asked, run, meeting, tuple(starting_points))
-        for node in asked:
-            facts = answers.get(node.id)
-            if facts is None:
-                continue
-            wrong = difference(driver, facts) or _unanswered(meeting / node.id, token, run.path)
+        for node in (one for one in asked if one.id in answers):
+            wrong = difference(driver, answers[node.id]) or _unanswered(meeting / node.id, token, run.path)
             if wrong is not None:
                 raise UserError(f"node {node.host}: {wrong}")
 
