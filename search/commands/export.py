@@ -45,19 +45,11 @@ AMOUNT = Amount()
 @click.option("--state", metavar="TRIAL:K", help="this very state, such as refill-003:4")
 @click.option("--arm", metavar="ARM", help="only networks of this arm")
 @click.option("--out", type=PATH, metavar="DIR", help="folder to write to (default: RUN/export)")
-def command(
-    run: Path,
-    max_macs: float | None,
-    max_params: float | None,
-    max_latency_ms: float | None,
-    state: str | None,
-    arm: str | None,
-    out: Path | None,
-) -> Outcome:
+def command(run: Path, state: str | None, arm: str | None, out: Path | None, **bounds: float | None) -> Outcome:
     """The best small network of a run, and the study file that makes it again."""
     from search.export.export import candidate_latency, export
 
-    budget = Budget(max_macs, max_params, max_latency_ms)
+    budget = Budget(**bounds)
     if state is not None and not (budget.is_open and arm is None):
         raise UserError(f"--state {state} names one network; leave out --arm and the budgets")
     results = load_results(run)

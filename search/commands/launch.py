@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from models.errors import INTERRUPTED
 from search.commands.common import Outcome
@@ -13,17 +14,9 @@ from search.study.study import Study
 from search.tuning.drive import Launch, run_study
 
 
-def drive_command(
-    study: Study,
-    run: RunFolder,
-    *,
-    time_budget: float | None,
-    max_concurrent: int | None,
-    address: str | None,
-    retry_failed: bool = False,
-) -> Outcome:
-    """Drive `run` with the options of the command line. Exit status 130 where a signal ended it."""
-    drive = run_study(study, run, Launch(time_budget, max_concurrent, address, retry_failed))
+def drive_command(study: Study, run: RunFolder, **options: Any) -> Outcome:
+    """Drive `run` with the command line's options, which are named as in `Launch`. Exit status 130 where a signal ended it."""
+    drive = run_study(study, run, Launch(**options))
     json = status_json(drive.results)
     if drive.left is not None:
         text = f"{status_text(drive.results)}\nleft: {drive.left}"
@@ -37,7 +30,7 @@ def conclude(results: RunResults, *, again: bool = False) -> str:
 
     With `again`, what an earlier launch of this complete run has written is left as it is.
     """
-    if not any(trial.status == "finished" for trial in results.trials):
+    if not any(trial.finished for trial in results.trials):
         return f"{status_text(results)}\nno trial finished, so there is nothing to report or to export"
     from search.evidence.comparison import compare
     from search.evidence.final_test import final_test
@@ -53,5 +46,5 @@ def conclude(results: RunResults, *, again: bool = False) -> str:
     if not (again and report.exists()):
         write_report(results, report.parent)
     if not (again and (best / "best.yaml").exists()):
-        export(results, choose(results, Budget(None, None, None)), best)
+        export(results, choose(results, Budget()), best)
     return "\n".join([*lines, f"report: {report}", f"best configuration and network: {best}"])

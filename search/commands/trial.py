@@ -16,10 +16,10 @@ from search.run.manifest import open_run
 from search.run.preflight import at_its_line, check_arm, with_structure
 from search.run.retention import apply_retention
 from search.run.store import TrialStore
+from search.study.arm import Arm
 from search.study.load import load_study
 from search.study.study import Study
 from search.tuning.stop_request import terminated_like_interrupted
-from trainables.config.trial import TrialConfig
 from trainables.files.failure import describe
 from trainables.files.generation import generation_guard
 from trainables.files.record import Identity, read_record
@@ -46,56 +46,51 @@ def command(
     return run_trial(asked, chosen_arm(asked, arm), seed, storage)
 
 
-def run_trial(study: Study, arm: str, seed: int | None, storage: Path) -> Outcome:
-    _say_what_is_not_searched(study, arm)
+def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcome:
+    """Its id is its arm's name; it stands in the run's folder, but outside any search."""
+    _say_what_is_not_searched(arm)
     from trainables.trial import Trial
 
-    config = study.arms[arm].config(seed=seed)
+    config = arm.config(seed=seed)
     run_folder = RunFolder((storage / study.name).resolve())
-    folder = run_folder.trial_folder(arm)
+    folder = run_folder.trial_folder(arm.name)
     if read_record(folder) is None:
-        check_arm(study, study.arms[arm])
+        check_arm(study, arm)
     open_run(storage, study)
-    config = with_structure(arm, config, run_folder)
+    config = with_structure(arm.name, config, run_folder)
     # A lock and a generation of the trial's own: other arms of the run may be under way beside it.
-    with RunFolder(folder).driven() as generation, at_its_line(study.arms[arm]):
+    with RunFolder(folder).driven() as generation, at_its_line(arm):
         guard = generation_guard(folder, generation)
-        identity = trial_identity(arm, config)
+        identity = Identity(arm.name, arm.name, "trial", 0, config.seed)
         trial = Trial.open(folder, identity, config, guard=guard, retry_failed=True)
         write_request(folder, TrialRequest(identity, config.model_dump(mode="json")))
         for warning in trial.warnings:
             print(f"prunetune: warning: {warning}", file=sys.stderr)
-        _run_to_its_end(trial, arm, config)
+        _run_to_its_end(trial, arm.name, config.states)
     apply_retention(study, TrialStore(run_folder))
-    result = {**trial.result(), "run": str(run_folder.path), "trial": arm}
+    result = {**trial.result(), "run": str(run_folder.path), "trial": arm.name}
     return Outcome(result, result_text(result, folder), 0 if result["status"] == "finished" else WORK_FAILED)
 
 
-def trial_identity(arm: str, config: TrialConfig) -> Identity:
-    """A trial outside any search; its id is its arm's name."""
-    return Identity(arm, arm, "trial", 0, config.seed)
-
-
-def chosen_arm(study: Study, named: str | None) -> str:
+def chosen_arm(study: Study, named: str | None) -> Arm:
     """The arm that was asked for, or the only one. UserError where that is not clear."""
     if named is None and len(study.arms) == 1:
-        return next(iter(study.arms))
+        return next(iter(study.arms.values()))
     if named in study.arms:
-        return str(named)
+        return study.arms[named]
     known = ", ".join(study.arms)
     if named is None:
         raise UserError(f"--arm: study {study.name} has several arms; choose one of {known}")
     raise UserError(f"--arm {named}: no arm of study {study.name} ({known}){suggestion(nearest(named, study.arms))}")
 
 
-def _say_what_is_not_searched(study: Study, arm: str) -> None:
-    keys = study.arms[arm].searched_keys
-    if keys:
+def _say_what_is_not_searched(arm: Arm) -> None:
+    if arm.searched_keys:
         text = "one trial takes the trial section's own value, or the default, for what the study searches"
-        print(f"prunetune: {text}: {', '.join(keys)} (--set KEY=VALUE gives another)", file=sys.stderr)
+        print(f"prunetune: {text}: {', '.join(arm.searched_keys)} (--set KEY=VALUE gives another)", file=sys.stderr)
 
 
-def _run_to_its_end(trial: Trial, arm: str, config: TrialConfig) -> None:
+def _run_to_its_end(trial: Trial, arm: str, states: int) -> None:
     """Step by step, with a line for each epoch. KeyboardInterrupt says how to go on."""
     if trial.done:
         print(f"prunetune: {arm}: {trial.status} already; its result again", file=sys.stderr)
@@ -104,7 +99,7 @@ def _run_to_its_end(trial: Trial, arm: str, config: TrialConfig) -> None:
         with terminated_like_interrupted():
             while not trial.done:
                 line = trial.step()
-                print(_progress(arm, line, config.states), file=sys.stderr, flush=True)
+                print(_progress(arm, line, states), file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         trial.close()
         raise KeyboardInterrupt("the same command goes on after the last epoch that was finished") from None
