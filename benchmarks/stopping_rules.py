@@ -164,7 +164,8 @@ def _state_end(state: int, accuracy: float, removed: float) -> StateEnd:
 
 def _view(number: int, states: list[StateEnd], status: str) -> RecordedTrial:
     record = TrialRecord(Path(), {}, [], states, None)
-    return RecordedTrial(Identity(str(number), "refill", "search", number), status, record, {}, Path(), {}, {})
+    identity = Identity(str(number), "refill", "search", number)
+    return RecordedTrial(identity, {}, folder=Path(), status=status, record=record)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from models.weights.initial_weights import InitialWeights, InitRequest, initial_
 from pruning.methods import get_method
 from trainables.config.trial import TrialConfig
 from trainables.data import Data, load_data
+from trainables.data.base import DataInfo
 from trainables.files.environment import environment
 from trainables.files.record import Identity
 from trainables.seeds import derive
@@ -49,7 +50,7 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
     data = load_data(config.data, device)
     method = get_method(config.prune.method)
     source = _scratch_source(config) if method.traits.from_scratch else None
-    spec = spec_of(config, data)
+    spec = spec_of(config, data.info)
     weights = load_weights(config, spec, from_scratch=method.traits.from_scratch, store=store)
     mean, std = normalisation(weights, data)
     data = data.normalised(mean, std)
@@ -74,9 +75,9 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
     return Prepared(procedure, header, (*weights.warnings, *unheeded(config, method)))
 
 
-def spec_of(config: TrialConfig, data: Data) -> ModelSpec:
+def spec_of(config: TrialConfig, info: DataInfo) -> ModelSpec:
     """The dense network that a configuration asks for on its data."""
-    info, model = data.info, config.model
+    model = config.model
     return resolve_spec(
         model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
     )

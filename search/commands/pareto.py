@@ -10,7 +10,7 @@ from models.errors import UserError
 from search.commands.common import Outcome, Subcommand, run_argument
 from search.console import table_text
 from search.evidence.formats import short
-from search.run.candidates import Candidate, all_candidates, macs_of, pareto
+from search.run.candidates import Candidate, all_candidates, pareto
 from search.run.results import load_results
 
 
@@ -23,7 +23,7 @@ def command(run: Path, arm: str | None) -> Outcome:
     candidates = all_candidates(results, arm)
     if not candidates:
         raise UserError(f"{run}: no trial has completed a state; run `prunetune resume {run}`")
-    front = pareto(candidates, macs_of)
+    front = pareto(candidates, "macs")
     json = {"run": str(results.run), "states": len(candidates), "front": [one.to_json() for one in front]}
     return Outcome(json=json, text=front_text(front, len(candidates)))
 

@@ -17,7 +17,7 @@ def competing(trials: Iterable[RecordedTrial]) -> tuple[RecordedTrial, ...]:
     return tuple(trial for trial in found if trial.identity.phase == "search" or trial.identity.arm not in searched)
 
 
-def best_trial(trials: Iterable[RecordedTrial], search: SearchConfig | None = None) -> RecordedTrial | None:
+def best_trial(trials: Iterable[RecordedTrial], search: SearchConfig) -> RecordedTrial | None:
     """The finished search trial of the configuration that validation chooses; the earlier one on a tie.
 
     It has the highest validation accuracy at its last state (or at the removal that the search's objective names, mean
@@ -33,19 +33,14 @@ def best_trial(trials: Iterable[RecordedTrial], search: SearchConfig | None = No
     return min(group, key=lambda trial: trial.identity.seed)
 
 
-def _score(group: Sequence[RecordedTrial], search: SearchConfig | None) -> float | None:
-    wanted = len(search.seeds) if search is not None and search.seeds else 1
+def _score(group: Sequence[RecordedTrial], search: SearchConfig) -> float | None:
+    wanted = len(search.seeds) if search.seeds else 1
     if len(group) < wanted or not all(trial.finished for trial in group):
         return None
     curves = [trial.states for trial in group]
     # A constraint on cost is not for references whose network stays as large as it began.
-    bound = search is not None and group[0].traits.makes_smaller
-    if search is not None and bound and not all(is_feasible(states, search.constraints) for states in curves):
+    if group[0].traits.makes_smaller and not all(is_feasible(states, search.constraints) for states in curves):
         return None
-    return mean_or_none([objective_value(states, _accuracy_objective(search)) for states in curves])
-
-
-def _accuracy_objective(search: SearchConfig | None) -> Objective:
     plain = Objective(metric="val_accuracy", direction="max")
-    objectives = () if search is None else search.objective
-    return next((one for one in objectives if one.metric == "val_accuracy"), plain)
+    objective = next((one for one in search.objective if one.metric == "val_accuracy"), plain)
+    return mean_or_none([objective_value(states, objective) for states in curves])

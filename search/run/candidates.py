@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import le
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from models.errors import UserError
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 from trainables.files.record import StateEnd
+
+Cost = Literal["macs", "params"]
 
 
 @dataclass(frozen=True)
@@ -63,21 +66,21 @@ def all_candidates(results: RunResults, arm: str | None = None) -> list[Candidat
     ]
 
 
-def pareto(candidates: Sequence[Candidate], cost: Callable[[Candidate], float]) -> list[Candidate]:
-    """Those that no other beats: cheapest first, each dearer one strictly better on validation."""
+def pareto(candidates: Sequence[Candidate], *costs: Cost) -> list[Candidate]:
+    """Those that no other equals or beats in every cost and validation accuracy together; the cheapest first.
+
+    Of equals the first by name. Under one cost each dearer one is strictly better.
+    """
+
+    def rank(one: Candidate) -> tuple[float, ...]:
+        """Less is better in each place."""
+        return (*(getattr(one.state, cost) for cost in costs), -one.state.val_accuracy)
+
     front: list[Candidate] = []
-    for candidate in sorted(candidates, key=lambda one: (cost(one), -one.state.val_accuracy, one.name)):
-        if not front or candidate.state.val_accuracy > front[-1].state.val_accuracy:
-            front.append(candidate)
+    for one in sorted(candidates, key=lambda one: (rank(one), one.name)):
+        if not any(all(map(le, rank(other), rank(one))) for other in front):
+            front.append(one)
     return front
-
-
-def macs_of(candidate: Candidate) -> float:
-    return float(candidate.state.macs)
-
-
-def params_of(candidate: Candidate) -> float:
-    return float(candidate.state.params)
 
 
 def named_state(results: RunResults, name: str) -> Candidate:
@@ -89,13 +92,11 @@ def named_state(results: RunResults, name: str) -> Candidate:
     if trial is None:
         known = ", ".join(one.id for one in results.trials)
         raise UserError(f"--state: {results.run} has no trial {trial_id!r}; it has {known or 'none yet'}")
-    states = trial.states
-    if not states:
+    if not trial.states:
         raise UserError(f"--state: {trial_id} has completed no state yet ({trial.status}); choose another trial's")
-    found = next((state for state in states if state.state == int(number)), None)
-    if found is None:
-        raise UserError(f"--state: {trial_id} has the states 0 to {len(states) - 1}, found {number}")
-    return Candidate(trial, found)
+    if int(number) > trial.last.state:
+        raise UserError(f"--state: {trial_id} has the states 0 to {trial.last.state}, found {number}")
+    return Candidate(trial, trial.states[int(number)])
 
 
 def fronts(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -107,21 +108,6 @@ def fronts(candidates: Sequence[Candidate]) -> list[Candidate]:
     cut = [one for one in candidates if not one.trial.traits.masks]
     for arm in {one.trial.identity.arm for one in cut}:
         of_arm = [one for one in cut if one.trial.identity.arm == arm]
-        lasting = [one for one in of_arm if one.trial.identity.phase != "confirm"]
-        for group in (of_arm, lasting):
-            chosen += [*pareto(group, macs_of), *pareto(group, params_of), *undominated(group)]
+        for group in (of_arm, [one for one in of_arm if one.trial.identity.phase != "confirm"]):
+            chosen += [*pareto(group, "macs"), *pareto(group, "params"), *pareto(group, "macs", "params")]
     return chosen
-
-
-def undominated(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that no other equals or beats in MACs, parameters and validation accuracy together; the first of equals."""
-    front: list[Candidate] = []
-    for one in sorted(candidates, key=lambda one: (macs_of(one), params_of(one), -one.state.val_accuracy, one.name)):
-        if not any(_covers(other, one) for other in front):
-            front.append(one)
-    return front
-
-
-def _covers(other: Candidate, one: Candidate) -> bool:
-    """For an `other` with at most as many MACs."""
-    return other.state.params <= one.state.params and other.state.val_accuracy >= one.state.val_accuracy

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -25,32 +26,25 @@ class Curve:
     def at(self, x: float) -> float | None:
         """Straight between two neighbouring states; None outside the trial's own range: nothing is extrapolated."""
         slack = 1e-9 * max(1.0, abs(x))
-        if not self.x or x < self.x[0] - slack or x > self.x[-1] + slack:
+        index = bisect_left(self.x, x - slack)
+        if index < len(self.x) and self.x[index] <= x + slack:
+            return self.y[index]
+        if index in (0, len(self.x)):
             return None
-        for index, right in enumerate(self.x):
-            if abs(right - x) <= slack:
-                return self.y[index]
-            if right > x:
-                left = self.x[index - 1]
-                share = (x - left) / (right - left)
-                return self.y[index - 1] + share * (self.y[index] - self.y[index - 1])
-        return self.y[-1]
+        left, right = self.x[index - 1], self.x[index]
+        share = (x - left) / (right - left)
+        return self.y[index - 1] + share * (self.y[index] - self.y[index - 1])
 
 
 def curve_of(states: Sequence[StateEnd], dense_macs: float, axis: Axis, quantity: Quantity = "val_accuracy") -> Curve:
     """A trial's curve over `axis`; MACs as a share of `dense_macs`, the dense network's."""
-    return _curve({x_of(state, dense_macs, axis): float(getattr(state, quantity)) for state in states})
+    unit = dense_macs if axis == "macs" else 1
+    return _curve({getattr(state, axis) / unit: float(getattr(state, quantity)) for state in states})
 
 
 def _curve(points: Mapping[float, float]) -> Curve:
-    ordered = sorted(points.items())
-    return Curve(tuple(x for x, _ in ordered), tuple(y for _, y in ordered))
-
-
-def x_of(state: StateEnd, dense_macs: float, axis: Axis) -> float:
-    if axis == "training_macs":
-        return state.training_macs
-    return state.removed_percent if axis == "removed_percent" else state.macs / dense_macs
+    places = sorted(points)
+    return Curve(tuple(places), tuple(points[place] for place in places))
 
 
 def objective_value(states: Sequence[StateEnd], objective: Objective) -> float | None:

@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 from models import atomic
 from models.errors import UserError
 from trainables.files.generation import next_generation
-from trainables.files.record import record_path
+from trainables.files.record import RECORD_FILE
 from trainables.files.request import REQUEST_FILE
 
 
@@ -54,10 +54,8 @@ class RunFolder:
 
     def trial_ids(self) -> tuple[str, ...]:
         """The trials that were handed out or have a record, by name."""
-        if not self.trials_folder.is_dir():
-            return ()
-        folders = (entry for entry in self.trials_folder.iterdir() if entry.is_dir())
-        return tuple(sorted(folder.name for folder in folders if _holds_trial(folder)))
+        files = (REQUEST_FILE, RECORD_FILE)
+        return tuple(sorted({path.parent.name for file in files for path in self.trials_folder.glob(f"*/{file}")}))
 
     @contextmanager
     def driven(self) -> Iterator[int]:
@@ -87,15 +85,13 @@ class RunFolder:
         lock_file = self.path / ".lock"
         if not lock_file.exists():
             return False
-        lock = FileLock(lock_file)
         try:
-            lock.acquire(timeout=0)
+            with FileLock(lock_file).acquire(timeout=0):
+                return False
         except Timeout:
             return True
         except PermissionError:
             return False
-        lock.release()
-        return False
 
     def driver(self) -> str | None:
         """`PID` or `PID on HOST` of the process that said it drives the run, if one did."""
@@ -107,7 +103,3 @@ class RunFolder:
     @property
     def _driver_file(self) -> Path:
         return self.path / ".driver"
-
-
-def _holds_trial(folder: Path) -> bool:
-    return (folder / REQUEST_FILE).exists() or record_path(folder).exists()

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,14 @@ def read_manifest(run: RunFolder) -> dict[str, Any]:
 def check_starting_points(run: RunFolder, found: Mapping[str, StartingPoint]) -> None:
     """UserError where the initial weights or the data of an arm are not those the run began with."""
     before = read_manifest(run)["foundations"]
-    for arm, starting_point in found.items():
-        if arm not in before:
-            continue
-        for part in ("weights", "data"):
-            old, new = before[arm][part]["digest"], starting_point.to_json()[part]["digest"]
-            if old != new:
-                raise UserError(
-                    f"{run.path}: the {part} of arm {arm} have changed since the run began (was {old[:12]}, now {new[:12]}); "
-                    "restore them, or start another run with --name"
-                )
+    for arm, part in product(found, ("weights", "data")):
+        new = found[arm].to_json()[part]["digest"]
+        old = before[arm][part]["digest"] if arm in before else new
+        if old != new:
+            raise UserError(
+                f"{run.path}: the {part} of arm {arm} have changed since the run began (was {old[:12]}, now {new[:12]}); "
+                "restore them, or start another run with --name"
+            )
 
 
 def check_same_study(run: RunFolder, study: Study) -> None:
@@ -60,8 +59,7 @@ def check_same_study(run: RunFolder, study: Study) -> None:
     if "study" not in manifest:
         return
     sizes = {size for growth in manifest.get("grown", ()) for size in growth["trials_per_arm"]}
-    before, now = _lasting(manifest["study"], sizes), _lasting(study.to_json(), sizes)
-    changes = changed_keys(before, now)
+    changes = changed_keys(_lasting(manifest["study"], sizes), _lasting(study.to_json(), sizes))
     if changes:
         raise UserError(
             f"{run.study_file}: has changed since the run began: {', '.join(at_most(changes))}; put it back, or start "
@@ -90,20 +88,18 @@ def write_launch(
     manifest = read_manifest(run)
     if study is not None:
         manifest.setdefault("study", finite(study.to_json()))
-    foundations = {arm: starting_point.to_json() for arm, starting_point in found.items()}
-    manifest["foundations"] = {**foundations, **manifest["foundations"]}
-    manifest["launches"].append(
-        {
-            "generation": generation,
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "ended": None,
-            "left": None,
-            "command": list(command),
-            "python": platform.python_version(),
-            "system": platform.platform(),
-            **machine,
-        }
-    )
+    manifest["foundations"] = {arm: one.to_json() for arm, one in found.items()} | manifest["foundations"]
+    launch = {
+        "generation": generation,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "ended": None,
+        "left": None,
+        "command": list(command),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        **machine,
+    }
+    manifest["launches"].append(launch)
     atomic.write_json(run.manifest_file, manifest)
 
 
@@ -142,21 +138,19 @@ def open_run(storage: Path, study: Study) -> RunFolder:
     """
     run = RunFolder((storage / study.name).resolve())
     plan_of(study)
-    if not run.study_file.exists():
-        if run.path.is_dir() and any(run.path.iterdir()):
-            raise UserError(f"{run.path}: holds something, but no run; choose another --name or --storage")
-        atomic.write_text(run.study_file, study.to_yaml())
-        return run
-    changes = changed_keys(load_study(run.study_file).to_json(), study.to_json())
-    if changes and not run.trial_ids() and not run.manifest_file.exists():
+    if run.study_file.exists():
+        changes = changed_keys(load_study(run.study_file).to_json(), study.to_json())
+        if not changes:
+            return run
+        if run.trial_ids() or run.manifest_file.exists():
+            raise UserError(
+                f"{run.path}: holds a run of another study: {', '.join(at_most(changes))}; choose another --name or "
+                f"--storage, or go on with it as it is: prunetune resume {run.path}"
+            )
         # Nothing has begun: the last request was found wrong before its first trial, and this is the mended one.
-        atomic.write_text(run.study_file, study.to_yaml())
-        return run
-    if changes:
-        raise UserError(
-            f"{run.path}: holds a run of another study: {', '.join(at_most(changes))}; choose another --name or --storage, "
-            f"or go on with it as it is: prunetune resume {run.path}"
-        )
+    elif run.path.is_dir() and any(run.path.iterdir()):
+        raise UserError(f"{run.path}: holds something, but no run; choose another --name or --storage")
+    atomic.write_text(run.study_file, study.to_yaml())
     return run
 
 
@@ -173,13 +167,9 @@ def grown(run: RunFolder, study: Study, trials_per_arm: int) -> Study:
     bigger = replace(study, search=study.search.model_copy(update={"trials_per_arm": trials_per_arm}))
     plan_of(bigger)
     if trials_per_arm > before:
-        _note_growth(run, before, trials_per_arm)
+        # Noted in the manifest too: a verdict after another look at a grown study is exploratory.
+        manifest = read_manifest(run)
+        manifest["grown"] = [*manifest.get("grown", ()), {"trials_per_arm": [before, trials_per_arm]}]
+        atomic.write_json(run.manifest_file, manifest)
         atomic.write_text(run.study_file, bigger.to_yaml())
     return bigger
-
-
-def _note_growth(run: RunFolder, before: int, now: int) -> None:
-    """Kept in the manifest: a verdict after another look at a grown study is exploratory."""
-    manifest = read_manifest(run)
-    manifest["grown"] = [*manifest.get("grown", ()), {"trials_per_arm": [before, now]}]
-    atomic.write_json(run.manifest_file, manifest)

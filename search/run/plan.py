@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from models.errors import UserError
@@ -73,25 +73,17 @@ def confirm_id(arm: str, seed: int) -> str:
 
 def outstanding_trials(study: Study, trials: Iterable[RecordedTrial]) -> int:
     """Trials that the study asks for and that have not ended, those not yet proposed included."""
-    by_id = {trial.id: trial for trial in trials}
-    return sum(_outstanding_of_arm(study, plan, by_id) for plan in plan_of(study))
+    ended = {trial.id: trial for trial in trials if trial.ended}
+    return sum(_outstanding_of_arm(study, plan, ended) for plan in plan_of(study))
 
 
-def _outstanding_of_arm(study: Study, plan: ArmPlan, by_id: dict[str, RecordedTrial]) -> int:
-    searching = sum(not _ended(by_id.get(trial_id)) for trial_id in plan.search_ids)
-    best = best_trial((trial for trial in by_id.values() if trial.identity.arm == plan.arm), study.search)
-    if searching == 0 and best is None:
+def _outstanding_of_arm(study: Study, plan: ArmPlan, ended: Mapping[str, RecordedTrial]) -> int:
+    searching = sum(trial_id not in ended for trial_id in plan.search_ids)
+    if searching:
+        return searching + sum(trial_id not in ended for trial_id in plan.confirm_ids)
+    best = best_trial((trial for trial in ended.values() if trial.identity.arm == plan.arm), study.search)
+    if best is None:
         return 0
-    confirming = sum(not _confirmed(by_id.get(trial_id), best, searching) for trial_id in plan.confirm_ids)
-    return searching + confirming
-
-
-def _ended(trial: RecordedTrial | None) -> bool:
-    return trial is not None and trial.ended
-
-
-def _confirmed(trial: RecordedTrial | None, best: RecordedTrial | None, searching: int) -> bool:
-    """Whether a confirming trial has ended, and of the configuration that is the arm's best still."""
-    if trial is None or not trial.ended:
-        return False
-    return searching > 0 or (best is not None and trial.source == best.id)
+    # A confirming trial counts only while it repeats what is the arm's best still.
+    confirming = [ended.get(trial_id) for trial_id in plan.confirm_ids]
+    return sum(trial is None or trial.source != best.id for trial in confirming)

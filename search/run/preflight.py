@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from models.errors import UserError
+from models.spec import ModelSpec
 from search.config_file.key_tree import is_known, replaced
 from search.run.folder import RunFolder
 from search.study.arm import Arm
@@ -49,59 +50,43 @@ def check_request(study: Study) -> tuple[str, ...]:
 
 def check_arm(study: Study, arm: Arm) -> None:
     """One arm's data can be had, and each network it may use exists and has the units that are to be removed."""
+    from trainables.data import check_available, describe_data
+    from trainables.prepare import load_weights, spec_of
+
     seen: list[Any] = []
-    chosen: list[Any] = []
     for values in corner_values(study, arm):
         config = arm.config(values)
-        network = (config.model, config.data)
-        asked = (*network, config.prune.target, config.prune.method)
+        asked = (config.model, config.data, config.prune.target, config.prune.method)
         if asked in seen:
             continue
         with at_its_line(arm, values):
-            _check_network(arm, values, config)
-            if chosen and network not in chosen and not config.prune.traits.from_scratch:
-                _check_weights(config)
+            check_available(config.data)
+            spec = spec_of(config, describe_data(config.data))
+            _check_units(arm, values, config, spec)
+            only_chosen = seen and all(asked[:2] != one[:2] for one in seen)
+            # Of the first network, which the space need not choose, `preflight` proves the weights.
+            if only_chosen and not config.prune.traits.from_scratch:
+                load_weights(config, spec)
         seen.append(asked)
-        chosen.append(network)
 
 
-def _check_network(arm: Arm, values: dict[str, Any], config: TrialConfig) -> None:
+def _check_units(arm: Arm, values: dict[str, Any], config: TrialConfig, spec: ModelSpec) -> None:
     import torch
 
     from models.networks.registry import build
     from models.units.base import kinds_of_target
     from models.units.describe import describe
-    from trainables.data import check_available
 
-    check_available(config.data)
     with torch.random.fork_rng(devices=[]):
-        groups = describe(build(_spec(config)))
+        groups = describe(build(spec))
     wanted, there = kinds_of_target(config.prune.target), {group.kind for group in groups}
     if not config.prune.traits.needs_units or there & set(wanted):
         return
     fitting = "channel" if "channel" in there else "both"
-    path = arm.where(("prune", "target"), values)
     raise arm.sources.error(
-        path,
+        arm.where(("prune", "target"), values),
         f": {config.model.arch} has no units of target {config.prune.target} (it has {', '.join(sorted(there))}); "
         f"say target: {fitting}",
-    )
-
-
-def _check_weights(config: TrialConfig) -> None:
-    """The weights of a network that only the space can choose; those of the others are proven by `preflight`."""
-    from trainables.prepare import load_weights
-
-    load_weights(config, _spec(config))
-
-
-def _spec(config: TrialConfig) -> Any:
-    from models.networks.registry import resolve_spec
-    from trainables.data import describe_data
-
-    info, model = describe_data(config.data), config.model
-    return resolve_spec(
-        model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
     )
 
 
@@ -129,9 +114,8 @@ def with_structure(arm: str, config: TrialConfig, run: RunFolder) -> TrialConfig
             f"--arm {arm}: takes the final structure of arm {scratch.arm}, which has no finished trial in {run.path}; "
             f"run `prunetune trial` with --arm {scratch.arm} first, or set prune.scratch.file"
         )
-    tree = config.model_dump(mode="json")
     file = str(source / str(record.states[-1].file))
-    return TrialConfig.model_validate(replaced(tree, "prune.scratch.file", file))
+    return TrialConfig.model_validate(replaced(config.model_dump(mode="json"), "prune.scratch.file", file))
 
 
 def _resource_warnings(study: Study) -> list[str]:
@@ -171,17 +155,13 @@ def preflight(study: Study) -> dict[str, StartingPoint]:
     random weights, and its structure is not known yet.
     """
     found: dict[str, StartingPoint] = {}
-    known: dict[str, StartingPoint] = {}
     for name, arm in study.arms.items():
         if arm.traits.from_scratch:
             continue
         values = study.space.sample(name, seed=0)
         config = arm.config(values)
-        key = config.model_dump_json()
-        if key not in known:
-            with at_its_line(arm, values):
-                known[key] = _starting_point(config)
-        found[name] = known[key]
+        with at_its_line(arm, values):
+            found[name] = _starting_point(config)
     return found
 
 
@@ -193,10 +173,8 @@ def _starting_point(config: TrialConfig) -> StartingPoint:
     fetch_data(config.data)
     check_available(config.data)
     # On the CPU: the driver must take no memory from the trials' GPUs.
-    on_cpu = config.model_copy(
-        update={"train": config.train.model_copy(update={"device": "cpu", "precision": "float32"})}
-    )
-    prepared = prepare(Identity("preflight"), on_cpu)
+    on_cpu = config.train.model_copy(update={"device": "cpu", "precision": "float32"})
+    prepared = prepare(Identity("preflight"), config.model_copy(update={"train": on_cpu}))
     header, warnings = prepared.header, prepared.warnings
     weights = {name: header["weights"][name] for name in ("digest", "verdict", "evidence", "provenance")}
     if weights["verdict"] != "random":

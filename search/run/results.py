@@ -8,11 +8,7 @@ from pathlib import Path
 from search.run.best import best_trial, competing
 from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials
-from search.run.trials import (
-    RecordedTrial,
-    order_trials,
-    read_trial,
-)
+from search.run.trials import RecordedTrial, order_trials, read_trial
 from search.study.load import load_study
 from search.study.study import Study
 
@@ -39,8 +35,7 @@ class RunResults:
     @property
     def arm_names(self) -> list[str]:
         """Arms in the study's order, then any that only the trials name."""
-        names = list(self.study.arms)
-        return names + sorted({trial.identity.arm for trial in self.trials} - set(names))
+        return [*self.study.arms, *sorted({trial.identity.arm for trial in self.trials} - self.study.arms.keys())]
 
     def trial(self, trial_id: str) -> RecordedTrial | None:
         return next((trial for trial in self.trials if trial.id == trial_id), None)

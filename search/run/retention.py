@@ -13,7 +13,6 @@ from models.errors import UserError
 from search.config_file import key_tree
 from search.run.candidates import Candidate, fronts
 from search.run.trials import RecordedTrial
-from search.study.sections import RetentionConfig
 from search.study.study import Study
 
 LASTING = ("finished", "stopped", "diverged")
@@ -27,8 +26,7 @@ def apply_retention(study: Study, trials: Iterable[RecordedTrial]) -> list[Path]
     """
     if study.retention.states == "all":
         return []
-    trials = list(trials)
-    removed = given_up(trials, study.retention, sources_named(study, trials))
+    removed = given_up(study, list(trials))
     for path in removed:
         try:
             path.unlink(missing_ok=True)
@@ -40,17 +38,16 @@ def apply_retention(study: Study, trials: Iterable[RecordedTrial]) -> list[Path]
     return removed
 
 
-def given_up(trials: Sequence[RecordedTrial], retention: RetentionConfig, needed: frozenset[Path]) -> list[Path]:
-    """The files to remove. `needed` are files that other trials take their structure from."""
-    if retention.states == "all":
-        return []
+def given_up(study: Study, trials: Sequence[RecordedTrial]) -> list[Path]:
+    """The files to remove where `retention.states` is not `all`."""
     ended = [trial for trial in trials if trial.status in LASTING and trial.states]
     every = [Candidate(trial, state) for trial in ended for state in trial.states]
     there = [candidate for candidate in every if candidate.file is not None]
-    kept = {(trial.id, trial.last.state) for trial in ended}
-    if retention.states == "front":
-        kept |= {(one.trial.id, one.state.state) for one in fronts(there)}
-    files = [one.file for one in there if (one.trial.id, one.state.state) not in kept]
+    kept = {Candidate(trial, trial.last).name for trial in ended}
+    if study.retention.states == "front":
+        kept |= {one.name for one in fronts(there)}
+    needed = sources_named(study, trials)
+    files = [one.file for one in there if one.name not in kept]
     return [file for file in files if file is not None and file.resolve() not in needed]
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from trainables.config.trial import TrialConfig
 from trainables.files.record import (
     ENDED,
     RECORD_SCHEMA_VERSION,
-    Identity,
     StateEnd,
     TrialRecord,
     complete_lines,
@@ -35,21 +33,13 @@ NEEDED = {
 """By its kind, what a line of a record must have."""
 
 
-@dataclass(frozen=True)
-class RecordedTrial:
-    """One trial of a run. `record` is None while it has not begun; `values` are its searched keys, dotted.
+@dataclass(frozen=True, kw_only=True)
+class RecordedTrial(TrialRequest):
+    """One trial of a run: what was asked, and what became of it. `record` is None while it has not begun."""
 
-    `source` names, for a confirming trial, the search trial whose configuration it repeats.
-    """
-
-    identity: Identity
+    folder: Path
     status: str
     record: TrialRecord | None
-    config: dict[str, Any]
-    folder: Path
-    values: dict[str, Any]
-    drawn: dict[str, Any]
-    source: str | None = None
 
     @property
     def id(self) -> str:
@@ -116,29 +106,20 @@ def read_trial(folder: Path, unended: str) -> RecordedTrial:
 
     UserError, in one line, for files that are damaged, foreign, or of another version of prunetune.
     """
-    record = _read_record(folder)
-    request = _read_request(folder)
+    record, request = _read_record(folder), _read_request(folder)
+    if record is not None:
+        request = replace(request or TrialRequest(record.identity, {}), config=record.config)
     if request is None:
-        if record is None:
-            raise ValueError(f"{folder}: neither a request nor a record")
-        request = TrialRequest(record.identity, record.config)
-    return RecordedTrial(
-        identity=request.identity,
-        status=_status(record, unended),
-        record=record,
-        config=request.config if record is None else record.config,
-        folder=folder,
-        values=request.values,
-        drawn=request.drawn,
-        source=request.source,
-    )
+        raise ValueError(f"{folder}: neither a request nor a record")
+    status = "pending" if record is None else record.status if record.status in ENDED else unended
+    return RecordedTrial(**vars(request), folder=folder, status=status, record=record)
 
 
 def _read_request(folder: Path) -> TrialRequest | None:
     path = folder / REQUEST_FILE
     try:
         return read_request(folder)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); {REMEDY}") from error
     except (KeyError, TypeError) as error:
         raise UserError(f"{path}: no request of a trial; {REMEDY}") from error
@@ -150,7 +131,7 @@ def _read_record(folder: Path) -> TrialRecord | None:
         return None
     try:
         lines = complete_lines(path)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); {REMEDY}") from error
     if lines:
         _check_header(path, lines[0])
@@ -175,19 +156,13 @@ def _is_whole(line: Any) -> bool:
     return isinstance(line, dict) and "kind" in line and NEEDED.get(line["kind"], frozenset()) <= line.keys()
 
 
-def _status(record: TrialRecord | None, unended: str) -> str:
-    if record is None:
-        return "pending"
-    return record.status if record.status in ENDED else unended
-
-
 def order_trials(trials: Iterable[RecordedTrial], arms: list[str]) -> tuple[RecordedTrial, ...]:
     """By arm as the study names them, then phase, number and seed."""
-    phases = {"trial": 0, "search": 1, "confirm": 2}
+    phases = ("trial", "search", "confirm")
 
     def key(trial: RecordedTrial) -> tuple[Any, ...]:
-        identity = trial.identity
-        arm = arms.index(identity.arm) if identity.arm in arms else len(arms)
-        return (arm, phases[identity.phase], identity.number, identity.seed, identity.id)
+        one = trial.identity
+        arm = arms.index(one.arm) if one.arm in arms else len(arms)
+        return (arm, phases.index(one.phase), one.number, one.seed, one.id)
 
     return tuple(sorted(trials, key=key))

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Literal, get_args
 
 from models import atomic
 
+RECORD_FILE = "record.jsonl"
 RECORD_SCHEMA_VERSION = 1
 Status = Literal["pending", "running", "finished", "stopped", "diverged", "failed", "interrupted"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "diverged", "failed"})
@@ -103,7 +104,7 @@ class TrialRecord:
 
 
 def record_path(folder: Path) -> Path:
-    return folder / "record.jsonl"
+    return folder / RECORD_FILE
 
 
 def read_record(folder: Path) -> TrialRecord | None:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from search.report.plots.drawing import FAINT, INK, Plot, arm_line, colour, legend_above, new_figure
-from search.run.candidates import all_candidates, macs_of, pareto
+from search.run.candidates import all_candidates, pareto
 from search.run.curves import Axis, Curve
 from search.run.results import RunResults
 
@@ -95,7 +95,7 @@ def _on_common_places(curves: Sequence[Curve], scale: float) -> tuple[NDArray[np
 
 def _draw_front(results: RunResults, axes: Axes) -> None:
     candidates = all_candidates(results)
-    front = pareto(candidates, macs_of)
+    front = pareto(candidates, "macs")
     shares = [100 * one.macs_share for one in candidates]
     axes.scatter(shares, [100 * one.state.val_accuracy for one in candidates], s=8, color=FAINT, alpha=0.5, linewidth=0)
     axes.step(

@@ -6,7 +6,7 @@ import pytest
 
 from models.errors import UserError
 from search.evidence.selection import Budget, choose
-from search.run.candidates import all_candidates, macs_of, named_state, pareto
+from search.run.candidates import all_candidates, named_state, pareto
 from search.run.results import RunResults, load_results
 from tests.search.made_runs import MadeRun, falling
 
@@ -41,7 +41,7 @@ def test_every_state_of_every_trial_is_a_candidate(results: RunResults) -> None:
 
 def test_the_front_holds_what_nothing_beats(results: RunResults) -> None:
     candidates = all_candidates(results)
-    front = pareto(candidates, macs_of)
+    front = pareto(candidates, "macs")
     assert [one.state.state for one in front] == [3, 2, 1, 0]
     for one in candidates:
         beaten = [

@@ -38,7 +38,7 @@ def test_a_control_is_never_the_best_while_an_arm_competes(tmp_path: Path) -> No
     best = results.best_of_run()
     assert best is not None
     assert best.id == "refill-000"
-    overall, dense = best_trial(results.trials), results.best_of_arm("dense")
+    overall, dense = best_trial(results.trials, study.search), results.best_of_arm("dense")
     assert overall is not None
     assert dense is not None
     assert dense.val_accuracy is not None
@@ -52,7 +52,7 @@ def test_unfinished_trials_are_never_the_best(tmp_path: Path) -> None:
         assert best is not None
         assert best.status == "finished"
         stopped = tuple(replace(trial, status="stopped") for trial in results.of_arm(arm))
-        assert best_trial(stopped) is None
+        assert best_trial(stopped, results.study.search) is None
 
 
 def test_the_best_keeps_to_the_constraints_and_references_need_not(tmp_path: Path) -> None:

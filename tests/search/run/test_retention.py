@@ -15,7 +15,7 @@ from models.errors import UserError
 from search.commands import pareto as pareto_command
 from search.evidence.selection import Budget, choose, passed_over
 from search.export.export import parts_of
-from search.run.candidates import all_candidates, fronts, macs_of, named_state, params_of, pareto
+from search.run.candidates import all_candidates, fronts, named_state, pareto
 from search.run.results import RunResults, load_results
 from search.run.retention import apply_retention
 from search.run.trials import RecordedTrial
@@ -108,7 +108,7 @@ def test_a_superseded_confirm_trial_takes_no_front_with_it(made: MadeRun) -> Non
     retain(made.path, "front")
     folder.rename(made.path / "set-aside")
     results = load_results(made.path)
-    assert all(one.file for one in pareto(all_candidates(results), macs_of))
+    assert all(one.file for one in pareto(all_candidates(results), "macs"))
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -138,7 +138,8 @@ def test_any_budget_chooses_as_if_everything_had_been_kept(
         return found
 
     def front(results: RunResults) -> list[object]:
-        fronts_of_run = [pareto(all_candidates(results, arm), cost) for arm in arms for cost in (macs_of, params_of)]
+        of_arms = [all_candidates(results, arm) for arm in arms]
+        fronts_of_run = [pareto(of_arm, cost) for of_arm in of_arms for cost in ("macs", "params")]
         assert all(one.file for group in fronts_of_run for one in group)
         return [[one.name for one in group] for group in fronts_of_run]
 

@@ -10,7 +10,7 @@ from trainables.files.record import Identity
 
 
 def view(identity: Identity) -> RecordedTrial:
-    return RecordedTrial(identity, "finished", None, {}, Path("nowhere"), {}, {})
+    return RecordedTrial(identity, {}, folder=Path("nowhere"), status="finished", record=None)
 
 
 def test_a_single_trial_competes_only_where_nothing_was_searched() -> None:

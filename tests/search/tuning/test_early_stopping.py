@@ -35,9 +35,8 @@ def view(
     name: str, number: int, *points: tuple[float, float], arm: str = "rsst", status: str = "running"
 ) -> RecordedTrial:
     record = TrialRecord(Path("nowhere"), {}, [], states_of(*points), None)
-    return RecordedTrial(
-        Identity(name, arm, "search", number), status, record, {"prune": {"method": arm}}, Path("nowhere"), {}, {}
-    )
+    identity, config = Identity(name, arm, "search", number), {"prune": {"method": arm}}
+    return RecordedTrial(identity, config, folder=Path("nowhere"), status=status, record=record)
 
 
 def test_default_rungs_are_spaced_by_the_reduction_factor() -> None:
