@@ -6,9 +6,10 @@ import re
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from search.report.plots.drawing import Plot, inline_svg
+from search.evidence.formats import p_text
+from search.report import provenance, tables
+from search.report.plots.drawing import inline_svg
 
 
 def render(template: str, context: dict[str, Any]) -> str:
@@ -21,14 +22,11 @@ def render(template: str, context: dict[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(tied=tied, inline_svg=_themed_svg)
+    environment.filters.update(tied=tied, inline_svg=inline_svg, p_text=p_text)
+    environment.globals.update(tables=tables, provenance=provenance)
     return environment.get_template(template).render(context)
 
 
 def tied(cell: str) -> str:
     """The cell's text with each number and its unit, and the two ends of an interval, on one line where cells may wrap."""
     return re.sub(r"(?<=\d) (?=%|[kMGTP]\b)|(?<=\d,) (?=[-+\d])|(?<=×) ", "\u00a0", cell)
-
-
-def _themed_svg(plot: Plot, prefix: str) -> Markup:
-    return Markup(inline_svg(plot, prefix))

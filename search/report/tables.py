@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -35,6 +35,13 @@ def arm_table(comparison: Comparison) -> Table:
         "training MACs", "seconds",
     ]  # fmt: skip
     return Table(heading, [_arm_row(row) for row in comparison.rows], _basis_text(comparison))
+
+
+def side_by_side_table(comparisons: Mapping[str, Comparison]) -> Table:
+    """A row for every arm of every run, by the run's name; headed as the first run's own table is."""
+    shown = {name: arm_table(comparison) for name, comparison in comparisons.items()}
+    heading = ["run", *next(iter(shown.values())).heading]
+    return Table(heading, [[name, *row] for name, table in shown.items() for row in table.rows])
 
 
 def _arm_row(row: ArmSummary) -> list[str]:
@@ -86,15 +93,6 @@ def final_test_sentence(test: FinalTest) -> str:
     images = f"{_percents(test.interval)} on {test.images} images" if test.interval else ""
     count = f"{test.candidates} candidate{'' if test.candidates == 1 else 's'}"
     return f"Test accuracy of {test.id}, chosen by validation from {count}: {percent(test.accuracy)}{images}."
-
-
-def mcnemar_sentences(test: FinalTest) -> list[str]:
-    """McNemar's test between the arms' final networks, a sentence per pair."""
-    return [
-        f"On the same test images {first} alone is right on {result.only_first}, {second} alone on "
-        f"{result.only_second} (McNemar's exact p = {p_text(result.p_value)}; of these two networks, not of the methods)."
-        for first, second, result in test.between
-    ]
 
 
 def difference_table(comparison: Comparison) -> Table | None:

@@ -8,9 +8,10 @@ from pathlib import Path
 from models import atomic
 from search.console import OUTPUT_SCHEMA_VERSION
 from search.report.csv_files import states_csv, trials_csv
-from search.report.page import RunReport, page_context, run_report
+from search.report.page import RunReport, run_report
 from search.report.plots.drawing import png, standalone_svg
 from search.report.rendering import render
+from search.report.tables import side_by_side_table
 from search.run.results import RunResults
 from trainables.files.record import finite
 
@@ -18,7 +19,7 @@ from trainables.files.record import finite
 def write_report(results: RunResults, out: Path) -> list[str]:
     """Write one run's report into `out`; returns the files' names. UserError where no trial has finished."""
     report = run_report(results, results.study.name)
-    page = render("page.html.j2", page_context([report]))
+    page = render("page.html.j2", {"title": report.name, "runs": [report]})
     files = _write_files(report, out)
     atomic.write_text(out / "index.html", page)
     return ["index.html", *files]
@@ -27,7 +28,9 @@ def write_report(results: RunResults, out: Path) -> list[str]:
 def write_side_by_side(runs: Sequence[RunResults], out: Path) -> list[str]:
     """Write one page on several runs, each run's files in a folder of its own beside it."""
     reports = [run_report(results, name) for results, name in zip(runs, run_names(runs), strict=True)]
-    page = render("page.html.j2", page_context(reports))
+    together = side_by_side_table({report.name: report.comparison for report in reports})
+    title = ", ".join(report.name for report in reports)
+    page = render("page.html.j2", {"title": title, "runs": reports, "together": together})
     files = [f"{report.name}/{file}" for report in reports for file in _write_files(report, out / report.name)]
     atomic.write_text(out / "index.html", page)
     return ["index.html", *files]

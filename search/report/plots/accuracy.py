@@ -17,26 +17,19 @@ from search.run.results import RunResults
 
 @dataclass(frozen=True)
 class AxisText:
-    """How an axis is named: in file names, in the title, beside the axis; what its values are multiplied with, and what
-    the caption adds."""
+    """How an axis is named: in file names, in words, beside the axis; and what its values are multiplied with."""
 
     file: str
     what: str
     label: str
     scale: float
-    note: str = ""
 
 
 AXES: dict[Axis, AxisText] = {
     "removed_percent": AxisText("removed", "what was removed", "removed, % of prunable parameters", 1.0),
-    "macs": AxisText(
-        "macs", "MACs", "MACs, % of dense", 100.0, " The grey line is the Pareto front over all states of all trials."
-    ),
-    "training_macs": AxisText(
-        "cost", "training cost", "training MACs so far, T", 1e-12,
-        " At one cost the arms may stand at different sizes; the last marker is each one's smallest.",
-    ),
-}  # fmt: skip
+    "macs": AxisText("macs", "MACs", "MACs, % of dense", 100.0),
+    "training_macs": AxisText("cost", "training cost", "training MACs so far, T", 1e-12),
+}
 
 
 def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
@@ -62,13 +55,8 @@ def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
         axes.set_xlabel(text.label)
         axes.set_ylabel("validation accuracy, %")
         legend_above(figure, columns=3)
-    return Plot(
-        name=f"accuracy-by-{text.file}",
-        title=f"Accuracy against {text.what}",
-        caption=f"Each marker is a state's last epoch; bands span the seeds.{text.note}",
-        alternative=f"Validation accuracy against {text.what}. {'; '.join(described)}.",
-        figure=figure,
-    )
+    words = f"Validation accuracy against {text.what}. {'; '.join(described)}."
+    return Plot(f"accuracy-by-{text.file}", words, figure)
 
 
 def _draw_arm(axes: Axes, index: int, arm: str, places: NDArray[np.float64], values: NDArray[np.float64]) -> None:

@@ -32,13 +32,8 @@ def paired_differences(comparison: Comparison) -> Plot | None:
         axes.set_ylim(len(cells) - 0.5, -0.5)
         axes.set_xlabel(f"difference to {comparison.baseline}, points")
     described = [f"{_cell_label(cell, True)}: {points(cell.mean)} {interval_text(cell.interval)}" for cell in cells]
-    return Plot(
-        name="paired-differences",
-        title="Paired differences",
-        caption="Dots are seeds, diamonds their means, bars the permutation intervals; the grey band is the margin.",
-        alternative=f"Differences to {comparison.baseline} in points. {'; '.join(described)}.",
-        figure=figure,
-    )
+    words = f"Differences to {comparison.baseline} in points. {'; '.join(described)}."
+    return Plot("paired-differences", words, figure)
 
 
 def _draw_cell(axes: Axes, row: int, cell: Contrast, shade: str) -> None:
@@ -70,7 +65,7 @@ def search_values(results: RunResults, arm: str) -> list[float]:
 
 
 def budget_curves(results: RunResults) -> Plot | None:
-    """Expected best validation accuracy of n configurations, per arm; None where no arm tried two."""
+    """Expected best validation accuracy of n configurations (Dodge et al. 2019), per arm; None where no arm tried two."""
     values = {arm: search_values(results, arm) for arm in results.arm_names}
     if max(len(found) for found in values.values()) < 2:
         return None
@@ -87,11 +82,5 @@ def budget_curves(results: RunResults) -> Plot | None:
         axes.set_xlabel("configurations tried")
         axes.set_ylabel("expected best validation accuracy, %")
         legend_above(figure)
-    return Plot(
-        name="search-budget",
-        title="What a search budget buys",
-        caption="Expected best of n configurations of the search (Dodge et al. 2019). Diverged trials count as chance, "
-        "early-stopped and failed ones as the worst that finished. Winners' scores: exploratory.",
-        alternative=f"Expected best validation accuracy against configurations tried. {'; '.join(described)}.",
-        figure=figure,
-    )
+    words = f"Expected best validation accuracy against configurations tried. {'; '.join(described)}."
+    return Plot("search-budget", words, figure)

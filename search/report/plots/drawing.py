@@ -14,6 +14,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
@@ -52,13 +53,14 @@ STYLE: Any = {
 
 @dataclass(frozen=True)
 class Plot:
-    """A figure with its file name, its title, a caption, and its content in words for those who cannot see it."""
+    """A figure, its files' name, and its content in words for those who cannot see it. A plot of one arm says of which,
+    and of how many trials it is the mean."""
 
     name: str
-    title: str
-    caption: str
     alternative: str
     figure: Figure
+    arm: str = ""
+    trials: int = 0
 
 
 @contextmanager
@@ -116,7 +118,7 @@ def png(plot: Plot) -> bytes:
     return buffer.getvalue()
 
 
-def inline_svg(plot: Plot, prefix: str = "") -> str:
+def inline_svg(plot: Plot, prefix: str) -> Markup:
     """The plot as an `svg` element for the page: themed, scalable, named for screen readers, its ids unique."""
     text = _svg(plot)
     text = text[text.index("<svg") :]
@@ -132,8 +134,8 @@ def inline_svg(plot: Plot, prefix: str = "") -> str:
     text = text.replace("'DejaVu Sans'", "inherit")
     head, rest = text.split(">", 1)
     head = re.sub(r' (?:width|height)="[^"]*pt"', "", head)
-    named = f'{head} role="img" aria-labelledby="{key}-label" class="plot">'
-    return f'{named}<title id="{key}-label">{escape(plot.alternative, quote=False)}</title>{rest}'
+    title = f'<title id="{key}-label">{escape(plot.alternative, quote=False)}</title>'
+    return Markup(f'{head} role="img" aria-labelledby="{key}-label" class="plot">{title}{rest}')
 
 
 def _svg(plot: Plot) -> str:

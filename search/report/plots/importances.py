@@ -37,13 +37,7 @@ def importance_plot(results: RunResults) -> Plot | None:
     described = "; ".join(
         f"{arm}: {', '.join(f'{key} {share:.2f}' for key, share in shares.items())}" for arm, shares in found.items()
     )
-    return Plot(
-        name="importances",
-        title="Which settings matter",
-        caption="Optuna's importances (fANOVA) over each arm's finished search trials. Exploratory.",
-        alternative=f"Importances of the searched keys. {described}.",
-        figure=figure,
-    )
+    return Plot("importances", f"Importances of the searched keys. {described}.", figure)
 
 
 def importances(trials: Sequence[RecordedTrial]) -> dict[str, float]:

@@ -80,13 +80,8 @@ def settings_against_accuracy(results: RunResults) -> Plot | None:
         for axes in panels[::columns]:
             axes.set_ylabel("validation accuracy, %")
         legend_above(figure, axes=panels[0])
-    return Plot(
-        name="settings",
-        title="Settings against accuracy",
-        caption="One mark per finished search trial, at its last state. Exploratory.",
-        alternative=f"Validation accuracy against {', '.join(keys)}, for {len(trials)} search trials.",
-        figure=figure,
-    )
+    words = f"Validation accuracy against {', '.join(keys)}, for {len(trials)} search trials."
+    return Plot("settings", words, figure)
 
 
 def _draw_setting(axes: Axes, results: RunResults, key: str, scale: Scale) -> None:
@@ -137,15 +132,8 @@ def parallel_coordinates(results: RunResults) -> Plot | None:
         axes.grid(axis="y", visible=False)
         axes.spines[:].set_visible(False)
         legend_above(figure)
-    return Plot(
-        name="parallel-coordinates",
-        title="Every configuration tried",
-        caption="A line per finished search trial; the stronger, the more accurate. Where it passes below an axis, its arm "
-        "does not have that setting. Exploratory.",
-        alternative=f"{len(trials)} search trials over {', '.join(keys)}, to validation accuracies of {100 * low:.1f} to "
-        f"{100 * high:.1f} %.",
-        figure=figure,
-    )
+    reached = f"to validation accuracies of {100 * low:.1f} to {100 * high:.1f} %"
+    return Plot("parallel-coordinates", f"{len(trials)} search trials over {', '.join(keys)}, {reached}.", figure)
 
 
 def _end_texts(scale: Scale) -> tuple[str, str]:
@@ -173,13 +161,8 @@ def rate_by_epochs(results: RunResults) -> Plot | None:
             _draw_rates(axes, trials, epochs, (min(accuracies), max(accuracies)))
             axes.set_title(arm)
         panels[0].set_ylabel(epochs)
-    return Plot(
-        name="rate-by-epochs",
-        title="Learning rate by epochs",
-        caption="Validation accuracy in percent at each pair tried. Exploratory.",
-        alternative=f"Validation accuracy over learning rate and {epochs} for {', '.join(tried)}.",
-        figure=figure,
-    )
+    words = f"Validation accuracy over learning rate and {epochs} for {', '.join(tried)}."
+    return Plot("rate-by-epochs", words, figure)
 
 
 def _draw_rates(axes: Axes, trials: Sequence[RecordedTrial], epochs: str, span: tuple[float, float]) -> None:

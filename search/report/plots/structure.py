@@ -30,13 +30,8 @@ def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
             axes.set_yticks(range(len(names)), [_short(name) for name in names])
             axes.set_title(f"{kind}s kept, %")
     last = "; ".join(f"{kind}s {_described(names, shares)}" for kind, names, shares in panels)
-    return Plot(
-        name=f"kept-structure-{arm}",
-        title=f"{arm}: what was kept",
-        caption=f"{arm}: share of each layer's units still there after each state, mean of {len(trials)} trial(s).",
-        alternative=f"Kept share by layer for {arm}. After the last state: {last}.",
-        figure=figure,
-    )
+    words = f"Kept share by layer for {arm}. After the last state: {last}."
+    return Plot(f"kept-structure-{arm}", words, figure, arm, len(trials))
 
 
 def _draw_shares(axes: Axes, shares: NDArray[np.float64], shade: str) -> None:
