@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, reduce
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
@@ -39,10 +39,7 @@ def merged(tree: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_keys(tree: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """`tree` with the values of `patch`, whose keys are dotted, merged over it."""
-    result = dict(tree)
-    for key, value in patch.items():
-        result = merged(result, nested(key, value))
-    return result
+    return reduce(lambda result, one: merged(result, nested(*one)), patch.items(), dict(tree))
 
 
 def replaced(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
@@ -55,10 +52,7 @@ def replaced(tree: Mapping[str, Any], key: str, value: Any) -> dict[str, Any]:
 
 def nested(key: str, value: Any) -> dict[str, Any]:
     """`a.b`, value → {a: {b: value}}."""
-    for part in reversed(key.split(".")):
-        value = {part: value}
-    tree: dict[str, Any] = value
-    return tree
+    return replaced({}, key, value)
 
 
 def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -74,15 +75,14 @@ def first_problem(error: ValidationError, data: Any, model: type[BaseModel], abo
     return path, _text(dict(entry))
 
 
-def wrong_boolean(given: Any, validated: Any, path: Path_ = ()) -> Path_ | None:
-    """The path of a true or false given where the configuration made a number of it, or None."""
-    if isinstance(given, bool):
-        return None if isinstance(validated, bool) else path
-    parts: Iterable[Any] = (
-        given if isinstance(given, Mapping) else range(len(given)) if isinstance(given, list | tuple) else ()
-    )
-    wrong = (wrong_boolean(given[part], validated[part], (*path, part)) for part in parts if _holds(validated, part))
-    return next((one for one in wrong if one is not None), None)
+def wrong_booleans(given: Any, validated: Any, path: Path_ = ()) -> Iterator[tuple[Path_, bool]]:
+    """(path, value) of every true or false given where the configuration made a number of it."""
+    if isinstance(given, bool) and not isinstance(validated, bool):
+        yield path, given
+    parts = given if isinstance(given, Mapping) else dict(enumerate(given)) if isinstance(given, list | tuple) else {}
+    for part in parts:
+        if _holds(validated, part):
+            yield from wrong_booleans(parts[part], validated[part], (*path, part))
 
 
 def _path_in(location: tuple[str | int, ...], data: Any, kind: str) -> Path_:
@@ -107,7 +107,7 @@ def _text(entry: dict[str, Any]) -> str:
     if kind == "value_error":
         return f": {context['error']}"
     if kind == "literal_error":
-        known = _words(str(context["expected"]))
+        known = [word.strip("'") for word in re.split(", | or ", context["expected"])]
         return f": {_shown(given)} is none of {', '.join(known)}{suggestion(nearest(str(given), known))}"
     if kind == "string_pattern_mismatch":
         return f": {_shown(given)} must be a plain word of letters, digits, '.', '_' and '-'"
@@ -117,11 +117,6 @@ def _text(entry: dict[str, Any]) -> str:
         return f": a section with keys is expected, found {_shown(given)}"
     message = str(entry["msg"])
     return f": {message[:1].lower()}{message[1:]}, found {_shown(given)}"
-
-
-def _words(expected: str) -> list[str]:
-    """pydantic's `'a', 'b' or 'c'` as a list."""
-    return [word.strip().strip("'") for word in expected.replace(" or ", ", ").split(",") if word.strip()]
 
 
 def _shown(value: Any) -> str:

@@ -139,28 +139,24 @@ class _Reading:
             return [self.plain(child, (*path, place), (*above, node)) for place, child in enumerate(node.value)]
         if isinstance(node, MappingNode) and node.tag == TAG + "map":
             return self._mapping(node, path, (*above, node))
-        if isinstance(node, ScalarNode):
-            return _scalar(node)
-        raise _unknown_tag(node)
+        return _scalar(node)
 
     def _mapping(self, node: MappingNode, path: Path_, above: tuple[Node, ...]) -> dict[Any, Any]:
         found: dict[Any, Any] = {}
-        seen: set[str] = set()
         for key, child in node.value:
             if not isinstance(key, ScalarNode):
                 raise UserError(f"{self.source}, line {_line(key)}: a key must be a plain word")
             inner = (*path, key.value)
-            if key.value in seen:
+            if inner in self.lines:
                 raise UserError(f"{self.source}, line {_line(key)}: {dotted(inner)} is given twice")
-            seen.add(key.value)
             self.lines[inner] = _line(key)
             found[_scalar(key)] = self.plain(child, inner, above)
         return found
 
 
-def _scalar(node: ScalarNode) -> Any:
+def _scalar(node: Node) -> Any:
     text = node.value
-    match str(node.tag).removeprefix(TAG):
+    match str(node.tag).removeprefix(TAG) if isinstance(node, ScalarNode) else None:
         case "str":
             return text
         case "null":
@@ -171,12 +167,8 @@ def _scalar(node: ScalarNode) -> Any:
             return int(text, 16 if text.lower().startswith("0x") else 10)
         case "float":
             return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    raise _unknown_tag(node)
-
-
-def _unknown_tag(node: Node) -> MarkedYAMLError:
     problem = f"could not determine a constructor for the tag {node.tag!r}"
-    return MarkedYAMLError(None, None, problem, node.start_mark)
+    raise MarkedYAMLError(None, None, problem, node.start_mark)
 
 
 def _line(node: Node) -> int:

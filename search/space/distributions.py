@@ -122,9 +122,7 @@ class Integer(Range):
         return int(value)
 
     def contains(self, value: Any) -> bool:
-        if not _is_number(value) or value != int(value):
-            return False
-        return bool(self.low <= value <= self.high and (value - self.low) % self.step == 0)
+        return _is_number(value) and value == int(value) and int(value) in range(self.low, self.high + 1, self.step)
 
     def grid(self) -> tuple[int, ...]:
         return tuple(range(self.low, self.high + 1, self.step))

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
 from search.config_file import key_tree, yaml_file
-from search.config_file.mistakes import Mistake, Sources, first_problem, wrong_boolean
+from search.config_file.mistakes import Mistake, Sources, first_problem, wrong_booleans
 from search.space.parameter import Parameter
 from trainables.config.trial import TrialConfig
 
@@ -62,11 +62,9 @@ class Arm:
             config = TrialConfig.model_validate(tree)
         except ValidationError as error:
             raise self._mistake(tree, values, error) from None
-        wrong = wrong_boolean(tree, config.model_dump())
-        if wrong is not None:
-            given = str(key_tree.get(tree, yaml_file.dotted(wrong))).lower()
-            message = f": a number is expected, found {given}"
-            raise self.sources.error(self.where(wrong, values), message, (yaml_file.dotted(wrong),))
+        for path, given in wrong_booleans(tree, config.model_dump()):
+            message = f": a number is expected, found {str(given).lower()}"
+            raise self.sources.error(self.where(path, values), message, (yaml_file.dotted(path),))
         return config
 
     def where(self, path: Sequence[str | int], values: Mapping[str, Any] | None = None) -> tuple[str | int, ...]:

@@ -24,7 +24,7 @@ def check_samples(study: Study) -> None:
     """UserError where the corner of a distribution, alone or with another's, makes no valid trial of an arm."""
     for arm in study.arms.values():
         for forced, values in islice(_probes(study, arm, 2), MOST_PROBES):
-            _check(arm, values, tuple(parameter for parameter, _ in forced))
+            _check(arm, values, forced)
 
 
 def corner_values(study: Study, arm: Arm) -> Iterator[dict[str, Any]]:
@@ -32,15 +32,15 @@ def corner_values(study: Study, arm: Arm) -> Iterator[dict[str, Any]]:
     return (values for _, values in _probes(study, arm, 1))
 
 
-def _check(arm: Arm, values: Mapping[str, Any], forced: tuple[Parameter, ...]) -> None:
+def _check(arm: Arm, values: Mapping[str, Any], forced: Forced) -> None:
     try:
         arm.config(values)
     except Mistake as error:
-        if all(_is_named(parameter.key, error) for parameter in forced):
+        if all(_is_named(parameter.key, error) for parameter, _ in forced):
             raise
-        found = " with ".join(f"{parameter.key}: {values[parameter.key]!r}" for parameter in forced)
+        found = " with ".join(f"{parameter.key}: {value!r}" for parameter, value in forced)
         raise arm.sources.error(
-            ("space", forced[-1].key),
+            ("space", forced[-1][0].key),
             f" allows what is no trial of arm {arm.name}: {found} gives {error.without_place}",
         ) from None
 

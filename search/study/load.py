@@ -114,9 +114,9 @@ def _with_grid_size(search: SearchConfig, space: Space, sources: Sources) -> Sea
 
 def _expanded(trial: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
     """The trial with dotted keys written out. UserError where a key is then there twice."""
-    found = list(key_tree.leaves(trial))
-    keys = [key for key, _ in found]
-    twice = next((key for position, key in enumerate(keys) if key in keys[:position]), None)
-    if twice is not None:
-        raise sources.error(("trial", *twice.split(".")), " is given twice")
-    return key_tree.with_keys({}, dict(found))
+    found: dict[str, Any] = {}
+    for key, value in key_tree.leaves(trial):
+        if key in found:
+            raise sources.error(("trial", key), " is given twice")
+        found[key] = value
+    return key_tree.with_keys({}, found)

@@ -86,8 +86,7 @@ def _varies(parameter: Parameter, key: str, tree: Any) -> bool:
 def objective_warnings(study: Study) -> list[str]:
     """What will run, but cannot show what one may hope for."""
     search, warnings = study.search, []
-    conditional = [arm for arm in study.arms if study.space.is_conditional(arm)]
-    if search.algorithm in ("gp", "nsga2") and conditional:
+    if search.algorithm in ("gp", "nsga2") and any(map(study.space.is_conditional, study.arms)):
         warnings.append(f"search.algorithm: {search.algorithm} cannot model conditional keys; tpe can")
     if search.confirm is None:
         return warnings

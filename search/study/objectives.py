@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
@@ -97,15 +97,15 @@ class Constraint(Section):
 def one_or_many(field: str, entries_of: Callable[[str, Any], list[Any]]) -> BeforeValidator:
     """One entry or a list of them; a section without the key `field` stands for the entries of its keys and values."""
 
-    def written_out(entry: Any) -> list[Any]:
-        if not isinstance(entry, Mapping) or field in entry:
-            return [entry]
-        return [one for key, value in entry.items() for one in entries_of(key, value)]
+    def entries(value: Any) -> Iterator[Any]:
+        for entry in listed(value):
+            if not isinstance(entry, Mapping) or field in entry:
+                yield entry
+                continue
+            for key, inner in entry.items():
+                yield from entries_of(key, inner)
 
-    def entries(value: Any) -> list[Any]:
-        return [one for entry in listed(value) for one in written_out(entry)]
-
-    return BeforeValidator(entries)
+    return BeforeValidator(lambda value: list(entries(value)))
 
 
 def _checked(objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:

@@ -25,8 +25,11 @@ def check_study_file(study: Study) -> None:
     for arm in study.arms.values():
         _check_own_values(study, arm)
     _check_enqueue(study)
-    _check_baseline(study)
-    _check_shared(study)
+    baseline = study.compare.baseline
+    if baseline is not None and baseline not in study.arms:
+        raise study.sources.error(("compare", "baseline"), no_arm(baseline, study.arms))
+    if study.search.pairing == "shared":
+        _check_shared(study)
 
 
 def _check_patches(study: Study) -> None:
@@ -105,16 +108,8 @@ def _check_entry(study: Study, arm: Arm, number: int, entry: dict[str, Any]) -> 
         raise study.sources.error(("search", "enqueue", number), f" for arm {arm.name}: {error}") from None
 
 
-def _check_baseline(study: Study) -> None:
-    baseline = study.compare.baseline
-    if baseline is not None and baseline not in study.arms:
-        raise study.sources.error(("compare", "baseline"), no_arm(baseline, study.arms))
-
-
 def _check_shared(study: Study) -> None:
     """Shared pairing draws common keys without looking at any arm's results."""
-    if study.search.pairing != "shared":
-        return
     if study.search.algorithm not in ("random", "qmc", "grid"):
         raise study.sources.error(
             ("search", "pairing"),
