@@ -94,8 +94,8 @@ def _check_enqueue(study: Study) -> None:
             raise study.sources.error((*path, "arms"), f": {unknown[0]!r} is no arm of this study{near}")
         for key in entry:
             if key != "arms" and key not in searched:
-                near = suggestion(nearest_key(key, searched))
-                raise study.sources.error((*path, key), f" is not a searched key{near}")
+                hint = suggestion(nearest_key(key, searched))
+                raise study.sources.error((*path, key), f" is not a searched key{hint}")
         for arm in arms:
             _check_entry(study, study.arms[arm], number, entry)
 
@@ -116,12 +116,9 @@ def _check_shared(study: Study) -> None:
             f": shared goes with algorithm random, qmc or grid (common keys are drawn before any result), "
             f"found {study.search.algorithm}",
         )
-    if study.search.algorithm == "grid":
-        _check_shared_grid(study)
-
-
-def _check_shared_grid(study: Study) -> None:
-    """Each shared point is given to every arm equally often, or the arms' configurations of one number would differ in it."""
+    if study.search.algorithm != "grid":
+        return
+    # Each shared point is given to every arm equally often, or the arms' configurations of one number would differ in it.
     searched = [name for name, arm in study.arms.items() if arm.parameters]
     for common in study.space.shared().grid_points(next(iter(study.arms))):
         sizes = {arm: study.space.grid_size(arm, common) for arm in searched}
