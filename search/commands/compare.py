@@ -8,8 +8,8 @@ import click
 
 from models.errors import UserError
 from search.commands.common import Outcome, Subcommand, run_argument
-from search.evidence.comparison import Comparison, compare
-from search.evidence.final_test import FinalTest, final_test
+from search.evidence.comparison import compare
+from search.evidence.final_test import final_test
 from search.report.terminal import comparison_text
 from search.run.results import load_results
 
@@ -24,9 +24,5 @@ def command(run: Path) -> Outcome:
         raise UserError(
             f"{run}: its only arm is {comparison.rows[0].arm!r}; a comparison needs two or more under `arms`"
         )
-    evidence = final_test(results)
-    return Outcome(json=outcome_json(comparison, evidence), text=comparison_text(comparison, evidence))
-
-
-def outcome_json(comparison: Comparison, evidence: FinalTest | None) -> dict[str, object]:
-    return {**comparison.to_json(), "test": evidence.to_json() if evidence else None}
+    test = final_test(results)
+    return Outcome(json={**comparison.to_json(), "test": test.to_json()}, text=comparison_text(comparison, test))

@@ -9,7 +9,7 @@ import click
 from models.errors import UserError
 from search.commands.common import Outcome, Subcommand, run_argument
 from search.console import table_text
-from search.evidence.formats import short
+from search.evidence.formats import percent, short
 from search.run.candidates import Candidate, all_candidates, pareto
 from search.run.results import load_results
 
@@ -33,7 +33,7 @@ def front_text(front: list[Candidate], states: int) -> str:
     rows = [
         [
             one.name,
-            f"{100 * one.state.val_accuracy:.2f} %",
+            percent(one.state.val_accuracy),
             f"{one.state.params:,}",
             short(one.state.macs),
             f"{100 * one.macs_share:.1f} %",

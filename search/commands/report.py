@@ -23,15 +23,10 @@ def command(run: tuple[Path, ...], out: Path | None) -> Outcome:
     from search.report.write import write_report, write_side_by_side
 
     runs = [load_results(path) for path in run]
-    if len(runs) == 1:
-        out = out or runs[0].run / "report"
-        files = write_report(runs[0], out)
-    else:
-        out = out or runs[0].run / "side-by-side"
-        files = write_side_by_side(runs, out)
-    json = {
-        "run": [str(one.run) for one in runs] if len(runs) > 1 else str(runs[0].run),
-        "out": str(out),
-        "files": files,
-    }
-    return Outcome(json=json, text=f"{out / 'index.html'} and {len(files) - 1} files beside it")
+    names: str | list[str] = [str(one.run) for one in runs] if len(runs) > 1 else str(runs[0].run)
+    out = out or runs[0].run / ("report" if len(runs) == 1 else "side-by-side")
+    files = write_report(runs[0], out) if len(runs) == 1 else write_side_by_side(runs, out)
+    return Outcome(
+        json={"run": names, "out": str(out), "files": files},
+        text=f"{out / 'index.html'} and {len(files) - 1} files beside it",
+    )

@@ -11,6 +11,8 @@ import click
 from models.errors import WORK_FAILED, UserError
 from models.names import nearest, suggestion
 from search.commands.common import Outcome, Subcommand, Whole, storage_option, study_parameters
+from search.console import table_text
+from search.evidence.formats import percent
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.preflight import at_its_line, check_arm, with_structure
@@ -124,12 +126,12 @@ def _progress(arm: str, line: dict[str, Any], states: int) -> str:
 
 def result_text(result: dict[str, Any], folder: Path) -> str:
     """A table of the states' ends, as `prunetune trial` prints it."""
-    lines = [f"{folder}: {result['status']}", "state  validation  removed %  parameters          MACs"]
-    for state in result["states"]:
-        lines.append(
-            f"{state['state']:>5}  {100 * state['val_accuracy']:>8.2f} %  {state['removed_percent']:>9.1f}  "
-            f"{state['params']:>10,}  {state['macs']:>12,}"
-        )
-    if result["test_accuracy"] is not None:
-        lines.append(f"test accuracy of the last state: {100 * result['test_accuracy']:.2f} %")
-    return "\n".join(lines)
+    rows = [
+        [str(end["state"]), percent(end["val_accuracy"]), f"{end['removed_percent']:.1f}"]
+        + [f"{end[cost]:,}" for cost in ("params", "macs")]
+        for end in result["states"]
+    ]
+    table = table_text(["state", "validation", "removed %", "parameters", "MACs"], rows)
+    last = result["test_accuracy"]
+    test = [] if last is None else [f"test accuracy of the last state: {percent(last)}"]
+    return "\n".join([f"{folder}: {result['status']}", table, *test])
