@@ -7,14 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from search.evidence.statistics import (
-    fewest_pairs,
-    holm,
-    mcnemar,
-    seeds_to_settle,
-    subset_means,
-    wilson_interval,
-)
+from search.evidence.statistics import fewest_pairs, holm, mcnemar, seeds_to_settle, subset_means, wilson_interval
 from search.study.load import load_study
 from tests.configs.files import CONFIGS
 from tests.docs.pages import section_of, tables_of, text_of
