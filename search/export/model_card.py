@@ -37,22 +37,13 @@ def model_card(
         dense=_dense(candidate),
         kept_of_kind=parts.structure.kept_of_kind(),
         total_of_kind=parts.structure.total_of_kind(),
-        normalisation=_normalisation(parts),
-        weights=_weights(provenance["weights"]),
+        normalisation=parts.metadata.get("normalisation"),
         versions=", ".join(f"{name} {version}" for name, version in provenance["versions"].items() if version),
         provenance=provenance,
         checks=checks,
         percent=percent,
         short=short,
     )
-
-
-def _normalisation(parts: LoadedModel) -> str:
-    values = parts.metadata.get("normalisation")
-    if not values:
-        return "nothing recorded"
-    mean, std = (", ".join(f"{value:.6g}" for value in values[part]) for part in ("mean", "std"))
-    return f"mean ({mean}) and standard deviation ({std})"
 
 
 def _test_accuracy(candidate: Candidate) -> str:
@@ -73,14 +64,4 @@ def _dense(candidate: Candidate) -> dict[str, Any]:
         "val_accuracy": "–" if scratch else percent(first.val_accuracy),
         "params": "–" if scratch else f"{first.params:,}",
         "macs": candidate.trial.dense_macs,
-    }
-
-
-def _weights(weights: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "verdict": weights.get("verdict"),
-        "origin": (weights.get("provenance") or {}).get("origin"),
-        "digest": weights.get("digest"),
-        "evidence": weights.get("evidence") or (),
-        "warnings": weights.get("warnings") or (),
     }

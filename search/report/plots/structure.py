@@ -21,7 +21,7 @@ def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
     trials = [trial for trial in results.representatives(arm) if trial.states and trial.states[0].structure]
     if not trials:
         return None
-    kinds = _kinds(trials[0])
+    kinds = Structure.from_json(trials[0].states[0].structure).total_of_kind()
     panels = [(kind, *_shares(trials, kind)) for kind in KINDS if kind in kinds]
     rows = max(len(names) for _, names, _ in panels)
     with new_figure(height=1.3 + 0.26 * rows) as figure:
@@ -47,10 +47,6 @@ def _draw_shares(axes: Axes, shares: NDArray[np.float64], shade: str) -> None:
     axes.set_ylim(shares.shape[0] - 0.5, -0.5)
     axes.set_xticks(range(shares.shape[1]))
     axes.set_xlabel("state")
-
-
-def _kinds(trial: RecordedTrial) -> set[str]:
-    return set(Structure.from_json(trial.states[0].structure).total_of_kind())
 
 
 def _shares(trials: Sequence[RecordedTrial], kind: str) -> tuple[list[str], NDArray[np.float64]]:
