@@ -122,12 +122,9 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Exit as done:
         # click leaves this way after --help and --version.
         return done.exit_code
-    print(_as_json(outcome) if WANTS_JSON in context.meta else outcome.text)
+    said = finite({"schema_version": OUTPUT_SCHEMA_VERSION, **outcome.json})
+    print(json.dumps(said, allow_nan=False) if WANTS_JSON in context.meta else outcome.text)
     return outcome.exit_status
-
-
-def _as_json(outcome: Outcome) -> str:
-    return json.dumps(finite({"schema_version": OUTPUT_SCHEMA_VERSION, **outcome.json}), allow_nan=False)
 
 
 def _one_line(error: click.ClickException) -> str:

@@ -32,15 +32,12 @@ class Amount(click.ParamType[float]):
         return float(f"{match[1]}e{match[2] or 0}") * SUFFIXES[match[3]]
 
 
-AMOUNT = Amount()
-
-
 @click.command("export", cls=Subcommand, example="prunetune export runs/quickstart --max-macs 0.4 --out small")
 @run_argument
-@click.option("--max-macs", type=AMOUNT, metavar="N", help="at most so many MACs, or this share of dense (≤ 1)")
-@click.option("--max-params", type=AMOUNT, metavar="N", help="at most so many parameters, such as 5M")
+@click.option("--max-macs", type=Amount(), metavar="N", help="at most so many MACs, or this share of dense (≤ 1)")
+@click.option("--max-params", type=Amount(), metavar="N", help="at most so many parameters, such as 5M")
 @click.option(
-    "--max-latency-ms", type=AMOUNT, metavar="MS", help="at most so many milliseconds per image on this machine"
+    "--max-latency-ms", type=Amount(), metavar="MS", help="at most so many milliseconds per image on this machine"
 )
 @click.option("--state", metavar="TRIAL:K", help="this very state, such as refill-003:4")
 @click.option("--arm", metavar="ARM", help="only networks of this arm")

@@ -25,9 +25,8 @@ def write_best_study(path: Path, name: str, candidate: Candidate, provenance: di
     Returns the names of files beside it that it needs. Raises UserError where one of them is gone or damaged.
     """
     config, needed = with_scratch_source(candidate, path.parent)
-    study = {"name": name, "trial": config, "provenance": provenance}
-    text = yaml_file.dump(study)
-    atomic.write_text(path, HEADER.format(file=path.name) + text)
+    study = yaml_file.dump({"name": name, "trial": config, "provenance": provenance})
+    atomic.write_text(path, HEADER.format(file=path.name) + study)
     return needed
 
 

@@ -20,11 +20,10 @@ def status_text(results: RunResults) -> str:
 
 
 def _trial_text(trial: RecordedTrial) -> str:
-    record = trial.record
-    reason = f"  {record.error}" if record and record.error else ""
-    if record is None or not record.states:
+    reason = f"  {trial.record.error}" if trial.record and trial.record.error else ""
+    if not trial.states:
         return trial.status + reason
-    last = record.states[-1]
+    last = trial.last
     return (
         f"{trial.status:<11} state {last.state} of {len(trial.epochs_of_states) - 1}  val {last.val_accuracy:.4f}  "
         f"removed {last.removed_percent:5.1f} %{reason}"
@@ -81,8 +80,8 @@ def trial_metrics(trial: RecordedTrial) -> dict[str, Any]:
     if trial.record is None:
         return {}
     metrics: dict[str, Any] = {"epochs_total": len(trial.record.epochs)}
-    if trial.record.states:
-        metrics |= {name: getattr(trial.record.states[-1], name) for name in STATE_METRICS}
+    if trial.states:
+        metrics |= {name: getattr(trial.last, name) for name in STATE_METRICS}
     if trial.record.error:
         metrics["error"] = trial.record.error
     return metrics
@@ -90,15 +89,12 @@ def trial_metrics(trial: RecordedTrial) -> dict[str, Any]:
 
 def _arm_json(results: RunResults, arm: str) -> dict[str, Any]:
     trials = results.of_arm(arm, "search")
-    return {
-        "n": len(trials),
-        "n_stopped": sum(trial.status == "stopped" for trial in trials),
-        "best": _best_json(results.best_of_arm(arm)),
-    }
+    stopped = sum(trial.status == "stopped" for trial in trials)
+    return {"n": len(trials), "n_stopped": stopped, "best": _best_json(results.best_of_arm(arm))}
 
 
 def _best_json(trial: RecordedTrial | None) -> dict[str, Any] | None:
-    if trial is None or trial.record is None:
+    if trial is None:
         return None
-    last = trial.record.states[-1]
-    return {"id": trial.id, "arm": trial.identity.arm, "state": last.state, "val_accuracy": last.val_accuracy}
+    state, accuracy = trial.last.state, trial.val_accuracy
+    return {"id": trial.id, "arm": trial.identity.arm, "state": state, "val_accuracy": accuracy}

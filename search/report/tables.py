@@ -100,26 +100,27 @@ def difference_table(comparison: Comparison) -> Table | None:
     heading = [
         "arm", "at", "family", "points", "interval", "pairs", "p", "Holm p", "equivalence p", "training MACs", "so",
     ]  # fmt: skip
-    rows = [_difference_row(cell, "primary") for cell in comparison.primary]
-    rows += [_difference_row(cell, "exploratory") for cell in comparison.secondary]
+    rows = [_difference_row(contrast, "primary") for contrast in comparison.primary]
+    rows += [_difference_row(contrast, "exploratory") for contrast in comparison.secondary]
     metric = comparison.settings.metric.replace("_", " ")
     caption = f"Differences in {metric} to {comparison.baseline}, paired by seed"
     return Table(heading, rows, caption, (1, 2, 10)) if rows else None
 
 
-def _difference_row(cell: Contrast, family: str) -> list[str]:
+def _difference_row(contrast: Contrast, family: str) -> list[str]:
     return [
-        cell.arm,
-        cell.level.text,
+        contrast.arm,
+        contrast.level.text,
         family,
-        points(cell.mean),
-        _interval_cell(cell.interval),
-        str(len(cell.differences)),
-        p_text(cell.p_value),
-        p_text(cell.p_holm),
-        p_text(cell.p_equivalent_holm),
-        number(cell.cost_ratio, "× {:.2f}"),
-        cell.reason or (f"{cell.kind}: {cell.more_seeds} more seeds" if cell.more_seeds else cell.kind),
+        points(contrast.mean),
+        _interval_cell(contrast.interval),
+        str(len(contrast.differences)),
+        p_text(contrast.p_value),
+        p_text(contrast.p_holm),
+        p_text(contrast.p_equivalent_holm),
+        number(contrast.cost_ratio, "× {:.2f}"),
+        contrast.reason
+        or (f"{contrast.kind}: {contrast.more_seeds} more seeds" if contrast.more_seeds else contrast.kind),
     ]
 
 
@@ -137,7 +138,7 @@ def equal_cost_table(comparison: Comparison) -> Table | None:
         "MACs left", "difference, points", "interval",
     ]  # fmt: skip
     rows = [
-        [row.arm, short(row.training_macs), *_standing_cells(row.ours), *_standing_cells(row.theirs),
+        [row.arm, short(row.training_macs), *_arm_cells(row.ours), *_arm_cells(row.theirs),
          points(row.difference), _interval_cell(row.interval)]
         for row in comparison.equal_cost if row.reason is None
     ]  # fmt: skip
@@ -145,10 +146,10 @@ def equal_cost_table(comparison: Comparison) -> Table | None:
     return Table(heading, rows, caption) if rows else None
 
 
-def _standing_cells(standing: ArmAtCost | None) -> list[str]:
-    if standing is None:
+def _arm_cells(arm: ArmAtCost | None) -> list[str]:
+    if arm is None:
         return ["–", "–", "–"]
-    return [percent(standing.val_accuracy), f"{standing.removed_percent:.1f}", f"{100 * standing.macs_share:.1f} %"]
+    return [percent(arm.val_accuracy), f"{arm.removed_percent:.1f}", f"{100 * arm.macs_share:.1f} %"]
 
 
 def state_tables(results: RunResults) -> list[Table]:

@@ -17,36 +17,39 @@ from search.run.results import RunResults
 
 def paired_differences(comparison: Comparison) -> Plot | None:
     """Each seed's difference to the baseline with the mean and the permutation interval; None without pairs."""
-    cells = [cell for cell in (*comparison.primary, *comparison.secondary) if cell.differences]
-    if not cells:
+    contrasts = [contrast for contrast in (*comparison.primary, *comparison.secondary) if contrast.differences]
+    if not contrasts:
         return None
     names = [row.arm for row in comparison.rows]
     margin = comparison.settings.margin
-    with new_figure(height=1.5 + 0.55 * len(cells)) as figure:
+    with new_figure(height=1.5 + 0.55 * len(contrasts)) as figure:
         axes = figure.add_subplot()
         axes.axvspan(-margin, margin, color=FAINT, alpha=0.14, linewidth=0)
         axes.axvline(0, color=FAINT, linewidth=1)
-        for row, cell in enumerate(cells):
-            _draw_cell(axes, row, cell, colour(names.index(cell.arm)))
-        name_rows(axes, [_cell_label(cell, cell in comparison.primary) for cell in cells])
-        axes.set_ylim(len(cells) - 0.5, -0.5)
+        for row, contrast in enumerate(contrasts):
+            _draw_contrast(axes, row, contrast, colour(names.index(contrast.arm)))
+        name_rows(axes, [_label(contrast, contrast in comparison.primary) for contrast in contrasts])
+        axes.set_ylim(len(contrasts) - 0.5, -0.5)
         axes.set_xlabel(f"difference to {comparison.baseline}, points")
-    described = [f"{_cell_label(cell, True)}: {points(cell.mean)} {interval_text(cell.interval)}" for cell in cells]
+    described = [
+        f"{_label(contrast, True)}: {points(contrast.mean)} {interval_text(contrast.interval)}"
+        for contrast in contrasts
+    ]
     words = f"Differences to {comparison.baseline} in points. {'; '.join(described)}."
     return Plot("paired-differences", words, figure)
 
 
-def _draw_cell(axes: Axes, row: int, cell: Contrast, shade: str) -> None:
-    values = [100 * value for value in cell.differences.values()]
+def _draw_contrast(axes: Axes, row: int, contrast: Contrast, shade: str) -> None:
+    values = [100 * value for value in contrast.differences.values()]
     spread = [row + 0.22 * (index / max(1, len(values) - 1) - 0.5) for index in range(len(values))]
     axes.scatter(values, spread, s=14, color=shade, alpha=0.45, linewidth=0)
-    if cell.interval and math.isfinite(cell.interval[0]):
-        axes.plot([100 * end for end in cell.interval], [row, row], color=shade, linewidth=2)
-    axes.plot(100 * (cell.mean or 0.0), row, marker="D", color=shade, markersize=7)
+    if contrast.interval and math.isfinite(contrast.interval[0]):
+        axes.plot([100 * end for end in contrast.interval], [row, row], color=shade, linewidth=2)
+    axes.plot(100 * (contrast.mean or 0.0), row, marker="D", color=shade, markersize=7)
 
 
-def _cell_label(cell: Contrast, primary: bool) -> str:
-    return f"{cell.arm}, {cell.level.text}" + ("" if primary else " (exploratory)")
+def _label(contrast: Contrast, primary: bool) -> str:
+    return f"{contrast.arm}, {contrast.level.text}" + ("" if primary else " (exploratory)")
 
 
 def search_values(results: RunResults, arm: str) -> list[float]:
