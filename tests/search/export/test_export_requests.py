@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from search import cli
-from search.commands.export import AMOUNT
+from search.commands.export import Amount
 from tests.search.made_runs import MadeRun, falling
 
 
@@ -106,7 +106,7 @@ def test_a_damaged_state_file(made: MadeRun, capsys: pytest.CaptureFixture[str])
 
 @pytest.mark.parametrize(("text", "value"), [("0.4", 0.4), ("5M", 5e6), ("1.2g", 1.2e9), ("300", 300.0), ("2e6", 2e6)])
 def test_amounts_are_read(text: str, value: float) -> None:
-    assert AMOUNT.convert(text, None, None) == pytest.approx(value)
+    assert Amount().convert(text, None, None) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "0", "5T", "nan"])
