@@ -1,8 +1,10 @@
-"""One thread for torch in every test and every process that a test starts.
+"""One thread for torch in every test and every process that a test starts, and Ray's processes as patient as any other.
 
-As a trial has under Ray; and threads that wait for each other on a busy machine would cost four times the processor time.
+One thread, as a trial has under Ray; and threads that wait for each other on a busy machine would cost four times the
+processor time. Ray's own niceness of 15 would leave its processes almost nothing beside others that are busy.
 """
 
 import os
 
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  (Ray reads it in this spelling)

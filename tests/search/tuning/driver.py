@@ -12,7 +12,7 @@ from pathlib import Path
 from search.run.folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[3]
-AT_MOST = 500.0
+AT_MOST = 1500.0
 """Seconds after which a test gives up on what it waits for; nothing is judged by how long it took."""
 
 
