@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -66,9 +65,6 @@ class Structure:
             groups[name] = GroupStructure(group.kind, group.total, kept)
         return Structure(groups)
 
-    def is_dense(self) -> bool:
-        return all(len(group.kept) == group.total for group in self.groups.values())
-
     def to_json(self) -> dict[str, Any]:
         return {
             name: {"kind": group.kind, "total": group.total, "kept": list(group.kept)}
@@ -83,7 +79,3 @@ class Structure:
                 for name, group in value.items()
             }
         )
-
-    def digest_text(self) -> str:
-        """A canonical text of the structure, for hashing."""
-        return json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -86,9 +86,6 @@ class Provenance:
     def digest(self) -> str:
         """`state_digest` of the state that the records describe."""
         return names_digest({name: record.sha256 for name, record in self.tensors.items()})
-
-    def with_extra(self, **extra: Any) -> Provenance:
-        return replace(self, extra={**self.extra, **extra})
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self), "spec": self.spec.to_json()}
