@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +14,6 @@ from trainables.files.record import Identity
 from trainables.prepare import prepare
 from trainables.states.procedure import Procedure
 
-ROOT = Path(__file__).resolve().parents[2]
 TIMES = ("seconds", "images_per_second")
 
 
@@ -118,10 +115,3 @@ def test_the_weights_to_return_to_are_those_of_the_named_epoch_only() -> None:
     assert all(torch.equal(point[name], tensor) for name, tensor in procedure.network.model.state_dict().items())
     epochs(procedure, 1)
     assert procedure.take_rewind_point() is None
-
-
-def test_nothing_is_asked_whether_it_has_been_made_yet() -> None:
-    """An object that may not be there is None, and its type says so."""
-    for package in ("models", "pruning", "trainables", "search"):
-        for file in (ROOT / package).rglob("*.py"):
-            assert not re.search(r"\bhasattr\(self\b|getattr\(self, *\"\w+\", ", file.read_text(encoding="utf-8")), file
