@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from itertools import combinations, islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from search.config_file import key_tree
 from search.config_file.mistakes import Mistake
 from search.space.distributions import same
 from search.space.parameter import Parameter
-
-if TYPE_CHECKING:
-    from search.study.arm import Arm
-    from search.study.study import Study
+from search.study.arm import Arm
+from search.study.study import Study
 
 Forced = tuple[tuple[Parameter, Any], ...]
 MOST_PROBES = 4000

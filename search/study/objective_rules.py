@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from search.config_file import key_tree
 from search.space.distributions import Choice, same
 from search.space.parameter import Parameter
-
-if TYPE_CHECKING:
-    from search.study.study import Study
+from search.study.study import Study
 
 REMOVAL_KEYS = (
     "prune.schedule.head_ratio",
