@@ -75,18 +75,18 @@ def replay(study: Study, table: Table, judged: Table, workers: int) -> Outcome:
         while waiting and len(live) < workers:
             live.append(waiting.pop(0))
         for number in list(live):
-            done = len(seen[number].record.states) + 1 if number in seen else 1
-            seen[number] = _view(number, judged[number][:done], "running")
+            done = len(seen[number].states) + 1 if number in seen else 1
+            seen[number] = _trial(number, judged[number][:done], "running")
             reason = stop_reason(study, seen.values(), seen[number])
             if reason is None and done < len(table[number]):
                 continue
             ended[number] = "stopped" if reason is not None and done < len(table[number]) else "finished"
-            seen[number] = _view(number, judged[number][:done], ended[number])
+            seen[number] = _trial(number, judged[number][:done], ended[number])
             live.remove(number)
     last = [states[-1].val_accuracy for states in table]
     winner = int(np.argmax(last))
     best = max((last[number] for number, status in ended.items() if status == "finished"), default=0.0)
-    trained = sum(len(view.record.states) for view in seen.values() if view.record)
+    trained = sum(len(trial.states) for trial in seen.values())
     saved = 1 - trained / sum(len(states) for states in table)
     return Outcome(ended[winner] == "stopped", last[winner] - best, saved)
 
@@ -162,7 +162,7 @@ def _state_end(state: int, accuracy: float, removed: float) -> StateEnd:
     )  # fmt: skip
 
 
-def _view(number: int, states: list[StateEnd], status: str) -> RecordedTrial:
+def _trial(number: int, states: list[StateEnd], status: str) -> RecordedTrial:
     record = TrialRecord(Path(), {}, [], states, None)
     identity = Identity(str(number), "refill", "search", number)
     return RecordedTrial(identity, {}, folder=Path(), status=status, record=record)

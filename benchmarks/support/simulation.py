@@ -1,4 +1,4 @@
-"""A study without training: learning curves from a formula, written as real records, driven by the real handout."""
+"""A study without training: learning curves from a formula, written as real records, driven by the real queue."""
 
 from __future__ import annotations
 

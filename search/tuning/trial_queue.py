@@ -54,7 +54,7 @@ class TrialQueue:
     def __post_init__(self) -> None:
         self._plans = plan_of(self.study)
         self.live: set[str] = set()
-        """Trials handed out in this launch and not yet taken back."""
+        """Trials handed out in this launch and not yet given back."""
         self._crashes: Counter[str] = Counter()
         self._failures: deque[str] = deque(maxlen=SAME_FAILURES)
         self._noted: set[str] = set()

@@ -24,10 +24,10 @@ from trainables.files.record import StateEnd
 
 
 def touch_states(run: Path) -> None:
-    for view in load_results(run).trials:
-        for state in view.record.states if view.record else ():
-            (view.folder / "states").mkdir(exist_ok=True)
-            (view.folder / str(state.file)).touch()
+    for trial in load_results(run).trials:
+        for state in trial.states:
+            (trial.folder / "states").mkdir(exist_ok=True)
+            (trial.folder / str(state.file)).touch()
 
 
 def kept(results: RunResults) -> set[str]:

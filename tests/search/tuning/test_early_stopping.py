@@ -31,7 +31,7 @@ def states_of(*points: tuple[float, float]) -> list[StateEnd]:
     ]  # fmt: skip
 
 
-def view(
+def a_trial(
     name: str, number: int, *points: tuple[float, float], arm: str = "rsst", status: str = "running"
 ) -> RecordedTrial:
     record = TrialRecord(Path("nowhere"), {}, [], states_of(*points), None)
@@ -92,8 +92,8 @@ def test_nobody_is_stopped_before_enough_trials_have_been_there() -> None:
 def test_trials_of_different_schedules_are_compared_at_equal_removal(tmp_path: Path) -> None:
     """A trial that has removed little looks better than it is when states are compared instead."""
     study = make_study(tmp_path, scheduler={"kind": "asha", "rungs": [20], "min_trials": 2, "reduction_factor": 2})
-    slow = view("slow", 0, (0, 0.9), (10, 0.86), (20, 0.80))
-    fast = view("fast", 1, (0, 0.9), (40, 0.82))
+    slow = a_trial("slow", 0, (0, 0.9), (10, 0.86), (20, 0.80))
+    fast = a_trial("fast", 1, (0, 0.9), (40, 0.82))
     assert stop_reason(study, [slow, fast], fast) is None
     assert stop_reason(study, [fast, slow], slow) is not None
 
@@ -107,17 +107,17 @@ def test_arms_are_judged_apart_and_controls_never(tmp_path: Path) -> None:
     study = make_study(
         tmp_path, arms=arms, scheduler={"kind": "asha", "rungs": [20], "min_trials": 2, "reduction_factor": 2}
     )
-    strong = [view(f"s{number}", number, (0, 0.9), (20, 0.9), arm="refill") for number in range(4)]
-    weak = view("weak", 0, (0, 0.5), (20, 0.1))
-    control = view("control", 0, (0, 0.5), (20, 0.1), arm="random")
-    rival = view("rival", 1, (0, 0.5), (20, 0.9), arm="random")
+    strong = [a_trial(f"s{number}", number, (0, 0.9), (20, 0.9), arm="refill") for number in range(4)]
+    weak = a_trial("weak", 0, (0, 0.5), (20, 0.1))
+    control = a_trial("control", 0, (0, 0.5), (20, 0.1), arm="random")
+    rival = a_trial("rival", 1, (0, 0.5), (20, 0.9), arm="random")
     assert stop_reason(study, [*strong, weak], weak) is None
     assert stop_reason(study, [*strong, control, rival], control) is None
 
 
 def test_confirming_trials_are_never_stopped_nor_compared(tmp_path: Path) -> None:
     study = make_study(tmp_path, scheduler={"kind": "asha", "rungs": [20], "min_trials": 2, "reduction_factor": 2})
-    good, bad = view("good", 0, (0, 0.9), (20, 0.9)), view("bad", 1, (0, 0.9), (20, 0.1))
+    good, bad = a_trial("good", 0, (0, 0.9), (20, 0.9)), a_trial("bad", 1, (0, 0.9), (20, 0.1))
     assert stop_reason(study, [good, bad], bad) is not None
     confirming = replace(bad, identity=replace(bad.identity, phase="confirm"))
     assert stop_reason(study, [good, confirming], confirming) is None
@@ -130,13 +130,13 @@ def test_partners_stop_together_or_not_at_all(tmp_path: Path) -> None:
         search={"algorithm": "random", "trials_per_arm": 3, "seeds": [1, 2]},
         scheduler={"kind": "asha", "rungs": [20], "min_trials": 3, "reduction_factor": 2},
     )
-    rivals = [view(f"r{number}", number, (0, 0.9), (20, 0.9)) for number in (1, 2)]
-    poor, partner_away = view("a", 0, (0, 0.9), (20, 0.1)), view("b", 0, (0, 0.9))
+    rivals = [a_trial(f"r{number}", number, (0, 0.9), (20, 0.9)) for number in (1, 2)]
+    poor, partner_away = a_trial("a", 0, (0, 0.9), (20, 0.1)), a_trial("b", 0, (0, 0.9))
     assert stop_reason(study, [*rivals, poor, partner_away], poor) is None
-    good_partner = view("b", 0, (0, 0.9), (20, 0.95))
+    good_partner = a_trial("b", 0, (0, 0.9), (20, 0.95))
     assert stop_reason(study, [*rivals, poor, good_partner], poor) is None
-    poor_partner = view("b", 0, (0, 0.9), (20, 0.2))
-    later = view("a", 0, (0, 0.9), (20, 0.1), (40, 0.1))
+    poor_partner = a_trial("b", 0, (0, 0.9), (20, 0.2))
+    later = a_trial("a", 0, (0, 0.9), (20, 0.1), (40, 0.1))
     assert stop_reason(study, [*rivals, later, poor_partner], later) is not None
     assert stop_reason(study, [*rivals, later, poor_partner], poor_partner) is not None
 

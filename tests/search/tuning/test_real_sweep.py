@@ -101,14 +101,14 @@ def test_a_killed_sweep_resumes_to_the_numbers_of_an_unbroken_one(tmp_path: Path
     assert (run / "report" / "index.html").exists()
     assert (run / "export" / "best.yaml").exists()
     study = load_study(run / "study.yaml")
-    for view in load_results(run).trials:
-        if view.identity.phase == "search":
-            assert view.values == propose(study, view.identity.arm, view.identity.number, ()).values
-        alone = Trial.open(tmp_path / "alone" / view.id, view.identity, TrialConfig.model_validate(view.config))
+    for trial in load_results(run).trials:
+        if trial.identity.phase == "search":
+            assert trial.values == propose(study, trial.identity.arm, trial.identity.number, ()).values
+        alone = Trial.open(tmp_path / "alone" / trial.id, trial.identity, TrialConfig.model_validate(trial.config))
         while not alone.done:
             alone.step()
-        expected, found = read_record(tmp_path / "alone" / view.id), view.record
+        expected, found = read_record(tmp_path / "alone" / trial.id), trial.record
         assert expected is not None
         assert found is not None
         for one, other in zip(found.states, expected.states, strict=True):
-            assert [getattr(one, name) for name in LASTING] == [getattr(other, name) for name in LASTING], view.id
+            assert [getattr(one, name) for name in LASTING] == [getattr(other, name) for name in LASTING], trial.id
