@@ -6,13 +6,12 @@ import json
 from pathlib import Path
 
 from models.errors import UserError
+from models.versions import ROOT
 from models.weights.provenance import Provenance
 from models.weights.weights_file import read_provenance
 
 DIGESTS = "DIGESTS.json"
 PREFIX = "weights:"
-ROOT = Path(__file__).resolve().parents[2]
-"""Where the four packages lie: the checkout, or the folder that they are installed in."""
 
 
 def repository_folder() -> Path:

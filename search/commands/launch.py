@@ -7,7 +7,11 @@ from typing import Any
 
 from models.errors import INTERRUPTED
 from search.commands.common import Outcome
+from search.evidence.comparison import compare
+from search.evidence.final_test import final_test
+from search.evidence.selection import Budget, choose
 from search.report.status import status_json, status_text
+from search.report.terminal import comparison_text
 from search.run.folder import RunFolder
 from search.run.results import RunResults
 from search.study.study import Study
@@ -32,11 +36,7 @@ def conclude(results: RunResults, *, again: bool = False) -> str:
     """
     if not any(trial.finished for trial in results.trials):
         return f"{status_text(results)}\nno trial finished, so there is nothing to report or to export"
-    from search.evidence.comparison import compare
-    from search.evidence.final_test import final_test
-    from search.evidence.selection import Budget, choose
     from search.export.export import export
-    from search.report.terminal import comparison_text
     from search.report.write import write_report
 
     lines = [status_text(results), ""]

@@ -12,8 +12,7 @@ from typing import Any
 
 import torch
 
-from models.versions import library_versions
-from models.weights.repository import ROOT
+from models.versions import ROOT, library_versions
 
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "safetensors", "ray", "optuna")
 """A trial runs without Ray and Optuna, so they may be missing."""

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from models.versions import library_versions
-from models.weights.repository import ROOT
+from models.versions import ROOT, library_versions
 from search.run.folder import RunFolder
 from search.run.preflight import StartingPoint, preflight
 from search.study.load import load_study

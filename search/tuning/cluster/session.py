@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from models.weights.repository import ROOT
+from models.versions import ROOT
 from search.study.sections import ResourcesConfig
 from search.tuning.cluster.resources import Node, this_machine
 

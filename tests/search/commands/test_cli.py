@@ -213,3 +213,12 @@ def test_reading_a_study_needs_neither_torch_nor_ray() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_sweep_speaks_before_torch_and_ray_are_loaded() -> None:
+    code = (
+        "import sys, search.commands.launch\n"
+        "print([name for name in ('torch', 'ray', 'timm', 'matplotlib') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"
