@@ -129,7 +129,7 @@ class RsstConfig(Section):
     exponent: float = Field(2.0, gt=0)
     """p of `exp_custom_exponents`."""
     shrink: Annotated[float, Field(gt=0, lt=1)] | None = None
-    """What the penalty alone leaves of the dropped weights by the end of the ramp."""
+    """What the penalty alone leaves of the dropped weights by the ramp's end; 1e-3 where `lambda_max` is not given either."""
     lambda_max: Annotated[float, Field(gt=0)] | None = None
     """The penalty's strength at the end of the ramp."""
     coupling: Coupling = "decoupled"

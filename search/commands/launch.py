@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from models.errors import INTERRUPTED
+from models.errors import INTERRUPTED, UserError
 from search.commands.common import Outcome
 from search.evidence.comparison import compare
 from search.evidence.final_test import final_test
@@ -45,6 +45,10 @@ def conclude(results: RunResults, *, again: bool = False) -> str:
     report, best = results.run / "report" / "index.html", results.run / "export"
     if not (again and report.exists()):
         write_report(results, report.parent)
+    exported = f"best configuration and network: {best}"
     if not (again and (best / "best.yaml").exists()):
-        export(results, choose(results, Budget()), best)
-    return "\n".join([*lines, f"report: {report}", f"best configuration and network: {best}"])
+        try:
+            export(results, choose(results, Budget()), best)
+        except UserError as error:
+            exported = f"nothing exported: {error}"
+    return "\n".join([*lines, f"report: {report}", exported])

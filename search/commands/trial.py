@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.command(
     "trial",
     cls=Subcommand,
-    example="prunetune trial configs/quickstart.yaml --arm rsst --set trial.train.lr=0.001 --json",
+    example="prunetune trial configs/quickstart.yaml --arm rsst --name try --set trial.train.lr=0.001",
 )
 @study_parameters
 @click.option("--arm", metavar="ARM", help="which of the study's arms (needed where there are several)")

@@ -171,7 +171,7 @@ class CompareConfig(Section):
     at: Annotated[Levels, described("a percentage, `{macs: share}`, or a list")] = ()
     """Default: each trial's last state."""
     baseline: str | None = None
-    """The arm the others are compared with; default: the first."""
+    """The arm the others are compared with; default: the first whose networks get smaller."""
     alpha: float = Field(0.05, gt=0, lt=1)
     """Significance level."""
     margin: float = Field(1.0, gt=0)

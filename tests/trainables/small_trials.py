@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.config.trial import TrialConfig
-from trainables.files.record import Identity
+from trainables.files.record import Identity, read_record
 from trainables.trial import Trial
 
 BASE: dict[str, Any] = {
@@ -23,6 +23,9 @@ BASE: dict[str, Any] = {
     },
     "seed": 5,
 }
+
+TIMES = frozenset({"seconds", "images_per_second"})
+"""What two runs of one trial may differ in."""
 
 
 def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
@@ -50,3 +53,11 @@ def run(trial: Trial) -> dict[str, Any]:
     while not trial.done:
         trial.step()
     return trial.result()
+
+
+def numbers(folder: Path) -> list[dict[str, Any]]:
+    """Everything a record says of the training, without the times."""
+    record = read_record(folder)
+    assert record is not None
+    lines = [*record.epochs, *(end.to_json() for end in record.states)]
+    return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]

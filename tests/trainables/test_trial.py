@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +12,10 @@ from safetensors.torch import load_file
 from models.errors import UserError
 from models.save_load import load, load_parts
 from models.units.compaction import slice_state
-from models.versions import library_versions
-from tests.trainables.small_trials import open_trial, run, small_config
-from trainables.files.checkpoint import folder_of
-from trainables.files.failure import record_failure
-from trainables.files.record import Identity, read_record
-from trainables.files.request import TrialRequest
-from trainables.trial import Trial
+from tests.trainables.small_trials import numbers, open_trial, run, small_config
+from trainables.files.record import read_record
 
-TIMES = frozenset({"seconds", "images_per_second"})
 REMOVING = ("refill", "rsst", "random", "one_shot")
-
-
-def numbers(folder: Path) -> list[dict[str, Any]]:
-    """Everything a record says of the training, without the times."""
-    record = read_record(folder)
-    assert record is not None
-    lines = [*record.epochs, *(end.to_json() for end in record.states)]
-    return [{key: value for key, value in line.items() if key not in TIMES} for line in lines]
 
 
 @pytest.mark.parametrize("method", [*REMOVING, "dense", "imp"])
@@ -111,72 +96,6 @@ def test_rewinding_returns_every_surviving_tensor_exactly(tmp_path: Path, method
     assert all(torch.equal(procedure.initial[name], initial[name]) for name in initial), "the stored weights moved"
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("method", ["refill", "rsst", "imp"])
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_a_trial_killed_at_any_epoch_ends_with_the_same_numbers(tmp_path: Path, method: str, optimizer: str) -> None:
-    changes: dict[str, Any] = {
-        "train": {"optimizer": optimizer, "lr": 0.01 if optimizer == "sgd" else 2e-3},
-        "data": {"augment": {"crop_padding": 1, "mixup": 0.2}},
-        "prune": {"method": method, "rewind": {"epoch": 1}, "criterion": "taylor"},
-    }
-    trial = open_trial(tmp_path / "straight", **changes)
-    for epochs in range(1, 6):
-        trial.step()
-        # What a kill now would leave behind.
-        shutil.copytree(tmp_path / "straight", tmp_path / f"killed{epochs}")
-    run(trial)
-    for killed_after in range(1, 6):
-        folder = tmp_path / f"killed{killed_after}"
-        run(open_trial(folder, **changes))
-        assert numbers(folder) == numbers(tmp_path / "straight"), f"killed after epoch {killed_after}"
-        for state in (0, 1, 2):
-            ours, theirs = (load_file(at / f"states/0{state}.safetensors") for at in (folder, tmp_path / "straight"))
-            assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-
-
-def test_a_kill_between_record_and_checkpoint_repeats_the_epoch_once(
-    tmp_path: Path, straight: Path, monkeypatch: Any
-) -> None:
-    trial = open_trial(tmp_path / "killed")
-    trial.step()
-    monkeypatch.setattr(trial, "_save_checkpoint", _power_cut)
-    with pytest.raises(KeyboardInterrupt):
-        trial.step()
-    run(open_trial(tmp_path / "killed"))
-    assert numbers(tmp_path / "killed") == numbers(straight)
-
-
-def _power_cut() -> None:
-    raise KeyboardInterrupt
-
-
-def test_a_truncated_checkpoint_costs_one_epoch_and_is_named(tmp_path: Path, straight: Path) -> None:
-    trial = open_trial(tmp_path / "damaged")
-    for _ in range(3):
-        trial.step()
-    latest = folder_of(tmp_path / "damaged") / "latest.safetensors"
-    latest.write_bytes(latest.read_bytes()[:1000])
-    again = open_trial(tmp_path / "damaged")
-    assert any("latest.safetensors" in warning for warning in again.warnings)
-    assert again.procedure.position.epochs_total == 2
-    run(again)
-    assert numbers(tmp_path / "damaged") == numbers(straight)
-
-
-def test_a_finished_trial_is_not_trained_again(tmp_path: Path) -> None:
-    first = run(open_trial(tmp_path))
-    again = open_trial(tmp_path)
-    assert again.done
-    assert again.result() == first
-
-
-def test_another_request_in_the_same_folder_is_refused_by_key(tmp_path: Path) -> None:
-    open_trial(tmp_path).step()
-    with pytest.raises(UserError, match=r"train\.lr was 0\.002, is now 0\.003"):
-        open_trial(tmp_path, train={"lr": 3e-3})
-
-
 def test_an_exploding_loss_is_diverged_with_its_step(tmp_path: Path) -> None:
     trial = open_trial(
         tmp_path, train={"optimizer": "sgd", "lr": 1e6, "clip_grad_norm": None, "schedule": {"warmup": 0}}
@@ -203,28 +122,6 @@ def test_a_last_step_that_breaks_the_network_is_diverged_and_not_a_success(tmp_p
     assert (record.end["state"], record.end["step"]) == (0, 0)
     assert "validation loss" in record.end["error"]
     assert not record.states
-
-
-def test_a_trial_that_failed_before_it_had_weights_can_be_tried_again(tmp_path: Path) -> None:
-    config = small_config()
-    identity = Identity("t-000", "t")
-    record_failure(tmp_path, TrialRequest(identity, config.model_dump(mode="json")), "the data were not there")
-    assert open_trial(tmp_path).status == "failed"
-    again = Trial.open(tmp_path, identity, config, retry_failed=True)
-    assert not again.warnings
-    assert run(again)["status"] == "finished"
-    record = read_record(tmp_path)
-    assert record is not None
-    assert record.header["weights"]["verdict"] == "random"
-
-
-def test_going_on_under_other_versions_is_said(tmp_path: Path) -> None:
-    open_trial(tmp_path).step()
-    installed = library_versions(("torch",))["torch"]
-    path = tmp_path / "record.jsonl"
-    path.write_text(path.read_text().replace(f'"torch":"{installed}"', '"torch":"1.0"'))
-    warnings = open_trial(tmp_path).warnings
-    assert [line.split(":")[0] for line in warnings] == [f"torch was 1.0, is now {installed}"]
 
 
 def test_scratch_takes_another_trials_structure_and_random_weights(tmp_path: Path, straight: Path) -> None:

@@ -1,7 +1,8 @@
 """A trial's record: `record.jsonl`, its configuration first, then every epoch and state end: the truth about it.
 
-Only the trial appends while it runs. A line that a crash tore off is dropped on reading. What lies beyond the newest
-checkpoint is cut off when the trial goes on, and written again with the same numbers.
+Only the trial appends while it runs; the driver ends one that it stops between two epochs, or whose process died. A line
+that a crash tore off is dropped on reading. What lies beyond the newest checkpoint is cut off when the trial goes on, and
+written again with the same numbers.
 """
 
 from __future__ import annotations

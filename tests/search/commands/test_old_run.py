@@ -41,3 +41,14 @@ def test_an_old_run_goes_on_as_the_same_study(old_run: Path) -> None:
     check_same_study(RunFolder(old_run), study)
     assert open_run(old_run.parent, study).path == old_run
     assert study.to_yaml() == (old_run / "study.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_an_old_run_without_its_networks_is_complete_all_the_same(
+    old_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["resume", str(old_run)]) == 0
+    said = capsys.readouterr().out
+    assert f"{old_run}: complete" in said
+    assert "nothing exported: " in said
+    assert (old_run / "report" / "index.html").exists()
