@@ -107,20 +107,6 @@ def slice_optimizer_state(
     return result
 
 
-@torch.no_grad()
-def zero_units(model: nn.Module, groups: Iterable[UnitGroup], positions: Positions) -> None:
-    """Set every tied parameter of the units at `positions` to zero, so that they contribute nothing, without cutting.
-
-    The oracle of compaction: the zeroed network computes what the compact one computes, in train and eval mode.
-    """
-    parameters = dict(model.named_parameters())
-    for group in groups:
-        chosen = list(positions.get(group.name, ()))
-        for tied in group.slices:
-            if tied.is_parameter:
-                parameters[tied.tensor].index_fill_(tied.dim, tied.index[chosen].flatten().to(_device(model)), 0.0)
-
-
 def _keep_only(model: nn.Module, groups: Iterable[UnitGroup], positions_kept: Positions) -> None:
     touched: dict[str, nn.Module] = {}
     for tensor_name, dim, kept in _cuts(groups, positions_kept):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 from models.networks.registry import build, resolve_spec
 from models.spec import ModelSpec
 from models.units.base import UnitGroup
+from models.units.compaction import Positions
 from models.units.structure import GroupStructure, Structure
 
 SMALL = {"depth": 2}
@@ -86,3 +88,17 @@ def dropped(structure: Structure) -> dict[str, tuple[int, ...]]:
 def images_for(spec: ModelSpec, batch: int = 4, seed: int = 1) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.randn((batch, *spec.input_shape), generator=generator, dtype=torch.float64)
+
+
+@torch.no_grad()
+def zero_units(model: nn.Module, groups: Iterable[UnitGroup], positions: Positions) -> None:
+    """Set every tied parameter of the units at `positions` to zero, so that they contribute nothing, without cutting.
+
+    The oracle of compaction: the zeroed network computes what the compact one computes, in train and eval mode.
+    """
+    parameters = dict(model.named_parameters())
+    for group in groups:
+        chosen = list(positions.get(group.name, ()))
+        for tied in group.slices:
+            if tied.is_parameter:
+                parameters[tied.tensor].index_fill_(tied.dim, tied.index[chosen].flatten(), 0.0)

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from models.units.base import UnitGroup, dense_structure
-from models.units.compaction import compact, kept_positions, positions_of, remove, slice_state, zero_units
+from models.units.compaction import compact, kept_positions, positions_of, remove, slice_state
 from models.units.describe import describe
 from models.units.structure import GroupStructure, Structure
-from tests.models.networks import NETWORKS, dropped, images_for, random_structure, spec_of, trained_looking
+from tests.models.networks import NETWORKS, dropped, images_for, random_structure, spec_of, trained_looking, zero_units
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from models.units.base import dense_structure
-from models.units.compaction import compact, kept_positions, slice_optimizer_state, zero_units
+from models.units.compaction import compact, kept_positions, slice_optimizer_state
 from models.units.describe import describe
-from tests.models.networks import NETWORKS, dropped, images_for, random_structure, spec_of, trained_looking
+from tests.models.networks import NETWORKS, dropped, images_for, random_structure, spec_of, trained_looking, zero_units
 
 OPTIMIZERS = {
     "adamw": lambda model: torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1),
