@@ -36,12 +36,12 @@ def command(
 
         cost = estimate(asked)
         return Outcome(cost.to_json(), estimate_text(cost))
-    from search.commands.launch import drive_command
-
     if not (storage / asked.name / "study.yaml").exists():
         announce("loading torch and checking the request")
         # Before the run has a folder; the launch checks again, with the weights, and shows the warnings.
         check_request(asked)
+    from search.commands.launch import drive_command
+
     return drive_command(asked, open_run(storage, asked), **launch)
 
 
