@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.support.simulation import SimulatedTrial
+from benchmarks.support.simulated_trial import SimulatedTrial
 from search.run.folder import RunFolder
 from search.run.preflight import Checked
 from search.study.study import Study

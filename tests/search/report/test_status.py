@@ -8,7 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.support.simulation import Simulation, make_study, shows_test_accuracy
+from benchmarks.support.simulated_trial import shows_test_accuracy
+from benchmarks.support.simulation import Simulation, make_study
 from search.report.status import status_json, status_text
 from search.run.results import RunResults, load_results
 

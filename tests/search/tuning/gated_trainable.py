@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.support.simulated_trainable import unchecked
-from benchmarks.support.simulation import SimulatedTrial
+from benchmarks.support.simulated_trial import SimulatedTrial
 from search.run.folder import RunFolder
 from search.run.preflight import Checked, check_study
 from search.study.load import load_study

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks.support.simulation import SimulatedTrial, Simulation, make_study, shows_test_accuracy
+from benchmarks.support.simulated_trial import SimulatedTrial, shows_test_accuracy
+from benchmarks.support.simulation import Simulation, make_study
 from search.tuning.progress import PACE, Progress
 
 

@@ -17,7 +17,8 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import TrialState
 
-from benchmarks.support.simulation import SimulatedTrial, Simulation, make_study
+from benchmarks.support.simulated_trial import SimulatedTrial
+from benchmarks.support.simulation import Simulation, make_study
 from models.errors import UserError
 from search import cli
 from search.commands.common import Subcommand

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.support.simulation import BASE, SimulatedTrial, Simulation, make_study
+from benchmarks.support.simulated_trial import SimulatedTrial
+from benchmarks.support.simulation import BASE, Simulation, make_study
 from search.run.manifest import grown
 from search.run.results import load_results
 from search.run.store import TrialStore
