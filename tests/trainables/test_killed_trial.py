@@ -20,10 +20,10 @@ RSST = {
     "prune": {"method": "rsst", "rewind": {"epoch": 1}, "rsst": {"ramp": 0.5, "hold": 0.3}},
 }
 CASES: dict[str, tuple[int, dict[str, Any]]] = {
-    "rsst with rewinding, mixing and a teacher": (10, RSST),
+    "rsst with rewinding, mixing and a teacher": (6, RSST),
     "rsst in float16": (4, {"train": {"precision": "float16"}, "prune": {"method": "rsst", "criterion": "fisher"}}),
-    "imp with momentum": (8, {"train": {"optimizer": "sgd", "lr": 0.01}, "prune": {"method": "imp", "rewind": "init"}}),
-    "random to a macs target": (8, {"prune": {"method": "random", "schedule": {"macs_target": 0.5}}}),
+    "imp with momentum": (6, {"train": {"optimizer": "sgd", "lr": 0.01}, "prune": {"method": "imp", "rewind": "init"}}),
+    "random to a macs target": (6, {"prune": {"method": "random", "schedule": {"macs_target": 0.5}}}),
 }
 
 
