@@ -56,7 +56,6 @@ class SobolSampler(BaseSampler):
 
     def __init__(self, names: tuple[str, ...], seed: int, number: int, attempt: int = 0) -> None:
         from scipy.stats import qmc  # 1.5 s that no other sampler needs
-
         engine = qmc.Sobol(d=max(1, len(names)), scramble=True, seed=seed)
         with warnings.catch_warnings():
             # A sequence drawn point by point has no balance to lose yet.
