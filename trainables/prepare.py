@@ -71,8 +71,8 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
         precision=precision,
     )
     check_plans(config, method, procedure.epochs, procedure.steps_per_epoch)
-    header = _header(identity, procedure, weights)
-    return Prepared(procedure, header, (*weights.warnings, *unheeded(config, method)))
+    warnings = (*weights.warnings, *unheeded(config, method))
+    return Prepared(procedure, _header(identity, procedure, weights, warnings), warnings)
 
 
 def spec_of(config: TrialConfig, info: DataInfo) -> ModelSpec:
@@ -131,7 +131,9 @@ def _epochs(config: TrialConfig, source: LoadedModel | None, network: Network, d
     return (max(1, round(float(source.metadata["training_macs"]) / per_epoch)),)
 
 
-def _header(identity: Identity, procedure: Procedure, weights: InitialWeights) -> dict[str, Any]:
+def _header(
+    identity: Identity, procedure: Procedure, weights: InitialWeights, warnings: tuple[str, ...]
+) -> dict[str, Any]:
     config, data = procedure.config, procedure.data
     return {
         "identity": identity.to_json(),
@@ -155,5 +157,6 @@ def _header(identity: Identity, procedure: Procedure, weights: InitialWeights) -
         "units": procedure.network.structure.total_of_kind(),
         "dense": {"macs": procedure.network.dense_macs, "prunable_parameters": procedure.network.original_prunable},
         "epochs_of_states": list(procedure.epochs),
+        "warnings": list(warnings),
         "environment": environment(procedure.device, procedure.precision, config.train.threads),
     }

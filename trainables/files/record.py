@@ -65,6 +65,8 @@ class StateEnd:
     file: str | None = None
     """The state's network, relative to the trial's folder."""
     structure: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    """What a reader of this state's figures has to know: a penalty that did not act, a layer at its floor."""
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": "state", **self.__dict__}

@@ -47,6 +47,7 @@ def save_state(folder: Path, procedure: Procedure, last_epoch: Mapping[str, Any]
         removal=position.removal,
         file=file,
         structure=procedure.network.structure.to_json(),
+        warnings=list(position.warnings),
     )
 
 

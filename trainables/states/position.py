@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -27,6 +28,8 @@ class Position:
     seconds: float = 0.0
     drop: dict[str, list[int]] = field(default_factory=dict)
     removal: dict[str, float] | None = None
+    warnings: list[str] = field(default_factory=list)
+    """Of this state, for its record."""
     scaler: dict[str, float] = field(default_factory=dict)
     """The loss scaler's state, where float16 is used: its factor, and for how many steps that has held."""
 
@@ -36,8 +39,11 @@ class Position:
     def with_drop(self, drop: Drop) -> Position:
         return replace(self, drop={name: list(units) for name, units in drop.items()})
 
+    def with_warnings(self, warnings: Iterable[str]) -> Position:
+        return replace(self, warnings=[*self.warnings, *warnings])
+
     def next_state(self) -> Position:
-        return replace(self, state=self.state + 1, epoch=0, drop={}, removal=None, scaler={})
+        return replace(self, state=self.state + 1, epoch=0, drop={}, removal=None, warnings=[], scaler={})
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -1,0 +1,50 @@
+"""What a reader of a run's figures has to know: the warnings in its trials' records, each said once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from search.run.trials import RecordedTrial
+
+
+@dataclass(frozen=True)
+class RunWarning:
+    """`text` is the first trial's; the others, of the same arm and subject, may differ in their figures."""
+
+    arm: str
+    text: str
+    trials: tuple[str, ...]
+
+    def line(self) -> str:
+        """`rsst: the penalty did not act: … (rsst-000 and 3 more trials)`."""
+        first, *others = self.trials
+        more = f" and {len(others)} more trial{'' if len(others) == 1 else 's'}" if others else ""
+        return f"{self.arm}: {self.text} ({first}{more})"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"arm": self.arm, "text": self.text, "trials": list(self.trials)}
+
+
+def warnings_of(trial: RecordedTrial) -> list[str]:
+    """Of the whole trial, then of its states."""
+    if trial.record is None:
+        return []
+    of_states = [f"state {end.state}: {text}" for end in trial.states for text in end.warnings]
+    return [*trial.record.header.get("warnings", ()), *of_states]
+
+
+def run_warnings(trials: Iterable[RecordedTrial]) -> list[RunWarning]:
+    """One for each arm and subject; a warning's subject is its text up to the first colon, without the state."""
+    found: dict[tuple[str, str], tuple[str, dict[str, None]]] = {}
+    for trial in trials:
+        for text in warnings_of(trial):
+            key = (trial.identity.arm, _subject(text))
+            found.setdefault(key, (text, {}))[1][trial.id] = None
+    return [RunWarning(arm, text, tuple(ids)) for (arm, _), (text, ids) in found.items()]
+
+
+def _subject(text: str) -> str:
+    plain = text.split(": ", 1)[1] if text.startswith("state ") else text
+    return plain.split(": ", 1)[0]
