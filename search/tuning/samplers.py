@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from search.study.sections import SearchConfig
@@ -24,7 +23,9 @@ def seed_of(*parts: Any) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def make_sampler(search: SearchConfig, names: tuple[str, ...], arm: str, number: int, attempt: int) -> BaseSampler:
+def make_sampler(
+    search: SearchConfig, names: tuple[str, ...], arm: str, number: int, attempt: int
+) -> optuna.samplers.BaseSampler:
     """The sampler of one proposal: it depends on the search's seed, the arm, the configuration's number and the attempt.
 
     `names` are the arm's parameters, in order: the dimensions of the quasi-random sequence.
@@ -47,7 +48,7 @@ def make_sampler(search: SearchConfig, names: tuple[str, ...], arm: str, number:
     return optuna.samplers.RandomSampler(seed=seed)
 
 
-class SobolSampler(BaseSampler):
+class SobolSampler(optuna.samplers.BaseSampler):
     """Point `number` of a scrambled Sobol sequence with one dimension per parameter (Sobol 1967; Owen 1998).
 
     A parameter that a condition leaves out leaves its dimension unused, so all others keep their places. From the second
@@ -56,6 +57,7 @@ class SobolSampler(BaseSampler):
 
     def __init__(self, names: tuple[str, ...], seed: int, number: int, attempt: int = 0) -> None:
         from scipy.stats import qmc  # 1.5 s that no other sampler needs
+
         engine = qmc.Sobol(d=max(1, len(names)), scramble=True, seed=seed)
         with warnings.catch_warnings():
             # A sequence drawn point by point has no balance to lose yet.
