@@ -60,8 +60,7 @@ class SobolSampler(optuna.samplers.BaseSampler):
 
         engine = qmc.Sobol(d=max(1, len(names)), scramble=True, seed=seed)
         with warnings.catch_warnings():
-            # A sequence drawn point by point has no balance to lose yet.
-            warnings.simplefilter("ignore", UserWarning)
+            warnings.simplefilter("ignore", UserWarning)  # a sequence drawn point by point has no balance to lose yet
             point = engine.random(number + 1)[-1]
         shift = np.random.default_rng(seed_of(seed, number, attempt)).random(len(point)) if attempt else 0.0
         self._share = dict(zip(names, (point + shift) % 1.0, strict=False))
