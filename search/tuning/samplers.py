@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
 from search.study.sections import SearchConfig
@@ -23,9 +24,7 @@ def seed_of(*parts: Any) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def make_sampler(
-    search: SearchConfig, names: tuple[str, ...], arm: str, number: int, attempt: int
-) -> optuna.samplers.BaseSampler:
+def make_sampler(search: SearchConfig, names: tuple[str, ...], arm: str, number: int, attempt: int) -> BaseSampler:
     """The sampler of one proposal: it depends on the search's seed, the arm, the configuration's number and the attempt.
 
     `names` are the arm's parameters, in order: the dimensions of the quasi-random sequence.
@@ -48,7 +47,7 @@ def make_sampler(
     return optuna.samplers.RandomSampler(seed=seed)
 
 
-class SobolSampler(optuna.samplers.BaseSampler):
+class SobolSampler(BaseSampler):
     """Point `number` of a scrambled Sobol sequence with one dimension per parameter (Sobol 1967; Owen 1998).
 
     A parameter that a condition leaves out leaves its dimension unused, so all others keep their places. From the second
