@@ -6,6 +6,7 @@ compounds. Equal scores are settled by group order, then by unit index: the earl
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -17,7 +18,7 @@ from models.errors import UserError, WorkFailed
 from models.names import look_up
 from models.units.base import UnitGroup
 from models.units.structure import Kind, Structure
-from pruning.schedules import unit_count
+from pruning.schedules import ROUNDING_GUARD, unit_count
 
 Scope = Literal["layerwise", "global"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
@@ -32,17 +33,17 @@ class Selection:
     counts: Mapping[str, int]
 
 
-def budget_counts(structure: Structure, kept: Mapping[Kind, float], scope: Scope, min_kept: int = 1) -> dict[str, int]:
+def budget_counts(
+    structure: Structure, kept: Mapping[Kind, float], scope: Scope, min_kept: float = 1
+) -> dict[str, int]:
     """Units to keep at these kept fractions: by kind under `global`, by group name under `layerwise`.
 
-    Kinds that `kept` does not name are left alone. The floor is `min_kept` per group (its size, where it is smaller).
+    Kinds that `kept` does not name are left alone. `min_kept` as in `floor_of`.
     """
     look_up("prune.scope", scope, dict.fromkeys(SCOPES))
-    if min_kept < 0:
-        raise UserError(f"found {min_kept}; it must be 0 or more", key="prune.min_kept")
     if scope == "layerwise":
         return {
-            name: unit_count(group.total, kept[group.kind], min(min_kept, group.total), len(group.kept))
+            name: unit_count(group.total, kept[group.kind], floor_of(group.total, min_kept), len(group.kept))
             for name, group in structure.groups.items()
             if group.kind in kept
         }
@@ -54,9 +55,34 @@ def budget_counts(structure: Structure, kept: Mapping[Kind, float], scope: Scope
     }
 
 
-def floor_of_kind(structure: Structure, kind: Kind, min_kept: int) -> int:
-    """Units of this kind that are reserved: `min_kept` in every group."""
-    return sum(min(min_kept, group.total) for group in structure.groups.values() if group.kind == kind)
+def floor_of(total: int, min_kept: float) -> int:
+    """Units that a group of `total` original ones keeps whatever their scores.
+
+    `min_kept` is a count, or below 1 a share of the group, rounded up. UserError for a negative one.
+    """
+    if min_kept < 0:
+        raise UserError(f"found {min_kept}; it must be 0 or more", key="prune.min_kept")
+    if min_kept < 1:
+        return math.ceil(total * min_kept - ROUNDING_GUARD)
+    return min(int(min_kept), total)
+
+
+def floor_of_kind(structure: Structure, kind: Kind, min_kept: float) -> int:
+    """Units of this kind that are reserved: the floors of all its groups."""
+    return sum(floor_of(group.total, min_kept) for group in structure.groups.values() if group.kind == kind)
+
+
+def emptied(structure: Structure, kinds: Collection[Kind], min_kept: float) -> dict[Kind, list[str]]:
+    """By kind, the groups that stand at their floor although an even share of what their kind keeps would be more."""
+    totals, left = structure.total_of_kind(), structure.kept_of_kind()
+    found: dict[Kind, list[str]] = {}
+    for name, group in structure.groups.items():
+        if group.kind not in kinds:
+            continue
+        even = math.floor(group.total * left[group.kind] / totals[group.kind] + ROUNDING_GUARD)
+        if len(group.kept) <= floor_of(group.total, min_kept) < even:
+            found.setdefault(group.kind, []).append(name)
+    return found
 
 
 def select(
@@ -67,28 +93,29 @@ def select(
     kinds: Collection[Kind],
     counts: Mapping[str, int],
     scope: Scope,
-    min_kept: int = 1,
+    min_kept: float = 1,
 ) -> Selection:
     """The lowest-scored units beyond the budget.
 
     `scores`: group name → (count,), larger = more important, by position in the present network; `groups` describe that
     network; `counts` as from `budget_counts` (by kind or by group name, following `scope`). Under `global` the best
-    `min_kept` units of each group are reserved before the rest of the kind is ranked.
+    units of each group, up to its floor (`floor_of`), are reserved before the rest of the kind is ranked.
     Raises WorkFailed where a score is not finite.
     """
     look_up("prune.scope", scope, dict.fromkeys(SCOPES))
     chosen = [group for group in groups if group.kind in kinds]
     ranked = {group.name: _ranked(group, scores, structure) for group in chosen}
+    floors = {group.name: floor_of(structure.groups[group.name].total, min_kept) for group in chosen}
     kept: dict[str, set[int]] = {}
     if scope == "layerwise":
         for group in chosen:
-            budget = max(counts.get(group.name, group.count), min(min_kept, group.count))
+            budget = max(counts.get(group.name, group.count), floors[group.name])
             kept[group.name] = set(ranked[group.name][:budget])
     else:
         for kind in dict.fromkeys(group.kind for group in chosen):
             same = [group for group in chosen if group.kind == kind]
             budget = counts.get(kind, sum(group.count for group in same))
-            kept |= _keep_globally(same, scores, ranked, budget, min_kept)
+            kept |= _keep_globally(same, scores, ranked, budget, floors)
     drop = {}
     for group in chosen:
         originals = structure.kept(group.name)
@@ -115,13 +142,13 @@ def _keep_globally(
     scores: Mapping[str, Tensor],
     ranked: Mapping[str, list[int]],
     budget: int,
-    min_kept: int,
+    floors: Mapping[str, int],
 ) -> dict[str, set[int]]:
-    kept = {group.name: set(ranked[group.name][:min_kept]) for group in groups}
+    kept = {group.name: set(ranked[group.name][: floors[group.name]]) for group in groups}
     left = budget - sum(len(units) for units in kept.values())
     if left <= 0:
         return kept
-    rest = [(group.name, position) for group in groups for position in sorted(ranked[group.name][min_kept:])]
+    rest = [(group.name, position) for group in groups for position in sorted(ranked[group.name][floors[group.name] :])]
     numbers: dict[str, list[float]] = {group.name: scores[group.name].double().tolist() for group in groups}
     values = torch.tensor([numbers[name][position] for name, position in rest], dtype=torch.float64)
     best: list[int] = torch.sort(values, descending=True, stable=True).indices[:left].tolist()

@@ -91,6 +91,8 @@ class CriterionTraits:
     needs_loss: bool = False
     needs_masks: bool = False
     needs_generator: bool = False
+    comparable: bool = False
+    """Scores of groups of different shapes mean the same, such as a loss; a sum over weights grows with their number."""
 
 
 CRITERIA: dict[str, CriterionTraits] = {}
@@ -112,10 +114,14 @@ register_criterion(CriterionTraits("magnitude", f"{WEIGHTS}:magnitude"))
 register_criterion(CriterionTraits("l2", f"{WEIGHTS}:l2"))
 register_criterion(CriterionTraits("activation_l1", f"{ACTIVATIONS}:activation_l1", needs_batches=True))
 register_criterion(CriterionTraits("activation_l2", f"{ACTIVATIONS}:activation_l2", needs_batches=True))
-register_criterion(CriterionTraits("taylor", "pruning.importance.taylor:taylor", needs_batches=True, needs_loss=True))
-register_criterion(CriterionTraits("fisher", "pruning.importance.fisher:fisher", needs_batches=True, needs_loss=True))
+register_criterion(
+    CriterionTraits("taylor", "pruning.importance.taylor:taylor", needs_batches=True, needs_loss=True, comparable=True)
+)
+register_criterion(
+    CriterionTraits("fisher", "pruning.importance.fisher:fisher", needs_batches=True, needs_loss=True, comparable=True)
+)
 register_criterion(CriterionTraits("remain", f"{WEIGHTS}:remain", needs_masks=True))
-register_criterion(CriterionTraits("random", f"{WEIGHTS}:random", needs_generator=True))
+register_criterion(CriterionTraits("random", f"{WEIGHTS}:random", needs_generator=True, comparable=True))
 
 
 class RsstConfig(Section):

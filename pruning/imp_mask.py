@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.units.base import TiedSlice, UnitGroup
 from models.units.structure import Kind, Structure
+from pruning.allocation import floor_of
 from pruning.schedules import ROUNDING_GUARD
 from pruning.unit_sums import per_index
 
@@ -99,12 +100,12 @@ def imp_widths(
     structure: Structure,
     masks: Mapping[str, Tensor],
     fillback_rate: float,
-    min_kept: int = 1,
+    min_kept: float = 1,
 ) -> dict[str, int]:
     """Units to keep in every group under widths `imp`; use with the scope `layerwise`.
 
     floor(n + (C - n)*fillback_rate), n = surviving weights / unit size, C the group's original count; at least
-    `min_kept`, never above what is there. `fillback_rate` lies in [0, 1].
+    the group's floor (`floor_of`), never above what is there. `fillback_rate` lies in [0, 1].
     """
     alive, size = surviving(model, groups, masks), unit_weights(model, groups)
     counts = {}
@@ -112,7 +113,7 @@ def imp_widths(
         filled = float(alive[group.name].sum()) / max(1, size[group.name])
         total = structure.groups[group.name].total
         wanted = math.floor(filled + (total - filled) * fillback_rate + ROUNDING_GUARD)
-        counts[group.name] = min(max(wanted, min_kept), group.count)
+        counts[group.name] = min(max(wanted, floor_of(total, min_kept)), group.count)
     return counts
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from models.errors import UserError
 from trainables.config.trial import TrialConfig
 from trainables.files.changed_keys import at_most, changed_keys
@@ -215,4 +217,10 @@ def _check_same(existing: TrialRecord, header: Mapping[str, Any]) -> None:
 
 
 def _identifying(part: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
-    return value if part == "config" else {"digest": value["digest"]}
+    if part != "config":
+        return {"digest": value["digest"]}
+    try:
+        # A key that came later is not there: its default is what the version of that time did.
+        return TrialConfig.model_validate(value).model_dump(mode="json")
+    except ValidationError:
+        return value

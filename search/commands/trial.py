@@ -13,6 +13,7 @@ from models.names import nearest, suggestion
 from search.commands.common import Outcome, Subcommand, Whole, storage_option, study_parameters
 from search.console import table_text
 from search.evidence.formats import percent
+from search.run.begun import as_begun, former_defaults_lines
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.preflight import at_its_line, check_arm, with_structure
@@ -53,8 +54,12 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     _say_what_is_not_searched(arm)
     from trainables.trial import Trial
 
-    config = arm.config(seed=seed)
     run_folder = RunFolder((storage / study.name).resolve())
+    study = as_begun(study, TrialStore(run_folder))
+    for line in former_defaults_lines(study):
+        print(f"prunetune: {line}", file=sys.stderr)
+    arm = study.arms[arm.name]
+    config = arm.config(seed=seed)
     folder = run_folder.trial_folder(arm.name)
     if read_record(folder) is None:
         check_arm(study, arm)

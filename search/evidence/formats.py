@@ -16,6 +16,14 @@ def percent(accuracy: float | None) -> str:
     return "–" if accuracy is None else f"{100 * accuracy:.2f} %"
 
 
+def whole_percent(share: float) -> str:
+    """A share without decimals or sign: `50`. Where something is left it is never 0, where something is gone never 100."""
+    text = f"{100 * share:.0f}"
+    if text == "0" and share > 0:
+        return "<1"
+    return ">99" if text == "100" and share < 1 else text
+
+
 def interval_text(interval: tuple[float, float] | None) -> str:
     """`[+0.31, +1.20]` in points; says so where too few seeds bound nothing."""
     if interval is None or not math.isfinite(interval[0]):

@@ -19,13 +19,15 @@ from trainables.config.trial import TrialConfig
 @dataclass(frozen=True)
 class Arm:
     """`patch` is as the file has it, with dotted keys; `tree` is the trial with the patch over it, without searched
-    values; `parameters` are what this arm searches, those under conditions included."""
+    values; `parameters` are what this arm searches, those under conditions included. `defaults` stand, by dotted key, for
+    what the file does not say and this version would fill in otherwise."""
 
     name: str
     patch: dict[str, Any]
     tree: dict[str, Any]
     parameters: tuple[Parameter, ...] = ()
     sources: Sources = field(default=Sources("study"), compare=False, repr=False)
+    defaults: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @property
     def searched_keys(self) -> tuple[str, ...]:
@@ -50,12 +52,12 @@ class Arm:
         return None if found is key_tree.ABSENT else found
 
     def config(self, values: Mapping[str, Any] | None = None, seed: int | None = None) -> TrialConfig:
-        """The complete configuration of one trial: the arm's patch, then searched `values`, then `seed`.
+        """The complete configuration of one trial: defaults, the arm's tree, then searched `values`, then `seed`.
 
         UserError, naming the line, where that is not a valid configuration.
         """
         values = values or {}
-        tree = key_tree.with_keys(self.tree, values)
+        tree = key_tree.with_keys(key_tree.merged(key_tree.with_keys({}, self.defaults), self.tree), values)
         if seed is not None:
             tree["seed"] = seed
         try:

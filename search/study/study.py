@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from models.errors import UserError
@@ -33,7 +34,14 @@ class Study:
     retention: RetentionConfig = RetentionConfig()
     searched_keys: tuple[str, ...] = ()
     """In the file's order; the space's own order follows its conditions."""
+    former_defaults: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """Dotted key → the value that a begun run's trials have by default, where this version's default is another one."""
     sources: Sources = field(default=Sources("study"), compare=False, repr=False)
+
+    def with_former_defaults(self, defaults: Mapping[str, Any]) -> Study:
+        """The same study, asking for trials as an earlier version would have: these values in place of its defaults."""
+        arms = {name: replace(arm, defaults=defaults) for name, arm in self.arms.items()}
+        return replace(self, arms=arms, former_defaults=defaults)
 
     def arm(self, name: str) -> Arm:
         """The arm of that name; UserError, with the nearest, where there is none."""

@@ -9,6 +9,7 @@ from typing import Any
 from models.errors import WorkFailed
 from search.console import announce
 from search.run import manifest
+from search.run.begun import as_begun, former_defaults_lines
 from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials, plan_of
 from search.run.preflight import Checked, check_study
@@ -69,6 +70,7 @@ def run_study(
     with run.driven() as generation:
         manifest.check_same_study(run, study)
         store = TrialStore(run)
+        study = as_begun(study, store)
         apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
         retries = launch.retry_failed and any(trial.status == "failed" for trial in store)
         if not retries and outstanding_trials(study, store) == 0:
@@ -112,7 +114,7 @@ def _warnings(study: Study, checked: Checked) -> list[str]:
     searched = max(plan.configurations for plan in plans)
     single = [plan.arm for plan in plans if searched > 1 and not study.arms[plan.arm].parameters]
     lines = [f"{arm}: nothing to search in this arm, so it runs a single configuration" for arm in single]
-    return [*checked.warnings, *lines]
+    return [*former_defaults_lines(study), *checked.warnings, *lines]
 
 
 def _drive(

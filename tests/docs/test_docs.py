@@ -12,7 +12,7 @@ import pytest
 from pruning.growth import CURVES, growth
 from pruning.importance import CRITERIA
 from pruning.methods import METHODS
-from pruning.normalize import NORMALIZERS
+from pruning.normalize import AUTO, NORMALIZERS
 from pruning.schedules import SCHEDULES
 from search.study.load import load_study
 from tests.configs.files import CONFIGS, DOCS, REPOSITORY
@@ -71,8 +71,10 @@ def test_methods_page_lists_everything_there_is(head: str, names: Iterable[str],
 
 
 def test_methods_page_names_every_normaliser_in_words() -> None:
-    said = {"none": "normalize", "mean": "group's mean", "max": "maximum", "lamp": "LAMP"}
-    assert set(said) == set(NORMALIZERS)
+    said = {
+        "none": "`none`", "mean": "group's mean", "max": "maximum", "lamp": "LAMP", "shape": "one shape", "auto": "`auto`",
+    }  # fmt: skip
+    assert set(said) == {*NORMALIZERS, AUTO}
     assert all(words in text_of("methods.md") for words in said.values())
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.errors import UserError, WorkFailed
 from models.units.base import UnitGroup
 from models.units.structure import GroupStructure, Structure
-from pruning.allocation import budget_counts, select
+from pruning.allocation import budget_counts, emptied, floor_of, select
 from pruning.schedules import kept_fraction
 
 KINDS = ("head", "neuron", "channel")
@@ -110,7 +110,7 @@ def test_nothing_beyond_the_budget_means_an_empty_drop() -> None:
     ratio=st.floats(0.0, 0.95),
     states=st.integers(1, 6),
     scope=st.sampled_from(["layerwise", "global"]),
-    min_kept=st.integers(0, 3),
+    min_kept=st.sampled_from([0, 1, 2, 3, 0.1, 0.34]),
     seed=st.integers(0, 1000),
 )
 def test_removal_compounds_to_the_exact_counts(sizes, ratio, states, scope, min_kept, seed) -> None:
@@ -128,7 +128,7 @@ def test_removal_compounds_to_the_exact_counts(sizes, ratio, states, scope, min_
             assert after.counts() == counts
         else:
             assert after.kept_of_kind() == counts
-        assert all(len(g.kept) >= min(min_kept, g.total) for g in after.groups.values())
+        assert all(len(g.kept) >= floor_of(g.total, min_kept) for g in after.groups.values())
         assert all(set(after.kept(name)) <= set(structure.kept(name)) for name in structure.groups)
         structure = after
 
@@ -167,3 +167,33 @@ def test_a_score_that_is_not_finite_fails_the_work() -> None:
 def test_an_unknown_scope_names_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'global'"):
         budget_counts(dense(a=("head", 2)), {"head": 0.5}, "globel")  # type: ignore[arg-type]  # the mistake under test
+
+
+@pytest.mark.parametrize(
+    ("total", "min_kept", "floor"), [(256, 1, 1), (2, 3, 2), (256, 0.1, 26), (10, 0.3, 3), (4, 0.1, 1), (64, 0, 0)]
+)
+def test_a_floor_is_a_count_or_a_share_rounded_up(total: int, min_kept: float, floor: int) -> None:
+    assert floor_of(total, min_kept) == floor
+
+
+def test_a_share_is_kept_of_every_group_whatever_its_scores() -> None:
+    structure = dense(a=("channel", 20), b=("channel", 10))
+    scores = scores_of(a=[float(n) for n in range(20)], b=[100.0 + n for n in range(10)])
+    counts = budget_counts(structure, {"channel": 0.5}, "global", 0.2)
+    found = select(scores, groups_of(structure), structure, kinds=KINDS, counts=counts, scope="global", min_kept=0.2)
+    assert found.counts == {"a": 5, "b": 10}
+    found = select(
+        scores, groups_of(structure), structure, kinds=KINDS, counts={"channel": 6}, scope="global", min_kept=0.2
+    )
+    assert found.counts == {"a": 4, "b": 2}
+
+
+def test_a_group_at_its_floor_is_told_only_where_others_keep_more() -> None:
+    def after(a: int, b: int) -> Structure:
+        return Structure({name: GroupStructure("head", 4, tuple(range(kept))) for name, kept in (("a", a), ("b", b))})
+
+    assert emptied(after(1, 3), KINDS, 1) == {"head": ["a"]}
+    assert emptied(after(1, 1), KINDS, 1) == {}
+    assert emptied(after(2, 3), KINDS, 1) == {}
+    assert emptied(after(2, 4), KINDS, 0.5) == {"head": ["a"]}
+    assert emptied(after(1, 3), ["neuron"], 1) == {}

@@ -7,14 +7,15 @@ from hypothesis import strategies as st
 
 from models.errors import UserError
 from models.units.base import UnitGroup
-from pruning.normalize import NORMALIZERS, normalize
+from pruning.catalogue import CRITERIA
+from pruning.normalize import NORMALIZERS, in_force, normalize
 
 numbers = st.lists(st.floats(0.0, 1e6, allow_subnormal=False).map(lambda x: round(x, 3)), min_size=1, max_size=20)
 
 
 def one(values: list[float], how: str) -> torch.Tensor:
     group = UnitGroup("g", "neuron", len(values), (), "g")
-    return normalize({"g": torch.tensor(values, dtype=torch.float64)}, [group], how)["g"]
+    return normalize({"g": torch.tensor(values, dtype=torch.float64)}, [group], how, {"g": 1})["g"]
 
 
 @pytest.mark.parametrize("how", NORMALIZERS)
@@ -54,3 +55,17 @@ def test_a_group_of_zeros_and_an_empty_group_stay_finite(how: str) -> None:
 def test_an_unknown_way_names_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'lamp'"):
         one([1.0], "lampp")
+
+
+def test_groups_of_one_shape_are_ranked_together_and_of_two_apart() -> None:
+    groups = [UnitGroup(name, "channel", 2, (), name) for name in ("a", "b", "c")]
+    scores = {"a": torch.tensor([1.0, 2.0]), "b": torch.tensor([3.0, 4.0]), "c": torch.tensor([500.0, 600.0])}
+    after = normalize(scores, groups, "shape", {"a": 9, "b": 9, "c": 18})
+    assert [after[name].tolist() for name in ("a", "b", "c")] == [[0.25, 0.5], [0.75, 1.0], [0.5, 1.0]]
+
+
+def test_by_default_only_scores_that_mean_the_same_in_every_layer_stay_as_they_are() -> None:
+    bare = {name for name, traits in CRITERIA.items() if in_force("auto", traits) == "none"}
+    assert bare == {"taylor", "fisher", "random"}
+    assert all(in_force("auto", traits) == "mean" for name, traits in CRITERIA.items() if name not in bare)
+    assert all(in_force("lamp", traits) == "lamp" for traits in CRITERIA.values())

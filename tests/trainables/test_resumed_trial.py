@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,21 @@ def test_a_truncated_checkpoint_costs_one_epoch_and_is_named(tmp_path: Path, str
     assert again.procedure.position.epochs_total == 2
     run(again)
     assert numbers(tmp_path / "damaged") == numbers(straight)
+
+
+def test_a_trial_goes_on_from_a_record_that_lacks_a_later_versions_key(tmp_path: Path, straight: Path) -> None:
+    trial = open_trial(tmp_path / "old")
+    trial.step()
+    path = tmp_path / "old" / "record.jsonl"
+    header, *rest = path.read_text(encoding="utf-8").splitlines()
+    changed = json.loads(header)
+    del changed["config"]["measure"]
+    path.write_text("\n".join([json.dumps(changed), *rest]) + "\n", encoding="utf-8")
+    open_trial(tmp_path / "old")
+    changed["config"]["train"]["lr"] = 5.0
+    path.write_text("\n".join([json.dumps(changed), *rest]) + "\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"another config: train\.lr was 5\.0"):
+        open_trial(tmp_path / "old")
 
 
 def test_a_finished_trial_is_not_trained_again(tmp_path: Path) -> None:

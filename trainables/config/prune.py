@@ -5,13 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from models.section import OneOf, Section, described
 from pruning.catalogue import CRITERIA, DEFAULT_CRITERION, DEFAULT_METHOD, METHODS, MethodTraits, RsstConfig, traits_of
 
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
 Kept = Annotated[float, Field(gt=0.0, le=1.0)]
+
+
+def _a_floor(value: float) -> float:
+    if value < 0 or (value >= 1 and value != int(value)):
+        raise ValueError(f"a count of units or a share of them between 0 and 1 is expected, found {value:g}")
+    return value if 0 < value < 1 else int(value)
 
 
 class ScheduleConfig(Section):
@@ -87,12 +93,13 @@ class PruneConfig(Section):
     """Heads, MLP neurons, both, or channels of residual blocks."""
     criterion: Annotated[str, OneOf(CRITERIA)] = DEFAULT_CRITERION
     """How units are scored; the lowest go."""
-    normalize: Literal["none", "mean", "max", "lamp"] = "none"
-    """How scores of different groups are made comparable under `scope: global`."""
+    normalize: Literal["auto", "none", "mean", "max", "lamp", "shape"] = "auto"
+    """How scores of different groups are made comparable under `scope: global`. `auto`: `mean`, or `none` for `taylor`,
+    `fisher` and `random`."""
     scope: Literal["layerwise", "global"] = "global"
     """Rank units within each group, or over all groups of a kind; kinds are never ranked together."""
-    min_kept: int = Field(1, ge=0)
-    """Units that every group keeps."""
+    min_kept: Annotated[int | float, AfterValidator(_a_floor), described("whole number ≥ 0, or number in (0, 1)")] = 1
+    """Units that every group keeps: a count, or a share of the group such as 0.1, rounded up."""
     calibration_batches: int = Field(4, ge=1)
     """Training batches, without augmentation, that activations and gradients are taken on."""
     widths: Literal["budget", "imp"] = "budget"

@@ -15,7 +15,7 @@ from pruning.methods import Method, StatePlan
 from trainables.config.prune import RewindEpoch
 from trainables.data.mixing import make_mix
 from trainables.states.position import Snapshot
-from trainables.states.pruning_event import Event, choose_drop, update_masks
+from trainables.states.pruning_event import Event, choose_drop, floor_warnings, update_masks
 from trainables.states.running_state import RunningState
 from trainables.states.shrinking import Shrinking
 from trainables.states.subject import Subject
@@ -131,7 +131,7 @@ class Procedure(Subject):
         if event.needs_masks:
             update_masks(self.network, event)
         drop = choose_drop(self.network, event) if self.method.traits.makes_smaller else {}
-        self.position = self.position.with_drop(drop)
+        self.position = self.position.with_drop(drop).with_warnings(floor_warnings(self.network, event, drop))
         source = self._rewind_source()
         if source is not None:
             self.network.rewind(source)

@@ -9,18 +9,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from pruning.allocation import Drop, select
+from models.units.structure import Kind, Structure
+from pruning.allocation import Drop, emptied, select
 from pruning.catalogue import CRITERIA
 from pruning.imp_mask import global_masks
 from pruning.importance import score
 from pruning.methods import Method
-from pruning.normalize import normalize
+from pruning.normalize import in_force, normalize
+from pruning.unit_sums import unit_sizes
 from trainables.config.prune import PruneConfig
 from trainables.seeds import derive
 from trainables.states.network import Network
 from trainables.states.unit_budget import kept_fractions, unit_budget
 
 Batch = tuple[Tensor, Tensor]
+SHOWN = 4
+"""Groups that a warning names; the rest it counts."""
 
 
 @dataclass(frozen=True)
@@ -67,10 +71,35 @@ def choose_drop(network: Network, event: Event) -> Drop:
         generator=torch.Generator().manual_seed(derive(event.seed, "importance", event.state)),
         masks=network.masks,
     )
-    scores = normalize(raw, groups, event.config.normalize)
+    how = in_force(event.config.normalize, CRITERIA[event.criterion])
+    scores = normalize(raw, groups, how, unit_sizes(network.model, groups))
     scope, counts = unit_budget(network, event.config, event.method, event.state, scores)
     min_kept = event.config.min_kept
     selection = select(
         scores, groups, network.structure, kinds=network.kinds, counts=counts, scope=scope, min_kept=min_kept
     )
     return selection.drop
+
+
+def floor_warnings(network: Network, event: Event, drop: Drop) -> list[str]:
+    """One for each kind of unit whose groups this removal leaves uneven, some of them with nothing but their floor."""
+    after, config = network.structure.without(drop), event.config
+    found = emptied(after, network.kinds, config.min_kept)
+    return [_floor_warning(after, kind, names, config) for kind, names in found.items()]
+
+
+def _floor_warning(after: Structure, kind: Kind, names: Sequence[str], config: PruneConfig) -> str:
+    first, *others = [f"{name} keeps {len(after.kept(name))} of {after.groups[name].total}" for name in names]
+    shown = ", ".join([first, *(text.replace("keeps ", "") for text in others[: SHOWN - 1])])
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    share = after.kept_of_kind()[kind] / after.total_of_kind()[kind]
+    if config.widths == "imp":
+        remedy = "prune.widths: budget"
+    elif config.normalize in ("auto", "mean"):
+        remedy = "prune.scope: layerwise"
+    else:
+        remedy = "prune.normalize: mean, prune.scope: layerwise"
+    return (
+        f"{kind}s at their floor: {shown}{more}, while {100 * share:.0f} % of all {kind}s stay; "
+        f"use {remedy} or a higher prune.min_kept, such as 0.1"
+    )

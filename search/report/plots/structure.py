@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from models.units.structure import KINDS, Structure
+from search.evidence.formats import whole_percent
 from search.report.plots.drawing import INK, PAPER, Plot, colour, new_figure
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
@@ -42,7 +43,7 @@ def _draw_shares(axes: Axes, shares: NDArray[np.float64], shade: str) -> None:
         square = Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=shade, alpha=float(share), linewidth=0)
         axes.add_patch(square)
         ink = PAPER if share > 0.6 else INK
-        axes.text(column, row, f"{100 * share:.0f}", ha="center", va="center", fontsize=8, color=ink)
+        axes.text(column, row, whole_percent(share), ha="center", va="center", fontsize=8, color=ink)
     axes.set_xlim(-0.5, shares.shape[1] - 0.5)
     axes.set_ylim(shares.shape[0] - 0.5, -0.5)
     axes.set_xticks(range(shares.shape[1]))
@@ -68,4 +69,6 @@ def _short(name: str) -> str:
 
 
 def _described(names: Sequence[str], shares: NDArray[np.float64]) -> str:
-    return ", ".join(f"{_short(name)} {100 * share:.0f} %" for name, share in zip(names, shares[:, -1], strict=True))
+    return ", ".join(
+        f"{_short(name)} {whole_percent(share)} %" for name, share in zip(names, shares[:, -1], strict=True)
+    )

@@ -113,3 +113,18 @@ def test_an_interrupted_trial_goes_on_to_the_same_numbers(
 def test_a_diverged_trial_is_no_success(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*command, "--arm", "refill", "--set", "trial.train.diverged_loss=0.001"]) == 1
     assert json.loads(capsys.readouterr().out)["status"] == "diverged"
+
+
+def test_a_trial_of_an_earlier_version_prints_its_result_though_a_default_has_changed(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = json_of([*command, "--arm", "refill"], capsys)
+    folder = tmp_path / "runs" / "small" / "trials" / "refill"
+    for name in ("trial.json", "record.jsonl"):
+        text = (folder / name).read_text(encoding="utf-8").replace('"normalize": ', '"normalize":')
+        (folder / name).write_text(text.replace('"normalize":"auto"', '"normalize":"none"'), encoding="utf-8")
+    assert cli.main([*command, "--arm", "refill"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["states"] == first["states"]
+    assert json.loads(said.out)["config"]["prune"]["normalize"] == "none"
+    assert "prune.normalize none" in said.err
