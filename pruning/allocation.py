@@ -23,6 +23,8 @@ from pruning.schedules import ROUNDING_GUARD, unit_count
 Scope = Literal["layerwise", "global"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 Drop = Mapping[str, tuple[int, ...]]
+NEARLY_EMPTY = 0.05
+"""A group is as good as emptied with this share of the units that an even removal would have left it."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +75,14 @@ def floor_of_kind(structure: Structure, kind: Kind, min_kept: float) -> int:
 
 
 def emptied(structure: Structure, kinds: Collection[Kind], min_kept: float) -> dict[Kind, list[str]]:
-    """By kind, the groups that stand at their floor although an even share of what their kind keeps would be more."""
+    """By kind, the groups at their floor or within NEARLY_EMPTY of nothing, though an even share of their kind is more."""
     totals, left = structure.total_of_kind(), structure.kept_of_kind()
     found: dict[Kind, list[str]] = {}
     for name, group in structure.groups.items():
         if group.kind not in kinds:
             continue
         even = math.floor(group.total * left[group.kind] / totals[group.kind] + ROUNDING_GUARD)
-        if len(group.kept) <= floor_of(group.total, min_kept) < even:
+        if len(group.kept) < even and len(group.kept) <= max(floor_of(group.total, min_kept), NEARLY_EMPTY * even):
             found.setdefault(group.kind, []).append(name)
     return found
 

@@ -197,3 +197,10 @@ def test_a_group_at_its_floor_is_told_only_where_others_keep_more() -> None:
     assert emptied(after(2, 3), KINDS, 1) == {}
     assert emptied(after(2, 4), KINDS, 0.5) == {"head": ["a"]}
     assert emptied(after(1, 3), ["neuron"], 1) == {}
+
+
+@pytest.mark.parametrize(("left", "told"), [(12, True), (13, False)])
+def test_a_group_with_hardly_more_than_its_floor_is_told_too(left: int, told: bool) -> None:
+    sizes = {"a": left, "b": 512 - left}
+    structure = Structure({name: GroupStructure("channel", 512, tuple(range(kept))) for name, kept in sizes.items()})
+    assert emptied(structure, KINDS, 1) == ({"channel": ["a"]} if told else {})

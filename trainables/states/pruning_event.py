@@ -82,7 +82,7 @@ def choose_drop(network: Network, event: Event) -> Drop:
 
 
 def floor_warnings(network: Network, event: Event, drop: Drop) -> list[str]:
-    """One for each kind of unit whose groups this removal leaves uneven, some of them with nothing but their floor."""
+    """One for each kind of unit of which this removal leaves some groups nothing, or hardly more, than their floor."""
     after, config = network.structure.without(drop), event.config
     found = emptied(after, network.kinds, config.min_kept)
     return [_floor_warning(after, kind, names, config) for kind, names in found.items()]
@@ -100,6 +100,6 @@ def _floor_warning(after: Structure, kind: Kind, names: Sequence[str], config: P
     else:
         remedy = "prune.normalize: mean, prune.scope: layerwise"
     return (
-        f"{kind}s at their floor: {shown}{more}, while {100 * share:.0f} % of all {kind}s stay; "
+        f"{kind}s at or near their floor: {shown}{more}, while {100 * share:.0f} % of all {kind}s stay; "
         f"use {remedy} or a higher prune.min_kept, such as 0.1"
     )
