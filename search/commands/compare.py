@@ -25,4 +25,5 @@ def command(run: Path) -> Outcome:
             f"{run}: its only arm is {comparison.rows[0].arm!r}; a comparison needs two or more under `arms`"
         )
     test = final_test(results)
-    return Outcome(json={**comparison.to_json(), "test": test.to_json()}, text=comparison_text(comparison, test))
+    json = {**comparison.to_json(), "test": test.to_json() if test else None}
+    return Outcome(json=json, text=comparison_text(comparison, test))

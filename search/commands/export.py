@@ -10,7 +10,7 @@ import click
 
 from models.errors import UserError
 from search.commands.common import PATH, Outcome, Subcommand, run_argument
-from search.evidence.selection import Budget, choose, passed_over
+from search.evidence.selection import Budget, choose, how_chosen, passed_over
 from search.run.candidates import Candidate, named_state
 from search.run.results import RunResults, load_results
 
@@ -51,16 +51,18 @@ def command(run: Path, state: str | None, arm: str | None, out: Path | None, **b
         raise UserError(f"--state {state} names one network; leave out --arm and the budgets")
     results = load_results(run)
     candidate = choose(results, budget, arm, candidate_latency) if state is None else named_state(results, state)
-    exported = export(results, candidate, out or results.run / "export")
+    chosen = how_chosen(results, budget, arm) if state is None else None
+    exported = export(results, candidate, out or results.run / "export", chosen)
     better = passed_over(results, candidate, budget, arm) if state is None else None
-    return outcome(results, exported, better)
+    return outcome(results, exported, chosen, better)
 
 
-def outcome(results: RunResults, exported: Exported, better: Candidate | None = None) -> Outcome:
+def outcome(results: RunResults, exported: Exported, chosen: str | None, better: Candidate | None) -> Outcome:
     one = exported.candidate
     text = (
         f"{one.name}: {100 * one.state.val_accuracy:.2f} % validation, {one.state.params:,} parameters, "
         f"{one.state.macs:,} MACs ({100 * one.macs_share:.1f} % of dense), {one.state.removed_percent:.1f} % removed\n"
+        f"{f'chosen on validation {chosen}' if chosen else 'named by hand'}\n"
         f"latency {exported.checks['latency_ms']:.3f} ms (dense {exported.checks['dense_latency_ms']:.3f} ms), one image, CPU\n"
         + "\n".join(f"  {exported.folder / name}" for name in exported.files)
     )
@@ -72,6 +74,7 @@ def outcome(results: RunResults, exported: Exported, better: Candidate | None = 
     json = {
         "run": str(results.run),
         "chosen": one.to_json(),
+        "chosen_by": f"on validation {chosen}" if chosen else "named by hand",
         "better_not_kept": better.to_json() if better else None,
         "out": str(exported.folder),
         "files": list(exported.files),

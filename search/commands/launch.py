@@ -9,7 +9,7 @@ from models.errors import INTERRUPTED, UserError
 from search.commands.common import Outcome
 from search.evidence.comparison import compare
 from search.evidence.final_test import final_test
-from search.evidence.selection import Budget, choose
+from search.evidence.selection import Budget, choose, how_chosen
 from search.report.status import status_json, status_text
 from search.report.terminal import comparison_text
 from search.run.folder import RunFolder
@@ -48,7 +48,7 @@ def conclude(results: RunResults, *, again: bool = False) -> str:
     exported = f"best configuration and network: {best}"
     if not (again and (best / "best.yaml").exists()):
         try:
-            export(results, choose(results, Budget()), best)
+            export(results, choose(results, Budget()), best, how_chosen(results, Budget()))
         except UserError as error:
             exported = f"nothing exported: {error}"
     return "\n".join([*lines, f"report: {report}", exported])

@@ -10,7 +10,8 @@ from models.errors import UserError
 from search.evidence.arm_summary import ArmSummary, summarise_arm
 from search.evidence.contrasts import Contrast, decide, last_level, measure
 from search.evidence.equal_cost import EqualCost, equal_cost
-from search.evidence.verdict import contrast_sentence, exploratory_sentence
+from search.evidence.verdict import chosen_sentence, contrast_sentence, exploratory_sentence
+from search.run.best import criterion, is_plain
 from search.run.folder import RunFolder
 from search.run.manifest import read_manifest
 from search.run.results import RunResults
@@ -82,7 +83,7 @@ def compare(results: RunResults) -> Comparison:
         primary=tuple(primary),
         secondary=tuple(secondary),
         caveats=caveats,
-        verdict=_verdict(rows, primary, settings, caveats),
+        verdict=_verdict(results, rows, primary, caveats),
         equal_cost=tuple(equal_cost(results, baseline, settings.alpha)),
     )
 
@@ -146,13 +147,18 @@ def _growth(results: RunResults) -> str:
 
 
 def _verdict(
-    rows: Sequence[ArmSummary], primary: Sequence[Contrast], settings: CompareConfig, caveats: Sequence[str]
+    results: RunResults, rows: Sequence[ArmSummary], primary: Sequence[Contrast], caveats: Sequence[str]
 ) -> str:
     if len(rows) == 1:
         return f"One arm ({rows[0].arm}): there is nothing to compare it with."
     if not any(row.confirmed for row in rows):
-        return exploratory_sentence(rows)
+        search = results.study.search
+        return (
+            exploratory_sentence(rows)
+            if is_plain(search)
+            else chosen_sentence(results.best_of_run(), criterion(search))
+        )
     if not primary:
         return "No two arms were confirmed at a common removal, so nothing can be claimed."
-    text = " ".join(contrast_sentence(contrast, settings) for contrast in primary)
+    text = " ".join(contrast_sentence(contrast, results.study.compare) for contrast in primary)
     return f"Exploratory ({'; '.join(caveats)}): {text}" if caveats else text

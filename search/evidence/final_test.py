@@ -1,4 +1,4 @@
-"""The test split, looked at once: for the network that validation chose, and between the arms' final networks."""
+"""The test split, looked at once: for the network that was chosen on validation, and between the arms' final networks."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from models.errors import UserError
-from search.evidence.selection import best_configuration, final_trial
+from search.evidence.selection import Choice, choice_of, final_trial
 from search.evidence.statistics import McNemar, mcnemar, wilson_interval
-from search.run.best import competing
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
 
 @dataclass(frozen=True)
 class FinalTest:
-    """Test accuracy of the configuration that validation chose, among how many, and McNemar's test between arms."""
+    """Test accuracy of the network that was chosen on validation, how and among how many, and McNemar's test between arms."""
 
     id: str
     arm: str
@@ -29,21 +28,27 @@ class FinalTest:
     interval: tuple[float, float] | None
     """Wilson's, from the per-image predictions; None where these were not kept."""
     images: int | None
-    candidates: int
-    """Search configurations that validation chose from."""
+    choice: Choice
+    """By what it was chosen, and from how many."""
     between: tuple[tuple[str, str, McNemar], ...]
     """Pairs of trial ids, the arms' final networks, and the test between them."""
 
     def to_json(self) -> dict[str, Any]:
+        others = {key: value for key, value in self.__dict__.items() if key != "choice"}
         return {
-            **self.__dict__,
+            **others,
+            "candidates": self.choice.configurations,
+            "confirm_trials": self.choice.confirm_trials,
+            "chosen_by": self.choice.criterion,
             "between": [{"first": a, "second": b, **result.__dict__} for a, b, result in self.between],
         }
 
 
-def final_test(results: RunResults) -> FinalTest:
-    """Look at the test split once. Raises UserError where nothing has finished or a predictions file is damaged."""
-    best = best_configuration(results)
+def final_test(results: RunResults) -> FinalTest | None:
+    """Look at the test split once; None where nothing can be chosen. UserError for a damaged predictions file."""
+    best = final_trial(results)
+    if best is None:
+        return None
     right = images_right(best)
     finals = [final for arm in results.arm_names if (final := final_trial(results, arm)) is not None]
     return FinalTest(
@@ -53,7 +58,7 @@ def final_test(results: RunResults) -> FinalTest:
         accuracy=best.last.test_accuracy,
         interval=wilson_interval(sum(right), len(right)) if right else None,
         images=len(right) if right else None,
-        candidates=sum(trial.record is not None for trial in competing(results.trials)),
+        choice=choice_of(results),
         between=tuple(_between(finals)),
     )
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from models.errors import UserError
-from search.evidence.arm_summary import summarise_arm
 from search.evidence.comparison import require_finished
+from search.run.best import best_confirmed, competing, criterion, no_winner
 from search.run.candidates import Candidate, all_candidates
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
@@ -46,7 +46,9 @@ class Budget:
 def choose(
     results: RunResults, budget: Budget, arm: str | None = None, latency_of: Callable[[Candidate], float] | None = None
 ) -> Candidate:
-    """The network to export: without a budget the best configuration's last state, else the best within it.
+    """The network to export: without a budget the best configuration's last state, else the most accurate within it.
+
+    Of equally accurate states the smaller, then the earlier configuration's.
 
     `latency_of` measures milliseconds; it is asked from the best candidate down, only until one is fast enough.
     Raises UserError where nothing has finished, or naming the nearest state where none meets the budget.
@@ -63,7 +65,7 @@ def choose(
     if not within:
         gone = [one for one in candidates if not one.file and budget.allows(one)]
         raise UserError(_nearest_message(results, usable, budget) + _gone_text(gone))
-    ranked = sorted(within, key=lambda one: (-one.state.val_accuracy, one.state.macs, one.name))
+    ranked = sorted(within, key=_most_accurate)
     if budget.max_latency_ms is None:
         return ranked[0]
     assert latency_of is not None
@@ -75,12 +77,17 @@ def passed_over(results: RunResults, chosen: Candidate, budget: Budget, arm: str
     if budget.is_open or budget.max_latency_ms is not None:
         return None
     gone = [one for one in all_candidates(results, arm) if one.file is None and budget.allows(one)]
-    best = max(gone, key=lambda one: one.state.val_accuracy, default=None)
+    best = min(gone, key=_most_accurate, default=None)
     return best if best and best.state.val_accuracy > chosen.state.val_accuracy else None
 
 
+def _most_accurate(candidate: Candidate) -> tuple[float, ...]:
+    """Less is better; for a stable sort of candidates in the run's order."""
+    return (-candidate.state.val_accuracy, candidate.state.macs, candidate.trial.identity.number)
+
+
 def _nearest_message(results: RunResults, usable: Sequence[Candidate], budget: Budget) -> str:
-    nearest = min(usable, key=lambda one: (budget.used(one), -one.state.val_accuracy))
+    nearest = min(usable, key=lambda one: (budget.used(one), _most_accurate(one)))
     return (
         f"{results.run}: no state meets {budget.text}; the nearest is {nearest.name} with {nearest.state.params} "
         f"parameters and {nearest.state.macs} MACs ({nearest.macs_share:.3f} of dense)"
@@ -90,7 +97,7 @@ def _nearest_message(results: RunResults, usable: Sequence[Candidate], budget: B
 def _gone_text(gone: Sequence[Candidate]) -> str:
     if not gone:
         return ""
-    best = max(gone, key=lambda one: one.state.val_accuracy)
+    best = min(gone, key=_most_accurate)
     return f"; {best.name} meets it, but its network was not kept (see retention.states in the run's study.yaml)"
 
 
@@ -116,25 +123,62 @@ def _by_structure(ranked: Sequence[Candidate]) -> list[Candidate]:
     return kept
 
 
+@dataclass(frozen=True)
+class Choice:
+    """How a network was chosen without a budget: `criterion` in words, among how many configurations, and among how many
+    confirm trials of these then; 0 where none decided."""
+
+    criterion: str
+    configurations: int
+    confirm_trials: int
+
+    @property
+    def text(self) -> str:
+        """`by highest validation accuracy from 12 configurations and then from 8 confirm trials`."""
+        then = f" and then from {_counted(self.confirm_trials, 'confirm trial')}" if self.confirm_trials else ""
+        return f"by {self.criterion} from {_counted(self.configurations, 'configuration')}{then}"
+
+
+def choice_of(results: RunResults, arm: str | None = None) -> Choice:
+    """How `final_trial` of an arm or of the run is chosen."""
+    trials = results.of_competing(arm)
+    begun = {(one.identity.arm, one.identity.number) for one in competing(trials) if one.record is not None}
+    confirmed = sum(one.finished for one in trials if one.identity.phase == "confirm")
+    return Choice(criterion(results.study.search), len(begun), confirmed)
+
+
+def how_chosen(results: RunResults, budget: Budget, arm: str | None = None) -> str:
+    """How `choose` came to its network, as the rest of "it was chosen on validation …"."""
+    of_arm = f" of arm {arm}" if arm else ""
+    if budget.is_open:
+        return choice_of(results, arm).text + of_arm
+    states = _counted(len(all_candidates(results, arm)), "state")
+    return f"by highest validation accuracy within {budget.text} from {states}{of_arm}"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def best_configuration(results: RunResults, arm: str | None = None) -> RecordedTrial:
-    """The trial whose last state is the best network, of one arm or of the run. UserError where none has finished."""
+    """The trial whose last state is the best network, of one arm or of the run. UserError where there is none."""
     best = final_trial(results, arm)
-    if best is None:
-        raise UserError(f"{results.run}: {f'arm {arm}' if arm else 'the run'} has no finished trial to export")
-    return best
+    if best is not None:
+        return best
+    trials = results.of_competing(arm)
+    confirmed = [trial for trial in trials if trial.identity.phase == "confirm" and trial.finished]
+    reason = no_winner(confirmed or trials, results.study.search)
+    of_arm = f" of arm {arm}" if arm else ""
+    raise UserError(f"{results.run}: no network{of_arm} to take: {reason}; one can be named with --state TRIAL:K")
 
 
 def final_trial(results: RunResults, arm: str | None = None) -> RecordedTrial | None:
-    """The same, or None where none has finished.
+    """The same, or None where nothing can be chosen.
 
-    The arm with the highest confirmed validation mean, and of its confirm trials the best on validation; without a
-    confirm phase the best search trial. Controls compete only where there is nothing else.
+    The confirmed configuration that is best by its mean, and of its confirm trials the best; where none has finished, the best
+    search trial. Controls compete only in a run that has nothing else.
     """
-    controls = set(results.study.control_arms())
-    names = [arm] if arm else [name for name in results.arm_names if name not in controls] or results.arm_names
-    confirmed = {name: summarise_arm(results, name, "val_accuracy", 0.05).confirmed for name in names}
-    ranked = [(value.mean, name) for name, value in confirmed.items() if value]
-    finished = results.confirmed(max(ranked)[1]) if ranked else []
-    if finished:
-        return max(finished, key=lambda trial: trial.last.val_accuracy)
+    trials = results.of_competing(arm)
+    if any(trial.identity.phase == "confirm" and trial.finished for trial in trials):
+        return best_confirmed(trials, results.study.search)
     return results.best_of_arm(arm) if arm else results.best_of_run()

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pruning.catalogue import traits_of
 from search.evidence.arm_summary import ArmSummary
 from search.evidence.contrasts import Contrast
-from search.evidence.formats import interval_text, p_text, percent, points
+from search.evidence.formats import interval_text, p_text, percent, points, short
+from search.run.trials import RecordedTrial
 from search.study.sections import CompareConfig
 
 
@@ -40,6 +41,18 @@ def contrast_sentence(contrast: Contrast, settings: CompareConfig) -> str:
         f"seed{'' if contrast.more_seeds == 1 else 's'} would settle a difference of {margin_text(settings)}. So far "
         f"{contrast.arm} is {size} points {'behind' if mean < 0 else 'ahead'} on average ({_bounds(contrast)}, {seeds}, "
         f"Holm-adjusted p = {p_text(contrast.p_holm)}).{cost}"
+    )
+
+
+def chosen_sentence(best: RecordedTrial | None, criterion: str) -> str:
+    """The same where it is not plain validation accuracy that chooses; None where nothing finished keeps to the constraints."""
+    if best is None:
+        return f"Exploratory: no search trial has finished that could be chosen by {criterion}, so nothing is claimed."
+    return (
+        f"Exploratory: by {criterion} the best searched configuration is {best.identity.arm}'s ({best.id}: "
+        f"{percent(best.last.val_accuracy)} validation, {short(best.last.macs)} MACs, "
+        f"{best.last.removed_percent:.1f} % removed); "
+        "these are winners' scores on single seeds, and without a confirm phase nothing is claimed."
     )
 
 

@@ -48,7 +48,7 @@ def with_scratch_source(candidate: Candidate, folder: Path) -> tuple[dict[str, A
     return key_tree.replaced(config, "prune.scratch.file", SCRATCH_SOURCE), (SCRATCH_SOURCE,)
 
 
-def provenance_of(candidate: Candidate, run: Path, chosen_from: int) -> dict[str, Any]:
+def provenance_of(candidate: Candidate, run: Path, chosen: str | None) -> dict[str, Any]:
     """Where a network comes from: run, trial, commit, versions, weights and data, and what it measured."""
     record = candidate.trial.record
     assert record is not None
@@ -62,7 +62,7 @@ def provenance_of(candidate: Candidate, run: Path, chosen_from: int) -> dict[str
         "seed": candidate.trial.identity.seed,
         "status": candidate.trial.status,
         "chosen_state": candidate.state.state,
-        "chosen_from_states": chosen_from,
+        "chosen": f"on validation {chosen}" if chosen else "named by hand",
         "expected": {
             "last_state": last.state,
             "val_accuracy": last.val_accuracy,

@@ -17,7 +17,7 @@ from models.networks.registry import build
 from models.save_load import LoadedModel, build_compact, load, load_parts, save
 from search.export.best_study import provenance_of, write_best_study
 from search.export.model_card import model_card
-from search.run.candidates import Candidate, all_candidates
+from search.run.candidates import Candidate
 from search.run.results import RunResults
 from trainables.files.environment import processor
 
@@ -36,13 +36,15 @@ class Exported:
     checks: dict[str, Any]
 
 
-def export(results: RunResults, candidate: Candidate, out: Path) -> Exported:
+def export(results: RunResults, candidate: Candidate, out: Path, chosen: str | None) -> Exported:
     """Write the candidate to `out`, replacing an earlier export there.
+
+    `chosen` is how it was chosen on validation (`selection.how_chosen`), None where it was named by hand.
 
     Raises UserError where its network was not kept or its file is damaged, WorkFailed where a format's output differs.
     """
     parts = parts_of(candidate)
-    provenance = provenance_of(candidate, results.run, len(all_candidates(results)))
+    provenance = provenance_of(candidate, results.run, chosen)
     out.mkdir(parents=True, exist_ok=True)
     needed = write_best_study(out / "best.yaml", f"best-{results.study.name}", candidate, provenance)
     metadata = {**parts.metadata, "provenance": provenance}
@@ -60,7 +62,7 @@ def export(results: RunResults, candidate: Candidate, out: Path) -> Exported:
         "processor": processor(),
         "threads": 1,
     }
-    atomic.write_text(out / "MODEL_CARD.md", model_card(results, candidate, parts, provenance, checks))
+    atomic.write_text(out / "MODEL_CARD.md", model_card(results, candidate, parts, provenance, checks, chosen))
     atomic.write_text(out / "load_example.py", EXAMPLE.read_text(encoding="utf-8"))
     return Exported(candidate, out, (*FILES, *needed), checks)
 

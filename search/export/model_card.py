@@ -15,9 +15,14 @@ from search.run.results import RunResults
 
 
 def model_card(
-    results: RunResults, candidate: Candidate, parts: LoadedModel, provenance: dict[str, Any], checks: dict[str, Any]
+    results: RunResults,
+    candidate: Candidate,
+    parts: LoadedModel,
+    provenance: dict[str, Any],
+    checks: dict[str, Any],
+    chosen: str | None,
 ) -> str:
-    """The card's Markdown. `checks` are the exporter's measurements."""
+    """The card's Markdown. `checks` are the exporter's measurements; `chosen` as in `export`."""
     # Nothing is escaped: this is Markdown, not HTML.
     environment = Environment(
         loader=PackageLoader("search.export", ""),
@@ -40,6 +45,7 @@ def model_card(
         normalisation=parts.metadata.get("normalisation"),
         versions=", ".join(f"{name} {version}" for name, version in provenance["versions"].items() if version),
         provenance=provenance,
+        chosen=chosen,
         checks=checks,
         percent=percent,
         short=short,

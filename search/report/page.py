@@ -22,7 +22,7 @@ class RunReport:
     name: str
     results: RunResults
     comparison: Comparison
-    test: FinalTest
+    test: FinalTest | None
     plots: tuple[Plot, ...]
 
 

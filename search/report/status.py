@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from search.run.best import criterion, is_plain, no_winner
 from search.run.plan import outstanding_trials
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
@@ -34,7 +35,11 @@ def _arm_text(results: RunResults, arm: str) -> str:
     best = results.best_of_arm(arm)
     statuses = Counter(trial.status for trial in results.of_arm(arm))
     counts = ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())) or "no trial yet"
-    chosen = "no trial finished yet" if best is None else f"best {best.id}, val {best.val_accuracy:.4f}"
+    search = results.study.search
+    by = "" if is_plain(search) else f" by {criterion(search)}"
+    chosen = (
+        no_winner(results.of_arm(arm), search) if best is None else f"best{by} {best.id}, val {best.val_accuracy:.4f}"
+    )
     return f"{arm}: {chosen} ({counts})"
 
 

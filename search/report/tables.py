@@ -88,11 +88,12 @@ def _basis_text(comparison: Comparison) -> str:
     return f"Sizes and costs are means over: {each}."
 
 
-def final_test_sentence(test: FinalTest) -> str:
-    """The one look at the test split, for the network that validation chose."""
+def final_test_sentence(test: FinalTest | None) -> str:
+    """The one look at the test split, for the network that was chosen on validation."""
+    if test is None:
+        return "No network was chosen, so the test split was not looked at: no finished trial keeps to the study's constraints."
     images = f"{_percents(test.interval)} on {test.images} images" if test.interval else ""
-    count = f"{test.candidates} candidate{'' if test.candidates == 1 else 's'}"
-    return f"Test accuracy of {test.id}, chosen by validation from {count}: {percent(test.accuracy)}{images}."
+    return f"Test accuracy of {test.id}, chosen on validation {test.choice.text}: {percent(test.accuracy)}{images}."
 
 
 def difference_table(comparison: Comparison) -> Table | None:

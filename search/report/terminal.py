@@ -8,7 +8,7 @@ from search.evidence.final_test import FinalTest
 from search.report.tables import arm_table, final_test_sentence
 
 
-def comparison_text(comparison: Comparison, test: FinalTest) -> str:
+def comparison_text(comparison: Comparison, test: FinalTest | None) -> str:
     """Table, verdict and the one look at the test split."""
     table = arm_table(comparison)
     return "\n\n".join([table_text(table.heading, table.rows), comparison.verdict, final_test_sentence(test)])

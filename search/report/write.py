@@ -46,7 +46,11 @@ def run_names(runs: Sequence[RunResults]) -> list[str]:
 
 
 def _write_files(report: RunReport, out: Path) -> list[str]:
-    content = {"schema_version": OUTPUT_SCHEMA_VERSION, **report.comparison.to_json(), "test": report.test.to_json()}
+    content = {
+        "schema_version": OUTPUT_SCHEMA_VERSION,
+        **report.comparison.to_json(),
+        "test": report.test.to_json() if report.test else None,
+    }
     atomic.write_text(out / "trials.csv", trials_csv(report.results))
     atomic.write_text(out / "states.csv", states_csv(report.results))
     atomic.write_json(out / "comparison.json", finite(content))

@@ -1,13 +1,36 @@
-"""Which of an arm's trials competes, and which of them validation chooses."""
+"""Which configuration the study's own objective chooses, and which of its trials.
+
+One rule for everything that takes a winner: the confirm phase, the structure of the `scratch` control, the live table,
+`status`, the report, the final test, and an export without a budget.
+
+1. Only what keeps to `search.constraints`. References, whose network stays as large as it began, are held to none, and are read
+   at their last state whatever removal the objective names.
+2. The best of `search.choose`, by default the first objective; then of the other objectives in the order written. With several
+   objectives this is a point of their Pareto front.
+3. Of equals the higher validation accuracy at the last state, the earlier configuration, the smaller network (MACs), and then
+   the order of the run: by arm as the study names them, by seed.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from statistics import fmean
 
-from search.run.curves import is_feasible, mean_or_none, objective_value
+from search.run.curves import mean_or_none, objective_value, violation
 from search.run.trials import RecordedTrial
 from search.study.objectives import Objective
 from search.study.sections import SearchConfig
+
+ACCURACY = Objective(metric="val_accuracy", direction="max")
+BEST = {
+    "val_accuracy": "highest validation accuracy",
+    "val_loss": "lowest validation loss",
+    "macs": "fewest MACs",
+    "params": "fewest parameters",
+    "latency_ms": "lowest latency",
+    "removed_percent": "most removed",
+}
 
 
 def competing(trials: Iterable[RecordedTrial]) -> tuple[RecordedTrial, ...]:
@@ -18,29 +41,100 @@ def competing(trials: Iterable[RecordedTrial]) -> tuple[RecordedTrial, ...]:
 
 
 def best_trial(trials: Iterable[RecordedTrial], search: SearchConfig) -> RecordedTrial | None:
-    """The finished search trial of the configuration that validation chooses; the earlier one on a tie.
+    """The trial, on the lowest seed, of the search's best configuration, judged by its mean over the search's seeds.
 
-    It has the highest validation accuracy at its last state (or at the removal that the search's objective names, mean
-    over the search's seeds, which must all have finished) among those that keep to the search's constraints.
+    Each of its seeds must have finished and keep to the constraints. None where no configuration does.
     """
-    by_number: dict[tuple[str, int], list[RecordedTrial]] = {}
+    groups: dict[tuple[str, int], list[RecordedTrial]] = {}
     for trial in competing(trials):
-        by_number.setdefault((trial.identity.arm, trial.identity.number), []).append(trial)
-    scored = [(score, group) for group in by_number.values() if (score := _score(group, search)) is not None]
-    if not scored:
-        return None
-    _, group = max(scored, key=lambda entry: (entry[0], -entry[1][0].identity.number))
-    return min(group, key=lambda trial: trial.identity.seed)
-
-
-def _score(group: Sequence[RecordedTrial], search: SearchConfig) -> float | None:
+        groups.setdefault((trial.identity.arm, trial.identity.number), []).append(trial)
     wanted = len(search.seeds) if search.seeds else 1
-    if len(group) < wanted or not all(trial.finished for trial in group):
+    whole = [group for group in groups.values() if len(group) >= wanted and all(one.finished for one in group)]
+    ranked = [
+        (rank, group)
+        for group in whole
+        if all(keeps_to([one], search) for one in group) and (rank := _rank(group, search)) is not None
+    ]
+    if not ranked:
         return None
-    curves = [trial.states for trial in group]
-    # A constraint on cost is not for references whose network stays as large as it began.
-    if group[0].traits.makes_smaller and not all(is_feasible(states, search.constraints) for states in curves):
+    _, best = min(ranked, key=itemgetter(0))
+    return min(best, key=lambda trial: trial.identity.seed)
+
+
+def best_confirmed(trials: Iterable[RecordedTrial], search: SearchConfig) -> RecordedTrial | None:
+    """The best finished confirm trial of the configuration that is best by its mean over the confirm seeds.
+
+    A configuration whose mean keeps to the constraints comes before one whose mean does not; the trial itself always does.
+    What diverged has no network and no part in a mean. None where no finished confirm trial keeps to the constraints.
+    """
+    groups: dict[tuple[str, str | None], list[RecordedTrial]] = {}
+    for trial in trials:
+        if trial.identity.phase == "confirm" and trial.finished:
+            groups.setdefault((trial.identity.arm, trial.source), []).append(trial)
+    ranked = []
+    for group in groups.values():
+        takeable = [
+            (rank, one) for one in group if keeps_to([one], search) and (rank := _rank([one], search)) is not None
+        ]
+        if takeable and (rank := _rank(group, search)) is not None:
+            _, best = min(takeable, key=itemgetter(0))
+            ranked.append(((float(not keeps_to(group, search)), *rank), best))
+    return min(ranked, key=itemgetter(0))[1] if ranked else None
+
+
+def keeps_to(trials: Sequence[RecordedTrial], search: SearchConfig) -> bool:
+    """Whether finished trials of one configuration keep to the search's constraints, on average at their last states."""
+    if not trials[0].traits.makes_smaller:
+        return True
+    return all(fmean(violation(one.states, limit) for one in trials) <= 0 for limit in search.constraints)
+
+
+def in_order_of_choice(search: SearchConfig) -> tuple[Objective, ...]:
+    """The objectives, first the one that `search.choose` names."""
+    return tuple(sorted(search.objective, key=lambda one: search.choose not in (None, one.metric)))
+
+
+def criterion(search: SearchConfig) -> str:
+    """By what the winner is chosen, in words: `highest validation accuracy at 60 % removed within macs <= 0.3 of dense`."""
+    first, *others = map(_best_of, in_order_of_choice(search))
+    front = f" on the front with {' and '.join(others)}" if others else ""
+    limits = f" within {constraints_text(search)}" if search.constraints else ""
+    return first + front + limits
+
+
+def constraints_text(search: SearchConfig) -> str:
+    return " and ".join(limit.text() for limit in search.constraints)
+
+
+def is_plain(search: SearchConfig) -> bool:
+    """Whether validation accuracy at the last state alone chooses."""
+    return search.objective == (ACCURACY,) and not search.constraints
+
+
+def no_winner(trials: Iterable[RecordedTrial], search: SearchConfig) -> str:
+    """Why nothing is chosen from these trials."""
+    finished = [trial for trial in trials if trial.finished]
+    if not finished:
+        return "no trial finished yet"
+    if search.constraints and not any(keeps_to([trial], search) for trial in finished):
+        return f"no finished trial keeps to {constraints_text(search)}"
+    return "no configuration has finished where the objective is read"
+
+
+def _best_of(objective: Objective) -> str:
+    return BEST[objective.metric] + ("" if objective.at is None else f" at {objective.at:g} % removed")
+
+
+def _rank(trials: Sequence[RecordedTrial], search: SearchConfig) -> tuple[float, ...] | None:
+    """Less is better in each place; None where a trial has no value of an objective."""
+    means = [(one, _mean(trials, one)) for one in (*in_order_of_choice(search), ACCURACY)]
+    values = [-mean if one.direction == "max" else mean for one, mean in means if mean is not None]
+    if len(values) < len(means):
         return None
-    plain = Objective(metric="val_accuracy", direction="max")
-    objective = next((one for one in search.objective if one.metric == "val_accuracy"), plain)
-    return mean_or_none([objective_value(states, objective) for states in curves])
+    return (*values, trials[0].identity.number, fmean(one.last.macs for one in trials))
+
+
+def _mean(trials: Sequence[RecordedTrial], objective: Objective) -> float | None:
+    if not trials[0].traits.makes_smaller:
+        objective = objective.model_copy(update={"at": None})
+    return mean_or_none([objective_value(trial.states, objective) for trial in trials])

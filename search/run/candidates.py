@@ -69,7 +69,7 @@ def all_candidates(results: RunResults, arm: str | None = None) -> list[Candidat
 def pareto(candidates: Sequence[Candidate], *costs: Cost) -> list[Candidate]:
     """Those that no other equals or beats in every cost and validation accuracy together; the cheapest first.
 
-    Of equals the first by name. Under one cost each dearer one is strictly better.
+    Of equals the earlier configuration, and of these the first given. Under one cost each dearer one is strictly better.
     """
 
     def rank(one: Candidate) -> tuple[float, ...]:
@@ -77,7 +77,7 @@ def pareto(candidates: Sequence[Candidate], *costs: Cost) -> list[Candidate]:
         return (*(getattr(one.state, cost) for cost in costs), -one.state.val_accuracy)
 
     front: list[Candidate] = []
-    for one in sorted(candidates, key=lambda one: (rank(one), one.name)):
+    for one in sorted(candidates, key=lambda one: (rank(one), one.trial.identity.number)):
         if not any(all(map(le, rank(other), rank(one))) for other in front):
             front.append(one)
     return front

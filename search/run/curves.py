@@ -68,10 +68,6 @@ def violation(states: Sequence[StateEnd], constraint: Constraint) -> float:
     return value - constraint.bound if constraint.op == "<=" else constraint.bound - value
 
 
-def is_feasible(states: Sequence[StateEnd], constraints: Sequence[Constraint]) -> bool:
-    return all(violation(states, constraint) <= 0 for constraint in constraints)
-
-
 def mean_or_none(values: Sequence[float | None]) -> float | None:
     """The mean of values that are all there; None where one is missing, or all are."""
     known = [value for value in values if value is not None]

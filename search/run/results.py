@@ -54,14 +54,22 @@ class RunResults:
         return self.confirmed(arm) or ([best] if best else [])
 
     def best_of_arm(self, arm: str) -> RecordedTrial | None:
-        """An arm's validation-best finished configuration; None while no search trial of it has finished."""
+        """The best of an arm's searched configurations (see `best.py`); None while none of them can be chosen."""
         return best_trial(self.of_arm(arm), self.study.search)
 
     def best_of_run(self) -> RecordedTrial | None:
-        """The best over the arms that compete; over all arms where a study has nothing but controls."""
+        """The best over the arms that compete."""
+        return best_trial(self.of_competing(), self.study.search)
+
+    def of_competing(self, arm: str | None = None) -> tuple[RecordedTrial, ...]:
+        """The trials among which a network is chosen: those of `arm`, or of all arms that are no controls.
+
+        Controls compete only in a run that has no trial of another arm.
+        """
+        if arm is not None:
+            return self.of_arm(arm)
         controls = set(self.study.control_arms())
-        others = [trial for trial in self.trials if trial.identity.arm not in controls]
-        return best_trial(others, self.study.search) or best_trial(self.trials, self.study.search)
+        return tuple(trial for trial in self.trials if trial.identity.arm not in controls) or self.trials
 
 
 def load_results(run: Path) -> RunResults:

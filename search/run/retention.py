@@ -12,7 +12,7 @@ from pathlib import Path
 from models.errors import UserError
 from search.config_file import key_tree
 from search.run.candidates import Candidate, fronts
-from search.run.trials import RecordedTrial
+from search.run.trials import RecordedTrial, order_trials
 from search.study.study import Study
 
 LASTING = ("finished", "stopped", "diverged")
@@ -40,7 +40,7 @@ def apply_retention(study: Study, trials: Iterable[RecordedTrial]) -> list[Path]
 
 def given_up(study: Study, trials: Sequence[RecordedTrial]) -> list[Path]:
     """The files to remove where `retention.states` is not `all`."""
-    ended = [trial for trial in trials if trial.status in LASTING and trial.states]
+    ended = [one for one in order_trials(trials, list(study.arms)) if one.status in LASTING and one.states]
     every = [Candidate(trial, state) for trial in ended for state in trial.states]
     there = [candidate for candidate in every if candidate.file is not None]
     kept = {Candidate(trial, trial.last).name for trial in ended}

@@ -28,6 +28,7 @@ def check_study_file(study: Study) -> None:
     baseline = study.compare.baseline
     if baseline is not None and baseline not in study.arms:
         raise study.sources.error(("compare", "baseline"), no_arm(baseline, study.arms))
+    _check_choose(study)
     if study.search.pairing == "shared":
         _check_shared(study)
 
@@ -106,6 +107,17 @@ def _check_entry(study: Study, arm: Arm, number: int, entry: dict[str, Any]) -> 
         arm.config(study.space.sample(arm.name, seed=0, fixed=fixed) | fixed)
     except UserError as error:
         raise study.sources.error(("search", "enqueue", number), f" for arm {arm.name}: {error}") from None
+
+
+def _check_choose(study: Study) -> None:
+    """The winner is a point of the objectives' front, so that one of them has to be named."""
+    metrics = list(dict.fromkeys(one.metric for one in study.search.objective))
+    if study.search.choose is None or study.search.choose in metrics:
+        return
+    raise study.sources.error(
+        ("search", "choose"),
+        f": {study.search.choose} is none of the objectives ({', '.join(metrics)}); name one of them",
+    )
 
 
 def _check_shared(study: Study) -> None:

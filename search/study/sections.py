@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from models.section import Section, described
 from search.space.parameter import Relative, listed
-from search.study.objectives import Constraints, Objective, Objectives, one_or_many
+from search.study.objectives import Constraints, Metric, Objective, Objectives, one_or_many
 
 Seed = Annotated[int, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -47,6 +47,9 @@ class SearchConfig(Section):
     """A metric, `{metric: val_accuracy, at: 60}` for its value at that removal, or several:
     `{val_accuracy: max, macs: min}`. Metrics: val_accuracy, val_loss, macs, params, removed_percent, and latency_ms where
     `measure.latency` is on."""
+    choose: Metric | None = None
+    """With several objectives, the one whose best point of their Pareto front is the winner, which is confirmed and exported;
+    default: the first."""
     constraints: Annotated[Constraints, described("list of texts")] = ()
     """Such as `macs <= 0.3` (a share of the dense network's) or `params <= 5M`."""
     seeds: Seeds | None = None

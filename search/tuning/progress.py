@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from search.run.best import best_trial
+from search.run.best import best_trial, no_winner
 from search.run.plan import outstanding_trials, plan_of
 from search.run.store import TrialStore
 from search.run.trials import RecordedTrial
@@ -151,7 +151,7 @@ class Progress:
             best = best_trial(trials, self._study.search)
             accuracy = "" if best is None else f"{best.last.val_accuracy:.4f}"
             removed = "" if best is None else f"{best.last.removed_percent:.1f}"
-            name = "no trial finished yet" if best is None else f"best so far: {best.id}"
+            name = no_winner(trials, self._study.search) if best is None else f"best so far: {best.id}"
             counts = f"{ended} of {len(plan.search_ids)} trials"
             if plan.confirm_ids:
                 confirmed = sum(trial.ended and trial.identity.phase == "confirm" for trial in trials)

@@ -223,8 +223,9 @@ def test_nothing_finished_is_one_clear_line(tmp_path: Path) -> None:
 def test_test_accuracy_is_shown_for_the_validation_chosen_trial_with_its_interval(tmp_path: Path) -> None:
     two_arm_run(tmp_path / "run")
     shown = final_test(load_results(tmp_path / "run"))
+    assert shown is not None
     assert shown.arm == "rsst"
-    assert (shown.candidates, shown.images) == (4, 360)
+    assert (shown.choice.configurations, shown.choice.confirm_trials, shown.images) == (4, 16, 360)
     assert shown.interval is not None
     assert shown.interval[0] < shown.interval[1]
     ((first, second, test),) = shown.between
