@@ -62,7 +62,7 @@ def outcome(results: RunResults, exported: Exported, chosen: str | None, better:
     text = (
         f"{one.name}: {100 * one.state.val_accuracy:.2f} % validation, {one.state.params:,} parameters, "
         f"{one.state.macs:,} MACs ({100 * one.macs_share:.1f} % of dense), {one.state.removed_percent:.1f} % removed\n"
-        f"{f'chosen on validation {chosen}' if chosen else 'named by hand'}\n"
+        f"{f'chosen {chosen}' if chosen else 'named by hand'}\n"
         f"latency {exported.checks['latency_ms']:.3f} ms (dense {exported.checks['dense_latency_ms']:.3f} ms), one image, CPU\n"
         + "\n".join(f"  {exported.folder / name}" for name in exported.files)
     )
@@ -74,7 +74,7 @@ def outcome(results: RunResults, exported: Exported, chosen: str | None, better:
     json = {
         "run": str(results.run),
         "chosen": one.to_json(),
-        "chosen_by": f"on validation {chosen}" if chosen else "named by hand",
+        "chosen_by": chosen or "named by hand",
         "better_not_kept": better.to_json() if better else None,
         "out": str(exported.folder),
         "files": list(exported.files),

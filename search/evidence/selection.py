@@ -1,4 +1,4 @@
-"""Which network to take away: every state of every trial is a candidate, and validation chooses."""
+"""Which network to take away: every state of every trial is a candidate, chosen on validation."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def choice_of(results: RunResults, arm: str | None = None) -> Choice:
 
 
 def how_chosen(results: RunResults, budget: Budget, arm: str | None = None) -> str:
-    """How `choose` came to its network, as the rest of "it was chosen on validation …"."""
+    """How `choose` came to its network, as the rest of "it was chosen …"."""
     of_arm = f" of arm {arm}" if arm else ""
     if budget.is_open:
         return choice_of(results, arm).text + of_arm

@@ -62,7 +62,7 @@ def provenance_of(candidate: Candidate, run: Path, chosen: str | None) -> dict[s
         "seed": candidate.trial.identity.seed,
         "status": candidate.trial.status,
         "chosen_state": candidate.state.state,
-        "chosen": f"on validation {chosen}" if chosen else "named by hand",
+        "chosen": chosen or "named by hand",
         "expected": {
             "last_state": last.state,
             "val_accuracy": last.val_accuracy,

@@ -39,7 +39,7 @@ class Exported:
 def export(results: RunResults, candidate: Candidate, out: Path, chosen: str | None) -> Exported:
     """Write the candidate to `out`, replacing an earlier export there.
 
-    `chosen` is how it was chosen on validation (`selection.how_chosen`), None where it was named by hand.
+    `chosen` is by what it was chosen (`selection.how_chosen`), None where it was named by hand.
 
     Raises UserError where its network was not kept or its file is damaged, WorkFailed where a format's output differs.
     """

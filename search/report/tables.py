@@ -93,7 +93,7 @@ def final_test_sentence(test: FinalTest | None) -> str:
     if test is None:
         return "No network was chosen, so the test split was not looked at: no finished trial keeps to the study's constraints."
     images = f"{_percents(test.interval)} on {test.images} images" if test.interval else ""
-    return f"Test accuracy of {test.id}, chosen on validation {test.choice.text}: {percent(test.accuracy)}{images}."
+    return f"Test accuracy of {test.id}, chosen {test.choice.text}: {percent(test.accuracy)}{images}."
 
 
 def difference_table(comparison: Comparison) -> Table | None:

@@ -82,6 +82,13 @@ def best_confirmed(trials: Iterable[RecordedTrial], search: SearchConfig) -> Rec
     return min(ranked, key=itemgetter(0))[1] if ranked else None
 
 
+def value_of(trial: RecordedTrial, objective: Objective) -> float | None:
+    """The objective of one trial; None where its states do not reach the removal that the objective is read at."""
+    if not trial.traits.makes_smaller:
+        objective = objective.model_copy(update={"at": None})
+    return objective_value(trial.states, objective)
+
+
 def keeps_to(trials: Sequence[RecordedTrial], search: SearchConfig) -> bool:
     """Whether finished trials of one configuration keep to the search's constraints, on average at their last states."""
     if not trials[0].traits.makes_smaller:
@@ -89,14 +96,9 @@ def keeps_to(trials: Sequence[RecordedTrial], search: SearchConfig) -> bool:
     return all(fmean(violation(one.states, limit) for one in trials) <= 0 for limit in search.constraints)
 
 
-def in_order_of_choice(search: SearchConfig) -> tuple[Objective, ...]:
-    """The objectives, first the one that `search.choose` names."""
-    return tuple(sorted(search.objective, key=lambda one: search.choose not in (None, one.metric)))
-
-
 def criterion(search: SearchConfig) -> str:
     """By what the winner is chosen, in words: `highest validation accuracy at 60 % removed within macs <= 0.3 of dense`."""
-    first, *others = map(_best_of, in_order_of_choice(search))
+    first, *others = map(_best_of, search.objectives_by_choice)
     front = f" on the front with {' and '.join(others)}" if others else ""
     limits = f" within {constraints_text(search)}" if search.constraints else ""
     return first + front + limits
@@ -127,7 +129,7 @@ def _best_of(objective: Objective) -> str:
 
 def _rank(trials: Sequence[RecordedTrial], search: SearchConfig) -> tuple[float, ...] | None:
     """Less is better in each place; None where a trial has no value of an objective."""
-    means = [(one, _mean(trials, one)) for one in (*in_order_of_choice(search), ACCURACY)]
+    means = [(one, _mean(trials, one)) for one in (*search.objectives_by_choice, ACCURACY)]
     values = [-mean if one.direction == "max" else mean for one, mean in means if mean is not None]
     if len(values) < len(means):
         return None
@@ -135,6 +137,4 @@ def _rank(trials: Sequence[RecordedTrial], search: SearchConfig) -> tuple[float,
 
 
 def _mean(trials: Sequence[RecordedTrial], objective: Objective) -> float | None:
-    if not trials[0].traits.makes_smaller:
-        objective = objective.model_copy(update={"at": None})
-    return mean_or_none([objective_value(trial.states, objective) for trial in trials])
+    return mean_or_none([value_of(trial, objective) for trial in trials])

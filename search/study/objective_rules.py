@@ -29,25 +29,31 @@ COST = ("macs", "params", "latency_ms", "removed_percent")
 
 def check_objective(study: Study) -> None:
     """UserError where the search would only choose the least pruning (or only the most), or cannot be measured."""
-    objectives, constraints = study.search.objective, study.search.constraints
     _check_latency(study)
-    if len(objectives) != 1 or objectives[0].at is not None:
+    found = _unbounded(study)
+    if len(study.search.objective) > 1 or found is None:
         return
-    free = next(_free_removal(study), None)
-    if free is None:
-        return
-    metric = objectives[0].metric
-    bounding, extreme, remedy = (
-        (COST, "least", "macs <= 0.3") if metric in QUALITY else (QUALITY, "most", "val_accuracy >= 0.9")
-    )
-    if any(constraint.metric in bounding for constraint in constraints):
-        return
+    metric, free, extreme, remedy = found
     raise study.sources.error(
         ("space", free),
         f" is searched with the plain objective {metric}, which would only choose the {extreme} pruning; give a constraint "
         f"(search.constraints: '{remedy}'), a removal to compare at (search.objective: {{metric: val_accuracy, at: 60}}), a "
         "prune.schedule.macs_target, or a second objective (search.objective: {val_accuracy: max, macs: min})",
     )
+
+
+def _unbounded(study: Study) -> tuple[str, str, str, str] | None:
+    """The metric that chooses, a searched key that it would drive to one end, that end and a remedy; None where bounded."""
+    chooses = study.search.objectives_by_choice[0]
+    free = next(_free_removal(study), None)
+    if chooses.at is not None or free is None:
+        return None
+    bounding, extreme, remedy = (
+        (COST, "least", "macs <= 0.3") if chooses.metric in QUALITY else (QUALITY, "most", "val_accuracy >= 0.9")
+    )
+    if any(constraint.metric in bounding for constraint in study.search.constraints):
+        return None
+    return chooses.metric, free, extreme, remedy
 
 
 def _check_latency(study: Study) -> None:
@@ -86,6 +92,12 @@ def objective_warnings(study: Study) -> list[str]:
     search, warnings = study.search, []
     if search.algorithm in ("gp", "nsga2") and any(map(study.space.is_conditional, study.arms)):
         warnings.append(f"search.algorithm: {search.algorithm} cannot model conditional keys; tpe can")
+    if len(search.objective) > 1 and (found := _unbounded(study)) is not None:
+        metric, free, extreme, remedy = found
+        warnings.append(
+            f"search.choose: of the front the point with the best {metric} is confirmed and exported, which with {free} "
+            f"searched is that of the {extreme} pruning; give a constraint, such as search.constraints: '{remedy}'"
+        )
     if search.confirm is None:
         return warnings
     seeds = search.confirm.seeds

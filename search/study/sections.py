@@ -63,6 +63,11 @@ class SearchConfig(Section):
     confirm: Annotated[ConfirmConfig | None, described("`{seeds: [...]}` or null")] = None
     """`{seeds: [...]}`: rerun each arm's validation-chosen configuration on these fresh seeds, to the end."""
 
+    @property
+    def objectives_by_choice(self) -> tuple[Objective, ...]:
+        """The objectives, first the one that `choose` names."""
+        return tuple(sorted(self.objective, key=lambda one: self.choose not in (None, one.metric)))
+
 
 class SchedulerConfig(Section):
     """Early stopping, at the ends of states alone, per arm; controls and confirming trials are never stopped.

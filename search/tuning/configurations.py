@@ -10,7 +10,8 @@ from typing import Any
 
 from optuna.trial import TrialState
 
-from search.run.curves import mean_or_none, metric_of, objective_value
+from search.run.best import value_of
+from search.run.curves import mean_or_none, metric_of
 from search.run.trials import RecordedTrial
 from search.study.objectives import Objective
 from trainables.files.record import StateEnd
@@ -48,7 +49,7 @@ class Configuration:
 
     def value(self, objective: Objective) -> float | None:
         """The mean over the seeds at the last state; None where one of them has no value."""
-        return mean_or_none([objective_value(states, objective) for states in self.curves])
+        return mean_or_none([value_of(trial, objective) for trial in self.trials])
 
     def intermediate(self, objective: Objective) -> dict[int, float]:
         """State → mean over the seeds, for the states that every seed has completed."""

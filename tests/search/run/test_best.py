@@ -77,7 +77,7 @@ def test_the_confirmed_winner_is_the_one_by_the_objective_too(tmp_path: Path) ->
     assert test.id == "refill-confirm-s101"
     assert choose(results, Budget()).name == "refill-confirm-s101:3"
     assert final_test_sentence(test).startswith(
-        "Test accuracy of refill-confirm-s101, chosen on validation by fewest MACs within val_accuracy >= 0.9 from "
+        "Test accuracy of refill-confirm-s101, chosen by fewest MACs within val_accuracy >= 0.9 from "
         "2 configurations and then from 4 confirm trials: 93.00 %"
     )
 

@@ -116,6 +116,15 @@ def test_latency_is_searched_by_only_where_it_is_measured(path: Path) -> None:
              "space.train.momentum={uniform: [0.5, 0.9], when: {train.optimizer: sgd}}"],
             "gp cannot model conditional keys",
         ),
+        (
+            ["space.prune.schedule.kept={uniform: [0.2, 0.8]}", "search.objective={val_accuracy: max, macs: min}"],
+            "of the front the point with the best val_accuracy is confirmed and exported",
+        ),
+        (
+            ["space.prune.schedule.kept={uniform: [0.2, 0.8]}", "search.objective={val_accuracy: max, macs: min}",
+             "search.choose=macs"],
+            "that of the most pruning; give a constraint, such as search.constraints: 'val_accuracy >= 0.9'",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_show_what_is_hoped_for_is_warned_of(path: Path, sets: list[str], told: str) -> None:

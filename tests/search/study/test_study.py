@@ -143,6 +143,7 @@ class TestSets:
         ),
         ("seeds: [11, 12]", "seeds: [11, 11]", 14, "a seed is given twice"),
         ("trials_per_arm: 4", "objective: test_accuracy", 14, "a search never sees the test split"),
+        ("trials_per_arm: 4", "choose: macs", 14, "macs is none of the objectives (val_accuracy); name one of them"),
         ("trials_per_arm: 4", "algorithm: grid", 12, "a continuous distribution has no grid"),
         ("trials_per_arm: 4", "enqueue: [{train.lrr: 1}]", 14, "is not a searched key; the nearest is train.lr"),
         ("trials_per_arm: 4", "pairing: shared", 14, "shared goes with algorithm random, qmc or grid"),
