@@ -142,6 +142,8 @@ def test_the_card_says_what_was_measured(exported: tuple[dict[str, Any], Path]) 
     assert f"{chosen['params']:,}" in card
     assert f"{100 * chosen['val_accuracy']:.2f} %" in card
     assert "latency, ms" in card
+    assert outcome["chosen_by"] == "by highest validation accuracy within --max-macs 0.5 from 6 states"
+    assert f"it was chosen {outcome['chosen_by']}; the test images had no part in that" in card
     assert 'models.load("model.safetensors")' in card
     assert "Verdict: **random**" in card
 
@@ -191,6 +193,10 @@ def test_best_yaml_of_a_scratch_trial_needs_nothing_of_the_run(
 def test_a_named_state_is_exported(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     outcome = run_export(run, tmp_path, "--state", "rsst-000:1")
     assert outcome["chosen"]["name"] == "rsst-000:1"
+    card = (tmp_path / "MODEL_CARD.md").read_text()
+    assert outcome["chosen_by"] == "named by hand"
+    assert "It was named by hand (`export --state`)" in card
+    assert "it was chosen by" not in card
     assert "leave out --arm" in refused(capsys, str(run), "--state", "rsst-000:1", "--arm", "rsst")
 
 

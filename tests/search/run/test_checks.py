@@ -117,11 +117,11 @@ def test_latency_is_searched_by_only_where_it_is_measured(path: Path) -> None:
             "gp cannot model conditional keys",
         ),
         (
-            ["space.prune.schedule.kept={uniform: [0.2, 0.8]}", "search.objective={val_accuracy: max, macs: min}"],
+            ["space.prune.schedule.head_ratio={uniform: [0.2, 0.8]}", "search.objective={val_accuracy: max, macs: min}"],
             "of the front the point with the best val_accuracy is confirmed and exported",
         ),
         (
-            ["space.prune.schedule.kept={uniform: [0.2, 0.8]}", "search.objective={val_accuracy: max, macs: min}",
+            ["space.prune.schedule.head_ratio={uniform: [0.2, 0.8]}", "search.objective={val_accuracy: max, macs: min}",
              "search.choose=macs"],
             "that of the most pruning; give a constraint, such as search.constraints: 'val_accuracy >= 0.9'",
         ),
