@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
+from search.evidence.paired.units import replicates
 from search.evidence.statistics import mean_interval
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
@@ -16,9 +17,9 @@ from search.run.trials import RecordedTrial
 
 @dataclass(frozen=True)
 class Confirmed:
-    """An arm's accuracy over confirm seeds at the last state; diverged trials count as chance."""
+    """An arm's accuracy over confirm seeds at the last state, of the trials that survived; None where none did."""
 
-    mean: float
+    mean: float | None
     interval: tuple[float, float] | None
     by_seed: dict[int, float]
     diverged: int
@@ -65,17 +66,15 @@ class ArmSummary:
 def confirmed_values(
     results: RunResults, arm: str, value_of: Callable[[RecordedTrial], float | None]
 ) -> dict[int, float | None]:
-    """Seed → mean over the arm's confirm configurations of `value_of(trial)`; None where one of them has no value.
+    """Unit → mean of `value_of(trial)` over the arm's finished confirm trials; None where one of them has no value.
 
-    Only finished and diverged trials are replicates; a diverged one is chance wherever it is asked.
+    A trial that diverged has no value and takes no part; a unit in which all did is left out.
     """
-    collected: dict[int, list[float | None]] = {}
-    for trial in results.of_arm(arm, "confirm"):
-        if trial.status == "diverged":
-            collected.setdefault(trial.identity.seed, []).append(trial.chance)
-        if trial.finished:
-            collected.setdefault(trial.identity.seed, []).append(value_of(trial))
-    return {seed: mean_or_none(values) for seed, values in sorted(collected.items())}
+    found = {
+        unit: [value_of(trial) for trial in places.values() if trial.finished]
+        for unit, places in replicates(results, arm).items()
+    }
+    return {unit: mean_or_none(values) for unit, values in found.items() if values}
 
 
 def summarise_arm(results: RunResults, arm: str, metric: str, alpha: float) -> ArmSummary:
@@ -104,11 +103,11 @@ def _confirmed(results: RunResults, arm: str, metric: str, alpha: float) -> Conf
     trials = results.of_arm(arm, "confirm")
     values = confirmed_values(results, arm, lambda trial: getattr(trial.last, metric))
     by_seed = {seed: value for seed, value in values.items() if value is not None}
-    if not by_seed:
-        return None
     statuses = Counter(trial.status for trial in trials)
+    if not by_seed and not statuses["diverged"]:
+        return None
     return Confirmed(
-        mean=fmean(by_seed.values()),
+        mean=fmean(by_seed.values()) if by_seed else None,
         interval=_within_range(mean_interval(list(by_seed.values()), alpha)),
         by_seed=by_seed,
         diverged=statuses["diverged"],

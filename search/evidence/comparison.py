@@ -8,9 +8,12 @@ from typing import Any
 
 from models.errors import UserError
 from search.evidence.arm_summary import ArmSummary, summarise_arm
-from search.evidence.contrasts import Contrast, decide, last_level, measure
+from search.evidence.contrasts import Contrast, decide
 from search.evidence.equal_cost import EqualCost, equal_cost
-from search.evidence.verdict import chosen_sentence, contrast_sentence, exploratory_sentence
+from search.evidence.paired.differences import Measured, last_level, measure
+from search.evidence.paired.divergence import DivergenceContrast, divergence_contrasts
+from search.evidence.paired.units import replicates
+from search.evidence.verdict import chosen_sentence, contrast_sentence, divergence_sentence, exploratory_sentence
 from search.run.best import criterion, is_plain
 from search.run.folder import RunFolder
 from search.run.manifest import read_manifest
@@ -23,7 +26,7 @@ EXPLORATORY_SHARES = (0.75, 0.5, 0.25)
 
 @dataclass(frozen=True)
 class Comparison:
-    """`primary` are the study's own claims; `secondary` is looked at and claims nothing.
+    """`primary` are the study's own claims, with `divergence` beside them; `secondary` is looked at and claims nothing.
 
     `caveats` are the reasons why the verdict is exploratory; without one it stands on confirmed seeds.
     """
@@ -33,6 +36,8 @@ class Comparison:
     baseline: str
     rows: tuple[ArmSummary, ...]
     primary: tuple[Contrast, ...]
+    divergence: tuple[DivergenceContrast, ...]
+    """How often training diverged: a family of its own."""
     secondary: tuple[Contrast, ...]
     caveats: tuple[str, ...]
     verdict: str
@@ -50,6 +55,7 @@ class Comparison:
             "baseline": self.baseline,
             "arms": {row.arm: row.to_json() for row in self.rows},
             "primary": [contrast.to_json() for contrast in self.primary],
+            "divergence": [contrast.to_json() for contrast in self.divergence],
             "secondary": [contrast.to_json() for contrast in self.secondary],
             "equal_training_cost": [row.to_json() for row in self.equal_cost],
             "exploratory": self.exploratory,
@@ -74,6 +80,7 @@ def compare(results: RunResults) -> Comparison:
     others = [arm for arm in removing if arm != baseline]
     primary = decide(_primary_contrasts(results, baseline, others), settings)
     secondary = decide(_secondary_contrasts(results, baseline, others if baseline in removing else ()), settings)
+    divergence = divergence_contrasts(results, baseline, others, settings.alpha)
     caveats = tuple(_caveats(results, rows))
     return Comparison(
         run=str(results.run),
@@ -81,9 +88,10 @@ def compare(results: RunResults) -> Comparison:
         baseline=baseline,
         rows=rows,
         primary=tuple(primary),
+        divergence=tuple(divergence),
         secondary=tuple(secondary),
         caveats=caveats,
-        verdict=_verdict(results, rows, primary, caveats),
+        verdict=_verdict(results, rows, primary, divergence, caveats),
         equal_cost=tuple(equal_cost(results, baseline, settings.alpha)),
     )
 
@@ -94,25 +102,21 @@ def require_finished(results: RunResults) -> None:
         raise UserError(f"{results.run}: {counts}; run `prunetune resume {results.run}` to finish some")
 
 
-def _primary_contrasts(results: RunResults, baseline: str, others: Sequence[str]) -> list[Contrast]:
+def _primary_contrasts(results: RunResults, baseline: str, others: Sequence[str]) -> list[Measured]:
     """At the study's levels; without any, at the last state."""
     return [
-        measure(results, arm, baseline, level)
+        measure(results, arm, baseline, level, with_images=True)
         for arm in others
-        if _confirmed(results, arm) and _confirmed(results, baseline)
+        if replicates(results, arm) and replicates(results, baseline)
         for level in results.study.compare.at or last_level(results, (arm, baseline))
     ]
 
 
-def _secondary_contrasts(results: RunResults, baseline: str, others: Sequence[str]) -> list[Contrast]:
+def _secondary_contrasts(results: RunResults, baseline: str, others: Sequence[str]) -> list[Measured]:
     stated = {level.value for level in results.study.compare.at if level.axis == "macs"}
     levels = [Level(axis="macs", value=share) for share in EXPLORATORY_SHARES if share not in stated]
     looked_at = [measure(results, arm, baseline, level) for arm in others for level in levels]
-    return [contrast for contrast in looked_at if contrast.differences]
-
-
-def _confirmed(results: RunResults, arm: str) -> bool:
-    return any(trial.status in ("finished", "diverged") for trial in results.of_arm(arm, "confirm"))
+    return [measured for measured in looked_at if measured.differences]
 
 
 def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
@@ -128,7 +132,8 @@ def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
         caveats.append("the study is not complete, so this is an interim look")
     confirm = results.study.search.confirm
     stated = set(results.study.compare.seeds or ()) or set(confirm.seeds if confirm else ())
-    grown = {seed for row in rows if row.confirmed for seed in row.confirmed.by_seed} - stated
+    ended = [trial for row in rows for trial in results.of_arm(row.arm, "confirm") if trial.finished or trial.diverged]
+    grown = {trial.identity.seed for trial in ended} - stated
     if grown:
         caveats.append(f"the study was grown by seeds {sorted(grown)} beyond those it stated")
     if growth := _growth(results):
@@ -147,7 +152,11 @@ def _growth(results: RunResults) -> str:
 
 
 def _verdict(
-    results: RunResults, rows: Sequence[ArmSummary], primary: Sequence[Contrast], caveats: Sequence[str]
+    results: RunResults,
+    rows: Sequence[ArmSummary],
+    primary: Sequence[Contrast],
+    divergence: Sequence[DivergenceContrast],
+    caveats: Sequence[str],
 ) -> str:
     if len(rows) == 1:
         return f"One arm ({rows[0].arm}): there is nothing to compare it with."
@@ -158,7 +167,9 @@ def _verdict(
             if is_plain(search)
             else chosen_sentence(results.best_of_run(), criterion(search))
         )
-    if not primary:
-        return "No two arms were confirmed at a common removal, so nothing can be claimed."
-    text = " ".join(contrast_sentence(contrast, results.study.compare) for contrast in primary)
+    sentences = [contrast_sentence(contrast, results.study.compare) for contrast in primary]
+    if not sentences:
+        sentences = ["No two arms were confirmed at a common removal, so nothing can be claimed."]
+    sentences += [divergence_sentence(contrast) for contrast in divergence if contrast.any]
+    text = " ".join(sentences)
     return f"Exploratory ({'; '.join(caveats)}): {text}" if caveats else text

@@ -1,22 +1,31 @@
-"""One arm against the baseline at one level: paired differences over seeds, the tests on them, and what follows."""
+"""One arm against the baseline at one level: the tests on what was measured, and what follows for a family of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any, Literal
 
 import numpy as np
 
-from search.evidence.arm_summary import confirmed_values
-from search.evidence.statistics import bootstrap_interval, holm, seeds_to_settle, subset_means
-from search.run.curves import Quantity
-from search.run.results import RunResults
-from search.run.trials import RecordedTrial
+from search.evidence.paired.differences import Measured
+from search.evidence.statistics import TOLERANCE, bootstrap_interval, holm, seeds_to_settle, subset_means
 from search.study.sections import CompareConfig, Level
 
 Kind = Literal["better", "worse", "equivalent", "not settled", "not comparable"]
+
+
+@dataclass(frozen=True)
+class AtState0:
+    """The same pairs before anything was pruned. A difference that is there already is none that pruning made."""
+
+    difference: float
+    p_value: float | None
+    """Two-sided, of this difference alone: a warning that is corrected for others comes too late. None without pairs."""
+    pruning_cost: float
+    """What the arm lost since its own state 0 minus what the baseline lost: above 0 where pruning cost the arm more."""
+    pruning_cost_p: float | None
 
 
 @dataclass(frozen=True)
@@ -27,13 +36,23 @@ class Contrast:
     baseline: str
     level: Level
     differences: dict[int, float]
+    """By unit, mostly a confirm seed, over the pairs of trials that both survived."""
+    lost: int = 0
+    """Pairs of trials of which one or both diverged."""
+    scope: str = ""
     mean: float | None = None
     interval: tuple[float, float] | None = None
+    """Simultaneous: at alpha over the number of tests in the family."""
+    interval_single: tuple[float, float] | None = None
+    """Of this test alone, at alpha; printed nowhere."""
     bootstrap: tuple[float, float] | None = None
+    images: tuple[float, float] | None = None
+    """From drawing the test images again, at the level of `interval`."""
     p_value: float | None = None
     p_holm: float | None = None
     p_equivalent: float | None = None
     p_equivalent_holm: float | None = None
+    state0: AtState0 | None = None
     cost_ratio: float | None = None
     """Training MACs spent up to the level, arm over baseline."""
     kind: Kind = "not comparable"
@@ -46,88 +65,76 @@ class Contrast:
         return {
             **self.__dict__,
             "level": self.level.model_dump(),
-            "differences": {str(seed): value for seed, value in self.differences.items()},
+            "differences": {str(unit): value for unit, value in self.differences.items()},
+            "state0": self.state0 and asdict(self.state0),
         }
 
 
-def last_level(results: RunResults, arms: Sequence[str]) -> list[Level]:
-    """The last state, on equal terms: the largest removed percentage that every confirmed trial of `arms` reaches.
-
-    Empty where none of them has a confirmed trial.
-    """
-    reached = [trial.last.removed_percent for arm in arms for trial in results.confirmed(arm)]
-    return [Level(axis="removed_percent", value=min(reached))] if reached else []
-
-
-def measure(results: RunResults, arm: str, baseline: str, level: Level) -> Contrast:
-    """The paired differences of one contrast and their tests, before any correction for the family."""
-    settings = results.study.compare
-    ours, theirs = (_at_level(results, name, level, settings.metric) for name in (arm, baseline))
-    for name, found in ((arm, ours), (baseline, theirs)):
-        if not found:
-            return Contrast(arm, baseline, level, {}, reason=f"{name} has no confirmed trial")
-        if any(value is None for value in found.values()):
-            return Contrast(arm, baseline, level, {}, reason=f"{name} does not reach {level.text} on every seed")
-    differences = {
-        seed: value - other
-        for seed in sorted(set(ours) & set(theirs))
-        if (value := ours[seed]) is not None and (other := theirs[seed]) is not None
-    }
-    if not differences:
-        return Contrast(arm, baseline, level, {}, reason=f"{arm} and {baseline} share no confirmed seed")
-    values = list(differences.values())
-    means = subset_means(values)
-    return Contrast(
-        arm=arm,
-        baseline=baseline,
-        level=level,
-        differences=differences,
-        mean=fmean(values),
-        interval=means.interval(settings.alpha),
-        bootstrap=bootstrap_interval(values, settings.alpha) if len(values) > 1 else None,
-        p_value=means.p_two_sided(),
-        p_equivalent=means.p_equivalent(settings.margin / 100),
-        cost_ratio=_cost_ratio(results, arm, baseline, level),
-    )
-
-
-def _at_level(results: RunResults, arm: str, level: Level, metric: Quantity) -> dict[int, float | None]:
-    return confirmed_values(results, arm, lambda trial: trial.curve(level.axis, metric).at(level.value))
-
-
-def _cost_ratio(results: RunResults, arm: str, baseline: str, level: Level) -> float | None:
-    ours, theirs = (_mean_cost(results.confirmed(name), level) for name in (arm, baseline))
-    return ours / theirs if ours and theirs else None
-
-
-def _mean_cost(trials: Sequence[RecordedTrial], level: Level) -> float | None:
-    costs = [trial.curve(level.axis, "training_macs").at(level.value) for trial in trials]
-    known = [cost for cost in costs if cost is not None]
-    return fmean(known) if known else None
-
-
-def decide(contrasts: Sequence[Contrast], settings: CompareConfig) -> list[Contrast]:
-    """The family's contrasts with Holm's correction and what follows for each.
+def decide(measured: Sequence[Measured], settings: CompareConfig) -> list[Contrast]:
+    """A family's contrasts with Holm's correction, simultaneous intervals, and what follows for each.
 
     Differences and equivalences are corrected as two families, so each kind of claim is wrong at most at `alpha`.
     Those that cannot be compared are no tests and count in neither.
     """
+    family = sum(bool(one.differences) for one in measured)
+    contrasts = [_tested(one, settings, family) for one in measured]
     tested = [index for index, contrast in enumerate(contrasts) if contrast.p_value is not None]
     different = holm([contrasts[index].p_value or 0.0 for index in tested])
     equivalent = holm([contrasts[index].p_equivalent or 0.0 for index in tested])
-    decided = list(contrasts)
     for index, p_different, p_equivalent in zip(tested, different, equivalent, strict=True):
         contrast = replace(contrasts[index], p_holm=p_different, p_equivalent_holm=p_equivalent)
-        if p_different <= settings.alpha:
-            decided[index] = replace(contrast, kind="better" if (contrast.mean or 0.0) > 0 else "worse")
-        elif p_equivalent <= settings.alpha:
-            decided[index] = replace(contrast, kind="equivalent")
-        else:
-            decided[index] = _not_settled(contrast, settings, len(tested))
-    return decided
+        contrasts[index] = _decided(contrast, settings, family)
+    return contrasts
 
 
-def _not_settled(contrast: Contrast, settings: CompareConfig, family: int) -> Contrast:
+def _tested(measured: Measured, settings: CompareConfig, family: int) -> Contrast:
+    contrast = Contrast(
+        arm=measured.arm,
+        baseline=measured.baseline,
+        level=measured.level,
+        differences=measured.differences,
+        lost=measured.lost,
+        scope=measured.scope,
+        cost_ratio=measured.cost_ratio,
+        reason=measured.reason,
+    )
+    if not measured.differences:
+        return contrast
+    values, level = list(measured.differences.values()), settings.alpha / family
+    means = subset_means(values)
+    return replace(
+        contrast,
+        mean=fmean(values),
+        interval=means.interval(level),
+        interval_single=means.interval(settings.alpha),
+        bootstrap=bootstrap_interval(values, settings.alpha) if len(values) > 1 else None,
+        images=measured.images.interval(level) if measured.images else None,
+        p_value=means.p_two_sided(),
+        p_equivalent=means.p_equivalent(settings.margin / 100),
+        state0=at_state0(measured.differences, measured.state0),
+    )
+
+
+def at_state0(differences: Mapping[int, float], before: Mapping[int, float] | None) -> AtState0 | None:
+    """What of the differences was there before anything was pruned; None where that is not known."""
+    if not before:
+        return None
+    costs = [before[unit] - differences[unit] for unit in differences]
+    values = [before[unit] for unit in differences]
+    return AtState0(
+        difference=fmean(values),
+        p_value=subset_means(values).p_two_sided(),
+        pruning_cost=fmean(costs),
+        pruning_cost_p=subset_means(costs).p_two_sided(),
+    )
+
+
+def _decided(contrast: Contrast, settings: CompareConfig, family: int) -> Contrast:
+    alpha = settings.alpha + TOLERANCE
+    if (contrast.p_holm or 0.0) <= alpha:
+        return replace(contrast, kind="better" if (contrast.mean or 0.0) > 0 else "worse")
+    if (contrast.p_equivalent_holm or 0.0) <= alpha:
+        return replace(contrast, kind="equivalent")
     values = list(contrast.differences.values())
     deviation = float(np.std(values, ddof=1)) if len(values) > 1 else settings.margin / 100
     needed = seeds_to_settle(deviation, settings.margin / 100, settings.alpha, family)

@@ -5,13 +5,16 @@ At one cost two arms may stand at different sizes, so each row says how much of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
+from search.evidence.contrasts import AtState0, at_state0
+from search.evidence.paired.differences import dense_value, state0_differences
+from search.evidence.paired.units import Pair, pairs_of, unit_means
 from search.evidence.statistics import subset_means
-from search.run.curves import Quantity
+from search.run.curves import Quantity, mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
@@ -31,8 +34,8 @@ class ArmAtCost:
 
 @dataclass(frozen=True)
 class EqualCost:
-    """One arm and the baseline at `training_macs`; `difference` is arm minus baseline, paired by seed where there are
-    confirm trials. `reason` says why a pair of arms cannot be compared so."""
+    """One arm and the baseline at `training_macs`; `difference` is arm minus baseline, paired by unit where there are
+    confirm trials that both survived. `reason` says why a pair of arms cannot be compared so."""
 
     arm: str
     baseline: str
@@ -40,13 +43,18 @@ class EqualCost:
     ours: ArmAtCost | None = None
     theirs: ArmAtCost | None = None
     difference: float | None = None
+    differences: dict[int, float] = field(default_factory=dict)
     interval: tuple[float, float] | None = None
-    """Of single tests, uncorrected for how many there are; None where there are no pairs of seeds."""
+    """Simultaneous over all rows that have pairs; None where there are no pairs."""
+    interval_single: tuple[float, float] | None = None
+    state0: AtState0 | None = None
+    """The same trials on validation before anything was pruned."""
     pairs: int = 0
     reason: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "exploratory": True}
+        differences = {str(unit): value for unit, value in self.differences.items()}
+        return {**asdict(self), "differences": differences, "exploratory": True}
 
 
 def equal_cost(results: RunResults, baseline: str, alpha: float) -> list[EqualCost]:
@@ -64,8 +72,10 @@ def equal_cost(results: RunResults, baseline: str, alpha: float) -> list[EqualCo
         if not costs:
             reason = f"no training cost lies within the curves of both {arm} and {baseline}"
             rows.append(EqualCost(arm, baseline, reason=reason))
-        rows += [_row(arm, baseline, cost, ours, theirs, alpha) for cost in costs]
-    return rows
+        pairs = [pair for pair in pairs_of(results, arm, baseline) if pair.survived]
+        rows += [_row(arm, baseline, cost, ours, theirs, pairs) for cost in costs]
+    family = sum(row.pairs > 0 for row in rows)
+    return [_with_intervals(row, alpha, family) if row.pairs else row for row in rows]
 
 
 def common_costs(trials: Sequence[RecordedTrial]) -> list[float]:
@@ -76,28 +86,53 @@ def common_costs(trials: Sequence[RecordedTrial]) -> list[float]:
 
 
 def _row(
-    arm: str, baseline: str, cost: float, ours: Sequence[RecordedTrial], theirs: Sequence[RecordedTrial], alpha: float
+    arm: str,
+    baseline: str,
+    cost: float,
+    ours: Sequence[RecordedTrial],
+    theirs: Sequence[RecordedTrial],
+    pairs: Sequence[Pair],
 ) -> EqualCost:
-    mine, others = _by_seed(ours, cost), _by_seed(theirs, cost)
-    paired = [mine[seed] - others[seed] for seed in sorted(mine.keys() & others.keys())] if len(ours) > 1 else []
+    found = unit_means(
+        pairs, lambda pair: _at(pair.ours, cost, "val_accuracy") - _at(pair.theirs, cost, "val_accuracy")
+    )
+    paired = {unit: value for unit, value in found.items() if value is not None}
     first, second = _arm_at(ours, cost), _arm_at(theirs, cost)
+    difference = fmean(paired.values()) if paired else first.val_accuracy - second.val_accuracy
     return EqualCost(
         arm=arm,
         baseline=baseline,
         training_macs=cost,
         ours=first,
         theirs=second,
-        difference=fmean(paired) if paired else first.val_accuracy - second.val_accuracy,
-        interval=subset_means(paired).interval(alpha) if paired else None,
+        difference=difference,
+        differences=paired,
+        state0=_at_state0(difference, paired, pairs, ours, theirs),
         pairs=len(paired),
     )
 
 
-def _by_seed(trials: Sequence[RecordedTrial], cost: float) -> dict[int, float]:
-    found: dict[int, list[float]] = {}
-    for trial in trials:
-        found.setdefault(trial.identity.seed, []).append(_at(trial, cost, "val_accuracy"))
-    return {seed: fmean(values) for seed, values in found.items()}
+def _at_state0(
+    difference: float,
+    paired: Mapping[int, float],
+    pairs: Sequence[Pair],
+    ours: Sequence[RecordedTrial],
+    theirs: Sequence[RecordedTrial],
+) -> AtState0 | None:
+    """Paired like the difference itself; without pairs of the trials' means, and then untested."""
+    if paired:
+        return at_state0(paired, state0_differences(pairs, "val_accuracy"))
+    first, second = (
+        mean_or_none([dense_value(trial, "val_accuracy") for trial in trials]) for trials in (ours, theirs)
+    )
+    if first is None or second is None:
+        return None
+    return AtState0(first - second, None, first - second - difference, None)
+
+
+def _with_intervals(row: EqualCost, alpha: float, family: int) -> EqualCost:
+    means = subset_means(list(row.differences.values()))
+    return replace(row, interval=means.interval(alpha / family), interval_single=means.interval(alpha))
 
 
 def _arm_at(trials: Sequence[RecordedTrial], cost: float) -> ArmAtCost:

@@ -7,10 +7,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
-
-from models.errors import UserError
+from search.evidence.paired.images import images_right
 from search.evidence.selection import Choice, choice_of, final_trial
 from search.evidence.statistics import McNemar, mcnemar, wilson_interval
 from search.run.results import RunResults
@@ -70,15 +67,3 @@ def _between(finals: Sequence[RecordedTrial]) -> list[tuple[str, str, McNemar]]:
         for first, second in combinations(rights, 2)
         if len(rights[first]) == len(rights[second])
     ]
-
-
-def images_right(trial: RecordedTrial) -> list[bool]:
-    """For every test image in the split's order whether the last state's network is right; empty if not kept."""
-    path = trial.folder / "states" / f"{trial.last.state:02d}.predictions.safetensors"
-    if not path.exists():
-        return []
-    try:
-        tensors = load_file(path)
-        return [bool(same) for same in tensors["predictions"] == tensors["labels"]]
-    except (SafetensorError, OSError, KeyError) as error:
-        raise UserError(f"{path}: damaged predictions ({error}); run the trial again to write them") from error

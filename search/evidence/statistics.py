@@ -22,6 +22,8 @@ EXACT_PAIRS = 16
 """Up to so many pairs every sign pattern is enumerated; beyond, patterns are drawn."""
 DRAWN_PATTERNS = 65_535
 POWER = 0.8
+TOLERANCE = 1e-9
+"""Levels nearer than this are equal, so that a sum of floats decides nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class SubsetMeans:
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """All centres that the two-sided test at `alpha` does not reject; endless where too few pairs can reject any."""
-        rank = math.floor(alpha * self.patterns / 2 + 1e-9)
+        rank = math.floor(alpha * self.patterns / 2 + TOLERANCE)
         if rank < 1:
             return (-math.inf, math.inf)
         return (float(self.means[rank - 1]), float(self.means[-rank]))
@@ -127,7 +129,7 @@ def mean_interval(values: Sequence[float], alpha: float) -> tuple[float, float] 
 
 def fewest_pairs(alpha: float, comparisons: int = 1) -> int:
     """The fewest pairs with which the exact two-sided test can reject at alpha/comparisons: 2/2^n must reach it."""
-    return math.ceil(1 + math.log2(comparisons / alpha) - 1e-9)
+    return math.ceil(1 + math.log2(comparisons / alpha) - TOLERANCE)
 
 
 def seeds_to_settle(deviation: float, margin: float, alpha: float, comparisons: int = 1, power: float = POWER) -> int:

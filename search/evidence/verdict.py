@@ -9,51 +9,67 @@ from pruning.catalogue import traits_of
 from search.evidence.arm_summary import ArmSummary
 from search.evidence.contrasts import Contrast
 from search.evidence.formats import interval_text, p_text, percent, points, short
+from search.evidence.paired.divergence import DivergenceContrast
 from search.run.trials import RecordedTrial
 from search.study.sections import CompareConfig
 
 
 def contrast_sentence(contrast: Contrast, settings: CompareConfig) -> str:
     """One contrast's verdict: better by x [interval], equivalent within the margin, or not settled."""
-    where = f"at {contrast.level.text}"
     if contrast.kind == "not comparable":
+        where = f"at {contrast.level.text}"
         return f"{contrast.arm} and {contrast.baseline} cannot be compared {where}: {contrast.reason}."
-    seeds = f"{len(contrast.differences)} paired seed{'' if len(contrast.differences) == 1 else 's'}"
-    cost, mean = cost_text(contrast), contrast.mean or 0.0
-    size = points(abs(mean), sign=False)
-    if contrast.kind in ("better", "worse"):
-        first, second, (low, high) = contrast.arm, contrast.baseline, contrast.interval or (-math.inf, math.inf)
-        if contrast.kind == "worse":
-            first, second, low, high = second, first, -high, -low
-        small = " (less than the margin of interest)" if abs(mean) < settings.margin / 100 else ""
-        return (
-            f"{first} is better than {second} {where} by {size} points {interval_text((low, high))}{small} "
-            f"({seeds}, Holm-adjusted p = {p_text(contrast.p_holm)}).{cost}"
-        )
-    if contrast.kind == "equivalent":
-        return (
-            f"{contrast.arm} and {contrast.baseline} are equivalent {where} within {margin_text(settings)} "
-            f"(difference {points(contrast.mean)} points {interval_text(contrast.interval)}, {seeds}, "
-            f"Holm-adjusted p = {p_text(contrast.p_equivalent_holm)}).{cost}"
-        )
+    said = {"equivalent": _equivalent, "not settled": _not_settled}.get(contrast.kind, _better)(contrast, settings)
+    return f"{said}{_before_pruning(contrast, settings)}.{cost_text(contrast)}"
+
+
+def _better(contrast: Contrast, settings: CompareConfig) -> str:
+    mean, (low, high) = contrast.mean or 0.0, contrast.interval or (-math.inf, math.inf)
+    first, second = contrast.arm, contrast.baseline
+    if contrast.kind == "worse":
+        first, second, low, high = second, first, -high, -low
+    small = " (less than the margin of interest)" if abs(mean) < settings.margin / 100 else ""
+    wider = "; the interval, which is simultaneous, still holds zero" if low <= 0 <= high else ""
     return (
-        f"Whether {contrast.arm} or {contrast.baseline} is better {where} is not settled: {contrast.more_seeds} more "
-        f"seed{'' if contrast.more_seeds == 1 else 's'} would settle a difference of {margin_text(settings)}. So far "
-        f"{contrast.arm} is {size} points {'behind' if mean < 0 else 'ahead'} on average ({_bounds(contrast)}, {seeds}, "
-        f"Holm-adjusted p = {p_text(contrast.p_holm)}).{cost}"
+        f"{first} is better than {second} at {contrast.level.text} by {points(abs(mean), sign=False)} points "
+        f"{interval_text((low, high))}{small} {contrast.scope} "
+        f"({_images(contrast)}Holm-adjusted p = {p_text(contrast.p_holm)}{wider}){_lost(contrast)}"
     )
 
 
-def chosen_sentence(best: RecordedTrial | None, criterion: str) -> str:
-    """The same where it is not plain validation accuracy that chooses; None where nothing finished keeps to the constraints."""
-    if best is None:
-        return f"Exploratory: no search trial has finished that could be chosen by {criterion}, so nothing is claimed."
+def _equivalent(contrast: Contrast, settings: CompareConfig) -> str:
+    margin, (low, high) = settings.margin / 100, contrast.interval or (-math.inf, math.inf)
+    wider = "" if -margin < low and high < margin else "; the interval, which is simultaneous, reaches beyond it"
     return (
-        f"Exploratory: by {criterion} the best searched configuration is {best.identity.arm}'s ({best.id}: "
-        f"{percent(best.last.val_accuracy)} validation, {short(best.last.macs)} MACs, "
-        f"{best.last.removed_percent:.1f} % removed); "
-        "these are winners' scores on single seeds, and without a confirm phase nothing is claimed."
+        f"{contrast.arm} and {contrast.baseline} are equivalent at {contrast.level.text} within {margin_text(settings)} "
+        f"{contrast.scope} (difference {points(contrast.mean)} points {interval_text(contrast.interval)}, "
+        f"{_images(contrast)}Holm-adjusted p = {p_text(contrast.p_equivalent_holm)}{wider}){_lost(contrast)}"
     )
+
+
+def _not_settled(contrast: Contrast, settings: CompareConfig) -> str:
+    mean, more = contrast.mean or 0.0, contrast.more_seeds
+    return (
+        f"Whether {contrast.arm} or {contrast.baseline} is better at {contrast.level.text} is not settled: {more} more "
+        f"seed{'' if more == 1 else 's'} would settle a difference of {margin_text(settings)}. So far {contrast.arm} is "
+        f"{points(abs(mean), sign=False)} points {'behind' if mean < 0 else 'ahead'} on average {contrast.scope} "
+        f"({_bounds(contrast)}, {_images(contrast)}Holm-adjusted p = {p_text(contrast.p_holm)}){_lost(contrast)}"
+    )
+
+
+def divergence_sentence(contrast: DivergenceContrast) -> str:
+    """How often training diverged in two arms, and whether that is more than luck."""
+    arm, baseline = contrast.arm, contrast.baseline
+    count, other = contrast.diverged, contrast.baseline_diverged
+    test = f"exact paired test over {_counted(contrast.units, 'seed')}, Holm-adjusted p = {p_text(contrast.p_holm)}"
+    if contrast.kind == "not settled":
+        return (
+            f"Of {_counted(contrast.trials, 'confirm trial')} each, {count} of {arm} and {other} of {baseline} diverged; "
+            f"whether one does so more often is not settled ({test})."
+        )
+    if contrast.kind == "less often":
+        arm, baseline, count, other = baseline, arm, other, count
+    return f"{arm} diverges more often than {baseline}: {count} against {other} of {contrast.trials} confirm trials ({test})."
 
 
 def exploratory_sentence(rows: Sequence[ArmSummary]) -> str:
@@ -72,6 +88,18 @@ def exploratory_sentence(rows: Sequence[ArmSummary]) -> str:
     return f"{text}); these are winners' scores on single seeds, and without a confirm phase nothing is claimed."
 
 
+def chosen_sentence(best: RecordedTrial | None, criterion: str) -> str:
+    """The same where it is not plain validation accuracy that chooses; None where nothing finished keeps to the constraints."""
+    if best is None:
+        return f"Exploratory: no search trial has finished that could be chosen by {criterion}, so nothing is claimed."
+    return (
+        f"Exploratory: by {criterion} the best searched configuration is {best.identity.arm}'s ({best.id}: "
+        f"{percent(best.last.val_accuracy)} validation, {short(best.last.macs)} MACs, "
+        f"{best.last.removed_percent:.1f} % removed); "
+        "these are winners' scores on single seeds, and without a confirm phase nothing is claimed."
+    )
+
+
 def cost_text(contrast: Contrast) -> str:
     if contrast.cost_ratio is None or abs(contrast.cost_ratio - 1) < 0.02:
         return ""
@@ -80,11 +108,45 @@ def cost_text(contrast: Contrast) -> str:
     )
 
 
+def margin_text(settings: CompareConfig) -> str:
+    return f"{settings.margin:g} point{'' if settings.margin == 1 else 's'}"
+
+
+def _before_pruning(contrast: Contrast, settings: CompareConfig) -> str:
+    """What was there before anything was pruned, where it is more than luck or as large as what would matter."""
+    found = contrast.state0
+    if found is None or found.p_value is None:
+        return ""
+    if found.p_value > settings.alpha and abs(found.difference) < settings.margin / 100:
+        return ""
+    leader, other, lost = contrast.arm, contrast.baseline, found.pruning_cost
+    if found.difference < 0:
+        leader, other, lost = other, leader, -lost
+    ahead = {"better": contrast.arm, "worse": contrast.baseline}.get(contrast.kind)
+    return (
+        f"; {'but already ' if leader == ahead else ''}before anything was pruned {leader} led by "
+        f"{points(abs(found.difference), sign=False)} points (p = {p_text(found.p_value)}), and since then {leader} lost "
+        f"{points(abs(lost), sign=False)} points {'more' if lost >= 0 else 'less'} than {other} "
+        f"(p = {p_text(found.pruning_cost_p)})"
+    )
+
+
+def _images(contrast: Contrast) -> str:
+    """How far the difference would move on other test images, beside the interval that is of the units."""
+    return f"for other test images {interval_text(contrast.images)}, " if contrast.images else ""
+
+
+def _lost(contrast: Contrast) -> str:
+    if not contrast.lost:
+        return ""
+    return f" among the pairs that survived; {_counted(contrast.lost, 'pair')} of trials lost to divergence"
+
+
 def _bounds(contrast: Contrast) -> str:
     if contrast.interval is None or not math.isfinite(contrast.interval[0]):
         return "too few seeds for an interval"
     return f"the difference's interval is {interval_text(contrast.interval)}"
 
 
-def margin_text(settings: CompareConfig) -> str:
-    return f"{settings.margin:g} point{'' if settings.margin == 1 else 's'}"
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"

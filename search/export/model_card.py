@@ -7,8 +7,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from models.save_load import LoadedModel
-from search.evidence.final_test import images_right
 from search.evidence.formats import percent, short
+from search.evidence.paired.images import images_right
 from search.evidence.statistics import wilson_interval
 from search.run.candidates import Candidate
 from search.run.results import RunResults

@@ -9,7 +9,7 @@ from statistics import fmean
 
 from search.evidence.arm_summary import ArmSummary
 from search.evidence.comparison import Comparison
-from search.evidence.contrasts import Contrast
+from search.evidence.contrasts import AtState0, Contrast
 from search.evidence.equal_cost import ArmAtCost
 from search.evidence.final_test import FinalTest
 from search.evidence.formats import interval_text, number, p_text, percent, points, short
@@ -99,13 +99,18 @@ def final_test_sentence(test: FinalTest | None) -> str:
 def difference_table(comparison: Comparison) -> Table | None:
     """Every contrast of the primary family and of what was looked at beside it; None where there is none."""
     heading = [
-        "arm", "at", "family", "points", "interval", "pairs", "p", "Holm p", "equivalence p", "training MACs", "so",
+        "arm", "at", "family", "points", "interval", "other test images", "pairs", "p", "Holm p", "equivalence p",
+        "at state 0, points", "more lost since, points", "training MACs", "so",
     ]  # fmt: skip
     rows = [_difference_row(contrast, "primary") for contrast in comparison.primary]
     rows += [_difference_row(contrast, "exploratory") for contrast in comparison.secondary]
     metric = comparison.settings.metric.replace("_", " ")
-    caption = f"Differences in {metric} to {comparison.baseline}, paired by seed"
-    return Table(heading, rows, caption, (1, 2, 10)) if rows else None
+    level = f"{100 * (1 - comparison.settings.alpha):g} %"
+    caption = (
+        f"Differences in {metric} to {comparison.baseline}, paired by seed; intervals hold at {level} for all of a family "
+        "together; what was there at state 0 stands with its own p"
+    )
+    return Table(heading, rows, caption, (1, 2, 13)) if rows else None
 
 
 def _difference_row(contrast: Contrast, family: str) -> list[str]:
@@ -115,14 +120,39 @@ def _difference_row(contrast: Contrast, family: str) -> list[str]:
         family,
         points(contrast.mean),
         _interval_cell(contrast.interval),
-        str(len(contrast.differences)),
+        _interval_cell(contrast.images),
+        f"{len(contrast.differences)}" + (f" ({contrast.lost} lost)" if contrast.lost else ""),
         p_text(contrast.p_value),
         p_text(contrast.p_holm),
         p_text(contrast.p_equivalent_holm),
+        *_state0_cells(contrast.state0),
         number(contrast.cost_ratio, "× {:.2f}"),
         contrast.reason
         or (f"{contrast.kind}: {contrast.more_seeds} more seeds" if contrast.more_seeds else contrast.kind),
     ]
+
+
+def _state0_cells(state0: AtState0 | None) -> list[str]:
+    """The difference before anything was pruned, and how much more the arm lost since, each with its p."""
+    if state0 is None:
+        return ["–", "–"]
+    found = ((state0.difference, state0.p_value), (state0.pruning_cost, state0.pruning_cost_p))
+    return [points(value) + ("" if p_value is None else f" (p {p_text(p_value)})") for value, p_value in found]
+
+
+def divergence_table(comparison: Comparison) -> Table | None:
+    """How often training diverged; None where it never did."""
+    heading = ["arm", "confirm trials", "diverged", f"of {comparison.baseline}", "p", "Holm p", "so"]
+    rows = [
+        [one.arm, str(one.trials), str(one.diverged), str(one.baseline_diverged), p_text(one.p_value), p_text(one.p_holm),
+         one.kind]
+        for one in comparison.divergence if one.any
+    ]  # fmt: skip
+    return (
+        Table(heading, rows, "How often training diverged; the differences are of what survived", (6,))
+        if rows
+        else None
+    )
 
 
 def _interval_cell(interval: tuple[float, float] | None) -> str:
@@ -136,11 +166,11 @@ def equal_cost_table(comparison: Comparison) -> Table | None:
     """The arms at equal training cost; None where no two arms have a cost in common."""
     heading = [
         "arm", "training MACs", "validation", "removed %", "MACs left", f"{comparison.baseline} validation", "removed %",
-        "MACs left", "difference, points", "interval",
+        "MACs left", "difference, points", "interval", "at state 0, points", "more lost since, points",
     ]  # fmt: skip
     rows = [
         [row.arm, short(row.training_macs), *_arm_cells(row.ours), *_arm_cells(row.theirs),
-         points(row.difference), _interval_cell(row.interval)]
+         points(row.difference), _interval_cell(row.interval), *_state0_cells(row.state0)]
         for row in comparison.equal_cost if row.reason is None
     ]  # fmt: skip
     caption = "Exploratory: validation accuracy at equal training cost, sizes left as they are"

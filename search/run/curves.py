@@ -43,6 +43,21 @@ def curve_of(states: Sequence[StateEnd], dense_macs: float, axis: Axis, quantity
     return _curve({getattr(state, axis) / unit: float(getattr(state, quantity)) for state in states})
 
 
+def state_weights(states: Sequence[StateEnd], dense_macs: float, axis: Axis, x: float) -> dict[int, float]:
+    """State → its share in the value that a trial's curve has at `x`: one state alone, or two neighbours that sum to 1.
+
+    Empty outside the trial's own range.
+    """
+    unit = dense_macs if axis == "macs" else 1
+    states_at = {getattr(state, axis) / unit: state.state for state in states}
+    found = {}
+    for state in states_at.values():
+        share = _curve({place: float(other == state) for place, other in states_at.items()}).at(x)
+        if share:
+            found[state] = share
+    return found
+
+
 def _curve(points: Mapping[float, float]) -> Curve:
     places = sorted(points)
     return Curve(tuple(places), tuple(points[place] for place in places))

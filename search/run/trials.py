@@ -65,6 +65,11 @@ class RecordedTrial(TrialRequest):
         return self.status == "finished" and bool(self.states)
 
     @property
+    def diverged(self) -> bool:
+        """Whether its numbers ceased to be finite: it has no accuracy, and how often that happens is counted apart."""
+        return self.status == "diverged"
+
+    @property
     def val_accuracy(self) -> float | None:
         """At the last completed state; None before the first."""
         return self.last.val_accuracy if self.states else None
@@ -83,12 +88,6 @@ class RecordedTrial(TrialRequest):
     def traits(self) -> MethodTraits:
         """What its method is."""
         return traits_of(self.method)
-
-    @property
-    def chance(self) -> float:
-        """Accuracy of guessing, one over the number of classes: what a diverged trial counts as."""
-        assert self.record is not None, "a trial that diverged has a record"
-        return 1.0 / int(self.record.header["data"]["classes"])
 
     def curve(self, axis: Axis, quantity: Quantity = "val_accuracy") -> Curve:
         """A figure of its states over removed percent, the share of dense MACs left, or training MACs."""

@@ -8,6 +8,7 @@ from typing import Any
 from search.config_file import key_tree
 from search.space.distributions import Choice, same
 from search.space.parameter import Parameter
+from search.study.family import family_warnings
 from search.study.study import Study
 
 REMOVAL_KEYS = (
@@ -106,10 +107,4 @@ def objective_warnings(study: Study) -> list[str]:
         warnings.append(
             f"search.confirm.seeds: {sorted(searched & set(seeds))} were searched with; fresh ones are needed"
         )
-    smallest_p = 2.0 ** (1 - len(seeds))
-    if len(study.arms) > 1 and smallest_p > study.compare.alpha:
-        warnings.append(
-            f"search.confirm.seeds: {len(seeds)} seeds cannot settle a difference at alpha {study.compare.alpha:g} "
-            f"(the smallest p is {smallest_p:.3g}); eight or more can"
-        )
-    return warnings
+    return [*warnings, *family_warnings(study)]

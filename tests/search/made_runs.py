@@ -115,8 +115,8 @@ def structure(share: float) -> dict[str, Any]:
     return groups
 
 
-def write_predictions(folder: Path, state: int, right: Sequence[bool]) -> None:
-    labels = np.arange(len(right), dtype=np.int64) % 10
+def write_predictions(folder: Path, state: int, right: Sequence[bool], first_label: int = 0) -> None:
+    labels = (first_label + np.arange(len(right), dtype=np.int64)) % 10
     predictions = np.where(np.asarray(right), labels, (labels + 1) % 10)
     path = folder / "states" / f"{state:02d}.predictions.safetensors"
     path.parent.mkdir(parents=True, exist_ok=True)

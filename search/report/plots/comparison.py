@@ -55,16 +55,14 @@ def _label(contrast: Contrast, primary: bool) -> str:
 def search_values(results: RunResults, arm: str) -> list[float]:
     """What each ended search trial of an arm came to on validation, for the budget curve.
 
-    Diverged trials count as chance; early-stopped and failed ones as the worst finished: they cost a draw and won
-    nothing.
+    Diverged, early-stopped and failed trials count as the worst that finished: they cost a draw and won nothing.
     """
     ended = results.searched(arm)
     finished = [trial.last.val_accuracy for trial in ended if trial.finished]
     if not finished:
         return []
-    diverged = [trial.chance for trial in ended if trial.status == "diverged"]
-    lost = [min(finished) for trial in ended if trial.status in ("stopped", "failed")]
-    return [*finished, *diverged, *lost]
+    lost = [min(finished) for trial in ended if trial.status in ("stopped", "diverged", "failed")]
+    return [*finished, *lost]
 
 
 def budget_curves(results: RunResults) -> Plot | None:

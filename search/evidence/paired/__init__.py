@@ -1,0 +1,1 @@
+"""Two arms side by side: which trials are a pair, and what is read off them."""

@@ -1,0 +1,71 @@
+"""How often training diverged: a contrast of its own, apart from how accurate what survived is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from search.evidence.paired.units import pairs_of, unit_means
+from search.evidence.statistics import TOLERANCE, holm, subset_means
+from search.run.results import RunResults
+
+
+@dataclass(frozen=True)
+class DivergenceContrast:
+    """How many of `trials` confirm trials diverged in each of two arms, paired; and whether one does so more often."""
+
+    arm: str
+    baseline: str
+    trials: int
+    diverged: int
+    baseline_diverged: int
+    units: int
+    p_value: float
+    p_holm: float | None = None
+    kind: Literal["more often", "less often", "not settled"] = "not settled"
+    """Of the arm, against the baseline."""
+
+    @property
+    def any(self) -> bool:
+        return self.diverged + self.baseline_diverged > 0
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def divergence_contrasts(
+    results: RunResults, baseline: str, others: Sequence[str], alpha: float
+) -> list[DivergenceContrast]:
+    """Every arm against the baseline, a family of tests by itself: Holm over the arms that have pairs of trials."""
+    counted = [contrast for arm in others if (contrast := _count(results, arm, baseline)) is not None]
+    adjusted = holm([contrast.p_value for contrast in counted])
+    return [_decided(contrast, p_holm, alpha) for contrast, p_holm in zip(counted, adjusted, strict=True)]
+
+
+def _count(results: RunResults, arm: str, baseline: str) -> DivergenceContrast | None:
+    pairs = pairs_of(results, arm, baseline)
+    if not pairs:
+        return None
+    shares = unit_means(pairs, lambda pair: float(pair.ours.diverged) - float(pair.theirs.diverged))
+    return DivergenceContrast(
+        arm=arm,
+        baseline=baseline,
+        trials=len(pairs),
+        diverged=sum(pair.ours.diverged for pair in pairs),
+        baseline_diverged=sum(pair.theirs.diverged for pair in pairs),
+        units=len(shares),
+        p_value=_p_value([share for share in shares.values() if share]),
+    )
+
+
+def _p_value(differing: Sequence[float]) -> float:
+    """Sign flips of the units in which the two differ; of one trial each that is McNemar's exact test (1947)."""
+    return subset_means(differing).p_two_sided() if differing else 1.0
+
+
+def _decided(contrast: DivergenceContrast, p_holm: float, alpha: float) -> DivergenceContrast:
+    if p_holm > alpha + TOLERANCE:
+        return replace(contrast, p_holm=p_holm)
+    more = contrast.diverged > contrast.baseline_diverged
+    return replace(contrast, p_holm=p_holm, kind="more often" if more else "less often")

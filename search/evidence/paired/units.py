@@ -1,0 +1,60 @@
+"""Which confirm trials stand for an arm in which unit, and which of two arms' are a pair.
+
+The *unit* is what the tests exchange: one difference for each. Nothing else reads confirm trials by unit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from search.run.curves import mean_or_none
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two arms' trials in one place of one unit: equal in all that the arms do not differ in."""
+
+    unit: int
+    ours: RecordedTrial
+    theirs: RecordedTrial
+
+    @property
+    def survived(self) -> bool:
+        """Whether both have an accuracy; a trial that diverged has none."""
+        return self.ours.finished and self.theirs.finished
+
+
+def replicates(results: RunResults, arm: str) -> dict[int, dict[str, RecordedTrial]]:
+    """Unit → place within the unit → the arm's confirm trial there, finished or diverged.
+
+    The unit is the seed. Within it an arm has a place for each of its confirmed configurations, mostly one; what failed,
+    was stopped or has not ended is no replicate.
+    """
+    found: dict[int, dict[str, RecordedTrial]] = {}
+    for trial in results.of_arm(arm, "confirm"):
+        if trial.finished or trial.diverged:
+            places = found.setdefault(trial.identity.seed, {})
+            places[str(len(places))] = trial
+    return dict(sorted(found.items()))
+
+
+def pairs_of(results: RunResults, arm: str, baseline: str) -> list[Pair]:
+    """Every place of every unit in which both arms have a trial that ended, in the order of the units."""
+    ours, theirs = replicates(results, arm), replicates(results, baseline)
+    return [
+        Pair(unit, ours[unit][place], theirs[unit][place])
+        for unit in sorted(ours.keys() & theirs.keys())
+        for place in ours[unit]
+        if place in theirs[unit]
+    ]
+
+
+def unit_means(pairs: Iterable[Pair], value_of: Callable[[Pair], float | None]) -> dict[int, float | None]:
+    """Unit → mean of `value_of` over its pairs; None where one of them has no value."""
+    found: dict[int, list[float | None]] = {}
+    for pair in pairs:
+        found.setdefault(pair.unit, []).append(value_of(pair))
+    return {unit: mean_or_none(values) for unit, values in found.items()}
