@@ -27,7 +27,7 @@ def computed() -> dict[str, list[str]]:
     equivalent = holm([one.p_equivalent(MARGIN) for one in means.values()])
     rows = {}
     for (name, values), p_different, p_equivalent in zip(DIFFERENCES.items(), different, equivalent, strict=True):
-        low, high = means[name].interval(ALPHA)
+        low, high = means[name].interval(ALPHA / len(DIFFERENCES))
         needed = seeds_to_settle(float(np.std(values, ddof=1)), MARGIN, ALPHA, len(DIFFERENCES))
         rows[name] = [
             f"{100 * np.mean(values):+.2f}",
@@ -42,6 +42,17 @@ def computed() -> dict[str, list[str]]:
 
 def test_results_follow_from_the_differences_shown() -> None:
     assert computed() == RESULTS
+
+
+def test_the_interval_of_one_test_alone_is_the_one_that_misleads() -> None:
+    low, high = subset_means(DIFFERENCES["random at 80 % removed"]).interval(ALPHA)
+    assert low > 0
+    assert f"[{100 * low:+.2f}, {100 * high:+.2f}] and leave out zero" in " ".join(PAGE.split())
+
+
+def test_a_family_too_large_for_its_seeds_is_the_one_that_the_page_names() -> None:
+    assert fewest_pairs(ALPHA, 12) > 8
+    assert f"12 × {2 / 256:.4f} is above {ALPHA:g}" in " ".join(PAGE.split())
 
 
 def test_contrasts_are_those_that_the_study_claims() -> None:
