@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from statistics import fmean
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -40,6 +41,7 @@ def model_card(
         macs_share=candidate.macs_share,
         test_accuracy=_test_accuracy(candidate),
         dense=_dense(candidate),
+        head_start=head_start_text(results, candidate),
         kept_of_kind=parts.structure.kept_of_kind(),
         total_of_kind=parts.structure.total_of_kind(),
         normalisation=parts.metadata.get("normalisation"),
@@ -71,3 +73,27 @@ def _dense(candidate: Candidate) -> dict[str, Any]:
         "params": "–" if scratch else f"{first.params:,}",
         "macs": candidate.trial.dense_macs,
     }
+
+
+def head_start_text(results: RunResults, candidate: Candidate) -> str | None:
+    """That its dense network was trained for fewer epochs, and what an equally long one reached; None where it was not.
+
+    State 0 is where a trial's pruning begins. A small network that was trained on for several times as long and comes near it
+    has not been shown to have kept what the dense one can.
+    """
+    trial, state = candidate.trial, candidate.state
+    first = trial.states[0]
+    if trial.traits.from_scratch or state.epochs <= first.epochs:
+        return None
+    said = (
+        f"The dense network is this trial's own state 0, trained for {first.epochs} epochs where this network was trained for "
+        f"{state.epochs}: part of the difference between them is training and not pruning."
+    )
+    for arm in results.arm_names:
+        trials = [one for one in results.representatives(arm) if not one.traits.needs_units]
+        found = [end.val_accuracy for one in trials for end in one.states if end.epochs == state.epochs]
+        if found and len(found) == len(trials):
+            basis = f"mean of {len(found)} trials" if len(found) > 1 else f"trial {trials[0].id}"
+            reached = f"{percent(fmean(found))} validation ({basis})"
+            return f"{said} Trained for as long with nothing removed, arm `{arm}` has {reached}."
+    return f"{said} No arm of the run was trained for as long with nothing removed."

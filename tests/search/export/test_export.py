@@ -142,6 +142,8 @@ def test_the_card_says_what_was_measured(exported: tuple[dict[str, Any], Path]) 
     assert f"{chosen['params']:,}" in card
     assert f"{100 * chosen['val_accuracy']:.2f} %" in card
     assert "latency, ms" in card
+    assert "The dense network is this trial's own state 0, trained for " in card
+    assert "No arm of the run was trained for as long with nothing removed." in card
     assert outcome["chosen_by"] == "by highest validation accuracy within --max-macs 0.5 from 6 states"
     assert f"it was chosen {outcome['chosen_by']}; the test images had no part in that" in card
     assert 'models.load("model.safetensors")' in card
