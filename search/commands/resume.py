@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from models.errors import UserError
-from search.commands.common import Outcome, Subcommand, launch_options, run_argument
+from search.commands.common import Outcome, Subcommand, Whole, launch_options, run_argument
 from search.run.folder import RunFolder
 from search.run.manifest import grown
 from search.study.load import load_study
@@ -22,18 +22,24 @@ from search.study.load import load_study
     metavar="N",
     help="grow the run to N configurations for each arm, learning from those there",
 )
+@click.option(
+    "--confirm-seeds",
+    type=Whole(min=1),
+    metavar="N",
+    help="grow the confirm phase to N seeds: those it has, then fresh ones",
+)
 @click.option("--retry-failed", is_flag=True, help="go on with the trials that failed, too")
 @launch_options
-def command(run: Path, trials_per_arm: int | None, **launch: Any) -> Outcome:
-    """Go on with a run after a stop or a kill, or give each arm more configurations."""
+def command(run: Path, trials_per_arm: int | None, confirm_seeds: int | None, **launch: Any) -> Outcome:
+    """Go on with a run after a stop or a kill, or give each arm more configurations or more confirm seeds."""
     from search.commands.launch import drive_command
 
     run_folder = RunFolder.existing(run)
     study = load_study(run_folder.study_file)
-    if trials_per_arm is not None:
+    if trials_per_arm is not None or confirm_seeds is not None:
         if run_folder.is_driven():
             raise UserError(
                 f"{run}: this run is being driven by process {run_folder.driver() or 'unknown'}; stop it before it grows"
             )
-        study = grown(run_folder, study, trials_per_arm)
+        study = grown(run_folder, study, trials_per_arm, confirm_seeds)
     return drive_command(study, run_folder, **launch)

@@ -146,9 +146,17 @@ def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
 
 
 def _growth(results: RunResults) -> str:
-    """How the run was grown after it began, as its manifest has it; empty where it was not."""
+    """How the run was grown after it began, as its manifest has it; empty where it was not.
+
+    A confirm phase where there was none is the first look, not another.
+    """
     grown = read_manifest(RunFolder(results.run)).get("grown", ())
-    return ", ".join(f"{key} {before} to {now}" for step in grown for key, (before, now) in step.items())
+    steps = [(key, _size(before), _size(now)) for step in grown for key, (before, now) in step.items()]
+    return ", ".join(f"{key} {before} to {now}" for key, before, now in steps if before)
+
+
+def _size(value: int | list[int]) -> int:
+    return len(value) if isinstance(value, list) else value
 
 
 def _verdict(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,10 @@ from models.versions import library_versions
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
 from search.run.preflight import StartingPoint
+from search.run.trials import read_trial
 from search.study.load import load_study
+from search.study.rules import check_study_file
+from search.study.sections import ConfirmConfig
 from search.study.study import Study
 from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.record import finite
@@ -27,6 +31,8 @@ MANIFEST_SCHEMA_VERSION = 1
 
 FREE_TO_CHANGE = ("resources", "retention")
 """Sections of a study that change nothing about its trials."""
+FIRST_CONFIRM_SEED = 101
+"""Where a study that had no confirm phase gets one."""
 
 
 def read_manifest(run: RunFolder) -> dict[str, Any]:
@@ -53,26 +59,30 @@ def check_starting_points(run: RunFolder, found: Mapping[str, StartingPoint]) ->
 def check_same_study(run: RunFolder, study: Study) -> None:
     """UserError, naming what changed, where the run's study is not the one it began with.
 
-    It may have grown by `resume --trials-per-arm`, and what makes no trial another one may change.
+    It may have grown by `resume --trials-per-arm` and `--confirm-seeds`, and what makes no trial another one may change.
     """
     manifest = read_manifest(run)
     if "study" not in manifest:
         return
-    sizes = {size for growth in manifest.get("grown", ()) for size in growth["trials_per_arm"]}
-    changes = changed_keys(_lasting(manifest["study"], sizes), _lasting(study.to_json(), sizes))
+    steps = manifest.get("grown", ())
+    changes = changed_keys(_lasting(manifest["study"], steps), _lasting(study.to_json(), steps))
     if changes:
         raise UserError(
             f"{run.study_file}: has changed since the run began: {', '.join(at_most(changes))}; put it back, or start "
-            "another run with --name (more configurations: prunetune resume --trials-per-arm N)"
+            "another run with --name (more of the same: prunetune resume --trials-per-arm N, --confirm-seeds N)"
         )
 
 
-def _lasting(study: Mapping[str, Any], sizes: set[int]) -> dict[str, Any]:
+def _lasting(study: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What may not change of a study; the sizes it has grown through count as one."""
     kept = {key: value for key, value in study.items() if key not in FREE_TO_CHANGE}
     search = dict(kept.get("search") or {})
+    sizes = [size for step in steps for size in step.get("trials_per_arm", ())]
     if search.get("trials_per_arm") in sizes:
         search["trials_per_arm"] = max(sizes)
+    lists = [seeds for step in steps for seeds in step.get("confirm_seeds", ())]
+    if list((search.get("confirm") or {}).get("seeds", ())) in lists:
+        search["confirm"] = {"seeds": max(lists, key=len)}
     return {**kept, "search": search}
 
 
@@ -154,22 +164,43 @@ def open_run(storage: Path, study: Study) -> RunFolder:
     return run
 
 
-def grown(run: RunFolder, study: Study, trials_per_arm: int) -> Study:
-    """The study with more configurations for each arm, written into the run's folder. UserError for fewer.
+def grown(run: RunFolder, study: Study, trials_per_arm: int | None = None, confirm_seeds: int | None = None) -> Study:
+    """The study with so many configurations for each arm and so many confirm seeds, written into the run's folder.
 
-    The caller has seen that nobody drives the run.
+    New confirm seeds follow the largest there is, so that the same growth means the same seeds. UserError for fewer than
+    there are. The caller has seen that nobody drives the run.
     """
-    before = study.search.trials_per_arm
-    if trials_per_arm < before:
-        raise UserError(
-            f"--trials-per-arm: the run has {before} for each arm already; give at least that, found {trials_per_arm}"
-        )
-    bigger = replace(study, search=study.search.model_copy(update={"trials_per_arm": trials_per_arm}))
+    search, step = study.search, {}
+    if trials_per_arm is not None and _more("--trials-per-arm", search.trials_per_arm, trials_per_arm, "for each arm"):
+        step["trials_per_arm"] = [search.trials_per_arm, trials_per_arm]
+        search = search.model_copy(update={"trials_per_arm": trials_per_arm})
+    stated = search.confirm.seeds if search.confirm else ()
+    if confirm_seeds is not None and _more("--confirm-seeds", len(stated), confirm_seeds, "to confirm with"):
+        seeds = (*stated, *fresh_seeds(run, study, confirm_seeds - len(stated)))
+        step["confirm_seeds"] = [list(stated), list(seeds)]
+        search = search.model_copy(update={"confirm": ConfirmConfig(seeds=seeds)})
+    bigger = replace(study, search=search)
     plan_of(bigger)
-    if trials_per_arm > before:
+    if step:
+        check_study_file(bigger)
         # Noted in the manifest too: a verdict after another look at a grown study is exploratory.
         manifest = read_manifest(run)
-        manifest["grown"] = [*manifest.get("grown", ()), {"trials_per_arm": [before, trials_per_arm]}]
+        manifest["grown"] = [*manifest.get("grown", ()), step]
         atomic.write_json(run.manifest_file, manifest)
         atomic.write_text(run.study_file, bigger.to_yaml())
     return bigger
+
+
+def fresh_seeds(run: RunFolder, study: Study, count: int) -> tuple[int, ...]:
+    """The next `count` seeds after the study's confirm seeds, from 101 on where it has none, that no search has used."""
+    found = [read_trial(run.trial_folder(trial_id), "interrupted").identity for trial_id in run.trial_ids()]
+    searched = {one.seed for one in found if one.phase != "confirm"} | set(study.search.seeds or ())
+    searched |= {int(arm.value("seed") or 0) for arm in study.arms.values()}
+    last = max(study.search.confirm.seeds) if study.search.confirm else FIRST_CONFIRM_SEED - 1
+    return tuple(islice((seed for seed in itertools.count(last + 1) if seed not in searched), count))
+
+
+def _more(option: str, before: int, asked: int, what: str) -> bool:
+    if asked < before:
+        raise UserError(f"{option}: the run has {before} {what} already; give at least that, found {asked}")
+    return asked > before
