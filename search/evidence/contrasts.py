@@ -7,10 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any, Literal
 
-import numpy as np
-
 from search.evidence.paired.differences import Measured
-from search.evidence.statistics import TOLERANCE, bootstrap_interval, holm, seeds_to_settle, subset_means
+from search.evidence.statistics import TOLERANCE, bootstrap_interval, holm, seeds_foretold, subset_means
 from search.study.sections import CompareConfig, Level
 
 Kind = Literal["better", "worse", "equivalent", "not settled", "not comparable"]
@@ -57,7 +55,10 @@ class Contrast:
     """Training MACs spent up to the level, arm over baseline."""
     kind: Kind = "not comparable"
     more_seeds: int | None = None
-    """Seeds beyond these that would settle a difference of the margin."""
+    """Seeds beyond these that would settle a difference of the margin with power 0.8, at an upper 80 % bound of their spread;
+    0 where there are as many already, None under four seeds."""
+    fewest_more_seeds: int | None = None
+    """The same at the spread seen."""
     reason: str | None = None
     """Why the two are not comparable."""
 
@@ -136,6 +137,6 @@ def _decided(contrast: Contrast, settings: CompareConfig, family: int) -> Contra
     if (contrast.p_equivalent_holm or 0.0) <= alpha:
         return replace(contrast, kind="equivalent")
     values = list(contrast.differences.values())
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else settings.margin / 100
-    needed = seeds_to_settle(deviation, settings.margin / 100, settings.alpha, family)
-    return replace(contrast, kind="not settled", more_seeds=max(1, needed - len(values)))
+    needed = seeds_foretold(values, settings.margin / 100, settings.alpha, family)
+    fewest, most = (max(0, one - len(values)) for one in needed) if needed else (None, None)
+    return replace(contrast, kind="not settled", more_seeds=most, fewest_more_seeds=fewest)

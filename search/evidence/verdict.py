@@ -10,6 +10,7 @@ from search.evidence.arm_summary import ArmSummary
 from search.evidence.contrasts import Contrast
 from search.evidence.formats import interval_text, p_text, percent, points, short
 from search.evidence.paired.divergence import DivergenceContrast
+from search.evidence.statistics import BOUND, POWER
 from search.run.trials import RecordedTrial
 from search.study.sections import CompareConfig
 
@@ -48,13 +49,38 @@ def _equivalent(contrast: Contrast, settings: CompareConfig) -> str:
 
 
 def _not_settled(contrast: Contrast, settings: CompareConfig) -> str:
-    mean, more = contrast.mean or 0.0, contrast.more_seeds
+    mean = contrast.mean or 0.0
     return (
-        f"Whether {contrast.arm} or {contrast.baseline} is better at {contrast.level.text} is not settled: {more} more "
-        f"seed{'' if more == 1 else 's'} would settle a difference of {margin_text(settings)}. So far {contrast.arm} is "
-        f"{points(abs(mean), sign=False)} points {'behind' if mean < 0 else 'ahead'} on average {contrast.scope} "
+        f"Whether {contrast.arm} or {contrast.baseline} is better at {contrast.level.text} is not settled: "
+        f"{_foretold(contrast, settings)}. So far {contrast.arm} is {points(abs(mean), sign=False)} points "
+        f"{'behind' if mean < 0 else 'ahead'} on average {contrast.scope} "
         f"({_bounds(contrast)}, {_images(contrast)}Holm-adjusted p = {p_text(contrast.p_holm)}){_lost(contrast)}"
     )
+
+
+def _foretold(contrast: Contrast, settings: CompareConfig) -> str:
+    """How many more seeds it may take, as far as the seeds there are can say."""
+    if contrast.more_seeds is None:
+        seeds = _counted(len(contrast.differences), "seed")
+        return f"how many more seeds it takes cannot be told from {seeds}, only from four on"
+    if contrast.more_seeds == 0:
+        return (
+            f"there are seeds enough to settle a difference of {margin_text(settings)}, or that there is none, with power "
+            f"{POWER:g}, so the true one may lie between"
+        )
+    return (
+        f"{more_seeds_text(contrast)} would settle a difference of {margin_text(settings)} with power {POWER:g} (the larger "
+        f"number at an upper {100 * BOUND:g} % bound of their spread; `prunetune resume RUN --confirm-seeds N` runs them)"
+    )
+
+
+def more_seeds_text(contrast: Contrast) -> str:
+    """`20 to 36 more seeds`, `up to 6 more seeds`; empty where none are foretold."""
+    fewest, most = contrast.fewest_more_seeds, contrast.more_seeds
+    if not most:
+        return ""
+    between = f"{fewest} to " if fewest and fewest < most else "" if fewest else "up to "
+    return f"{between}{most} more seed{'' if most == 1 else 's'}"
 
 
 def divergence_sentence(contrast: DivergenceContrast) -> str:

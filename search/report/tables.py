@@ -13,6 +13,7 @@ from search.evidence.contrasts import AtState0, Contrast
 from search.evidence.equal_cost import ArmAtCost
 from search.evidence.final_test import FinalTest
 from search.evidence.formats import interval_text, number, p_text, percent, points, short
+from search.evidence.verdict import more_seeds_text
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
@@ -127,8 +128,7 @@ def _difference_row(contrast: Contrast, family: str) -> list[str]:
         p_text(contrast.p_equivalent_holm),
         *_state0_cells(contrast.state0),
         number(contrast.cost_ratio, "× {:.2f}"),
-        contrast.reason
-        or (f"{contrast.kind}: {contrast.more_seeds} more seeds" if contrast.more_seeds else contrast.kind),
+        contrast.reason or (f"{contrast.kind}: {more_seeds_text(contrast)}" if contrast.more_seeds else contrast.kind),
     ]
 
 

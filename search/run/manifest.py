@@ -170,7 +170,8 @@ def grown(run: RunFolder, study: Study, trials_per_arm: int | None = None, confi
     New confirm seeds follow the largest there is, so that the same growth means the same seeds. UserError for fewer than
     there are. The caller has seen that nobody drives the run.
     """
-    search, step = study.search, {}
+    search = study.search
+    step: dict[str, Any] = {}
     if trials_per_arm is not None and _more("--trials-per-arm", search.trials_per_arm, trials_per_arm, "for each arm"):
         step["trials_per_arm"] = [search.trials_per_arm, trials_per_arm]
         search = search.model_copy(update={"trials_per_arm": trials_per_arm})

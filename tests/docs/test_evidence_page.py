@@ -6,8 +6,9 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from search.evidence.statistics import fewest_pairs, holm, mcnemar, seeds_to_settle, subset_means, wilson_interval
+from search.evidence.statistics import fewest_pairs, holm, mcnemar, seeds_foretold, subset_means, wilson_interval
 from search.study.load import load_study
 from tests.configs.files import CONFIGS
 from tests.docs.pages import section_of, tables_of, text_of
@@ -28,14 +29,14 @@ def computed() -> dict[str, list[str]]:
     rows = {}
     for (name, values), p_different, p_equivalent in zip(DIFFERENCES.items(), different, equivalent, strict=True):
         low, high = means[name].interval(ALPHA / len(DIFFERENCES))
-        needed = seeds_to_settle(float(np.std(values, ddof=1)), MARGIN, ALPHA, len(DIFFERENCES))
+        fewest, most = seeds_foretold(values, MARGIN, ALPHA, len(DIFFERENCES)) or (0, 0)
         rows[name] = [
             f"{100 * np.mean(values):+.2f}",
             f"[{100 * low:+.2f}, {100 * high:+.2f}]",
             f"{means[name].p_two_sided():.4f}",
             f"{p_different:.4f}",
             f"{p_equivalent:.4f}",
-            str(needed - len(values)),
+            f"{fewest - len(values)} to {most - len(values)}",
         ]
     return rows
 
@@ -93,10 +94,12 @@ def test_three_seeds_can_find_nothing() -> None:
 def test_seeds_still_needed_for_the_last_row() -> None:
     values = DIFFERENCES["random at 80 % removed"]
     deviation = float(np.std(values, ddof=1))
-    needed = seeds_to_settle(deviation, MARGIN, ALPHA, len(DIFFERENCES))
+    bound = deviation * np.sqrt(7 / stats.chi2.ppf(0.2, 7))
+    fewest, most = seeds_foretold(values, MARGIN, ALPHA, len(DIFFERENCES)) or (0, 0)
     flowing = " ".join(PAGE.split())
-    assert f"deviation is {100 * deviation:.2f} points, which asks for {needed} seeds" in flowing
-    assert f"{needed - 8} more than eight" in flowing
+    assert f"deviation is {100 * deviation:.2f} points and its upper bound {100 * bound:.2f}" in flowing
+    assert f"asks for {fewest} to {most} seeds" in flowing
+    assert f"{fewest - 8} to {most - 8} more than eight" in flowing
 
 
 def test_figures_of_the_test_split() -> None:

@@ -34,6 +34,8 @@ def test_an_old_run_says_the_same(command: str, old_run: Path, capsys: pytest.Ca
     expected = json.loads((DATA / "old_run_expected" / f"{command}.json").read_text(encoding="utf-8"))
     del expected["run"]
     expected.pop("verdict", None)
+    for contrast in [*expected.get("primary", []), *expected.get("secondary", [])]:
+        contrast["more_seeds"] = None  # two seeds: 0.1.0 foretold 48 from them, which was noise
     assert said_before(said, expected) == expected
 
 

@@ -64,17 +64,37 @@ def test_equal_arms_are_equivalent_within_the_margin(tmp_path: Path) -> None:
 
 
 def test_what_is_not_settled_says_how_many_more_seeds(tmp_path: Path) -> None:
+    confirm_run(tmp_path / "run", {"refill": [0.90, 0.88, 0.93, 0.91], "rsst": [0.93, 0.90, 0.90, 0.92]})
+    comparison = compared(tmp_path / "run")
+    (contrast,) = comparison.primary
+    assert (contrast.kind, contrast.fewest_more_seeds, contrast.more_seeds) == ("not settled", 57, 175)
+    assert comparison.verdict.startswith(
+        "Whether rsst or refill is better at 60 % removed is not settled: 57 to 175 more seeds would settle a difference of 1 "
+        "point with power 0.8 (the larger number at an upper 80 % bound of their spread; `prunetune resume RUN "
+        "--confirm-seeds N` runs them). So far rsst is 0.75 points ahead on average over 4 seeds of one split and one search "
+        "(too few seeds for an interval, "
+    )
+
+
+def test_no_seeds_are_foretold_from_three(tmp_path: Path) -> None:
     confirm_run(tmp_path / "run", {"refill": [0.90, 0.88, 0.93], "rsst": [0.93, 0.90, 0.90]})
     comparison = compared(tmp_path / "run")
     (contrast,) = comparison.primary
-    assert contrast.kind == "not settled"
-    assert contrast.more_seeds is not None
-    assert contrast.more_seeds > 10
-    assert comparison.verdict.startswith(
-        f"Whether rsst or refill is better at 60 % removed is not settled: {contrast.more_seeds} more seeds would settle a "
-        "difference of 1 point. So far rsst is 0.67 points ahead on average over 3 seeds of one split and one search "
-        "(too few seeds for an interval, "
+    assert (contrast.kind, contrast.more_seeds, contrast.fewest_more_seeds) == ("not settled", None, None)
+    assert (
+        "is not settled: how many more seeds it takes cannot be told from 3 seeds, only from four on"
+        in comparison.verdict
     )
+
+
+def test_no_more_seeds_are_asked_for_where_there_are_enough(tmp_path: Path) -> None:
+    """The difference lies between none and the margin: neither claim holds, and a number of seeds would be made up."""
+    ahead = [0.014, 0.002, -0.006, 0.001, 0.014, 0.011, 0.003, 0.014]
+    confirm_run(tmp_path / "run", {"refill": [0.9] * 8, "rsst": [0.9 + one for one in ahead]}, compare={"margin": 1.25})
+    comparison = compared(tmp_path / "run")
+    (contrast,) = comparison.primary
+    assert (contrast.kind, contrast.more_seeds) == ("not settled", 0)
+    assert "there are seeds enough to settle a difference of 1.25 points" in comparison.verdict
 
 
 def test_needed_seeds_do_not_depend_on_the_effect_seen(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from search.evidence.statistics import (
     fewest_pairs,
     holm,
     mean_interval,
+    seeds_foretold,
     seeds_to_settle,
     subset_means,
 )
@@ -151,6 +152,21 @@ def test_seeds_to_settle_follow_margin_spread_and_family_but_not_the_effect() ->
     assert seeds_to_settle(0.0, 0.005, 0.05) == fewest_pairs(0.05)
     with pytest.raises(ValueError, match="margin"):
         seeds_to_settle(0.01, 0.0, 0.05)
+
+
+@pytest.mark.parametrize("count", [4, 8])
+def test_the_upper_number_of_seeds_foretold_is_enough_in_four_studies_of_five(count: int) -> None:
+    random, truth = np.random.default_rng(3), seeds_to_settle(0.012, 0.01, 0.05)
+    studies = [seeds_foretold(random.normal(0.004, 0.012, count), 0.01, 0.05) for _ in range(150)]
+    foretold = np.array([found for found in studies if found is not None])
+    # At the spread seen more than half of the studies would be too small.
+    assert np.mean(foretold[:, 0] >= truth) < 0.55
+    assert np.mean(foretold[:, 1] >= truth) == pytest.approx(0.8, abs=0.1)
+
+
+def test_nothing_is_foretold_from_three_seeds() -> None:
+    assert seeds_foretold([0.01, -0.02, 0.03], 0.01, 0.05) is None
+    assert seeds_foretold([0.01] * 4, 0.01, 0.05) == (fewest_pairs(0.05),) * 2
 
 
 @given(st.lists(st.integers(0, 359).map(lambda right: right / 359), min_size=2, max_size=12, unique=True))
