@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +12,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from models.errors import UserError
+from models.names import most_like, suggestion
 from models.networks.twistnet import TwistNet
 from models.spec import ModelSpec
 
@@ -120,7 +120,7 @@ def timm_name(arch: str) -> str:
     full = arch.removeprefix(TIMM_PREFIX)
     name, _, tag = full.partition(".")
     if not timm.is_model(name):
-        raise UserError(f"timm has no model {name!r}{_nearest(name, timm.list_models())}", key="model.arch")
+        raise UserError(f"timm has no model {name!r}{suggestion(*most_like(name, timm.list_models()))}", key="model.arch")
     if tag and full not in timm.list_pretrained(f"{name}.*"):
         tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{name}.*")]
         known_tags = f"; its tags are {', '.join(tags)}" if tags else "; it has no pretrained tags"
@@ -158,8 +158,8 @@ def _builder(arch: str) -> Callable[[ModelSpec], nn.Module]:
     if timm.is_model(arch.partition(".")[0]):
         raise UserError(f"{arch!r} is a timm model; write {TIMM_PREFIX}{arch}", key="model.arch")
     raise UserError(
-        f"unknown architecture {arch!r}{_nearest(arch, ARCHITECTURES)}; "
-        f"known are {', '.join(ARCHITECTURES)} and {TIMM_PREFIX}NAME",
+        f"unknown architecture {arch!r}; known are {', '.join(ARCHITECTURES)} and {TIMM_PREFIX}NAME"
+        f"{suggestion(*most_like(arch, ARCHITECTURES))}",
         key="model.arch",
     )
 
@@ -188,17 +188,6 @@ def _build_twistnet(spec: ModelSpec) -> nn.Module:
 
 def _is_timm(arch: str) -> bool:
     return arch.startswith(TIMM_PREFIX)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    """ "; nearest: a, b, c", comparing with the beginnings of long names too (vit_tny → vit_tiny_patch16_224)."""
-
-    def likeness(other: str) -> float:
-        whole = difflib.SequenceMatcher(None, name, other).ratio()
-        return max(whole, 0.95 * difflib.SequenceMatcher(None, name, other[: len(name) + 1]).ratio())
-
-    close = [other for other in sorted(known, key=likeness, reverse=True)[:3] if likeness(other) > 0.6]
-    return f"; nearest: {', '.join(close)}" if close else ""
 
 
 def _divisors(number: int) -> list[int]:

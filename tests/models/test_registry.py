@@ -104,9 +104,9 @@ def test_spec_travels_as_json() -> None:
 @pytest.mark.parametrize(
     ("arch", "words"),
     [
-        ("vit_smal", ["model.arch", "'vit_smal'", "nearest: vit_small", "timm:NAME"]),
+        ("vit_smal", ["model.arch", "'vit_smal'", "the nearest are vit_small, ", "timm:NAME"]),
         ("vit_tiny_patch16_224", ["model.arch", "timm:vit_tiny_patch16_224"]),
-        ("timm:vit_tny_patch16_224", ["model.arch", "nearest: vit_tiny_patch16_224"]),
+        ("timm:vit_tny_patch16_224", ["model.arch", "the nearest are vit_tiny_patch16_224, "]),
         ("timm:resnt18", ["model.arch", "resnet18"]),
         ("timm:vit_tiny_patch16_224.nosuch", ["'nosuch'", "augreg_in21k_ft_in1k"]),
     ],

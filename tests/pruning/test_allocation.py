@@ -165,7 +165,7 @@ def test_a_score_that_is_not_finite_fails_the_work() -> None:
 
 
 def test_an_unknown_scope_names_the_nearest() -> None:
-    with pytest.raises(UserError, match="did you mean 'global'"):
+    with pytest.raises(UserError, match="the nearest is global"):
         budget_counts(dense(a=("head", 2)), {"head": 0.5}, "globel")  # type: ignore[arg-type]  # the mistake under test
 
 

@@ -243,5 +243,5 @@ def test_an_empty_list_of_batches_and_an_unknown_name_are_mistakes() -> None:
     model, groups, _ = tokens()
     with pytest.raises(UserError, match="found none"):
         score("activation_l1", model, groups, batches=[])
-    with pytest.raises(UserError, match="did you mean 'magnitude'"):
+    with pytest.raises(UserError, match="the nearest is magnitude"):
         score("magnitud", model, groups)

@@ -64,5 +64,5 @@ def test_a_hold_whose_rising_rate_would_turn_the_sign_is_refused() -> None:
 
 
 def test_an_unknown_method_names_the_nearest() -> None:
-    with pytest.raises(UserError, match="did you mean 'refill'"):
+    with pytest.raises(UserError, match="the nearest is refill"):
         get_method("refil")
