@@ -120,7 +120,9 @@ def timm_name(arch: str) -> str:
     full = arch.removeprefix(TIMM_PREFIX)
     name, _, tag = full.partition(".")
     if not timm.is_model(name):
-        raise UserError(f"timm has no model {name!r}{suggestion(*most_like(name, timm.list_models()))}", key="model.arch")
+        raise UserError(
+            f"timm has no model {name!r}{suggestion(*most_like(name, timm.list_models()))}", key="model.arch"
+        )
     if tag and full not in timm.list_pretrained(f"{name}.*"):
         tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{name}.*")]
         known_tags = f"; its tags are {', '.join(tags)}" if tags else "; it has no pretrained tags"

@@ -15,7 +15,7 @@ from models.errors import UserError
 from search.commands.common import PATH, Outcome, Subcommand, storage_option
 from search.config_file import yaml_file
 from search.config_file.mistakes import Sources, first_problem
-from search.study.overrides import with_paths
+from search.study.plain_form import with_paths
 from trainables.config.pretrain import PretrainConfig
 
 PATHS = ("output", "data.root")
@@ -62,6 +62,8 @@ def load_config(path: Path) -> PretrainConfig:
         raise UserError(
             f"{path}: a pretraining file with `model:` and `data:` is expected, found {document.content!r:.60}"
         )
+    if "trial" in document.content and "output" not in document.content:
+        raise UserError(f"{path}: this is a study file; give it to `prunetune sweep`, `trial` or `validate`")
     content = with_paths(document.content, path.resolve().parent, PATHS)
     try:
         return PretrainConfig.model_validate(content)

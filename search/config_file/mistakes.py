@@ -36,7 +36,10 @@ class Sources:
         return cls(source, {_split(path): f"{source}, line {line}" for path, line in lines.items()})
 
     def with_option(self, path: Path_, option: str) -> Sources:
-        return Sources(self.source, {**self.places, _split(path): option})
+        """With the option in place of the path and of everything that the file has below it."""
+        replaced = _split(path)
+        kept = {one: place for one, place in self.places.items() if one[: len(replaced)] != replaced}
+        return Sources(self.source, {**kept, replaced: option})
 
     def place(self, path: Path_) -> str:
         """`FILE, line N` or `--set KEY=VALUE`, of the path or of the nearest thing above it that is there."""

@@ -156,6 +156,8 @@ class _Reading:
 
 def _scalar(node: Node) -> Any:
     text = node.value
+    if isinstance(text, str) and "\0" in text:
+        raise MarkedYAMLError(None, None, "found a NUL character, which no name and no path can have", node.start_mark)
     match str(node.tag).removeprefix(TAG) if isinstance(node, ScalarNode) else None:
         case "str":
             return text

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,11 @@ from search.config_file.mistakes import Sources, first_problem
 from search.space.reading import read_space
 from search.space.space import Space
 from search.study.arm import Arm
-from search.study.overrides import PATHS_OF_STUDY, PATHS_OF_TRIAL, Raw, apply_sets, with_paths
+from search.study.overrides import apply_sets
+from search.study.plain_form import Raw, plain_form
 from search.study.rules import check_study_file
 from search.study.sections import SearchConfig, StudySections
 from search.study.study import Study
-
-ARM_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
 
 
 def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None) -> Study:
@@ -33,7 +31,9 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None) ->
     sources = Sources.of_file(str(path), document.lines)
     if not isinstance(document.content, dict):
         raise UserError(f"{path}: a study file with `name:` and `trial:` is expected, found {document.content!r:.60}")
-    raw = plain_form(document.content, sources, path)
+    if is_pretraining(document.content):
+        raise UserError(f"{path}: this is a pretraining file, not a study; give it to `prunetune pretrain`")
+    raw = plain_form({"name": path.stem, **document.content}, sources, path.resolve().parent)
     if name is not None:
         raw, sources = {**raw, "name": name}, sources.with_option(("name",), f"--name {name}")
     raw, sources = apply_sets(raw, sources, sets)
@@ -42,28 +42,9 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None) ->
     return study
 
 
-def plain_form(content: Mapping[str, Any], sources: Sources, path: Path) -> Raw:
-    """The file's content with arms' patches and space keys dotted, relative paths resolved, and a name."""
-    folder = path.resolve().parent
-    raw: Raw = {"name": path.stem, **content}
-    for section in ("trial", "arms", "space"):
-        raw[section] = {} if raw.get(section) is None else raw[section]
-        if not isinstance(raw[section], dict):
-            raise sources.error((section,), f": a section with keys is expected, found {raw[section]!r:.60}")
-    raw["trial"] = with_paths(_expanded(raw["trial"], sources), folder, PATHS_OF_TRIAL)
-    arms = {}
-    for arm, patch in raw["arms"].items():
-        if not ARM_NAME.match(str(arm)):
-            raise sources.error(("arms", str(arm)), ": an arm's name is made of letters, digits, '_' and '-'")
-        if not isinstance(patch, dict | None):
-            raise sources.error(
-                ("arms", arm), f": a patch like {{prune.method: rsst}} is expected, found {patch!r:.60}"
-            )
-        flat = {key.removeprefix("trial."): value for key, value in (patch or {}).items()}
-        arms[str(arm)] = dict(key_tree.leaves(with_paths(key_tree.with_keys({}, flat), folder, PATHS_OF_TRIAL)))
-    raw["arms"] = arms
-    raw["space"] = {str(key).removeprefix("trial."): spec for key, spec in raw["space"].items()}
-    return with_paths(raw, folder, PATHS_OF_STUDY)
+def is_pretraining(content: Mapping[str, Any]) -> bool:
+    """Whether a file's content is one for `prunetune pretrain`: a network and a weights file to write, and no trial."""
+    return "trial" not in content and {"model", "output"} <= content.keys()
 
 
 def build_study(raw: Raw, sources: Sources) -> Study:
@@ -110,13 +91,3 @@ def _with_grid_size(search: SearchConfig, space: Space, sources: Sources) -> Sea
             ("search",), f": the arms' grids are of unequal size ({found} points); give search.trials_per_arm"
         )
     return search.model_copy(update={"trials_per_arm": next(iter(sizes.values()))})
-
-
-def _expanded(trial: Mapping[str, Any], sources: Sources) -> dict[str, Any]:
-    """The trial with dotted keys written out. UserError where a key is then there twice."""
-    found: dict[str, Any] = {}
-    for key, value in key_tree.leaves(trial):
-        if key in found:
-            raise sources.error(("trial", key), " is given twice")
-        found[key] = value
-    return key_tree.with_keys({}, found)

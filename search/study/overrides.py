@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +12,8 @@ from search.config_file import key_tree, yaml_file
 from search.config_file.key_tree import is_known, known_keys
 from search.config_file.mistakes import Sources
 from search.space.parameter import read_parameters
+from search.study.plain_form import PATHS_OF_STUDY, PATHS_OF_TRIAL, Raw, plain_form, with_paths
 from search.study.sections import StudySections
-
-PATHS_OF_TRIAL = ("data.root", "model.init.path", "prune.scratch.file")
-PATHS_OF_STUDY = ("search.warm_start",)
-Raw = dict[str, Any]
 
 
 def apply_sets(raw: Raw, sources: Sources, sets: Iterable[str]) -> tuple[Raw, Sources]:
@@ -37,6 +34,8 @@ def apply_sets(raw: Raw, sources: Sources, sets: Iterable[str]) -> tuple[Raw, So
             key = f"trial.{key}"
         raw = _apply(raw, key, value, option)
         sources = sources.with_option((key,), option)
+        if key in ("arms", "space"):
+            raw = plain_form(raw, sources, Path.cwd())
     return raw, sources
 
 
@@ -104,16 +103,3 @@ def _unknown(option: str, key: str, arm: str = "") -> UserError:
     if arm:
         key, near = f"arms.{arm}.{key.removeprefix('trial.')}", near and f"arms.{arm}.{near.removeprefix('trial.')}"
     return UserError(f"{option}: {key} is not a known key{suggestion(near)}")
-
-
-def with_paths(tree: Mapping[str, Any], folder: Path, keys: Iterable[str]) -> Raw:
-    """A tree with the relative paths that stand at these dotted keys resolved against `folder`.
-
-    What is no text stays as it is, for validation to judge.
-    """
-    result = dict(tree)
-    for key in keys:
-        value = key_tree.get(result, key)
-        if isinstance(value, str) and value:
-            result = key_tree.replaced(result, key, str((folder / Path(value).expanduser()).resolve()))
-    return result

@@ -48,6 +48,7 @@ def test_it_prints_one_json_object_and_writes_beside_its_file(
         ("train_limit: 60", "train_limit: many", ("line 3", "data.train_limit")),
         ("{batch_size: 30}", "{epochs_per_state: 3}", ("epochs_per_state", "epochs")),
         (FILE, "just words", ("just words",)),
+        (FILE, "name: a\ntrial: {}\n", ("this is a study file", "`prunetune sweep`")),
     ],
 )
 def test_a_mistake_is_one_line(

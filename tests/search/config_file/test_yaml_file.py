@@ -47,6 +47,9 @@ def test_every_key_and_position_has_its_line() -> None:
         ("a: [1,\nb: 2\n", ": this is not YAML"),
         ("a: &x [*x]\n", "an alias refers to what it stands in"),
         ("a: !!python/object/apply:os.system [ls]\n", "line 1: this is not YAML"),
+        ('a: 1\nb: "x\\0y"\n', "f.yaml, line 2: this is not YAML: found a NUL character"),
+        ('"a\\0": 1\n', "f.yaml, line 1: this is not YAML: found a NUL character"),
+        ("a: x\0y\n", "f.yaml: this is not YAML"),
         ("? [a]\n: 1\n", "line 1: a key must be a plain word"),
     ],
 )

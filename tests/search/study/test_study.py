@@ -106,6 +106,9 @@ class TestSets:
             ("trial.prune.method=rsst", "every arm sets prune.method itself"),
             ("arms.rst.train.seed=1", "'rst' is no arm (refill, rsst); the nearest is rsst"),
             ("scheduler.kind=ahsa", "the nearest is asha"),
+            ("arms=3", "arms: a section with keys is expected, found 3"),
+            ("arms={refill: 3}", "arms.refill: a patch like"),
+            ("space=[1]", "space: a section with keys is expected, found [1]"),
         ],
     )
     def test_a_mistake_names_the_option(self, path: Path, option: str, told: str) -> None:
@@ -196,6 +199,25 @@ def test_a_grid_runs_all_its_points_by_default(path: Path) -> None:
         )
     )
     assert load_study(path).search.trials_per_arm == 3
+
+
+def test_an_option_after_a_wrong_section_does_not_hide_it(path: Path) -> None:
+    for section in ("arms", "space"):
+        with pytest.raises(UserError, match=f"--set {section}=3: {section}: a section with keys is expected"):
+            load_study(path, [f"{section}=3", f"{section}.rsst.prune.method=rsst"])
+
+
+def test_a_whole_section_may_be_replaced_and_then_patched(path: Path) -> None:
+    arms = "arms={old: , new: {trial.prune: {method: rsst, rsst: {shrink: 0.5}}}}"
+    study = load_study(path, ["space=null", arms, "arms.new.prune.rsst.shrink=0.25"])
+    assert [arm.method for arm in study.arms.values()] == ["refill", "rsst"]
+    assert study.arm("new").config().prune.rsst.shrink == 0.25
+
+
+def test_a_pretraining_file_is_told_apart(path: Path) -> None:
+    path.write_text("name: a\nmodel: {arch: vit_micro}\ndata: {name: digits}\nepochs: 1\noutput: a.safetensors\n")
+    with pytest.raises(UserError, match="a pretraining file, not a study; give it to `prunetune pretrain`"):
+        load_study(path)
 
 
 @pytest.mark.parametrize("content", ["", "[1, 2]", "just text"])
