@@ -18,14 +18,14 @@ from click.shell_completion import CompletionItem, shell_complete
 
 from models.errors import INTERRUPTED, REQUEST_WRONG, WORK_FAILED, UserError
 from models.names import suggestion
-from search.commands.common import WANTS_JSON, Outcome, write_example
+from search.commands.common import DISK_FULL, WANTS_JSON, Outcome, write_example
 from search.console import OUTPUT_SCHEMA_VERSION
 from trainables.files.record import finite
 
 NAME = "prunetune"
 COMPLETE = "_PRUNETUNE_COMPLETE"
 """The environment variable by which a shell asks for what may come next on the command line."""
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 COMMANDS = {
     "sweep": ("search.commands.sweep", "run a study: search, then confirm, under Ray Tune"),
@@ -101,6 +101,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WORK_FAILED
     except OSError as error:
+        if error.errno in NOT_ALLOWED and error.filename:
+            return _told(
+                f"{error.filename}: {os.strerror(error.errno)}; see who may read and write there", REQUEST_WRONG
+            )
         if error.errno not in DISK_FULL:
             raise
         place = f" ({error.filename})" if error.filename else ""

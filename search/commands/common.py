@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce
@@ -10,6 +13,9 @@ from typing import Any
 
 import click
 
+from models.errors import UserError
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WANTS_JSON = "search.commands.json"
 """Key in `click.Context.meta`; there where `--json` was given, before or after an action such as `init list`."""
 
@@ -87,6 +93,25 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 def together(*decorators: Decorator) -> Decorator:
     """As if each stood in a line of its own above the function, in this order."""
     return lambda function: reduce(lambda inner, decorate: decorate(inner), reversed(decorators), function)
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """UserError, naming the option that gives another one, where nothing could be written into `folder`.
+
+    Neither it nor what is missing above it is made: a request may yet turn out wrong.
+    """
+    there = folder.absolute()
+    try:
+        while not os.path.lexists(there) and there != there.parent:
+            there = there.parent
+        with tempfile.TemporaryFile(dir=there):
+            return
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
+        raise UserError(
+            f"{folder}: cannot be written to ({there}: {os.strerror(error.errno or 0)}); name another folder with {option}"
+        ) from None
 
 
 run_argument = click.argument("run", type=PATH, help="the run's folder, such as runs/quickstart")

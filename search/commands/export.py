@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from models.errors import UserError
-from search.commands.common import PATH, Outcome, Subcommand, run_argument
+from search.commands.common import PATH, Outcome, Subcommand, check_writable, run_argument
 from search.evidence.selection import Budget, choose, how_chosen, passed_over
 from search.run.candidates import Candidate, named_state
 from search.run.results import RunResults, load_results
+from search.run.warnings import warnings_of
 
 if TYPE_CHECKING:
     from search.export.export import Exported
@@ -50,9 +51,11 @@ def command(run: Path, state: str | None, arm: str | None, out: Path | None, **b
     if state is not None and not (budget.is_open and arm is None):
         raise UserError(f"--state {state} names one network; leave out --arm and the budgets")
     results = load_results(run)
+    folder = out or results.run / "export"
+    check_writable(folder, "--out")
     candidate = choose(results, budget, arm, candidate_latency) if state is None else named_state(results, state)
     chosen = how_chosen(results, budget, arm) if state is None else None
-    exported = export(results, candidate, out or results.run / "export", chosen)
+    exported = export(results, candidate, folder, chosen)
     better = passed_over(results, candidate, budget, arm) if state is None else None
     return outcome(results, exported, chosen, better)
 
@@ -71,6 +74,8 @@ def outcome(results: RunResults, exported: Exported, chosen: str | None, better:
             f"\nnote: {better.name} reads {100 * better.state.val_accuracy:.2f} % within the budget, but its network was "
             "not kept (see retention.states in the run's study.yaml)"
         )
+    warnings = warnings_of(one.trial, one.state.state)
+    text += "".join(f"\nwarning: {line}" for line in warnings)
     json = {
         "run": str(results.run),
         "chosen": one.to_json(),
@@ -79,5 +84,6 @@ def outcome(results: RunResults, exported: Exported, chosen: str | None, better:
         "out": str(exported.folder),
         "files": list(exported.files),
         "checks": exported.checks,
+        "warnings": warnings,
     }
     return Outcome(json=json, text=text)

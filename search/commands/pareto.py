@@ -12,6 +12,7 @@ from search.console import table_text
 from search.evidence.formats import percent, short
 from search.run.candidates import Candidate, all_candidates, pareto
 from search.run.results import load_results
+from search.run.warnings import run_warnings, warning_lines
 
 
 @click.command("pareto", cls=Subcommand, example="prunetune pareto runs/quickstart --json")
@@ -24,8 +25,15 @@ def command(run: Path, arm: str | None) -> Outcome:
     if not candidates:
         raise UserError(f"{run}: no trial has completed a state; run `prunetune resume {run}`")
     front = pareto(candidates, "macs")
-    json = {"run": str(results.run), "states": len(candidates), "front": [one.to_json() for one in front]}
-    return Outcome(json=json, text=front_text(front, len(candidates)))
+    shown = {one.trial.id: one.trial for one in front}
+    warnings = run_warnings(shown.values())
+    json = {
+        "run": str(results.run),
+        "states": len(candidates),
+        "front": [one.to_json() for one in front],
+        "warnings": [warning.to_json() for warning in warnings],
+    }
+    return Outcome(json=json, text="\n".join([front_text(front, len(candidates)), *warning_lines(warnings)]))
 
 
 def front_text(front: list[Candidate], states: int) -> str:

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from models.errors import UserError
-from search.commands.common import PATH, Outcome, Subcommand, storage_option
+from search.commands.common import PATH, Outcome, Subcommand, check_writable, storage_option
 from search.config_file import yaml_file
 from search.config_file.mistakes import Sources, first_problem
 from search.study.plain_form import with_paths
@@ -31,6 +31,8 @@ def command(path: Path, storage: Path) -> Outcome:
 
     config = load_config(path)
     folder = storage / f"pretrain-{config.name}"
+    check_writable(folder, "--storage")
+    check_writable(config.output.parent, "`output` in the file")
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from search.commands.common import PATH, Outcome, Subcommand
+from search.commands.common import PATH, Outcome, Subcommand, check_writable
 from search.run.results import load_results
 
 
@@ -25,6 +25,7 @@ def command(run: tuple[Path, ...], out: Path | None) -> Outcome:
     runs = [load_results(path) for path in run]
     names: str | list[str] = [str(one.run) for one in runs] if len(runs) > 1 else str(runs[0].run)
     out = out or runs[0].run / ("report" if len(runs) == 1 else "side-by-side")
+    check_writable(out, "--out")
     files = write_report(runs[0], out) if len(runs) == 1 else write_side_by_side(runs, out)
     return Outcome(
         json={"run": names, "out": str(out), "files": files},

@@ -7,11 +7,14 @@ from typing import Any
 
 import click
 
+from models import atomic
 from models.errors import UserError
 from search.commands.common import Outcome, Subcommand, Whole, launch_options, run_argument
 from search.run.folder import RunFolder
-from search.run.manifest import grown
+from search.run.manifest import check_free_to_change, grown
 from search.study.load import load_study
+
+SET_HELP = "change a key of `resources` or `retention`, in the run's study.yaml from now on (may be repeated)"
 
 
 @click.command("resume", cls=Subcommand, example="prunetune resume runs/quickstart --trials-per-arm 12")
@@ -29,17 +32,24 @@ from search.study.load import load_study
     help="grow the confirm phase to N seeds: those it has, then fresh ones",
 )
 @click.option("--retry-failed", is_flag=True, help="go on with the trials that failed, too")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @launch_options
-def command(run: Path, trials_per_arm: int | None, confirm_seeds: int | None, **launch: Any) -> Outcome:
+def command(
+    run: Path, trials_per_arm: int | None, confirm_seeds: int | None, sets: tuple[str, ...], **launch: Any
+) -> Outcome:
     """Go on with a run after a stop or a kill, or give each arm more configurations or more confirm seeds."""
     from search.commands.launch import drive_command
 
     run_folder = RunFolder.existing(run)
-    study = load_study(run_folder.study_file)
-    if trials_per_arm is not None or confirm_seeds is not None:
-        if run_folder.is_driven():
-            raise UserError(
-                f"{run}: this run is being driven by process {run_folder.driver() or 'unknown'}; stop it before it grows"
-            )
+    check_free_to_change(sets)
+    study = load_study(run_folder.study_file, sets)
+    grows = trials_per_arm is not None or confirm_seeds is not None
+    if (sets or grows) and run_folder.is_driven():
+        raise UserError(
+            f"{run}: this run is being driven by process {run_folder.driver() or 'unknown'}; stop it before it changes"
+        )
+    if grows:
         study = grown(run_folder, study, trials_per_arm, confirm_seeds)
+    if sets:
+        atomic.write_text(run_folder.study_file, study.to_yaml())
     return drive_command(study, run_folder, **launch)

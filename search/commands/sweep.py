@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from search.commands.common import Outcome, Subcommand, launch_options, storage_option, study_parameters
+from search.commands.common import Outcome, Subcommand, check_writable, launch_options, storage_option, study_parameters
 from search.console import announce
 from search.run.manifest import open_run
 from search.run.preflight import check_request
@@ -36,6 +36,7 @@ def command(
 
         cost = estimate(asked)
         return Outcome(cost.to_json(), estimate_text(cost))
+    check_writable(storage / asked.name, "--storage")
     if not (storage / asked.name / "study.yaml").exists():
         announce("loading torch and checking the request")
         # Before the run has a folder; the launch checks again, with the weights, and shows the warnings.

@@ -10,7 +10,7 @@ import click
 
 from models.errors import WORK_FAILED, UserError
 from models.names import nearest, suggestion
-from search.commands.common import Outcome, Subcommand, Whole, storage_option, study_parameters
+from search.commands.common import Outcome, Subcommand, Whole, check_writable, storage_option, study_parameters
 from search.console import table_text
 from search.evidence.formats import percent
 from search.run.begun import as_begun, former_defaults_lines
@@ -19,6 +19,8 @@ from search.run.manifest import open_run
 from search.run.preflight import at_its_line, check_arm, with_structure
 from search.run.retention import apply_retention
 from search.run.store import TrialStore
+from search.run.trials import read_trial
+from search.run.warnings import warnings_of
 from search.study.arm import Arm
 from search.study.load import load_study
 from search.study.study import Study
@@ -30,6 +32,11 @@ from trainables.files.request import TrialRequest, write_request
 
 if TYPE_CHECKING:
     from trainables.trial import Trial
+
+NOT_FOR_CHOOSING = (
+    "choose between trials by validation; a trial chosen by its test accuracy is chosen on the test images, and what it "
+    "reads on them is then no fair estimate any more"
+)
 
 
 @click.command(
@@ -52,6 +59,7 @@ def command(
 def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcome:
     """Its id is its arm's name; it stands in the run's folder, but outside any search."""
     _say_what_is_not_searched(arm)
+    check_writable(storage / study.name, "--storage")
     from trainables.trial import Trial
 
     run_folder = RunFolder((storage / study.name).resolve())
@@ -75,7 +83,10 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
             print(f"prunetune: warning: {warning}", file=sys.stderr)
         _run_to_its_end(trial, arm.name, config.states)
     apply_retention(study, TrialStore(run_folder))
-    result = {**trial.result(), "run": str(run_folder.path), "trial": arm.name}
+    told = {"run": str(run_folder.path), "trial": arm.name, "warnings": warnings_of(read_trial(folder, "interrupted"))}
+    result = {**trial.result(), **told}
+    if result["test_accuracy"] is not None:
+        print(f"prunetune: note: {NOT_FOR_CHOOSING}", file=sys.stderr)
     return Outcome(result, result_text(result, folder), 0 if result["status"] == "finished" else WORK_FAILED)
 
 
@@ -139,4 +150,5 @@ def result_text(result: dict[str, Any], folder: Path) -> str:
     table = table_text(["state", "validation", "removed %", "parameters", "MACs"], rows)
     last = result["test_accuracy"]
     test = [] if last is None else [f"test accuracy of the last state: {percent(last)}"]
-    return "\n".join([f"{folder}: {result['status']}", table, *test])
+    warnings = [f"warning: {line}" for line in result["warnings"]]
+    return "\n".join([f"{folder}: {result['status']}", table, *warnings, *test])

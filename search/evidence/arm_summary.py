@@ -14,6 +14,9 @@ from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
+SINGLE = "single trial"
+"""The basis of an arm that `prunetune trial` alone has run: nothing was searched."""
+
 
 @dataclass(frozen=True)
 class Confirmed:
@@ -89,7 +92,7 @@ def summarise_arm(results: RunResults, arm: str, metric: str, alpha: float) -> A
         best_id=best.identity.id if best else None,
         best_accuracy=best.last.val_accuracy if best else None,
         confirmed=_confirmed(results, arm, metric, alpha),
-        basis="confirm trials" if results.confirmed(arm) else "best search trial",
+        basis=_basis(results, arm),
         removed_percent=mean_or_none([end.removed_percent for end in ends]),
         params=mean_or_none([end.params for end in ends]),
         macs=mean_or_none([end.macs for end in ends]),
@@ -97,6 +100,13 @@ def summarise_arm(results: RunResults, arm: str, metric: str, alpha: float) -> A
         training_macs=mean_or_none([end.training_macs for end in ends]),
         seconds=mean_or_none([end.seconds for end in ends]),
     )
+
+
+def _basis(results: RunResults, arm: str) -> str:
+    if results.confirmed(arm):
+        return "confirm trials"
+    phases = {trial.identity.phase for trial in results.searched(arm)}
+    return SINGLE if phases == {"trial"} else "best search trial"
 
 
 def _confirmed(results: RunResults, arm: str, metric: str, alpha: float) -> Confirmed | None:

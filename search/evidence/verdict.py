@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pruning.catalogue import traits_of
-from search.evidence.arm_summary import ArmSummary
+from search.evidence.arm_summary import SINGLE, ArmSummary
 from search.evidence.contrasts import Contrast
 from search.evidence.formats import interval_text, p_text, percent, points, short
 from search.evidence.paired.divergence import DivergenceContrast
@@ -106,12 +106,16 @@ def exploratory_sentence(rows: Sequence[ArmSummary]) -> str:
     if not ranked:
         return "Exploratory: no search trial has finished, so there is nothing to compare."
     first = ranked[0]
-    text = f"Exploratory: the best searched configuration is {first.arm}'s ({percent(first.best_accuracy)} validation"
+    single = all(row.basis == SINGLE for row in scored)
+    what, told = "searched configuration", "winners' scores on single seeds"
+    if single:
+        what, told = "single trial", "one trial each"
+    text = f"Exploratory: the best {what} is {first.arm}'s ({percent(first.best_accuracy)} validation"
     if len(ranked) > 1:
         second = ranked[1]
         ahead = points((first.best_accuracy or 0.0) - (second.best_accuracy or 0.0), sign=False)
         text += f", {ahead} points ahead of {second.arm}'s"
-    return f"{text}); these are winners' scores on single seeds, and without a confirm phase nothing is claimed."
+    return f"{text}); these are {told}, and without a confirm phase nothing is claimed."
 
 
 def chosen_sentence(best: RecordedTrial | None, criterion: str) -> str:

@@ -13,6 +13,7 @@ from search.evidence.paired.images import images_right
 from search.evidence.statistics import wilson_interval
 from search.run.candidates import Candidate
 from search.run.results import RunResults
+from search.run.warnings import warnings_of
 
 
 def model_card(
@@ -44,6 +45,7 @@ def model_card(
         head_start=head_start_text(results, candidate),
         kept_of_kind=parts.structure.kept_of_kind(),
         total_of_kind=parts.structure.total_of_kind(),
+        warnings=_warnings(candidate, provenance),
         normalisation=parts.metadata.get("normalisation"),
         versions=", ".join(f"{name} {version}" for name, version in provenance["versions"].items() if version),
         provenance=provenance,
@@ -62,6 +64,12 @@ def _test_accuracy(candidate: Candidate) -> str:
         return text
     low, high = wilson_interval(sum(right), len(right))
     return f"{text} [{100 * low:.2f}, {100 * high:.2f}], {len(right)} images"
+
+
+def _warnings(candidate: Candidate, provenance: dict[str, Any]) -> list[str]:
+    """Of the trial up to the chosen state; those about the weights stand with the weights."""
+    of_weights = provenance["weights"].get("warnings", ())
+    return [text for text in warnings_of(candidate.trial, candidate.state.state) if text not in of_weights]
 
 
 def _dense(candidate: Candidate) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from search.report.plots.importances import importance_plot
 from search.report.plots.settings import parallel_coordinates, rate_by_epochs, settings_against_accuracy
 from search.report.plots.structure import kept_structure
 from search.run.results import RunResults
+from search.run.warnings import RunWarning, run_warnings
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,14 @@ class RunReport:
     comparison: Comparison
     test: FinalTest | None
     plots: tuple[Plot, ...]
+    warnings: tuple[RunWarning, ...] = ()
 
 
 def run_report(results: RunResults, name: str) -> RunReport:
     """Raises UserError where no trial has finished."""
     comparison = compare(results)
-    return RunReport(name, results, comparison, final_test(results), tuple(run_plots(results, comparison)))
+    plots, warnings = run_plots(results, comparison), run_warnings(results.trials)
+    return RunReport(name, results, comparison, final_test(results), tuple(plots), tuple(warnings))
 
 
 def run_plots(results: RunResults, comparison: Comparison) -> list[Plot]:

@@ -9,15 +9,17 @@ from search.run.best import criterion, is_plain, no_winner
 from search.run.plan import outstanding_trials
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
+from search.run.warnings import run_warnings, warning_lines
 
 STATE_METRICS = ("state", "val_accuracy", "val_loss", "removed_percent", "params", "macs")
 
 
 def status_text(results: RunResults) -> str:
-    """What `prunetune status` prints: a line per trial, then each arm's best, then what is left to do."""
+    """What `prunetune status` prints: a line per trial, then each arm's best, warnings, and what is left to do."""
     width = max((len(trial.id) for trial in results.trials), default=0)
     lines = [f"{trial.id:<{width}}  {_trial_text(trial)}" for trial in results.trials]
-    return "\n".join([*lines, *[_arm_text(results, arm) for arm in results.study.arms], _summary(results)])
+    arms = [_arm_text(results, arm) for arm in results.study.arms]
+    return "\n".join([*lines, *arms, *warning_lines(run_warnings(results.trials)), _summary(results)])
 
 
 def _trial_text(trial: RecordedTrial) -> str:
@@ -64,6 +66,7 @@ def status_json(results: RunResults) -> dict[str, Any]:
         "trials": [_trial_json(trial) for trial in results.trials],
         "best": _best_json(results.best_of_run()),
         "arms": {arm: _arm_json(results, arm) for arm in results.study.arms},
+        "warnings": [warning.to_json() for warning in run_warnings(results.trials)],
     }
 
 

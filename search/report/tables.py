@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from search.evidence.arm_summary import ArmSummary
+from search.evidence.arm_summary import SINGLE, ArmSummary
 from search.evidence.comparison import Comparison
 from search.evidence.contrasts import AtState0, Contrast
 from search.evidence.equal_cost import ArmAtCost
@@ -31,8 +31,9 @@ class Table:
 def arm_table(comparison: Comparison) -> Table:
     """A row per arm: what its trials came to, and what its networks cost."""
     metric = "test" if comparison.settings.metric == "test_accuracy" else "validation"
+    best = SINGLE if all(row.basis == SINGLE for row in comparison.rows) else "search's best"
     heading = [
-        "arm", "trials", "search's best", f"confirmed {metric}", "seeds", "removed %", "parameters", "MACs", "of dense",
+        "arm", "trials", best, f"confirmed {metric}", "seeds", "removed %", "parameters", "MACs", "of dense",
         "training MACs", "seconds",
     ]  # fmt: skip
     return Table(heading, [_arm_row(row) for row in comparison.rows], _basis_text(comparison))

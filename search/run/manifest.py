@@ -164,6 +164,16 @@ def open_run(storage: Path, study: Study) -> RunFolder:
     return run
 
 
+def check_free_to_change(sets: Sequence[str]) -> None:
+    """UserError for a `--set` option that would make other trials of a run that has begun."""
+    for text in sets:
+        if text.partition("=")[0].partition(".")[0].strip() not in FREE_TO_CHANGE:
+            raise UserError(
+                f"--set {text}: a run keeps what makes its trials; resume changes {' and '.join(FREE_TO_CHANGE)} alone, "
+                "and another study is another run (prunetune sweep with --name)"
+            )
+
+
 def grown(run: RunFolder, study: Study, trials_per_arm: int | None = None, confirm_seeds: int | None = None) -> Study:
     """The study with so many configurations for each arm and so many confirm seeds, written into the run's folder.
 

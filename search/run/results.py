@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from search.run.best import best_trial, competing
 from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials
-from search.run.trials import RecordedTrial, order_trials, read_trial
+from search.run.trials import RecordedTrial, TrialGone, order_trials, read_trial
 from search.study.load import load_study
 from search.study.study import Study
 
@@ -81,6 +82,9 @@ def load_results(run: Path) -> RunResults:
     study = load_study(folder.study_file)
     driven = folder.is_driven()
     unended = "running" if driven else "interrupted"
-    trials = [read_trial(folder.trial_folder(trial_id), unended) for trial_id in folder.trial_ids()]
+    trials = []
+    for trial_id in folder.trial_ids():
+        with suppress(TrialGone):  # its driver has set it aside since it was listed
+            trials.append(read_trial(folder.trial_folder(trial_id), unended))
     driver = (folder.driver() or "unknown") if driven else None
     return RunResults(folder.path, study, order_trials(trials, list(study.arms)), driver)

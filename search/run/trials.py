@@ -100,16 +100,23 @@ class RecordedTrial(TrialRequest):
         return float(self.record.header["dense"]["macs"])
 
 
+class TrialGone(UserError):
+    """No trial is in the folder: a driver sets one aside that its run no longer counts."""
+
+
 def read_trial(folder: Path, unended: str) -> RecordedTrial:
     """Read one trial's folder; `unended` is the status of a trial that has begun and not ended.
 
-    UserError, in one line, for files that are damaged, foreign, or of another version of prunetune.
+    UserError, in one line, for files that are damaged, foreign, or of another version of prunetune; TrialGone for none.
     """
-    record, request = _read_record(folder), _read_request(folder)
+    try:
+        record, request = _read_record(folder), _read_request(folder)
+    except FileNotFoundError:
+        record = request = None
     if record is not None:
         request = replace(request or TrialRequest(record.identity, {}), config=record.config)
-    if request is None:
-        raise ValueError(f"{folder}: neither a request nor a record")
+    if request is None or not folder.exists():
+        raise TrialGone(f"{folder}: no trial is here (neither {REQUEST_FILE} nor {record_path(folder).name})")
     status = "pending" if record is None else record.status if record.status in ENDED else unended
     return RecordedTrial(**vars(request), folder=folder, status=status, record=record)
 

@@ -27,11 +27,12 @@ class RunWarning:
         return {"arm": self.arm, "text": self.text, "trials": list(self.trials)}
 
 
-def warnings_of(trial: RecordedTrial) -> list[str]:
-    """Of the whole trial, then of its states."""
+def warnings_of(trial: RecordedTrial, last_state: int | None = None) -> list[str]:
+    """Of the whole trial, then of its states, those after `last_state` left out."""
     if trial.record is None:
         return []
-    of_states = [f"state {end.state}: {text}" for end in trial.states for text in end.warnings]
+    counted = [end for end in trial.states if last_state is None or end.state <= last_state]
+    of_states = [f"state {end.state}: {text}" for end in counted for text in end.warnings]
     return [*trial.record.header.get("warnings", ()), *of_states]
 
 
@@ -48,3 +49,8 @@ def run_warnings(trials: Iterable[RecordedTrial]) -> list[RunWarning]:
 def _subject(text: str) -> str:
     plain = text.split(": ", 1)[1] if text.startswith("state ") else text
     return plain.split(": ", 1)[0]
+
+
+def warning_lines(warnings: Iterable[RunWarning]) -> list[str]:
+    """As a terminal shows them."""
+    return [f"warning: {warning.line()}" for warning in warnings]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from safetensors.numpy import save_file
@@ -70,25 +70,29 @@ class MadeRun:
         seed: int = 0,
         number: int = 0,
         confirm: bool = False,
+        phase: Literal["trial", "search"] = "search",
         status: str | None = "finished",
         removed: Sequence[float] = REMOVED,
         lr: float = 0.001,
         cost: float = 1.0,
         predictions: Sequence[bool] | None = None,
         values: Mapping[str, Any] | None = None,
+        warnings: Sequence[str] = (),
+        warnings_of_states: Mapping[int, Sequence[str]] | None = None,
     ) -> Path:
         """One trial with an accuracy per state (validation and test alike); `status` None leaves it without an end."""
         name = f"{arm}-confirm-s{seed}" if confirm else f"{arm}-{number:03d}"
         folder = self.path / "trials" / name
-        identity = Identity(name, arm, "confirm" if confirm else "search", number, seed)
+        identity = Identity(name, arm, "confirm" if confirm else phase, number, seed)
         searched = {"train.lr": lr} if values is None else dict(values)
         config = load_study(self.path / "study.yaml").arm(arm).config(searched, seed).model_dump(mode="json")
         source = f"{arm}-000" if confirm else None
         write_request(folder, TrialRequest(identity, config, searched, {}, source))
         writer = RecordWriter(folder)
-        writer.start({"identity": identity.to_json(), "config": config, **HEADER})
+        writer.start({"identity": identity.to_json(), "config": config, **HEADER, "warnings": list(warnings)})
         for state, (accuracy, gone) in enumerate(zip(accuracies, removed, strict=False)):
-            writer.append(state_end(state, accuracy, gone, cost).to_json())
+            told = list((warnings_of_states or {}).get(state, ()))
+            writer.append(replace(state_end(state, accuracy, gone, cost), warnings=told).to_json())
         if status is not None:
             writer.append(end_line(status))
         if predictions is not None:

@@ -179,9 +179,18 @@ def test_a_full_disk_is_told_and_another_error_of_the_system_is_not_hidden(
     made_command(monkeypatch, OSError(errno.ENOSPC, "full", "runs/x"))
     assert cli.main(["made"]) == 1
     assert "no space left on the disk (runs/x); what is recorded stays" in capsys.readouterr().err
-    made_command(monkeypatch, OSError(errno.EACCES, "denied", "runs/x"))
-    with pytest.raises(OSError, match="denied"):
+    made_command(monkeypatch, OSError(errno.EIO, "broken", "runs/x"))
+    with pytest.raises(OSError, match="broken"):
         cli.main(["made"])
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+def test_what_may_not_be_read_or_written_is_one_line(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_command(monkeypatch, OSError(number, "no", "runs/x"))
+    assert cli.main(["made"]) == 2
+    assert capsys.readouterr().err.startswith(f"prunetune: error: runs/x: {os.strerror(number)}; ")
 
 
 def test_refused_weights_leave_with_1_and_an_interrupt_with_130(

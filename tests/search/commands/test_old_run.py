@@ -31,6 +31,7 @@ def test_an_old_run_says_the_same(command: str, old_run: Path, capsys: pytest.Ca
     assert cli.main([command, str(old_run), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert said.pop("run") == str(old_run)
+    assert said.pop("warnings") == [], "0.1.0 wrote none into its records"
     expected = json.loads((DATA / "old_run_expected" / f"{command}.json").read_text(encoding="utf-8"))
     del expected["run"]
     expected.pop("verdict", None)

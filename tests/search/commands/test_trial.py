@@ -40,7 +40,11 @@ def json_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[st
 def test_a_trial_prints_its_result_and_the_same_again(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = json_of([*command, "--arm", "refill"], capsys)
+    assert cli.main([*command, "--arm", "refill"]) == 0
+    printed = capsys.readouterr()
+    first = json.loads(printed.out)
+    assert "chosen by its test accuracy is chosen on the test images" in printed.err
+    assert first["warnings"] == []
     assert (first["status"], first["run"]) == ("finished", str(tmp_path / "runs" / "small"))
     assert [state["state"] for state in first["states"]] == [0, 1]
     assert first["states"][1]["macs"] < first["states"][0]["macs"]

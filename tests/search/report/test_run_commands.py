@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -52,6 +53,20 @@ def test_one_arm_has_no_comparison(tmp_path: Path, capsys: pytest.CaptureFixture
     made = MadeRun(tmp_path / "run", arms={"rsst": {"prune.method": "rsst"}})
     made.add("rsst", falling(0.9))
     assert "its only arm is 'rsst'; a comparison needs two or more" in refused(capsys, "compare", made.path)
+
+
+@pytest.mark.parametrize("phases", [("trial", "trial"), ("trial", "search")])
+def test_only_what_was_searched_is_called_so(
+    tmp_path: Path, phases: tuple[Literal["trial", "search"], ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = MadeRun(tmp_path / "run")
+    for arm, phase, last in zip(("rsst", "refill"), phases, (0.95, 0.9), strict=True):
+        made.add(arm, falling(last), phase=phase)
+    assert cli.main(["compare", str(made.path)]) == 0
+    shown = capsys.readouterr().out
+    single = "search" not in phases
+    assert ("Exploratory: the best single trial is rsst's (95.00 % validation" in shown) == single
+    assert ("search" in shown) != single
 
 
 @pytest.mark.parametrize(

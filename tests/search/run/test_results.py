@@ -7,10 +7,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from benchmarks.support.simulation import Simulation, make_study
+from search.run import trials
 from search.run.best import best_trial
+from search.run.folder import RunFolder
 from search.run.results import RunResults, load_results
-from trainables.files.request import TrialRequest
+from trainables.files.request import TrialRequest, read_request
 
 CONTROL = {"refill": {"prune.method": "refill"}, "dense": {"prune.method": "dense"}}
 LR = {"train.lr": {"log_uniform": [1e-4, 1e-2]}}
@@ -72,6 +76,41 @@ def test_several_seeds_are_judged_by_their_mean_and_only_when_all_have_finished(
     other = best_trial(without, study.search)
     assert other is not None
     assert other.identity.number != best.identity.number
+
+
+def test_a_trial_that_its_driver_sets_aside_meanwhile_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between listing the trials and reading one, and between reading its two files."""
+    whole = half_way(tmp_path)
+    run, gone = RunFolder(whole.run), whole.trials[0].id
+    listed = RunFolder.trial_ids
+
+    def listed_and_moved(folder: RunFolder) -> tuple[str, ...]:
+        found = listed(folder)
+        (run.path / "superseded").mkdir()
+        run.trial_folder(gone).rename(run.path / "superseded" / gone)
+        return found
+
+    monkeypatch.setattr(RunFolder, "trial_ids", listed_and_moved)
+    assert [trial.id for trial in load_results(run.path).trials] == [
+        trial.id for trial in whole.trials if trial.id != gone
+    ]
+
+
+def test_a_trial_that_is_gone_before_its_second_file_is_read_is_no_half_a_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = half_way(tmp_path).trials[0].folder
+
+    def read_and_move(place: Path) -> TrialRequest | None:
+        found = read_request(place)
+        place.rename(place.with_name("aside"))
+        return found
+
+    monkeypatch.setattr(trials, "read_request", read_and_move)
+    with pytest.raises(trials.TrialGone):
+        trials.read_trial(folder, "running")
 
 
 def test_reading_results_loads_neither_ray_nor_torch() -> None:

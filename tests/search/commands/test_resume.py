@@ -1,0 +1,80 @@
+"""`prunetune resume --set`: what changes no trial may change, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.support.simulation import Simulation, make_study
+from search import cli
+from search.commands import launch
+from search.commands.common import Outcome
+from search.run.folder import RunFolder
+from search.run.manifest import check_same_study, write_launch
+from search.study.load import load_study
+from search.study.study import Study
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    study = make_study(tmp_path)
+    begun = Simulation(study, tmp_path / "runs").go(4).run
+    write_launch(begun, 1, {}, {}, [], study)
+    return begun
+
+
+@pytest.fixture
+def driven(monkeypatch: pytest.MonkeyPatch) -> list[Study]:
+    """The studies that `resume` goes on to drive."""
+    studies: list[Study] = []
+
+    def drive(study: Study, run: RunFolder, **options: Any) -> Outcome:
+        studies.append(study)
+        return Outcome({}, "")
+
+    monkeypatch.setattr(launch, "drive_command", drive)
+    return studies
+
+
+def test_resources_and_retention_may_change_and_stay_changed(run: RunFolder, driven: list[Study]) -> None:
+    sets = ["--set", "resources.max_concurrent=3", "--set", "retention.states=last"]
+    assert cli.main(["resume", str(run.path), *sets]) == 0
+    (study,) = driven
+    assert (study.resources.max_concurrent, study.retention.states) == (3, "last")
+    assert load_study(run.study_file) == study
+    check_same_study(run, study)
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["trial.train.lr=0.1", "train.lr=0.1", "search.trials_per_arm=9", "compare.alpha=0.1", "name=b", "nonsense"],
+)
+def test_what_makes_the_trials_may_not(
+    option: str, run: RunFolder, driven: list[Study], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = run.study_file.read_text()
+    assert cli.main(["resume", str(run.path), "--set", option]) == 2
+    assert f"--set {option}: a run keeps what makes its trials; resume changes resources" in capsys.readouterr().err
+    assert (run.study_file.read_text(), driven) == (before, [])
+
+
+@pytest.mark.parametrize("option", ["resources.max_concurrnt=3", "resources.max_concurrent=0", "retention=3"])
+def test_a_wrong_value_leaves_the_run_as_it_is(
+    option: str, run: RunFolder, driven: list[Study], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = run.study_file.read_text()
+    assert cli.main(["resume", str(run.path), "--set", option]) == 2
+    assert f"--set {option}: " in capsys.readouterr().err
+    assert (run.study_file.read_text(), driven) == (before, [])
+
+
+def test_nothing_changes_under_whoever_drives_the_run(
+    run: RunFolder, driven: list[Study], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = run.study_file.read_text()
+    with run.driven():
+        assert cli.main(["resume", str(run.path), "--set", "retention.states=last"]) == 2
+    assert "stop it before it changes" in capsys.readouterr().err
+    assert (run.study_file.read_text(), driven) == (before, [])
