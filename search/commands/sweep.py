@@ -40,7 +40,7 @@ def command(
     if not (storage / asked.name / "study.yaml").exists():
         announce("loading torch and checking the request")
         # Before the run has a folder; the launch checks again, with the weights, and shows the warnings.
-        check_request(asked)
+        check_request(asked.with_resources(**launch))
     from search.commands.launch import drive_command
 
     return drive_command(asked, open_run(storage, asked), **launch)

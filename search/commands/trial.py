@@ -16,12 +16,12 @@ from search.evidence.formats import percent
 from search.run.begun import as_begun, former_defaults_lines
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
-from search.run.preflight import at_its_line, check_arm, with_structure
+from search.run.preflight import check_arm, with_structure
 from search.run.retention import apply_retention
 from search.run.store import TrialStore
 from search.run.trials import read_trial
 from search.run.warnings import warnings_of
-from search.study.arm import Arm
+from search.study.arm import Arm, at_its_line
 from search.study.load import load_study
 from search.study.study import Study
 from search.tuning.stop_request import terminated_like_interrupted

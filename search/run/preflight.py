@@ -4,16 +4,16 @@ and its initial weights. What is found of each arm is what its trials start from
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from models.errors import UserError
 from models.spec import ModelSpec
-from search.config_file.key_tree import is_known, replaced
+from search.config_file.key_tree import replaced
 from search.run.folder import RunFolder
-from search.study.arm import Arm
+from search.run.possible import check_constraints, check_machine
+from search.study.arm import Arm, at_its_line
+from search.study.arm_rules import arm_warnings
 from search.study.corners import corner_values
 from search.study.objective_rules import check_objective, objective_warnings
 from search.study.study import Study
@@ -38,14 +38,16 @@ def check_study(study: Study) -> Checked:
 
 
 def check_request(study: Study) -> tuple[str, ...]:
-    """Rules, data and networks of every arm, and the weights of every network that the space may choose.
+    """Rules, this machine, data and networks of every arm, and the weights of every network that the space may choose.
 
     Returns warnings. UserError, with the line, for the first mistake.
     """
     check_objective(study)
+    check_machine(study)
     for arm in study.arms.values():
         check_arm(study, arm)
-    return (*objective_warnings(study), *_resource_warnings(study))
+    check_constraints(study)
+    return (*objective_warnings(study), *arm_warnings(study))
 
 
 def check_arm(study: Study, arm: Arm) -> None:
@@ -90,18 +92,6 @@ def _check_units(arm: Arm, values: dict[str, Any], config: TrialConfig, spec: Mo
     )
 
 
-@contextmanager
-def at_its_line(arm: Arm, values: dict[str, Any] | None = None) -> Iterator[None]:
-    """Put the line of the study file before an error about a key of the trial."""
-    try:
-        yield
-    except UserError as error:
-        if error.key is None or not is_known(error.key):
-            raise
-        path = arm.where(error.key.split("."), values)
-        raise error.retold(str(arm.sources.error(path, f": {error.text}"))) from None
-
-
 def with_structure(arm: str, config: TrialConfig, run: RunFolder) -> TrialConfig:
     """For the `scratch` control run alone: the state file of the named arm's trial in the same run."""
     scratch = config.prune.scratch
@@ -116,23 +106,6 @@ def with_structure(arm: str, config: TrialConfig, run: RunFolder) -> TrialConfig
         )
     file = str(source / str(record.states[-1].file))
     return TrialConfig.model_validate(replaced(config.model_dump(mode="json"), "prune.scratch.file", file))
-
-
-def _resource_warnings(study: Study) -> list[str]:
-    """What this machine can never give; a cluster's size is not known from here."""
-    resources = study.resources
-    if resources.address is not None:
-        return []
-    import joblib
-    import torch
-
-    cpus, gpus, wanted = joblib.cpu_count(), torch.cuda.device_count(), resources.gpus_per_trial
-    warnings = []
-    if resources.cpus_per_trial > cpus:
-        warnings.append(f"resources.cpus_per_trial: {resources.cpus_per_trial} can never be scheduled: {cpus} are here")
-    if wanted != "auto" and wanted > gpus:
-        warnings.append(f"resources.gpus_per_trial: {wanted:g} can never be scheduled: {gpus} are here")
-    return warnings
 
 
 @dataclass(frozen=True)

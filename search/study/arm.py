@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
 
+from models.errors import UserError
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
 from search.config_file import key_tree, yaml_file
 from search.config_file.mistakes import Mistake, Sources, first_problem, wrong_booleans
@@ -98,3 +100,15 @@ class Arm:
         except ValidationError as error:
             return first_problem(error, self.tree, TrialConfig, "trial.")
         return None
+
+
+@contextmanager
+def at_its_line(arm: Arm, values: dict[str, Any] | None = None) -> Iterator[None]:
+    """Put the line of the study file before an error about a key of the trial."""
+    try:
+        yield
+    except UserError as error:
+        if error.key is None or not key_tree.is_known(error.key):
+            raise
+        path = arm.where(error.key.split("."), values)
+        raise error.retold(str(arm.sources.error(path, f": {error.text}"))) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, islice
 from typing import Any
 
@@ -30,6 +30,12 @@ def corner_values(study: Study, arm: Arm) -> Iterator[dict[str, Any]]:
     return (values for _, values in _probes(study, arm, 1))
 
 
+def joint_corners(study: Study, arm: Arm, keys: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """An arm's configurations with what it searches of `keys` at all its corners at once, the others at their first."""
+    chosen = [parameter for parameter in arm.parameters if any(map(parameter.decides, keys))]
+    return (values for _, values in _probes(study, arm, len({one.key for one in chosen}), chosen))
+
+
 def _check(arm: Arm, values: Mapping[str, Any], forced: Forced) -> None:
     try:
         arm.config(values)
@@ -48,9 +54,13 @@ def _is_named(key: str, error: Mistake) -> bool:
     return any(key_tree.within(name.partition("[")[0], key) for name in error.names)
 
 
-def _probes(study: Study, arm: Arm, most: int) -> Iterator[tuple[Forced, dict[str, Any]]]:
-    """Nothing forced; then every corner of every parameter; and so on, up to `most` of different keys together."""
-    points = [(parameter, value) for parameter in arm.parameters for value in parameter.distribution.corners()]
+def _probes(
+    study: Study, arm: Arm, most: int, chosen: Sequence[Parameter] | None = None
+) -> Iterator[tuple[Forced, dict[str, Any]]]:
+    """Nothing forced; then every corner of every chosen parameter (default: of all); and so on, up to `most` of different
+    keys together."""
+    forcing = arm.parameters if chosen is None else chosen
+    points = [(parameter, value) for parameter in forcing for value in parameter.distribution.corners()]
     for size in range(most + 1):
         for forced in combinations(points, size):
             apart = len({parameter.key for parameter, _ in forced}) == size

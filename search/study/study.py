@@ -61,6 +61,11 @@ class Study:
         chosen = (entry for entry in self.search.enqueue if arm in entry.get("arms", self.arms))
         return tuple({key: value for key, value in entry.items() if key in keys} for entry in chosen)
 
+    def with_resources(self, **given: Any) -> Study:
+        """The study with these keys of `resources` in place of its own; None leaves one as it is."""
+        update = {key: value for key, value in given.items() if value is not None}
+        return replace(self, resources=self.resources.model_copy(update=update))
+
     def to_yaml(self) -> str:
         """The whole request, defaults of all sections but `trial` filled in; `load_study` reads it back equal."""
         return yaml_file.dump(self.to_json())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from models.errors import WorkFailed
@@ -12,13 +12,14 @@ from search.run import manifest
 from search.run.begun import as_begun, former_defaults_lines
 from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials, plan_of
+from search.run.possible import check_devices, check_machine
 from search.run.preflight import Checked, check_study
 from search.run.results import RunResults, load_results
 from search.run.retention import apply_retention
 from search.run.store import TrialStore
 from search.study.study import Study
 from search.tuning.cluster.nodes import check_nodes
-from search.tuning.cluster.resources import share_of, this_machine
+from search.tuning.cluster.resources import share_of
 from search.tuning.cluster.session import ray_session
 from search.tuning.optuna_log import write_optuna_log
 from search.tuning.optuna_studies import warm_trials
@@ -66,7 +67,9 @@ def run_study(
     WeightsRefused or UserError before any trial starts; WorkFailed when the same failure repeats.
     """
     launch = Launch() if launch is None else launch
-    study = _with_options(study, launch)
+    study = study.with_resources(
+        time_budget=launch.time_budget, max_concurrent=launch.max_concurrent, address=launch.address
+    )
     with run.driven() as generation:
         manifest.check_same_study(run, study)
         store = TrialStore(run)
@@ -77,9 +80,7 @@ def run_study(
             write_optuna_log(study, store)
             return Drive(load_results(run.path), None, False, was_complete=True)
         announce("checking data, networks and initial weights")
-        if study.resources.address is None:
-            # What this machine can never give is said before Ray takes its time to start.
-            share_of(study.resources, [this_machine()])
+        check_machine(study)
         checked = check(study)
         manifest.check_starting_points(run, checked.starting_points)
         manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
@@ -103,12 +104,6 @@ def run_study(
     return Drive(results, left, stop_request.interrupted)
 
 
-def _with_options(study: Study, launch: Launch) -> Study:
-    options = {"time_budget": launch.time_budget, "max_concurrent": launch.max_concurrent, "address": launch.address}
-    given = {name: value for name, value in options.items() if value is not None}
-    return replace(study, resources=study.resources.model_copy(update=given))
-
-
 def _warnings(study: Study, checked: Checked) -> list[str]:
     plans = plan_of(study)
     searched = max(plan.configurations for plan in plans)
@@ -127,6 +122,7 @@ def _drive(
         progress.stage("starting Ray" if resources.address is None else f"joining Ray at {resources.address}")
         with ray_session(resources) as nodes:
             share = share_of(resources, nodes)
+            check_devices(study, share.gpus)
             if resources.address is not None:
                 progress.stage(f"checking {len(nodes)} nodes: code, versions, weights, data, the run's folder")
                 check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus)

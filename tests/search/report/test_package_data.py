@@ -1,20 +1,41 @@
-"""An installed prunetune has the templates that it renders, not only a checkout."""
+"""An installed prunetune has what it reads at run time, templates and weights, not only a checkout."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import tomllib
+import zipfile
 from pathlib import Path
+from typing import Any
+
+import pytest
+from setuptools import find_namespace_packages
 
 ROOT = Path(__file__).resolve().parents[3]
-PACKAGES = ("models", "pruning", "trainables", "search")
+PACKAGES = ("models", "pruning", "trainables", "search", "weights")
+LOADS = """\
+from models.networks.registry import resolve_spec
+from models.versions import ROOT
+from models.weights.initial_weights import InitRequest, initial_weights
+weights = initial_weights(resolve_spec("vit_micro", 10, 8, 1), InitRequest("pretrained", None, None), seed=0)
+print(ROOT, weights.verdict)
+"""
 
 
-def test_every_file_beside_the_code_is_package_data() -> None:
+@pytest.fixture(scope="module")
+def asked() -> dict[str, Any]:
     with (ROOT / "pyproject.toml").open("rb") as file:
-        patterns = tomllib.load(file)["tool"]["setuptools"]["package-data"]
+        found: dict[str, Any] = tomllib.load(file)["tool"]["setuptools"]
+    return found
+
+
+def test_every_file_beside_the_code_is_package_data(asked: dict[str, Any]) -> None:
     shipped = {
         path
-        for package, globs in patterns.items()
+        for package, globs in asked["package-data"].items()
         for pattern in globs
         for path in ROOT.joinpath(*package.split(".")).glob(pattern)
     }
@@ -24,5 +45,31 @@ def test_every_file_beside_the_code_is_package_data() -> None:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and path.suffix not in (".py", ".pyc")
     }
-    assert len(beside) >= 6
+    assert len(beside) >= 8
     assert beside <= shipped
+
+
+def test_every_folder_with_package_data_is_a_package(asked: dict[str, Any]) -> None:
+    packages = find_namespace_packages(str(ROOT), include=asked["packages"]["find"]["include"])
+    assert asked["package-data"].keys() <= set(packages)
+    assert {package.partition(".")[0] for package in packages} == set(PACKAGES)
+
+
+@pytest.mark.slow
+def test_the_wheel_has_proven_weights_in_it(tmp_path: Path) -> None:
+    """Built from a copy, unpacked away from the checkout, and loaded from there."""
+    source, installed = tmp_path / "source", tmp_path / "installed"
+    for package in PACKAGES:
+        shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / file, source / file)
+    build = "from setuptools import build_meta; build_meta.build_wheel('dist')"
+    subprocess.run([sys.executable, "-c", build], cwd=source, check=True, capture_output=True)
+    (wheel,) = (source / "dist").glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    environment = {**os.environ, "PYTHONPATH": str(installed), "HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == [str(installed), "proven"]
