@@ -40,12 +40,14 @@ def check_machine(study: Study) -> None:
     if resources.cpus_per_trial > cpus:
         raise study.sources.error(
             ("resources", "cpus_per_trial"),
-            f": {resources.cpus_per_trial} CPUs are asked for a trial, but there are {cpus}; ask for at most {cpus}",
+            f": {resources.cpus_per_trial} CPUs are asked for a trial, but there are {cpus}; ask for at most {cpus}, or "
+            "name a cluster (resources.address)",
         )
     if wanted != "auto" and wanted > gpus:
         raise study.sources.error(
             ("resources", "gpus_per_trial"),
-            f": {wanted:g} GPUs are asked for a trial, but there are {gpus}; ask for fewer, or write `auto`",
+            f": {wanted:g} GPUs are asked for a trial, but there are {gpus}; ask for fewer, write `auto`, or name "
+            "a cluster (resources.address)",
         )
     check_devices(study, float(gpus > 0) if wanted == "auto" else wanted)
 
@@ -61,7 +63,8 @@ def check_devices(study: Study, gpus: float) -> None:
             seen = "no GPU" if gpus == 0 else "one GPU, cuda:0" if gpus <= 1 else f"{gpus:g} GPUs, from cuda:0 on"
             with at_its_line(arm, values):
                 raise UserError(
-                    f"found {device}, but a trial sees {seen}; use auto or cpu, or see resources.gpus_per_trial",
+                    f"found {device}, but a trial sees {seen}; use auto or cpu, or see resources.gpus_per_trial "
+                    "and resources.address",
                     key="train.device",
                 )
 

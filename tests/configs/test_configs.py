@@ -20,6 +20,7 @@ from models.units.describe import describe
 from search.commands.pretrain import load_config
 from search.config_file.key_tree import is_known
 from search.run.plan import plan_of
+from search.study.arm_rules import arm_warnings
 from search.study.corners import corner_values
 from search.study.load import load_study
 from search.study.objective_rules import check_objective
@@ -64,6 +65,7 @@ def test_there_are_studies_and_pretrainings() -> None:
 def test_study_loads_under_its_files_name_and_its_objective_can_answer(path: Path) -> None:
     study = loaded(path)
     check_objective(study)
+    assert arm_warnings(study) == []
     assert study.name == path.stem
     plan_of(study)
 

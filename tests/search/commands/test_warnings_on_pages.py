@@ -90,5 +90,5 @@ def card_of(run: Path, state: str) -> str:
     candidate = named_state(results, state)
     spec = ModelSpec("vit_micro", 10, 8, 1, 2, {})
     parts = LoadedModel(spec, Structure.from_json(candidate.state.structure), {}, {"normalisation": None})
-    provenance = provenance_of(candidate, results.run, 16)
-    return model_card(results, candidate, parts, provenance, {**CHECKS, "pt2_difference": 0.0})
+    provenance = provenance_of(candidate, results.run, None)
+    return model_card(results, candidate, parts, provenance, {**CHECKS, "pt2_difference": 0.0}, None)
