@@ -46,7 +46,9 @@ def test_an_arm_without_a_finished_trial(tmp_path: Path, capsys: pytest.CaptureF
     made = MadeRun(tmp_path / "run")
     made.add("rsst", falling(0.9))
     made.add("refill", [0.9], status=None)
-    assert "no network of arm refill to take: no trial finished yet" in refused(capsys, str(made.path), "--arm", "refill")
+    assert "no network of arm refill to take: no trial finished yet" in refused(
+        capsys, str(made.path), "--arm", "refill"
+    )
 
 
 @pytest.mark.parametrize(
