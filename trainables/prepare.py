@@ -71,7 +71,7 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
         precision=precision,
     )
     check_plans(config, method, procedure.epochs, procedure.steps_per_epoch)
-    warnings = (*weights.warnings, *unheeded(config, method))
+    warnings = (*weights.warnings, *data.warnings(), *unheeded(config, method))
     return Prepared(procedure, _header(identity, procedure, weights, warnings), warnings)
 
 
@@ -149,6 +149,7 @@ def _header(
             "name": data.info.name,
             "digest": data.digest,
             "sizes": dict(data.sizes),
+            "splits": dict(data.splits),
             "classes": data.info.num_classes,
             "mean": list(data.mean),
             "std": list(data.std),

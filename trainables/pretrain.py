@@ -5,7 +5,6 @@ Checkpoints after every epoch; a run that was cut off goes on with the same numb
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,11 @@ from models.spec import ModelSpec
 from models.weights.digest import file_digest
 from models.weights.provenance import record_state, write_weights_file
 from models.weights.repository import DIGESTS, committed_digests, repository_folder
+from trainables.config.origins import splits_line
 from trainables.config.pretrain import PretrainConfig
 from trainables.data import Data, load_data
 from trainables.data.mixing import make_mix
+from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from trainables.files.environment import environment
 from trainables.seeds import derive, seed_everything
@@ -43,14 +44,19 @@ class PretrainResult:
     path: Path
     sha256: str
     val_accuracy: float
-    test_accuracy: float
+    test_accuracy: float | None
+    """None where there is no test split."""
     history: tuple[dict[str, Any], ...]
 
 
 def pretrain(
-    config: PretrainConfig, folder: Path, on_epoch: Callable[[dict[str, Any]], None] = lambda line: None
+    config: PretrainConfig,
+    folder: Path,
+    on_epoch: Callable[[dict[str, Any]], None] = lambda line: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> PretrainResult:
-    """Train to the end, starting or going on in `folder`, and write the weights file.
+    """Train to the end, starting or going on in `folder`, and write the weights file. `tell` gets a line for people on the
+    data's splits, and one for whatever is odd about them.
 
     Where the file lies in the repository's own `weights/`, its digest is listed there, which makes it proven.
 
@@ -73,6 +79,9 @@ def pretrain(
     engine = _engine(config, spec, data, device)
     identity = {"config": config.model_dump(mode="json"), "data": data.digest}
     history = _go_on(engine, folder, identity)
+    tell(f"data {splits_line(data.info.name, data.sizes, data.splits)}")
+    for warning in data.warnings():
+        tell(f"warning: {warning}")
     rates = learning_rates(config.train.schedule, config.train.lr, config.epochs * _steps(config, data))
     while len(history) < config.epochs:
         line = _epoch(engine, config, data, rates, len(history))
@@ -107,11 +116,11 @@ def _go_on(engine: Engine, folder: Path, identity: dict[str, Any]) -> list[dict[
     checkpoint = load_checkpoint(folder).checkpoint
     if checkpoint is None:
         return []
-    before = {key: checkpoint.meta[key] for key in identity}
-    if before != json.loads(json.dumps(identity)):
-        part = next(key for key in identity if before[key] != identity[key])
+    changes = changed_keys({key: checkpoint.meta[key] for key in identity}, identity)
+    if changes:
         raise UserError(
-            f"{folder}: holds a pretraining with another {part}; choose another name or --storage, or remove it"
+            f"{folder}: holds another pretraining: {' '.join(at_most(changes, 1))}; choose another name or --storage, "
+            "or remove it"
         )
     engine.model.load_state_dict(checkpoint.model, strict=True)
     load_state_by_name(engine.model, engine.optimizer, checkpoint.optimizer)
@@ -148,15 +157,18 @@ def _state(model: nn.Module) -> dict[str, torch.Tensor]:
 def _finish(
     engine: Engine, config: PretrainConfig, spec: ModelSpec, data: Data, history: list[dict[str, Any]]
 ) -> PretrainResult:
-    test = evaluate(engine.model, data.eval_batches("test", EVALUATION_BATCH), engine.precision, engine.device)
+    test_accuracy = None
+    if data.sizes["test"]:
+        batches = data.eval_batches("test", EVALUATION_BATCH)
+        test_accuracy = evaluate(engine.model, batches, engine.precision, engine.device).accuracy
     state = _state(engine.model)
     # Where files lie on this machine is nobody else's business.
     recipe = config.model_dump(mode="json", exclude={"output": True, "data": {"root"}})
     made = {
         "config": recipe,
-        "data": {"name": data.info.name, "digest": data.digest, "sizes": dict(data.sizes)},
+        "data": {"name": data.info.name, "digest": data.digest, "sizes": dict(data.sizes), "splits": dict(data.splits)},
         "val_accuracy": history[-1]["val_accuracy"],
-        "test_accuracy": test.accuracy,
+        "test_accuracy": test_accuracy,
         "environment": environment(engine.device, engine.precision, config.train.threads),
     }
     provenance = record_state(
@@ -172,4 +184,4 @@ def _finish(
     digest = file_digest(path)
     if path.resolve().parent == repository_folder().resolve():
         atomic.write_json(path.parent / DIGESTS, dict(sorted({**committed_digests(), path.name: digest}.items())))
-    return PretrainResult(path, digest, history[-1]["val_accuracy"], test.accuracy, tuple(history))
+    return PretrainResult(path, digest, history[-1]["val_accuracy"], test_accuracy, tuple(history))

@@ -22,7 +22,7 @@ from trainables.states.procedure import Procedure
 NEIGHBOURS = 5
 # Paired difference in standard errors from which one network is called better.
 CLEARLY = 2.0
-PROBE_BATCH, PROBE_BATCHES, PROBE_SEED = 64, 5, 0
+PROBE_BATCH, PROBE_IMAGES, PROBE_SEED = 64, 320, 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def probe_state(
 
 def probe_procedure(procedure: Procedure) -> ProbeResult:
     """The probe on a trial's own initial weights and training images, a few hundred, without augmentation."""
-    batches = procedure.data.calibration_batches(PROBE_BATCH, PROBE_BATCHES)
+    batches = procedure.data.calibration_batches(PROBE_BATCH, images=PROBE_IMAGES)
     images = torch.cat([images for images, _ in batches]).cpu()
     labels = torch.cat([labels for _, labels in batches]).cpu()
     # The images are normalised already, with what the weights were trained with.

@@ -15,6 +15,7 @@ from models.errors import UserError
 from search.commands.common import PATH, Outcome, Subcommand, check_writable, storage_option
 from search.config_file import yaml_file
 from search.config_file.mistakes import Sources, first_problem
+from search.evidence.formats import number
 from search.study.plain_form import with_paths
 from trainables.config.pretrain import PretrainConfig
 
@@ -36,7 +37,7 @@ def command(path: Path, storage: Path) -> Outcome:
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / ".lock", timeout=0):
-            result = pretrain(config, folder, lambda line: _show(line, config.epochs))
+            result = pretrain(config, folder, lambda line: _show(line, config.epochs), _tell)
     except Timeout:
         raise UserError(
             f"{folder}: another pretraining is at work there; wait for it, or choose another --storage"
@@ -52,7 +53,7 @@ def command(path: Path, storage: Path) -> Outcome:
     }
     text = (
         f"{result.path}: {len(result.history)} epochs, validation accuracy {result.val_accuracy:.4f}, "
-        f"test accuracy {result.test_accuracy:.4f}, sha256 {result.sha256[:12]}…"
+        f"test accuracy {number(result.test_accuracy, '{:.4f}')}, sha256 {result.sha256[:12]}…"
     )
     return Outcome(json=json, text=text)
 
@@ -72,6 +73,10 @@ def load_config(path: Path) -> PretrainConfig:
     except ValidationError as error:
         place, text = first_problem(error, content, PretrainConfig)
         raise Sources.of_file(str(path), document.lines).error(place, text) from None
+
+
+def _tell(line: str) -> None:
+    print(f"prunetune: {line}", file=sys.stderr, flush=True)
 
 
 def _show(line: Mapping[str, Any], epochs: int) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import click
 
 from search.commands.common import Outcome, Subcommand, study_parameters
-from search.run.preflight import check_study
+from search.run.preflight import Checked, check_study
 from search.study.arm import Arm
 from search.study.load import load_study
 from search.study.study import Study
+from trainables.config.origins import splits_line
 
 
 @click.command("validate", cls=Subcommand, example="prunetune validate configs/quickstart.yaml")
@@ -28,8 +29,24 @@ def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
         shown = ("verdict", "digest", "probe")
         arms[arm]["weights"] = {key: starting_point.weights[key] for key in shown if key in starting_point.weights}
         arms[arm]["dense"] = starting_point.dense
-    json = {"study": asked.name, "valid": True, "arms": arms, "warnings": list(checked.warnings)}
-    return Outcome(json=json, text="\n".join([f"{study}: valid", *map(_line, arms, arms.values())]))
+    data = _data_sets(checked)
+    json = {"study": asked.name, "valid": True, "data": data, "arms": arms, "warnings": list(checked.warnings)}
+    lines = [*(_data_line(one, alone=len(data) == 1) for one in data), *map(_line, arms, arms.values())]
+    return Outcome(json=json, text="\n".join([f"{study}: valid", *lines]))
+
+
+def _data_sets(checked: Checked) -> list[dict[str, Any]]:
+    """Each set of images that arms are run on, with its splits and the arms."""
+    found: dict[str, dict[str, Any]] = {}
+    for arm, starting_point in checked.starting_points.items():
+        data = starting_point.data
+        found.setdefault(data["digest"], {**data, "arms": []})["arms"].append(arm)
+    return list(found.values())
+
+
+def _data_line(data: dict[str, Any], alone: bool) -> str:
+    arms = "" if alone else f" of {', '.join(data['arms'])}"
+    return f"  data{arms}: {splits_line(data['name'], data['sizes'], data['splits'])}"
 
 
 def _arm_json(study: Study, arm: Arm) -> dict[str, Any]:

@@ -21,7 +21,8 @@ class FinalTest:
     id: str
     arm: str
     state: int
-    accuracy: float
+    accuracy: float | None
+    """None where there is no test split (`data.test_fraction: 0`)."""
     interval: tuple[float, float] | None
     """Wilson's, from the per-image predictions; None where these were not kept."""
     images: int | None

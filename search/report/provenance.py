@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from search.run.results import RunResults
+from trainables.config.origins import splits_line
 
 DIGESTS_SHOWN = 4
 
@@ -39,8 +40,8 @@ def _hardware(environment: dict[str, Any]) -> str:
 
 
 def _data(data: dict[str, Any]) -> str:
-    sizes = ", ".join(f"{count} {part}" for part, count in (data.get("sizes") or {}).items())
-    return f"{data.get('name')}: {sizes} images; digest {data.get('digest')}"
+    told = splits_line(str(data.get("name")), data.get("sizes") or {}, data.get("splits") or {})
+    return f"{told}; digest {data.get('digest')}"
 
 
 def weights_facts(results: RunResults) -> dict[str, dict[str, str]]:

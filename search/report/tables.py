@@ -95,6 +95,8 @@ def final_test_sentence(test: FinalTest | None) -> str:
     if test is None:
         return "No network was chosen, so the test split was not looked at: no finished trial keeps to the study's constraints."
     images = f"{_percents(test.interval)} on {test.images} images" if test.interval else ""
+    if test.accuracy is None:
+        return f"No test split (data.test_fraction: 0): {test.id} was chosen {test.choice.text}, and nothing else judged it."
     return f"Test accuracy of {test.id}, chosen {test.choice.text}: {percent(test.accuracy)}{images}."
 
 

@@ -40,7 +40,8 @@ class Curve:
 def curve_of(states: Sequence[StateEnd], dense_macs: float, axis: Axis, quantity: Quantity = "val_accuracy") -> Curve:
     """A trial's curve over `axis`; MACs as a share of `dense_macs`, the dense network's."""
     unit = dense_macs if axis == "macs" else 1
-    return _curve({getattr(state, axis) / unit: float(getattr(state, quantity)) for state in states})
+    known = [state for state in states if getattr(state, quantity) is not None]  # no test split, no test accuracy
+    return _curve({getattr(state, axis) / unit: float(getattr(state, quantity)) for state in known})
 
 
 def state_weights(states: Sequence[StateEnd], dense_macs: float, axis: Axis, x: float) -> dict[int, float]:

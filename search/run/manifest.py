@@ -52,8 +52,18 @@ def check_starting_points(run: RunFolder, found: Mapping[str, StartingPoint]) ->
         if old != new:
             raise UserError(
                 f"{run.path}: the {part} of arm {arm} have changed since the run began (was {old[:12]}, now {new[:12]}); "
-                "restore them, or start another run with --name"
+                f"restore them, or start another run with --name{_split_otherwise(before[arm][part])}"
             )
+
+
+def _split_otherwise(before: Mapping[str, Any]) -> str:
+    """How a version that did not record the splits made them of a folder, in brackets."""
+    if "splits" in before or before.get("name") != "image_folder":
+        return ""
+    return (
+        " (prunetune 0.1.0 split folders otherwise: it did not read valid/, and with val/ but no test/ it held the test out of "
+        "train/, as data.test_fraction: 0.2 still does)"
+    )
 
 
 def check_same_study(run: RunFolder, study: Study) -> None:

@@ -4,6 +4,7 @@ and its initial weights. What is found of each arm is what its trials start from
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +34,16 @@ def check_study(study: Study) -> Checked:
     """All checks, the initial weights' proof included. UserError or WeightsRefused for the first mistake."""
     warnings = check_request(study)
     starting_points = preflight(study)
-    told = [f"{arm}: {line}" for arm, starting_point in starting_points.items() for line in starting_point.warnings]
-    return Checked(starting_points, (*warnings, *told))
+    return Checked(starting_points, (*warnings, *_told_once(starting_points)))
+
+
+def _told_once(starting_points: dict[str, StartingPoint]) -> Iterator[str]:
+    """Each warning behind the arms that it is about."""
+    arms: dict[str, list[str]] = {}
+    for arm, starting_point in starting_points.items():
+        for line in starting_point.warnings:
+            arms.setdefault(line, []).append(arm)
+    return (f"{', '.join(named)}: {line}" for line, named in arms.items())
 
 
 def check_request(study: Study) -> tuple[str, ...]:
@@ -160,5 +169,5 @@ def _starting_point(config: TrialConfig) -> StartingPoint:
             )
     del prepared
     gc.collect()
-    data = {name: header["data"][name] for name in ("name", "digest", "sizes")}
+    data = {name: header["data"][name] for name in ("name", "digest", "sizes", "splits")}
     return StartingPoint(weights, data, header["dense"], warnings)

@@ -18,6 +18,7 @@ def check_study_file(study: Study) -> None:
     """UserError for the first mistake found; nothing here needs data, weights or a network."""
     _check_patches(study)
     for arm in study.arms.values():
+        _check_metric(study, arm)
         _check_scratch(study, arm)
         if not arm.parameters:
             arm.config()
@@ -60,6 +61,15 @@ def _check_own_values(study: Study, arm: Arm) -> None:
             # Only a value wrong in itself: what clashes with other keys may be there for them alone.
             if error.names == (key,):
                 raise
+
+
+def _check_metric(study: Study, arm: Arm) -> None:
+    """What is compared is measured."""
+    if arm.value("data.test_fraction") == 0 and study.compare.metric == "test_accuracy":
+        raise study.sources.error(
+            arm.where(("data", "test_fraction")),
+            ": without a test split, but compare.metric is test_accuracy; say compare.metric: val_accuracy, or hold out more",
+        )
 
 
 def _check_scratch(study: Study, arm: Arm) -> None:

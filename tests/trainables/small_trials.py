@@ -19,7 +19,7 @@ BASE: dict[str, Any] = {
     "prune": {
         "method": "refill",
         "schedule": {"kind": "geometric", "states": 2, "head_ratio": 0.5, "neuron_ratio": 0.6},
-        "calibration_batches": 2,
+        "calibration_images": 64,
     },
     "seed": 5,
 }

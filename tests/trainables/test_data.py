@@ -51,7 +51,7 @@ def test_batches_are_what_the_network_is_told(config: DataConfig) -> None:
 def test_an_epoch_shows_every_training_image_once(config: DataConfig) -> None:
     data = load_data(config, CPU)
     seen = [label for _, labels in data.train_batches(8, seed=3) for label in labels.tolist()]
-    stored = [label for _, labels in data.calibration_batches(8, 10_000) for label in labels.tolist()]
+    stored = [label for _, labels in data.calibration_batches(8, images=10_000) for label in labels.tolist()]
     left_out = 1 if data.sizes["train"] % 8 == 1 else 0
     assert len(seen) == data.sizes["train"] - left_out
     assert len(stored) == data.sizes["train"]
@@ -62,7 +62,7 @@ def test_an_epoch_shows_every_training_image_once(config: DataConfig) -> None:
 
 def test_parts_are_disjoint_and_have_every_class(config: DataConfig) -> None:
     data = load_data(changed(config, val_fraction=0.2), CPU)
-    train = {image.numpy().tobytes() for images, _ in data.calibration_batches(64, 1000) for image in images}
+    train = {image.numpy().tobytes() for images, _ in data.calibration_batches(64, images=1000) for image in images}
     val, test = set(pixels(data, "val")), set(pixels(data, "test"))
     assert not train & val
     assert not train & test
@@ -90,7 +90,7 @@ def test_loading_leaves_the_global_generators_alone(config: DataConfig) -> None:
     expected = torch.rand(3)
     seed_everything(4)
     list(data.train_batches(16, seed=0))
-    data.calibration_batches(8, 2)
+    data.calibration_batches(8, images=16)
     assert torch.equal(torch.rand(3), expected)
 
 
@@ -98,8 +98,8 @@ def test_evaluation_and_calibration_are_fixed(config: DataConfig) -> None:
     plain = load_data(config, CPU)
     augmented = load_data(changed(config, augment=AUGMENT), CPU).normalised(plain.mean, plain.std)
     assert same(plain.eval_batches("val", 8), augmented.eval_batches("val", 8))
-    assert same(plain.calibration_batches(8, 2), augmented.calibration_batches(8, 2))
-    assert len(plain.calibration_batches(8, 2)) == 2
+    assert same(plain.calibration_batches(8, images=16), augmented.calibration_batches(8, images=16))
+    assert len(plain.calibration_batches(8, images=16)) == 2
 
 
 def test_normalisation_is_of_pixels_in_0_to_1(config: DataConfig) -> None:
@@ -110,7 +110,7 @@ def test_normalisation_is_of_pixels_in_0_to_1(config: DataConfig) -> None:
     assert 0 <= plain.min() < plain.max() <= 1
     mean, std = torch.tensor(data.mean).view(1, -1, 1, 1), torch.tensor(data.std).view(1, -1, 1, 1)
     torch.testing.assert_close(own, (plain - mean) / std)
-    whole = torch.cat([images for images, _ in data.calibration_batches(64, 1000)])
+    whole = torch.cat([images for images, _ in data.calibration_batches(64, images=1000)])
     assert whole.mean().abs() < 0.1
     assert whole.std() == pytest.approx(1, abs=0.15)
 
@@ -130,7 +130,7 @@ def test_digest_follows_data_and_split(config: DataConfig) -> None:
 def test_a_limit_keeps_the_classes_in_proportion(config: DataConfig) -> None:
     classes = describe_data(config).num_classes
     limited = load_data(changed(config, train_limit=classes), CPU)
-    labels = torch.cat([labels for _, labels in limited.calibration_batches(64, 1000)])
+    labels = torch.cat([labels for _, labels in limited.calibration_batches(64, images=1000)])
     assert len(labels) == classes
     assert len(labels.unique()) >= classes - 1
     assert limited.sizes["val"] == load_data(config, CPU).sizes["val"]

@@ -62,7 +62,7 @@ def test_a_killed_pretraining_goes_on_to_the_same_weights(tmp_path: Path) -> Non
 def test_another_request_in_the_same_folder_is_refused(tmp_path: Path) -> None:
     config = small(tmp_path, epochs=1)
     pretrain(config, tmp_path)
-    with pytest.raises(UserError, match="another config"):
+    with pytest.raises(UserError, match=r"another pretraining: config\.seed was 0, is now 1"):
         pretrain(small(tmp_path, epochs=1, seed=1), tmp_path)
 
 

@@ -208,3 +208,14 @@ def test_a_penalty_that_cannot_be_met_is_found_before_any_training(tmp_path: Pat
     with pytest.raises(UserError, match=r"prune\.rsst\.lambda_max"):
         open_trial(tmp_path, prune=strong)
     assert read_record(tmp_path) is None
+
+
+def test_without_a_test_split_nothing_is_measured_on_one(tmp_path: Path) -> None:
+    folder = tmp_path / "t"
+    result = run(open_trial(folder, data={"test_fraction": 0}))
+    assert result["test_accuracy"] is None
+    record = read_record(folder)
+    assert record is not None
+    assert [(end.test_accuracy, end.test_loss) for end in record.states] == [(None, None)] * 3
+    assert record.header["data"]["sizes"]["test"] == 0
+    assert not list((folder / "states").glob("*predictions*"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -12,6 +13,7 @@ from pruning.catalogue import CRITERIA, DEFAULT_CRITERION, DEFAULT_METHOD, METHO
 
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
 Kept = Annotated[float, Field(gt=0.0, le=1.0)]
+CALIBRATION_BATCH = 64
 
 
 def _a_floor(value: float) -> float:
@@ -100,8 +102,10 @@ class PruneConfig(Section):
     """Rank units within each group, or over all groups of a kind; kinds are never ranked together."""
     min_kept: Annotated[int | float, AfterValidator(_a_floor), described("whole number ≥ 0, or number in (0, 1)")] = 1
     """Units that every group keeps: a count, or a share of the group such as 0.1, rounded up."""
-    calibration_batches: int = Field(4, ge=1)
-    """Training batches, without augmentation, that activations and gradients are taken on."""
+    calibration_images: Annotated[int | None, described("whole number ≥ 1")] = Field(256, ge=1)
+    """Training images, without augmentation, that activations and gradients are taken on: the same whatever the batch size."""
+    calibration_batches: Annotated[int | None, described("whole number ≥ 1 or null")] = Field(None, ge=1)
+    """As files of version 0.1.0 have it: so many batches of `train.batch_size` in place of `calibration_images`; warns."""
     widths: Literal["budget", "imp"] = "budget"
     """Take widths from the kept fraction, or from a global magnitude mask (Refill as published)."""
     fillback_rate: Ratio = 0.0
@@ -114,11 +118,33 @@ class PruneConfig(Section):
     rsst: RsstConfig = RsstConfig()
     scratch: ScratchConfig = ScratchConfig()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_way_to_count_calibration(cls, given: Any) -> Any:
+        """The older key replaces the newer one's default, and both are written out, so that what is recorded reads back."""
+        if not isinstance(given, Mapping) or given.get("calibration_batches") is None:
+            return given
+        if given.get("calibration_images") is not None:
+            raise ValueError("give calibration_images or calibration_batches, which is older, not both")
+        return {**given, "calibration_images": None}
+
     @model_validator(mode="after")
     def _parts_fit_together(self) -> Self:
+        if self.calibration_images is None and self.calibration_batches is None:
+            raise ValueError("calibration_images: found null, expected a whole number of at least 1")
         if self.widths == "imp" and self.schedule.macs_target is not None:
             raise ValueError("widths: imp takes its widths from weight magnitudes; it cannot meet a macs_target too")
         return self
+
+    def calibration(self, batch_size: int) -> tuple[int, int]:
+        """How many calibration images, and how many of them at a time, under a training batch size.
+
+        Scores depend on the images and not on how they are batched, but for rounding; batches fit where training does.
+        """
+        if self.calibration_images is None:
+            assert self.calibration_batches is not None, "one of the two is given"
+            return self.calibration_batches * batch_size, batch_size
+        return self.calibration_images, min(batch_size, CALIBRATION_BATCH)
 
     @property
     def traits(self) -> MethodTraits:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from models.section import Section
+from models.section import Section, described
 from trainables.config.prune import PruneConfig, RewindEpoch
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -84,7 +84,11 @@ class DataConfig(Section):
     image_size: int | None = Field(None, ge=4)
     """Side in pixels that images are resized to; default: the data's own."""
     val_fraction: float = Field(0.1, gt=0, lt=1)
-    """Share of the training images held out, stratified by class, to choose by."""
+    """Share of the training images held out, stratified by class, to choose by; where there is no validation part already."""
+    test_fraction: Annotated[BelowOne | None, described("number ≥ 0, < 1 or null")] = None
+    """Share of the images held out, stratified by class, as the test split, where the data has none of its own; 0: no test
+    split, so that nothing but validation is reported. Default: 0.2, but for an `image_folder` with `val/` and no `test/`,
+    whose `val/` is the test. Given there, `val/` stays the validation part."""
     split_seed: int = Field(0, ge=0)
     """Fixes the validation split, and the test split where the data has none of its own."""
     fold: int = Field(1, ge=1, le=10)

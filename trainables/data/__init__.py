@@ -9,7 +9,7 @@ import torch
 from models.errors import UserError
 from trainables.config.trial import DataConfig
 from trainables.data.augment import rand_augment_of
-from trainables.data.base import Batch, Data, DataInfo, DatasetKind, Files
+from trainables.data.base import Batch, Data, DataInfo, DatasetKind, Files, Images
 from trainables.data.cifar import CIFAR_10, CIFAR_100
 from trainables.data.digits import DIGITS
 from trainables.data.dtd import DTD
@@ -57,9 +57,19 @@ def load_data(config: DataConfig, device: torch.device) -> Data:
     place = fetch_data(config)
     kind = KINDS[config.name]
     raw = kind.read(config, place)
+    _check_test_fraction(config, raw)
     if isinstance(raw, Files):
         return load_files(config, kind.info(config), raw, device)
     return load_in_memory(config, kind.info(config), raw, device)
+
+
+def _check_test_fraction(config: DataConfig, raw: Images | Files) -> None:
+    own = raw.test is not None if isinstance(raw, Files) else raw.held_out is None
+    if own and config.test_fraction is not None:
+        raise UserError(
+            f"found {config.test_fraction:g}, but {config.name} has a test split of its own here; leave the key out",
+            key="data.test_fraction",
+        )
 
 
 def _check_augment(config: DataConfig) -> None:

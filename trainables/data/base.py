@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, Self
@@ -29,22 +29,33 @@ class DataInfo:
 
 @dataclass(frozen=True)
 class Images:
-    """A small image set in memory: uint8 images (N, C, H, W), labels (N,); `test_*` is the split kept apart."""
+    """A small image set in memory: uint8 images (N, C, H, W), labels (N,); `test_*` is the split kept apart.
+
+    `held_out` is the share of all images that `read` held out as the test split; None where the set has one of its own.
+    """
 
     images: Tensor
     labels: np.ndarray
     test_images: Tensor
     test_labels: np.ndarray
+    held_out: float | None = None
 
 
 @dataclass(frozen=True)
 class Files:
-    """Image files and their labels. Where `val` or `test` is None, it is to be split off `train`."""
+    """Image files and their labels. Where `val` or `test` is None, it is to be split off `train`.
+
+    `classes` are the labels' names, `named` says of each part that is there which files it has, such as `val/`.
+    """
 
     folder: Path
+    classes: Sequence[str]
+    named: Mapping[Part, str]
     train: Sequence[tuple[Path, int]]
     val: Sequence[tuple[Path, int]] | None
     test: Sequence[tuple[Path, int]] | None
+    warnings: tuple[str, ...] = ()
+    """About the folder."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,11 @@ class Data(Protocol):
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Images of the parts train, val and test."""
+        """Images of the parts train, val and test; of test none where `data.test_fraction` is 0."""
+
+    @property
+    def splits(self) -> dict[str, str]:
+        """Part → which images it has, in words."""
 
     @property
     def digest(self) -> str:
@@ -95,5 +110,8 @@ class Data(Protocol):
     def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
         """A part in its fixed order, without augmentation."""
 
-    def calibration_batches(self, batch_size: int, count: int) -> list[Batch]:
-        """Up to `count` batches of the training part without augmentation, chosen by `split_seed`."""
+    def calibration_batches(self, batch_size: int, *, images: int) -> list[Batch]:
+        """Up to so many images of the training part without augmentation, chosen by `split_seed`, in batches."""
+
+    def warnings(self) -> tuple[str, ...]:
+        """What is odd about the images and their splits, a line each."""

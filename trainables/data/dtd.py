@@ -6,12 +6,13 @@ Each fold has its own train, val and test thirds, so neither `val_fraction` nor 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 from torchvision.datasets import DTD as TorchvisionDTD
 
 from models.errors import UserError
 from trainables.config.trial import DataConfig
-from trainables.data.base import DataInfo, DatasetKind, Files
+from trainables.data.base import DataInfo, DatasetKind, Files, Part
 from trainables.data.fetching import search_folders
 from trainables.data.image_folder import DEFAULT_SIZE
 
@@ -37,7 +38,8 @@ def read(config: DataConfig, place: Path) -> Files:
             f"{place / 'images'} has {len(names)} class folders, expected {CLASSES}; fetch it again", key="data.root"
         )
     train, val, test = (_listed(place, f"{part}{config.fold}.txt", names) for part in ("train", "val", "test"))
-    return Files(place, train, val, test)
+    named: dict[Part, str] = {part: f"labels/{part}{config.fold}.txt" for part in get_args(Part)}
+    return Files(place, names, named, train, val, test)
 
 
 def _listed(place: Path, name: str, classes: list[str]) -> list[tuple[Path, int]]:

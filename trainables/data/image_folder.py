@@ -1,4 +1,8 @@
-"""Any images in folders: `train/CLASS/image`, and optionally `val/` and `test/` with the same classes."""
+"""Any images in folders: `train/CLASS/image`, and with the same classes `val/` (`valid/`, `validation/`) and `test/`, if any.
+
+With `val/` and no `test/`, as ImageNet is laid out, `val/` is the test and validation is held out of `train/`: what one
+chooses by must not be what one reports. `data.test_fraction` says otherwise.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +12,12 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from models.errors import UserError
 from trainables.config.trial import DataConfig
-from trainables.data.base import DataInfo, DatasetKind, Files
+from trainables.data.base import DataInfo, DatasetKind, Files, Part
 from trainables.data.fetching import search_folders
 
 DEFAULT_SIZE = 224
+VALIDATION_FOLDERS = ("val", "valid", "validation")
+PART_FOLDERS = ("train", *VALIDATION_FOLDERS, "test")
 
 
 def find(config: DataConfig) -> Path | None:
@@ -33,20 +39,54 @@ def info(config: DataConfig) -> DataInfo:
 
 def class_names(folder: Path) -> list[str]:
     """The class folders in alphabetical order; hidden ones are no classes."""
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    names = _folders(folder)
     if len(names) < 2:
         raise UserError(f"{folder} has {len(names)} class folders; expected at least two, one a class", key="data.root")
     return names
 
 
+def _folders(folder: Path) -> list[str]:
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
 def read(config: DataConfig, place: Path) -> Files:
     names = class_names(place / "train")
-    return Files(place, _files(place / "train", names), _part(place / "val", names), _part(place / "test", names))
+    val = _validation_folder(place)
+    named: dict[Part, str] = {"train": "train/"}
+    val_files = test_files = None
+    if val is not None:
+        val_files, named["val"] = _part(val, names), f"{val.name}/"
+    if (place / "test").is_dir():
+        test_files, named["test"] = _part(place / "test", names), "test/"
+    elif val is not None and config.test_fraction is None:
+        named["test"] = f"{named.pop('val')}, there being no test/"
+        val_files, test_files = None, val_files
+    train = _files(place / "train", names)
+    return Files(place, names, named, train, val_files, test_files, _unread(place, names))
 
 
-def _part(folder: Path, names: list[str]) -> list[tuple[Path, int]] | None:
-    if not folder.is_dir():
-        return None
+def _validation_folder(place: Path) -> Path | None:
+    found = [place / name for name in VALIDATION_FOLDERS if (place / name).is_dir()]
+    if len(found) > 1:
+        raise UserError(
+            f"{place} has {' and '.join(f'{folder.name}/' for folder in found)}; expected one folder of validation images",
+            key="data.root",
+        )
+    return found[0] if found else None
+
+
+def _unread(place: Path, names: list[str]) -> tuple[str, ...]:
+    """A warning for folders beside train/ that hold its classes under a name that means nothing here."""
+    others = [other for other in _folders(place) if other not in PART_FOLDERS]
+    unread = [f"{other}/" for other in others if set(_folders(place / other)) & set(names)]
+    if not unread:
+        return ()
+    return (
+        f"folders not read: {place} has {', '.join(unread)} with classes of train/; name the parts train/, val/ and test/",
+    )
+
+
+def _part(folder: Path, names: list[str]) -> list[tuple[Path, int]]:
     unknown = sorted(set(class_names(folder)) - set(names))
     if unknown:
         raise UserError(

@@ -13,10 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainables import seeds
+from trainables.config.origins import origins
 from trainables.config.trial import DataConfig
 from trainables.data.augment import augment_small
 from trainables.data.base import Batch, DataInfo, Images
 from trainables.data.batching import batch_bounds, channel_statistics, fit_channels, normalise
+from trainables.data.oddities import class_counts, split_warnings
 from trainables.data.splits import hold_out, limit, ranked
 
 RESIZE_ONCE_BYTES = 2 * 2**30
@@ -36,6 +38,7 @@ class InMemoryData:
     labels: dict[str, Tensor]
     calibration: Tensor
     """All training indices in the order that calibration images are taken in."""
+    splits: dict[str, str]
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -61,10 +64,16 @@ class InMemoryData:
             images, labels = self._take(part, indices)
             yield normalise(images, self.mean, self.std), labels
 
-    def calibration_batches(self, batch_size: int, count: int) -> list[Batch]:
-        chosen = torch.split(self.calibration[: batch_size * count], batch_size)
+    def calibration_batches(self, batch_size: int, *, images: int) -> list[Batch]:
+        chosen = torch.split(self.calibration[:images], batch_size)
         taken = [self._take("train", indices) for indices in chosen]
         return [(normalise(images, self.mean, self.std), labels) for images, labels in taken]
+
+    def warnings(self) -> tuple[str, ...]:
+        classes = [str(label) for label in range(self.info.num_classes)]
+        return split_warnings(
+            {part: class_counts(labels.cpu().numpy(), classes) for part, labels in self.labels.items()}
+        )
 
     def _take(self, part: str, indices: Tensor) -> Batch:
         labels = self.labels[part]
@@ -87,8 +96,15 @@ def load_in_memory(config: DataConfig, info: DataInfo, raw: Images, device: torc
         std=std,
         images={part: _resized_once(pixels, info.image_size).to(device) for part, pixels in images.items()},
         labels={part: torch.from_numpy(values).to(device) for part, values in labels.items()},
+        splits=_splits(config, raw),
         calibration=torch.from_numpy(ranked(np.arange(len(train)), config.split_seed, "calibration")),
     )
+
+
+def _splits(config: DataConfig, raw: Images) -> dict[str, str]:
+    if raw.held_out is None:
+        return origins(config, "the set's training images", None, "the set's test images")
+    return origins(config, "the set's images", None, raw.held_out)
 
 
 def resize(images: Tensor, size: int) -> Tensor:

@@ -15,20 +15,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
-from models.errors import UserError, WorkFailed
+from models.errors import UserError
 from trainables import seeds
+from trainables.config.origins import origins
 from trainables.config.trial import DataConfig
 from trainables.data.augment import evaluation_transform, training_transform
 from trainables.data.base import Batch, DataInfo, Files
 from trainables.data.batching import batch_bounds, channel_statistics, fit_channels, normalise
-from trainables.data.splits import hold_out, limit, ranked
+from trainables.data.decoding import BadImage, decode
+from trainables.data.oddities import class_counts, file_warnings, split_warnings
+from trainables.data.splits import hold_out, hold_out_test, limit, ranked, test_fraction
 
-TEST_FRACTION = 0.2
 STATISTICS_IMAGES = 512
 """Training images that the channels' mean and spread are taken from."""
 
@@ -46,23 +47,11 @@ class ImageFiles(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         path, label = self.files[index]
-        image = _decode(path)
+        image = decode(path)
         if self.seed is None:
             return self.transform(image), label
         with seeds.isolated(seeds.derive(self.seed, "image", index)):
             return self.transform(image), label
-
-
-def _decode(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except (OSError, UnidentifiedImageError, SyntaxError) as error:
-        raise BadImage(f"{path} is not a readable image ({error}); replace or remove it", key="data.root") from error
-
-
-class BadImage(WorkFailed):
-    """A damaged image; made from one message alone, so that it crosses from a loader process."""
 
 
 def _one_line_errors(batches: Iterable[Batch]) -> Iterator[Batch]:
@@ -83,6 +72,8 @@ class LoaderData:
     device: torch.device
     digest: str
     parts: dict[str, list[tuple[Path, int]]]
+    splits: dict[str, str]
+    raw: Files
     given: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     """Mean and standard deviation to normalise with, if they are not to be the training images' own."""
 
@@ -125,10 +116,16 @@ class LoaderData:
             self._evaluation_files(part), [indices[at : at + batch_size] for at in indices[::batch_size]]
         )
 
-    def calibration_batches(self, batch_size: int, count: int) -> list[Batch]:
-        chosen = self._calibration_order()[: batch_size * count]
+    def calibration_batches(self, batch_size: int, *, images: int) -> list[Batch]:
+        chosen = self._calibration_order()[:images]
         batches = [chosen[start : start + batch_size] for start in range(0, len(chosen), batch_size)]
         return list(self._ready(self._evaluation_files("train"), batches))
+
+    def warnings(self) -> tuple[str, ...]:
+        counts = {part: class_counts(_labels(files), self.raw.classes) for part, files in self.parts.items()}
+        chosen = [self.parts["train"][index][0] for index in self._calibration_order()]
+        of_files = file_warnings(self.config, self.info, self.raw.folder, chosen)
+        return (*self.raw.warnings, *split_warnings(counts), *of_files)
 
     def _calibration_order(self) -> list[int]:
         order: list[int] = ranked(np.arange(self.sizes["train"]), self.config.split_seed, "calibration").tolist()
@@ -162,7 +159,7 @@ def load_files(config: DataConfig, info: DataInfo, raw: Files, device: torch.dev
     """Split what has no split of its own; no image is opened yet."""
     files, test = list(raw.train), raw.test
     if test is None:
-        rest, held = hold_out(_labels(files), TEST_FRACTION, config.split_seed, "test", "data.root")
+        rest, held = hold_out_test(_labels(files), test_fraction(config), config.split_seed)
         files, test = [files[index] for index in rest], [files[index] for index in held]
     val = raw.val
     if val is None:
@@ -170,12 +167,15 @@ def load_files(config: DataConfig, info: DataInfo, raw: Files, device: torch.dev
         files, val = [files[index] for index in rest], [files[index] for index in held]
     chosen = limit(_labels(files), np.arange(len(files)), config.train_limit, config.split_seed)
     parts = {"train": [files[index] for index in chosen], "val": list(val), "test": list(test)}
-    empty = next((part for part, content in parts.items() if not content), None)
+    told_test = raw.named.get("test", test_fraction(config))
+    empty = next((part for part, content in parts.items() if not content and (part != "test" or told_test != 0)), None)
     if empty is not None:
         raise UserError(
             f"{raw.folder} has no images in its {empty} part; add some or remove that folder", key="data.root"
         )
-    return LoaderData(info, config, device, _digest(config, info, raw.folder, parts), parts)
+    digest = _digest(config, info, raw.folder, parts)
+    splits = origins(config, raw.named["train"], raw.named.get("val"), told_test)
+    return LoaderData(info, config, device, digest, parts, splits, raw)
 
 
 def _labels(files: Sequence[tuple[Path, int]]) -> np.ndarray:

@@ -10,6 +10,9 @@ import hashlib
 import numpy as np
 
 from models.errors import UserError
+from trainables.config.trial import DataConfig
+
+TEST_FRACTION = 0.2
 
 
 def stratified(labels: np.ndarray, held: int, seed: int, purpose: str) -> tuple[np.ndarray, np.ndarray]:
@@ -44,6 +47,18 @@ def hold_out(labels: np.ndarray, fraction: float, seed: int, purpose: str, key: 
             f"{fraction:g} of {len(labels)} images leaves a part empty; use another or more images", key=key
         )
     return stratified(labels, held, seed, purpose)
+
+
+def test_fraction(config: DataConfig) -> float:
+    """The share of a set without a test split of its own that is held out as one."""
+    return TEST_FRACTION if config.test_fraction is None else config.test_fraction
+
+
+def hold_out_test(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """`hold_out` of the test split, which may be none."""
+    if fraction == 0:
+        return np.arange(len(labels)), np.empty(0, dtype=int)
+    return hold_out(labels, fraction, seed, "test", "data.test_fraction")
 
 
 def limit(labels: np.ndarray, indices: np.ndarray, count: int | None, seed: int) -> np.ndarray:

@@ -47,8 +47,9 @@ class StateEnd:
     """Epochs trained in all states up to this one's end."""
     val_accuracy: float
     val_loss: float
-    test_accuracy: float
-    test_loss: float
+    test_accuracy: float | None
+    """None, and the loss too, where there is no test split (`data.test_fraction: 0`)."""
+    test_loss: float | None
     params: int
     macs: int
     removed_percent: float

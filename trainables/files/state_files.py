@@ -25,18 +25,22 @@ def predictions_file(state: int) -> str:
     return f"states/{state:02d}.predictions.safetensors"
 
 
-def save_state(folder: Path, procedure: Procedure, last_epoch: Mapping[str, Any], test: Evaluation) -> StateEnd:
-    """Write the files of the state that has just ended; returns what is reported of it, its last epoch's line at hand."""
+def save_state(folder: Path, procedure: Procedure, last_epoch: Mapping[str, Any], test: Evaluation | None) -> StateEnd:
+    """Write the files of the state that has just ended; returns what is reported of it, its last epoch's line at hand.
+
+    `test` is None where there is no test split.
+    """
     position = procedure.position
-    save_predictions(folder, position.state, test)
+    if test is not None:
+        save_predictions(folder, position.state, test)
     file = save_state_file(folder, procedure, val_accuracy=last_epoch["val_accuracy"])
     return StateEnd(
         state=position.state,
         epochs=position.epochs_total,
         val_accuracy=last_epoch["val_accuracy"],
         val_loss=last_epoch["val_loss"],
-        test_accuracy=test.accuracy,
-        test_loss=test.loss,
+        test_accuracy=None if test is None else test.accuracy,
+        test_loss=None if test is None else test.loss,
         params=last_epoch["params"],
         macs=last_epoch["macs"],
         removed_percent=last_epoch["removed_percent"],

@@ -6,6 +6,7 @@ from torch import nn
 
 from models.errors import UserError
 from models.save_load import LoadedModel
+from pruning.catalogue import CRITERIA
 from pruning.methods import Method
 from trainables.config.trial import TrialConfig
 from trainables.data import Data
@@ -75,7 +76,8 @@ def check_scratch_source(config: TrialConfig, source: LoadedModel, network: Netw
 
 
 def unheeded(config: TrialConfig, method: Method) -> tuple[str, ...]:
-    """A line for each setting that this method cannot heed, so that nobody takes it for part of the comparison."""
+    """A line for each setting that this method cannot heed, so that nobody takes it for part of the comparison, and for one
+    whose meaning moves with another."""
     traits, lines = method.traits, list[str]()
     if traits.from_scratch and config.train.distill.weight > 0:
         lines.append(
@@ -84,5 +86,12 @@ def unheeded(config: TrialConfig, method: Method) -> tuple[str, ...]:
     if traits.masks and config.prune.schedule.macs_target is not None:
         lines.append(
             f"prune.schedule.macs_target: without effect, since method {traits.name} only masks; it goes by the ratios"
+        )
+    criterion = CRITERIA[traits.criterion or config.prune.criterion]
+    if config.prune.calibration_images is None and traits.makes_smaller and criterion.needs_batches:
+        images, size = config.prune.calibration(config.train.batch_size)
+        lines.append(
+            f"prune.calibration_batches: {images // size} batches of {size} are {images} images here, and others at another "
+            f"train.batch_size; say prune.calibration_images: {images}"
         )
     return tuple(lines)

@@ -121,12 +121,13 @@ class Procedure(Subject):
         self._rewind_to = rewind_to
 
     def _prune(self, rates: tuple[float, ...]) -> None:
+        images, batch_size = self.config.prune.calibration(self.config.train.batch_size)
         event = Event(
             config=self.config.prune,
             method=self.method,
             state=self.position.state,
             seed=self.config.seed,
-            batches=self.data.calibration_batches(self.config.train.batch_size, self.config.prune.calibration_batches),
+            batches=self.data.calibration_batches(batch_size, images=images),
         )
         if event.needs_masks:
             update_masks(self.network, event)

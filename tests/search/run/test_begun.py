@@ -36,7 +36,7 @@ def old_run(tmp_path: Path) -> RunFolder:
 def test_a_trial_handed_out_now_is_like_those_of_the_version_that_began_the_run(old_run: RunFolder) -> None:
     there = load_results(old_run.path)
     study = as_begun(there.study, there.trials)
-    assert study.former_defaults == {"prune.normalize": "none"}
+    assert study.former_defaults == {"prune.normalize": "none", "prune.calibration_batches": 4}
     (line,) = former_defaults_lines(study)
     assert "prune.normalize none" in line
     queue = TrialQueue(study, TrialStore(old_run))
@@ -45,7 +45,8 @@ def test_a_trial_handed_out_now_is_like_those_of_the_version_that_began_the_run(
     assert new.id == "rsst-001"
     removed = read_request(OLD_RUN / "trials" / "rsst-001")
     assert removed is not None
-    assert new.config["prune"] == {**removed.config["prune"], "rsst": new.config["prune"]["rsst"]}
+    given = {key: value for key, value in new.config["prune"].items() if value is not None}
+    assert given == {**removed.config["prune"], "rsst": given["rsst"]}
 
 
 def test_driving_an_old_run_asks_for_its_own_defaults(old_run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,7 +62,9 @@ def test_driving_an_old_run_asks_for_its_own_defaults(old_run: RunFolder, monkey
     study = load_study(old_run.study_file)
     drive.run_study(study, old_run, check=check)
     for one in (*driven, *checked):
-        assert one.arm("refill").config({"train.lr": 0.001}).prune.normalize == "none"
+        prune = one.arm("refill").config({"train.lr": 0.001}).prune
+        assert prune.normalize == "none"
+        assert prune.calibration(batch_size=100) == (400, 100)
     assert study.arm("refill").config({"train.lr": 0.001}).prune.normalize == "auto"
     assert load_study(old_run.study_file) == study
     manifest = json.loads(old_run.manifest_file.read_text(encoding="utf-8"))

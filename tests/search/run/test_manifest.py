@@ -17,6 +17,16 @@ def starting_point(weights: str = "a" * 64, data: str = "b" * 64) -> StartingPoi
     return StartingPoint({"digest": weights, "verdict": "proven"}, {"digest": data, "name": "digits"}, {"macs": 7})
 
 
+def test_splits_that_another_version_made_are_told_apart_from_changed_files(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    began, now = starting_point(), starting_point(data="f" * 64)
+    began.data["name"] = now.data["name"] = "image_folder"
+    now.data["splits"] = {"test": "val/, there being no test/"}
+    launch(run, 1, {"rsst": began})
+    with pytest.raises(UserError, match=r"prunetune 0\.1\.0 split folders otherwise: .* data\.test_fraction: 0\.2"):
+        check_starting_points(run, {"rsst": now})
+
+
 def launch(
     run: RunFolder, generation: int, found: dict[str, StartingPoint], machine: dict[str, Any] | None = None
 ) -> None:

@@ -1,0 +1,95 @@
+"""What a person is told of the data: by `validate` before a study, and of a study without a test split after it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from search import cli
+from tests.search.made_runs import MadeRun, falling
+from tests.trainables.made_data import write_images
+
+STUDY = """\
+name: flowers
+trial:
+  model: {arch: vit_micro, init: {source: random}, args: {depth: 2}}
+  data: {name: image_folder, root: flowers, image_size: 16, workers: 0}
+  train: {epochs_per_state: 1, device: cpu, batch_size: 8}
+  prune: {schedule: {states: 1}}
+arms:
+  refill: {prune.method: refill}
+  rsst: {prune.method: rsst}
+"""
+NO_TEST = {"test_accuracy": None, "test_loss": None}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    for part, count in (("train", 12), ("val", 3)):
+        write_images(tmp_path / "flowers" / part, ["daisy", "rose"], count, seed=count)
+    path = tmp_path / "study.yaml"
+    path.write_text(STUDY)
+    return path
+
+
+def test_validate_says_which_split_comes_from_where(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["validate", str(study)]) == 0
+    told = capsys.readouterr()
+    assert (
+        "  data: image_folder: train 22 images (the rest of train/), validation 2 (held out of train/ by "
+        "data.val_fraction: 0.1), test 6 (val/, there being no test/)\n"
+    ) in told.out
+    assert told.err.count("small validation set") == 1
+    assert "refill, rsst: small validation set: 2 of 2 classes have under 10 images" in told.err
+
+
+def test_validate_says_it_of_each_data_set(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    option = "--set=arms.rsst.data.test_fraction=0.25"
+    assert cli.main(["validate", str(study), option, "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)["data"]
+    assert (first["arms"], first["splits"]["test"]) == (["refill"], "val/, there being no test/")
+    assert (second["arms"], second["splits"]["val"]) == (["rsst"], "val/")
+    assert first["sizes"] == {"train": 22, "val": 2, "test": 6}
+    assert cli.main(["validate", str(study), option]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.partition(": ")[0] for line in lines[1:3]] == ["  data of refill", "  data of rsst"]
+
+
+def test_without_a_test_split_another_metric_is_asked_for(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    option = "--set=trial.data.test_fraction=0"
+    assert cli.main(["validate", str(study), option]) == 2
+    assert (
+        "trial.data.test_fraction: without a test split, but compare.metric is test_accuracy" in capsys.readouterr().err
+    )
+    assert cli.main(["validate", str(study), option, "--set=compare.metric=val_accuracy"]) == 0
+    assert "test 0 (none, by data.test_fraction: 0)" in capsys.readouterr().out
+
+
+@pytest.fixture
+def untested(tmp_path: Path) -> Path:
+    """A finished run on data without a test split."""
+    trial_of_no_test = {"compare": {"metric": "val_accuracy"}}
+    search = {"algorithm": "random", "trials_per_arm": 1, "confirm": {"seeds": [1, 2]}}
+    made = MadeRun(tmp_path / "untested", study={**trial_of_no_test, "search": search})
+    for arm, last in (("refill", 0.7), ("rsst", 0.8)):
+        folders = [made.add(arm, falling(last))]
+        folders += [made.add(arm, falling(last), seed=seed, confirm=True) for seed in (1, 2)]
+        for folder in folders:
+            record = folder / "record.jsonl"
+            lines = [json.loads(line) for line in record.read_text().splitlines()]
+            untested = [
+                line | ({"test_accuracy": None, "test_loss": None} if line["kind"] == "state" else {}) for line in lines
+            ]
+            record.write_text("".join(json.dumps(line) + "\n" for line in untested))
+    return made.path
+
+
+def test_a_run_without_a_test_split_is_compared_on_validation_and_says_so(
+    untested: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["compare", str(untested)]) == 0
+    assert "No test split (data.test_fraction: 0): rsst-confirm-s" in capsys.readouterr().out
+    assert cli.main(["compare", str(untested), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["test"]["accuracy"] is None
