@@ -162,8 +162,11 @@ def _before_pruning(contrast: Contrast, settings: CompareConfig) -> str:
 
 
 def _images(contrast: Contrast) -> str:
-    """How far the difference would move on other test images, beside the interval that is of the units."""
-    return f"for other test images {interval_text(contrast.images)}, " if contrast.images else ""
+    """How far the difference would move on other test images, beside the interval of the units; signed as the sentence is."""
+    if contrast.images is None:
+        return ""
+    low, high = contrast.images
+    return f"for other test images {interval_text((-high, -low) if contrast.kind == 'worse' else (low, high))}, "
 
 
 def _lost(contrast: Contrast) -> str:

@@ -15,15 +15,20 @@ IMAGES = 400
 
 
 def run_with(
-    path: Path, *, between: float | None = None, split_seeds: tuple[int, ...] = (0,), kept: bool = True
+    path: Path,
+    *,
+    lead: float = 0.05,
+    between: float | None = None,
+    split_seeds: tuple[int, ...] = (0,),
+    kept: bool = True,
 ) -> Comparison:
-    """RSST right on 5 % more of the test images than Refill, on eight seeds; `between` compares between two states."""
+    """RSST right on `lead` more of the test images than Refill, on eight seeds; `between` compares between two states."""
     seeds = list(range(101, 109))
     search = {"algorithm": "random", "trials_per_arm": 1, "confirm": {"seeds": seeds}}
     made = MadeRun(path, study={"search": search, "compare": {"at": [] if between is None else [between]}})
     random = np.random.default_rng(3)
     hard = random.random(IMAGES)
-    for arm, share in (("refill", 0.80), ("rsst", 0.85)):
+    for arm, share in (("refill", 0.80), ("rsst", 0.80 + lead)):
         made.add(arm, falling(share))
         for index, seed in enumerate(seeds):
             rights = [
@@ -56,6 +61,15 @@ def test_it_stands_beside_the_interval_of_the_seeds(tmp_path: Path) -> None:
     low, high = (f"{100 * end:+.2f}" for end in contrast.images)
     assert f"for other test images [{low}, {high}], Holm-adjusted p" in comparison.verdict
     assert comparison.to_json()["primary"][0]["images"] == contrast.images
+
+
+def test_it_is_signed_as_the_sentence_is(tmp_path: Path) -> None:
+    comparison = run_with(tmp_path / "run", lead=-0.05)
+    (contrast,) = comparison.primary
+    assert contrast.images is not None
+    low, high = (f"{-100 * end:+.2f}" for end in reversed(contrast.images))
+    assert comparison.verdict.startswith("refill is better than rsst")
+    assert f"for other test images [{low}, {high}], Holm-adjusted p" in comparison.verdict
 
 
 def test_between_two_states_an_image_lies_on_the_line_as_accuracy_does(tmp_path: Path) -> None:
