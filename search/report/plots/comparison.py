@@ -16,7 +16,7 @@ from search.run.results import RunResults
 
 
 def paired_differences(comparison: Comparison) -> Plot | None:
-    """Each seed's difference to the baseline with the mean and the permutation interval; None without pairs."""
+    """Each seed's difference to the baseline with the mean and the simultaneous interval; None without pairs."""
     contrasts = [contrast for contrast in (*comparison.primary, *comparison.secondary) if contrast.differences]
     if not contrasts:
         return None
