@@ -29,7 +29,7 @@ from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from trainables.files.environment import environment
 from trainables.seeds import derive, seed_everything
-from trainables.training.epoch import Diverged, Engine, evaluate, train_epoch
+from trainables.training.epoch import Diverged, Engine, Evaluation, evaluate, evaluate_as_exported, train_epoch
 from trainables.training.learning_rate import learning_rates
 from trainables.training.optimizers import build_optimizer, load_state_by_name, state_by_name
 from trainables.training.precision import loss_scaler, resolve_device, resolve_precision
@@ -86,7 +86,7 @@ def pretrain(
     while len(history) < config.epochs:
         line = _epoch(engine, config, data, rates, len(history))
         history.append(line)
-        meta = {**identity, "history": history}
+        meta = {**identity, "history": history, "scaler": engine.scaler.state_dict()}
         save_checkpoint(
             folder, Checkpoint(meta, _state(engine.model), state_by_name(engine.model, engine.optimizer), {})
         )
@@ -124,6 +124,8 @@ def _go_on(engine: Engine, folder: Path, identity: dict[str, Any]) -> list[dict[
         )
     engine.model.load_state_dict(checkpoint.model, strict=True)
     load_state_by_name(engine.model, engine.optimizer, checkpoint.optimizer)
+    if engine.scaler.is_enabled() and checkpoint.meta.get("scaler"):
+        engine.scaler.load_state_dict(checkpoint.meta["scaler"])
     return list(checkpoint.meta["history"])
 
 
@@ -135,7 +137,7 @@ def _epoch(engine: Engine, config: PretrainConfig, data: Data, rates: tuple[floa
         result = train_epoch(engine, data.train_batches(config.train.batch_size, seed), rates, done * steps)
     except Diverged as error:
         raise WorkFailed(f"pretraining {config.name} diverged ({error}); lower it", key="train.lr") from error
-    val = evaluate(engine.model, data.eval_batches("val", EVALUATION_BATCH), engine.precision, engine.device)
+    val = _validation(engine, data, ended=done + 1 == config.epochs)
     return {
         "epoch": done + 1,
         "train_loss": result.loss,
@@ -144,6 +146,14 @@ def _epoch(engine: Engine, config: PretrainConfig, data: Data, rates: tuple[floa
         "val_accuracy": val.accuracy,
         "lr": rates[(done + 1) * steps - 1],
     }
+
+
+def _validation(engine: Engine, data: Data, *, ended: bool) -> Evaluation:
+    """After the last epoch, that of the float32 network that the weights file will hold."""
+    batches = data.eval_batches("val", EVALUATION_BATCH)
+    if ended:
+        return evaluate_as_exported(engine.model, batches, engine.device)
+    return evaluate(engine.model, batches, engine.precision, engine.device)
 
 
 def _steps(config: PretrainConfig, data: Data) -> int:
@@ -160,7 +170,7 @@ def _finish(
     test_accuracy = None
     if data.sizes["test"]:
         batches = data.eval_batches("test", EVALUATION_BATCH)
-        test_accuracy = evaluate(engine.model, batches, engine.precision, engine.device).accuracy
+        test_accuracy = evaluate_as_exported(engine.model, batches, engine.device).accuracy
     state = _state(engine.model)
     # Where files lie on this machine is nobody else's business.
     recipe = config.model_dump(mode="json", exclude={"output": True, "data": {"root"}})

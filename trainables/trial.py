@@ -155,7 +155,7 @@ class Trial:
         return self.procedure.start_state()
 
     def _end_state(self, line: Mapping[str, Any]) -> StateEnd:
-        test = self.procedure.evaluate("test") if self.procedure.data.sizes["test"] else None
+        test = self.procedure.evaluate_as_exported("test") if self.procedure.data.sizes["test"] else None
         self._guard()
         return save_state(self.folder, self.procedure, line, test)
 

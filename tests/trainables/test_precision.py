@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from models.errors import UserError
-from tests.trainables.small_trials import open_trial
-from trainables.training.precision import loss_scaler, resolve_device
+from tests.trainables.small_trials import open_trial, run
+from trainables.files.record import read_record
+from trainables.files.state_files import load_network_file
+from trainables.training.epoch import evaluate
+from trainables.training.precision import loss_scaler, resolve_device, without_tf32
 
 CPU = torch.device("cpu")
 
@@ -43,6 +46,34 @@ def test_a_trial_goes_on_with_its_loss_scaler_and_starts_each_state_with_a_fresh
     assert again.procedure.start_state().engine.scaler.state_dict() == stored
     again.step()
     assert again.procedure.position.scaler == {}
+
+
+def test_what_is_reported_of_a_state_is_that_of_the_network_in_its_file(tmp_path: Path) -> None:
+    """In float32, whatever was trained in: a file holds float32, and whoever loads it computes in that."""
+    trial = open_trial(tmp_path, train={"precision": "bfloat16"}, prune={"method": "rsst", "schedule": {"states": 1}})
+    run(trial)
+    record = read_record(tmp_path)
+    assert record is not None
+    data = trial.procedure.data
+    for end in record.states:
+        model = load_network_file(tmp_path, end.state)
+        for part, loss, accuracy in (
+            ("val", end.val_loss, end.val_accuracy),
+            ("test", end.test_loss, end.test_accuracy),
+        ):
+            exact = evaluate(model, data.eval_batches(part, 256), "float32", CPU)
+            rounded = evaluate(model, data.eval_batches(part, 256), "bfloat16", CPU)
+            assert (loss, accuracy) == (exact.loss, exact.accuracy)
+            assert exact.loss != rounded.loss, "or this shows nothing"
+    ends = [line for line in record.epochs if line["epoch"] == 2]
+    assert [line["val_loss"] for line in ends] == [end.val_loss for end in record.states]
+
+
+def test_float32_is_float32_while_a_state_is_judged_and_what_it_was_afterwards() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    with without_tf32():
+        assert not torch.backends.cudnn.allow_tf32
+    assert torch.backends.cudnn.allow_tf32 is before
 
 
 def step(scaler: torch.amp.GradScaler, gradient: float) -> None:

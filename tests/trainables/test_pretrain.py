@@ -10,14 +10,17 @@ import torch
 from pydantic import ValidationError
 
 from models.errors import UserError, WorkFailed
-from models.networks.registry import resolve_spec
+from models.networks.registry import build, resolve_spec
 from models.weights import repository
 from models.weights.initial_weights import InitRequest, initial_weights
 from models.weights.verify import verify_file
 from models.weights.weights_file import read_weights_file
 from trainables.config.pretrain import PretrainConfig
 from trainables.config.trial import TrainConfig
+from trainables.data import load_data
+from trainables.files.checkpoint import load_checkpoint
 from trainables.pretrain import pretrain
+from trainables.training.epoch import evaluate
 
 
 def small(folder: Path, **values: Any) -> PretrainConfig:
@@ -57,6 +60,30 @@ def test_a_killed_pretraining_goes_on_to_the_same_weights(tmp_path: Path) -> Non
     assert all(torch.equal(one[name], other[name]) for name in one | other)
     again = pretrain(config, tmp_path / "parts")
     assert again.test_accuracy == whole.test_accuracy
+
+
+def test_a_killed_pretraining_goes_on_with_its_loss_scaler(tmp_path: Path) -> None:
+    train = {"lr": 3e-3, "batch_size": 50, "precision": "float16"}
+    pretrain(small(tmp_path / "whole", train=train), tmp_path / "whole")
+    with pytest.raises(Killed):
+        pretrain(small(tmp_path / "parts", train=train), tmp_path / "parts", killed_after(1))
+    pretrain(small(tmp_path / "parts", train=train), tmp_path / "parts")
+    whole, parts = (load_checkpoint(tmp_path / name).checkpoint for name in ("whole", "parts"))
+    assert whole is not None
+    assert parts is not None
+    assert whole.meta["scaler"]["_growth_tracker"] == 4, "two epochs of two steps"
+    assert parts.meta["scaler"] == whole.meta["scaler"]
+
+
+def test_the_last_accuracies_are_those_of_the_weights_file(tmp_path: Path) -> None:
+    config = small(tmp_path, train={"lr": 3e-3, "batch_size": 50, "precision": "bfloat16"})
+    result = pretrain(config, tmp_path)
+    model = build(resolve_spec("vit_micro", 10, 8, 1))
+    model.load_state_dict(read_weights_file(result.path).state)
+    data = load_data(config.data, torch.device("cpu"))
+    found = evaluate(model, data.eval_batches("val", 256), "float32", torch.device("cpu"))
+    rounded = evaluate(model, data.eval_batches("val", 256), "bfloat16", torch.device("cpu"))
+    assert result.history[-1]["val_loss"] == found.loss != rounded.loss
 
 
 def test_another_request_in_the_same_folder_is_refused(tmp_path: Path) -> None:

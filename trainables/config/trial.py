@@ -159,7 +159,8 @@ class TrainConfig(Section):
     clip_grad_norm: float | None = Field(1.0, gt=0)
     """Gradients are scaled down to this norm; null: never."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """`auto`: bfloat16 where the GPU has it, float16 with loss scaling on older GPUs, float32 on CPUs."""
+    """`auto`: bfloat16 where the GPU has it, float16 with loss scaling on older GPUs, float32 on CPUs. States' ends are
+    judged in float32."""
     distill: DistillConfig = DistillConfig()
     device: str = "auto"
     """`auto` (a GPU where one is visible), `cpu`, `cuda` or `cuda:N`."""

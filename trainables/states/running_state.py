@@ -45,7 +45,8 @@ class RunningState:
             seconds=position.seconds + seconds,
             scaler=self.engine.scaler.state_dict(),
         )
-        last, val = first + subject.steps_per_epoch - 1, subject.evaluate("val")
+        last = first + subject.steps_per_epoch - 1
+        val = self._validation(last)
         if not math.isfinite(val.loss):  # the last step of an epoch has no training loss after it
             raise Diverged(last, val.loss, "validation")
         return self._line(result, val, last, seconds)
@@ -53,6 +54,11 @@ class RunningState:
     def moments(self) -> StateByName:
         """The optimiser's, by parameter name."""
         return state_by_name(self.engine.model, self.engine.optimizer)
+
+    def _validation(self, last_step: int) -> Evaluation:
+        """The state's last epoch stands for the state, so it is judged as the network that is written."""
+        ended = last_step + 1 == len(self.rates)
+        return self.subject.evaluate_as_exported("val") if ended else self.subject.evaluate("val")
 
     def _after_step(self, step: int) -> None:
         subject = self.subject

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,10 +12,10 @@ from models.units.compaction import positions_of
 from pruning.allocation import Drop
 from pruning.magnitude_ratio import magnitude_ratio
 from trainables.config.trial import TrialConfig
-from trainables.data import Data
+from trainables.data import Batch, Data
 from trainables.states.network import Network
 from trainables.states.position import Position
-from trainables.training.epoch import Evaluation, evaluate
+from trainables.training.epoch import Evaluation, evaluate, evaluate_as_exported
 
 EVALUATION_BATCH = 256
 
@@ -36,9 +36,15 @@ class Subject:
         return self.data.steps_per_epoch(self.config.train.batch_size)
 
     def evaluate(self, part: str) -> Evaluation:
-        """The network as it stands on the validation or test split, in eval mode."""
-        batches = self.data.eval_batches(part, max(self.config.train.batch_size, EVALUATION_BATCH))
-        return evaluate(self.network.model, batches, self.precision, self.device)
+        """The network as it stands on the validation or test split, in eval mode and the trial's precision."""
+        return evaluate(self.network.model, self._eval_batches(part), self.precision, self.device)
+
+    def evaluate_as_exported(self, part: str) -> Evaluation:
+        """The same of the float32 network that a state's file holds: for all that is reported of a state's end."""
+        return evaluate_as_exported(self.network.model, self._eval_batches(part), self.device)
+
+    def _eval_batches(self, part: str) -> Iterator[Batch]:
+        return self.data.eval_batches(part, max(self.config.train.batch_size, EVALUATION_BATCH))
 
     def latency_ms(self) -> float | None:
         """Median milliseconds of a forward pass, where the configuration asks for it."""
@@ -52,9 +58,9 @@ class Subject:
         """Remove, and note validation accuracy just before and after and how small the dropped units had become."""
         network = self.network
         ratio = magnitude_ratio(network.model, network.groups(), positions_of(network.structure, drop))
-        before = self.evaluate("val").accuracy
+        before = self.evaluate_as_exported("val").accuracy
         remove()
-        removal = {"val_accuracy_before": before, "val_accuracy_after": self.evaluate("val").accuracy}
+        removal = {"val_accuracy_before": before, "val_accuracy_after": self.evaluate_as_exported("val").accuracy}
         if ratio is not None:
             removal |= {"magnitude_ratio": ratio.mean, "magnitude_ratio_rms": ratio.rms}
         self.position = replace(self.position, removal=removal)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from trainables.config.trial import TrainConfig
 from trainables.training.optimizers import set_learning_rate
-from trainables.training.precision import autocast
+from trainables.training.precision import autocast, without_tf32
 
 CHECK_EVERY = 25
 """Steps between looks at the loss: looking makes the CPU wait for the GPU."""
@@ -143,3 +143,9 @@ def evaluate(model: nn.Module, batches: Iterable[Batch], precision: str, device:
     predicted, truth = torch.cat(predictions).cpu(), torch.cat(labels_seen).cpu()
     mean_loss = torch.stack(losses).sum().item() / len(truth)
     return Evaluation(mean_loss, (predicted == truth).double().mean().item(), predicted, truth)
+
+
+def evaluate_as_exported(model: nn.Module, batches: Iterable[Batch], device: torch.device) -> Evaluation:
+    """The same in float32, whatever the network was trained in: what is reported is the network that is written."""
+    with without_tf32():
+        return evaluate(model, batches, "float32", device)
