@@ -30,6 +30,8 @@ class MethodTraits:
     """Units are scored, selected and removed, so that the trial's own network becomes smaller state by state."""
     masks: bool = False
     """Single weights are masked instead: the network stays as large as it was."""
+    shrinks: bool = False
+    """The units that are to go stay for a while and are made smaller first."""
     from_scratch: bool = False
     """The trial starts from random weights in the final structure of another arm's trial."""
     criterion: str | None = None
@@ -72,7 +74,7 @@ def traits_of(method: str | None) -> MethodTraits:
 REMOVE_NOTHING = "pruning.methods.base:RemoveNothing"
 
 register_method(MethodTraits("refill"))
-register_method(MethodTraits("rsst", "pruning.methods.rsst:Rsst"))
+register_method(MethodTraits("rsst", "pruning.methods.rsst:Rsst", shrinks=True))
 register_method(MethodTraits("dense", REMOVE_NOTHING, is_control=True, makes_smaller=False))
 register_method(MethodTraits("random", is_control=True, criterion="random"))
 register_method(MethodTraits("one_shot", is_control=True, schedule="one_shot"))
@@ -124,6 +126,16 @@ register_criterion(CriterionTraits("remain", f"{WEIGHTS}:remain", needs_masks=Tr
 register_criterion(CriterionTraits("random", f"{WEIGHTS}:random", needs_generator=True, comparable=True))
 
 
+DEFAULT_SHRINK = 1e-3
+DEAREST_REMOVAL = 0.01
+"""Validation accuracy, in [0, 1], that the removal of shrunk units may cost: one point. Above it the penalty did not act."""
+
+
+def is_dear(before: float, after: float) -> bool:
+    """Whether a removal cost more than a point of validation accuracy, both in [0, 1]; rounding aside."""
+    return before - after > DEAREST_REMOVAL + 1e-9
+
+
 class RsstConfig(Section):
     """The growing penalty of method `rsst`; strength is `shrink` or `lambda_max`, never both.
 
@@ -158,4 +170,4 @@ class RsstConfig(Section):
     @property
     def effective_shrink(self) -> float:
         """The shrink in force where there is no lambda_max: as given, or 1e-3."""
-        return 1e-3 if self.shrink is None else self.shrink
+        return DEFAULT_SHRINK if self.shrink is None else self.shrink

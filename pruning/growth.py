@@ -105,6 +105,25 @@ def solve_lambda_max(shrink: float, learning_rates: Sequence[float], values: Seq
     return high
 
 
+def left_by_shrinking(strengths: Sequence[float], learning_rates: Sequence[float]) -> float:
+    """prod(1 - lr_t*lambda_t): the share of a weight that the decoupled penalty alone leaves by its removal."""
+    return math.prod(1.0 - rate * strength for strength, rate in zip(strengths, learning_rates, strict=True))
+
+
+def left_by_gradient(strengths: Sequence[float], learning_rates: Sequence[float], momentum: float) -> float:
+    """The same where lambda_t*w is added to the gradient of SGD: v <- m*v + lambda_t*w, w <- w - lr_t*(lambda_t*w + m*v).
+
+    That is SGD with Nesterov's momentum m in [0, 1), a weight of 1 and no gradient but the penalty's. Its size above 1
+    says that the penalty overshoots, and the weights grow.
+    """
+    weight, velocity = 1.0, 0.0
+    for strength, rate in zip(strengths, learning_rates, strict=True):
+        gradient = strength * weight
+        velocity = momentum * velocity + gradient
+        weight -= rate * (gradient + momentum * velocity)
+    return weight
+
+
 def check_decoupled(strengths: Sequence[float], learning_rates: Sequence[float], key: str) -> None:
     """UserError where a step has lr*lambda >= 1, which would turn the weights' sign instead of shrinking them."""
     for step, (strength, rate) in enumerate(zip(strengths, learning_rates, strict=True)):

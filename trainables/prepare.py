@@ -20,8 +20,9 @@ from trainables.data.base import DataInfo
 from trainables.files.environment import environment
 from trainables.files.record import Identity
 from trainables.seeds import derive
-from trainables.states.feasible import check_batches, check_macs_target, check_plans, check_scratch_source, unheeded
+from trainables.states.feasible import check_batches, check_macs_target, check_scratch_source, unheeded
 from trainables.states.network import Network
+from trainables.states.penalty_effect import penalty_warnings
 from trainables.states.procedure import Procedure
 from trainables.states.running_state import TRAINING_COST
 from trainables.training.precision import resolve_device, resolve_precision
@@ -70,8 +71,12 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
         device=device,
         precision=precision,
     )
-    check_plans(config, method, procedure.epochs, procedure.steps_per_epoch)
-    warnings = (*weights.warnings, *data.warnings(), *unheeded(config, method))
+    warnings = (
+        *weights.warnings,
+        *data.warnings(),
+        *unheeded(config, method),
+        *penalty_warnings(config, method, procedure.epochs, procedure.steps_per_epoch),
+    )
     return Prepared(procedure, _header(identity, procedure, weights, warnings), warnings)
 
 

@@ -13,6 +13,7 @@ from search.evidence.equal_cost import EqualCost, equal_cost
 from search.evidence.paired.differences import Measured, last_level, measure
 from search.evidence.paired.divergence import DivergenceContrast, divergence_contrasts
 from search.evidence.paired.units import replicates
+from search.evidence.penalty import penalty_sentences
 from search.evidence.verdict import chosen_sentence, contrast_sentence, divergence_sentence, exploratory_sentence
 from search.run.best import criterion, is_plain
 from search.run.folder import RunFolder
@@ -91,7 +92,7 @@ def compare(results: RunResults) -> Comparison:
         divergence=tuple(divergence),
         secondary=tuple(secondary),
         caveats=caveats,
-        verdict=_verdict(results, rows, primary, divergence, caveats),
+        verdict=" ".join([_verdict(results, rows, primary, divergence, caveats), *penalty_sentences(results)]),
         equal_cost=tuple(equal_cost(results, baseline, settings.alpha)),
     )
 

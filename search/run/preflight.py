@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from models.errors import UserError
@@ -17,8 +18,9 @@ from search.study.arm import Arm, at_its_line
 from search.study.arm_rules import arm_warnings
 from search.study.corners import corner_values
 from search.study.objective_rules import check_objective, objective_warnings
+from search.study.penalty_rules import with_penalty_of_space
 from search.study.study import Study
-from trainables.config.trial import TrialConfig
+from trainables.config.trial import DataConfig, TrialConfig
 from trainables.files.record import Identity, read_record
 
 
@@ -143,8 +145,22 @@ def preflight(study: Study) -> dict[str, StartingPoint]:
         values = study.space.sample(name, seed=0)
         config = arm.config(values)
         with at_its_line(arm, values):
-            found[name] = _starting_point(config)
+            start = _starting_point(config)
+        warnings = with_penalty_of_space(study, arm, config, start.warnings, partial(_train_images, config.data, start))
+        found[name] = replace(start, warnings=warnings)
     return found
+
+
+def _train_images(known: DataConfig, start: StartingPoint, wanted: DataConfig) -> int:
+    """Training images of the data that a starting point has; those of other data are counted."""
+    from trainables.data import load_data
+
+    same = known.model_copy(update={key: getattr(wanted, key) for key in ("augment", "workers", "image_size")})
+    if same == wanted:
+        return int(start.data["sizes"]["train"])
+    import torch
+
+    return load_data(wanted, torch.device("cpu")).sizes["train"]
 
 
 def _starting_point(config: TrialConfig) -> StartingPoint:

@@ -4,11 +4,22 @@ import math
 from itertools import pairwise
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import UserError
-from pruning.growth import CURVES, check_decoupled, growth, lambdas, phases, ramp_values, solve_lambda_max
+from pruning.growth import (
+    CURVES,
+    check_decoupled,
+    growth,
+    lambdas,
+    left_by_gradient,
+    left_by_shrinking,
+    phases,
+    ramp_values,
+    solve_lambda_max,
+)
 
 
 @pytest.mark.parametrize("curve", CURVES)
@@ -104,3 +115,21 @@ def test_more_than_one_step_can_do_is_refused() -> None:
 def test_a_step_that_would_turn_the_sign_is_refused() -> None:
     with pytest.raises(UserError, match=r"lambda_max: at step 1 .* 1\.2, expected below 1"):
         check_decoupled([10.0, 12.0], [0.01, 0.1], "prune.rsst.lambda_max")
+
+
+def test_what_shrinking_leaves_is_the_product_over_ramp_and_hold() -> None:
+    assert left_by_shrinking([10.0, 20.0, 20.0], [0.01, 0.01, 0.02]) == pytest.approx(0.9 * 0.8 * 0.6)
+    assert left_by_shrinking([1.0] * 15, [1e-3] * 15) == pytest.approx(0.985, abs=1e-3), "next to nothing"
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("strength", [0.5, 5.0, 200.0])
+def test_what_the_gradient_form_leaves_is_what_sgd_makes_of_it(momentum: float, strength: float) -> None:
+    """200 overshoots, and the weight grows."""
+    strengths, rates = [strength * value for value in ramp_values("x", 1.0, 20)], [0.02] * 20
+    weight = torch.nn.Parameter(torch.ones(1, dtype=torch.float64))
+    optimizer = torch.optim.SGD([weight], lr=0.02, momentum=momentum, nesterov=momentum > 0)
+    for one in strengths:
+        weight.grad = one * weight.detach()
+        optimizer.step()
+    assert left_by_gradient(strengths, rates, momentum) == pytest.approx(float(weight.detach()), rel=1e-9)

@@ -79,8 +79,12 @@ class MadeRun:
         values: Mapping[str, Any] | None = None,
         warnings: Sequence[str] = (),
         warnings_of_states: Mapping[int, Sequence[str]] | None = None,
+        removals: Mapping[int, tuple[float, float]] | None = None,
     ) -> Path:
-        """One trial with an accuracy per state (validation and test alike); `status` None leaves it without an end."""
+        """One trial with an accuracy per state (validation and test alike); `status` None leaves it without an end.
+
+        `removals`: state → validation accuracy just before and just after its removal.
+        """
         name = f"{arm}-confirm-s{seed}" if confirm else f"{arm}-{number:03d}"
         folder = self.path / "trials" / name
         identity = Identity(name, arm, "confirm" if confirm else phase, number, seed)
@@ -92,7 +96,11 @@ class MadeRun:
         writer.start({"identity": identity.to_json(), "config": config, **HEADER, "warnings": list(warnings)})
         for state, (accuracy, gone) in enumerate(zip(accuracies, removed, strict=False)):
             told = list((warnings_of_states or {}).get(state, ()))
-            writer.append(replace(state_end(state, accuracy, gone, cost), warnings=told).to_json())
+            end = replace(state_end(state, accuracy, gone, cost), warnings=told)
+            if removals is not None and state in removals:
+                before, after = removals[state]
+                end = replace(end, removal={"val_accuracy_before": before, "val_accuracy_after": after})
+            writer.append(end.to_json())
         if status is not None:
             writer.append(end_line(status))
         if predictions is not None:

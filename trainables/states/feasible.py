@@ -12,7 +12,6 @@ from trainables.config.trial import TrialConfig
 from trainables.data import Data
 from trainables.states.network import Network
 from trainables.states.unit_budget import smallest_macs
-from trainables.training.learning_rate import learning_rates
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -33,15 +32,6 @@ def check_batches(config: TrialConfig, data: Data, network: Network) -> None:
         )
     if any(isinstance(module, BATCH_NORMS) for module in network.model.modules()):
         raise UserError(f"found 1, but {network.spec.arch} has BatchNorm; make it 2 or more", key="train.batch_size")
-
-
-def check_plans(config: TrialConfig, method: Method, epochs: tuple[int, ...], steps_per_epoch: int) -> None:
-    """UserError where the method cannot act as asked over the learning rates of a state that removes units."""
-    if not method.traits.makes_smaller:
-        return
-    for count in sorted(set(epochs[1:])):
-        rates = learning_rates(config.train.schedule, config.train.lr, count * steps_per_epoch)
-        method.plan({"any group": (0,)}, rates, config.prune.rsst)
 
 
 def check_macs_target(config: TrialConfig, method: Method, network: Network) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pruning.allocation import Drop
 from trainables.seeds import derive, seed_everything
+from trainables.states.penalty_effect import removal_warnings
 from trainables.states.shrinking import Shrinking
 from trainables.states.subject import Subject
 from trainables.training.epoch import Diverged, Engine, EpochResult, Evaluation, train_epoch
@@ -71,6 +72,9 @@ class RunningState:
         if self.shrinking.removes_after(step):
             drop = self.shrinking.plan.shrink
             subject.measured_removal(drop, lambda: self._remove(drop))
+            subject.position = subject.position.with_warnings(
+                removal_warnings(subject.position.removal, subject.config.prune.rsst)
+            )
             self.shrinking.removed()
 
     def _remove(self, drop: Drop) -> None:

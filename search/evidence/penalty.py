@@ -1,0 +1,70 @@
+"""Whether RSST's penalty acted, by what its removals cost: an arm of which it did not is named in the verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+
+from pruning.catalogue import is_dear
+from search.evidence.formats import percent, points
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial
+
+
+@dataclass(frozen=True)
+class RemovalCost:
+    """What the dearest of an arm's removals cost, on average over its trials: validation accuracy before and after."""
+
+    arm: str
+    state: int
+    before: float
+    after: float
+    trials: int
+    confirmed: bool
+    overall: float
+    """Accuracy lost at a removal, on average over all states; in [-1, 1] like the others."""
+
+    @property
+    def lost(self) -> float:
+        return self.before - self.after
+
+    def sentence(self) -> str:
+        phase = "confirm" if self.confirmed else "search"
+        count = f"{self.trials} {phase} trial{'' if self.trials == 1 else 's'}"
+        return (
+            f"In arm {self.arm} the penalty did not act: the removal in state {self.state} cost "
+            f"{points(self.lost, sign=False)} points of validation accuracy ({percent(self.before)} just before, "
+            f"{percent(self.after)} just after; mean of {count}; {points(self.overall)} at a removal over all "
+            "states), so what is said of the arm is said of removal without shrinking."
+        )
+
+
+def removal_cost(results: RunResults, arm: str) -> RemovalCost | None:
+    """Of the arm's trials that shrink before they remove, those confirmed where there are any; None without a removal."""
+    trials = [trial for trial in results.representatives(arm) if trial.traits.shrinks]
+    by_state: dict[int, list[tuple[float, float]]] = {}
+    for trial in trials:
+        for state, before, after in _removals(trial):
+            by_state.setdefault(state, []).append((before, after))
+    if not by_state:
+        return None
+    means = {
+        state: (fmean(pair[0] for pair in pairs), fmean(pair[1] for pair in pairs)) for state, pairs in by_state.items()
+    }
+    dearest = max(means, key=lambda state: means[state][0] - means[state][1])
+    everything = [before - after for pairs in by_state.values() for before, after in pairs]
+    return RemovalCost(
+        arm, dearest, *means[dearest], len(by_state[dearest]), bool(results.confirmed(arm)), fmean(everything)
+    )
+
+
+def penalty_sentences(results: RunResults) -> list[str]:
+    """One for each arm whose dearest removal cost more than a point: its penalty did not act."""
+    costs = [cost for arm in results.arm_names if (cost := removal_cost(results, arm)) is not None]
+    return [cost.sentence() for cost in costs if is_dear(cost.before, cost.after)]
+
+
+def _removals(trial: RecordedTrial) -> list[tuple[int, float, float]]:
+    """(state, validation accuracy just before, just after) of each of its removals."""
+    ends = [(end.state, end.removal) for end in trial.states if end.removal]
+    return [(state, removal["val_accuracy_before"], removal["val_accuracy_after"]) for state, removal in ends]
