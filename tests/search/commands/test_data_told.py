@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from models.networks.registry import resolve_spec
+from models.save_load import LoadedModel
+from models.units.structure import Structure
 from search import cli
+from search.export.best_study import provenance_of
+from search.export.model_card import model_card
+from search.run.candidates import Candidate
+from search.run.results import load_results
 from tests.search.made_runs import MadeRun, falling
 from tests.trainables.made_data import write_images
 
@@ -22,7 +29,6 @@ arms:
   refill: {prune.method: refill}
   rsst: {prune.method: rsst}
 """
-NO_TEST = {"test_accuracy": None, "test_loss": None}
 
 
 @pytest.fixture
@@ -70,19 +76,17 @@ def test_without_a_test_split_another_metric_is_asked_for(study: Path, capsys: p
 @pytest.fixture
 def untested(tmp_path: Path) -> Path:
     """A finished run on data without a test split."""
-    trial_of_no_test = {"compare": {"metric": "val_accuracy"}}
     search = {"algorithm": "random", "trials_per_arm": 1, "confirm": {"seeds": [1, 2]}}
-    made = MadeRun(tmp_path / "untested", study={**trial_of_no_test, "search": search})
+    made = MadeRun(tmp_path / "untested", study={"compare": {"metric": "val_accuracy"}, "search": search})
     for arm, last in (("refill", 0.7), ("rsst", 0.8)):
         folders = [made.add(arm, falling(last))]
         folders += [made.add(arm, falling(last), seed=seed, confirm=True) for seed in (1, 2)]
         for folder in folders:
             record = folder / "record.jsonl"
             lines = [json.loads(line) for line in record.read_text().splitlines()]
-            untested = [
-                line | ({"test_accuracy": None, "test_loss": None} if line["kind"] == "state" else {}) for line in lines
-            ]
-            record.write_text("".join(json.dumps(line) + "\n" for line in untested))
+            for line in (line for line in lines if line["kind"] == "state"):
+                line.update(test_accuracy=None, test_loss=None)
+            record.write_text("".join(json.dumps(line) + "\n" for line in lines))
     return made.path
 
 
@@ -93,3 +97,16 @@ def test_a_run_without_a_test_split_is_compared_on_validation_and_says_so(
     assert "No test split (data.test_fraction: 0): rsst-confirm-s" in capsys.readouterr().out
     assert cli.main(["compare", str(untested), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["test"]["accuracy"] is None
+
+
+def test_the_card_of_a_network_without_a_test_split_says_so(untested: Path) -> None:
+    results = load_results(untested)
+    trial = results.trials[0]
+    candidate = Candidate(trial, trial.last)
+    parts = LoadedModel(resolve_spec("vit_micro", 10, 8, 1), Structure.from_json(trial.last.structure), {}, {})
+    measured = ("latency_ms", "dense_latency_ms", "pt2_difference", "onnx_difference", "threads", "processor")
+    card = model_card(
+        results, candidate, parts, provenance_of(candidate, untested, 4), dict.fromkeys(measured, 1), "so"
+    )
+    assert "it was chosen so; there were no test images." in card
+    assert "| test accuracy | – | – |" in card
