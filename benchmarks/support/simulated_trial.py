@@ -23,6 +23,9 @@ def shows_test_accuracy(text: str) -> bool:
     return "0.123" in text or "12.3" in text
 
 
+DENSE_MACS = 5000
+
+
 def quality(config: TrialConfig) -> float:
     """What a configuration reaches when dense: best at lr 1e-3, a little different from seed to seed."""
     return 0.95 - 0.2 * abs(math.log10(config.train.lr) + 3) - 0.001 * (config.seed % 7)
@@ -54,7 +57,8 @@ class SimulatedTrial:
         if record is None:
             guard()
             header = {"identity": request.identity.to_json(), "config": request.config}
-            self.writer.start({**header, "epochs_of_states": list(self.epochs)})
+            stood_on = {"data": {"classes": 10}, "dense": {"macs": DENSE_MACS}}
+            self.writer.start({**header, **stood_on, "epochs_of_states": list(self.epochs)})
         self.total = len(record.epochs) if record else 0
         self.status = record.status if record else "running"
         if record is not None and not self.done and record.epochs:
@@ -82,6 +86,12 @@ class SimulatedTrial:
             self._end("finished")
         return {**line, "state_ended": ended}
 
+    def val_accuracy(self, removed_percent: float) -> float:
+        return quality(self.config) - 0.001 * removed_percent
+
+    def test_accuracy(self, removed_percent: float) -> float:
+        return TEST_ACCURACY
+
     def _complete(self, record: TrialRecord) -> None:
         """Write what a crash between two lines left out: a real trial repeats the epoch from its checkpoint instead."""
         last = record.epochs[-1]
@@ -103,17 +113,17 @@ class SimulatedTrial:
 
     def _line(self, state: int, epoch: int) -> dict[str, Any]:
         removed = 80.0 * state / max(1, len(self.epochs) - 1)
-        accuracy = quality(self.config) - 0.001 * removed
+        accuracy = self.val_accuracy(removed)
         return {
             "kind": "epoch", "state": state, "epoch": epoch, "epochs_total": self.total + 1, "phase": "train",
             "train_loss": 1 - accuracy, "val_loss": 1 - accuracy, "val_accuracy": accuracy, "removed_percent": removed,
-            "params": round(1000 * (1 - removed / 100)), "macs": round(5000 * (1 - removed / 100)), "seconds": 0.01,
+            "params": round(1000 * (1 - removed / 100)), "macs": round(DENSE_MACS * (1 - removed / 100)), "seconds": 0.01,
         }  # fmt: skip
 
     def _state_end(self, line: dict[str, Any]) -> StateEnd:
         return StateEnd(
             state=line["state"], epochs=self.total, val_accuracy=line["val_accuracy"], val_loss=line["val_loss"],
-            test_accuracy=TEST_ACCURACY, test_loss=1.0, params=line["params"], macs=line["macs"],
+            test_accuracy=self.test_accuracy(line["removed_percent"]), test_loss=1.0, params=line["params"], macs=line["macs"],
             removed_percent=line["removed_percent"], kept={"head": 4, "neuron": 9}, training_macs=1.0, seconds=0.1,
             file=f"states/{line['state']:02d}.safetensors",
         )  # fmt: skip

@@ -51,6 +51,7 @@ class Simulation:
     outcome: Outcome = nothing_happens
     order: list[str] = field(default_factory=list)
     retry_failed: bool = False
+    trial_class: type[SimulatedTrial] = SimulatedTrial
 
     def __post_init__(self) -> None:
         self.run = open_run(self.storage, self.study)
@@ -74,7 +75,7 @@ class Simulation:
                 if trial in ("wait", "done"):
                     break
                 self.order.append(trial.id)
-                self.live[trial.id] = SimulatedTrial(trial.folder, outcome=self.outcome)
+                self.live[trial.id] = self.trial_class(trial.folder, outcome=self.outcome)
             if not self.live:
                 return self
             for trial_id in list(self.live):

@@ -42,7 +42,7 @@ def command(
 
     run_folder = RunFolder.existing(run)
     check_free_to_change(sets)
-    study = load_study(run_folder.study_file, sets)
+    study = load_study(run_folder.study_file, sets, recorded=True)
     grows = trials_per_arm is not None or confirm_seeds is not None
     if (sets or grows) and run_folder.is_driven():
         raise UserError(

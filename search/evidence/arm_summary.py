@@ -110,7 +110,7 @@ def _basis(results: RunResults, arm: str) -> str:
 
 
 def _confirmed(results: RunResults, arm: str, metric: str, alpha: float) -> Confirmed | None:
-    trials = results.of_arm(arm, "confirm")
+    trials = results.evidence(arm)
     values = confirmed_values(results, arm, lambda trial: getattr(trial.last, metric))
     by_seed = {seed: value for seed, value in values.items() if value is not None}
     statuses = Counter(trial.status for trial in trials)

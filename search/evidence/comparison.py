@@ -8,6 +8,7 @@ from typing import Any
 
 from models.errors import UserError
 from search.evidence.arm_summary import ArmSummary, summarise_arm
+from search.evidence.claim import claim_text
 from search.evidence.contrasts import Contrast, decide
 from search.evidence.equal_cost import EqualCost, equal_cost
 from search.evidence.paired.differences import Measured, last_level, measure
@@ -134,15 +135,18 @@ def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
     confirm = results.study.search.confirm
     stated = set(results.study.compare.seeds or ()) or set(confirm.seeds if confirm else ())
     ended = [trial for row in rows for trial in results.of_arm(row.arm, "confirm") if trial.finished or trial.diverged]
-    grown = {trial.identity.seed for trial in ended} - stated
+    grown = {trial.identity.seed for trial in ended if trial.identity.replicate == 0} - stated
     if grown:
         caveats.append(f"the study was grown by seeds {sorted(grown)} beyond those it stated")
     if growth := _growth(results):
         caveats.append(f"the study was grown for another look ({growth})")
     for row in rows:
-        sources = {trial.source for trial in results.of_arm(row.arm, "confirm") if trial.source}
-        if len(sources) > 1:
-            caveats.append(f"{row.arm}'s confirm trials repeat different configurations: {', '.join(sorted(sources))}")
+        sources: dict[tuple[int, str], set[str]] = {}
+        for trial in results.of_arm(row.arm, "confirm"):
+            sources.setdefault((trial.identity.replicate, trial.identity.recipe), set()).add(str(trial.source))
+        mixed = sorted(source for found in sources.values() if len(found) > 1 for source in found)
+        if mixed:
+            caveats.append(f"{row.arm}'s confirm trials repeat different configurations: {', '.join(mixed)}")
     return caveats
 
 
@@ -176,7 +180,10 @@ def _verdict(
             if is_plain(search)
             else chosen_sentence(results.best_of_run(), criterion(search))
         )
-    sentences = [contrast_sentence(contrast, results.study.compare) for contrast in primary]
+    sentences = [
+        f"{claim_text(results, (one.arm, one.baseline))}: {contrast_sentence(one, results.study.compare)}"
+        for one in primary
+    ]
     if not sentences:
         sentences = ["No two arms were confirmed at a common removal, so nothing can be claimed."]
     sentences += [divergence_sentence(contrast) for contrast in divergence if contrast.any]

@@ -38,6 +38,8 @@ class Contrast:
     lost: int = 0
     """Pairs of trials of which one or both diverged."""
     scope: str = ""
+    unit: str = "seed"
+    """What the units are: seed, search or recipe."""
     mean: float | None = None
     interval: tuple[float, float] | None = None
     """Simultaneous: at alpha over the number of tests in the family."""
@@ -96,6 +98,7 @@ def _tested(measured: Measured, settings: CompareConfig, family: int) -> Contras
         differences=measured.differences,
         lost=measured.lost,
         scope=measured.scope,
+        unit=measured.unit,
         cost_ratio=measured.cost_ratio,
         reason=measured.reason,
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from models.errors import UserError
 from search.evidence.comparison import require_finished
+from search.evidence.paired.scope import counted
 from search.run.best import best_confirmed, competing, criterion, no_winner
 from search.run.candidates import Candidate, all_candidates
 from search.run.results import RunResults
@@ -135,8 +136,8 @@ class Choice:
     @property
     def text(self) -> str:
         """`by highest validation accuracy from 12 configurations and then from 8 confirm trials`."""
-        then = f" and then from {_counted(self.confirm_trials, 'confirm trial')}" if self.confirm_trials else ""
-        return f"by {self.criterion} from {_counted(self.configurations, 'configuration')}{then}"
+        then = f" and then from {counted(self.confirm_trials, 'confirm trial')}" if self.confirm_trials else ""
+        return f"by {self.criterion} from {counted(self.configurations, 'configuration')}{then}"
 
 
 def choice_of(results: RunResults, arm: str | None = None) -> Choice:
@@ -152,12 +153,8 @@ def how_chosen(results: RunResults, budget: Budget, arm: str | None = None) -> s
     of_arm = f" of arm {arm}" if arm else ""
     if budget.is_open:
         return choice_of(results, arm).text + of_arm
-    states = _counted(len(all_candidates(results, arm)), "state")
+    states = counted(len(all_candidates(results, arm)), "state")
     return f"by highest validation accuracy within {budget.text} from {states}{of_arm}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def best_configuration(results: RunResults, arm: str | None = None) -> RecordedTrial:

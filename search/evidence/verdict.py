@@ -10,9 +10,17 @@ from search.evidence.arm_summary import SINGLE, ArmSummary
 from search.evidence.contrasts import Contrast
 from search.evidence.formats import interval_text, p_text, percent, points, short
 from search.evidence.paired.divergence import DivergenceContrast
+from search.evidence.paired.scope import counted, plural
 from search.evidence.statistics import BOUND, POWER
 from search.run.trials import RecordedTrial
 from search.study.sections import CompareConfig
+
+MORE = {
+    "seed": "`prunetune resume RUN --confirm-seeds N` runs them",
+    "recipe": "`prunetune resume RUN --trials-per-arm N` runs them",
+    "search": "a new run with as many `search.replicates` runs them",
+}
+"""How a unit is added."""
 
 
 def contrast_sentence(contrast: Contrast, settings: CompareConfig) -> str:
@@ -59,18 +67,19 @@ def _not_settled(contrast: Contrast, settings: CompareConfig) -> str:
 
 
 def _foretold(contrast: Contrast, settings: CompareConfig) -> str:
-    """How many more seeds it may take, as far as the seeds there are can say."""
+    """How many more units it may take, as far as those there are can say."""
+    units = plural(contrast.unit)
     if contrast.more_seeds is None:
-        seeds = _counted(len(contrast.differences), "seed")
-        return f"how many more seeds it takes cannot be told from {seeds}, only from four on"
+        found = counted(len(contrast.differences), contrast.unit)
+        return f"how many more {units} it takes cannot be told from {found}, only from four on"
     if contrast.more_seeds == 0:
         return (
-            f"there are seeds enough to settle a difference of {margin_text(settings)}, or that there is none, with power "
+            f"there are {units} enough to settle a difference of {margin_text(settings)}, or that there is none, with power "
             f"{POWER:g}, so the true one may lie between"
         )
     return (
         f"{more_seeds_text(contrast)} would settle a difference of {margin_text(settings)} with power {POWER:g} (the larger "
-        f"number at an upper {100 * BOUND:g} % bound of their spread; `prunetune resume RUN --confirm-seeds N` runs them)"
+        f"number at an upper {100 * BOUND:g} % bound of their spread; {MORE[contrast.unit]})"
     )
 
 
@@ -80,22 +89,24 @@ def more_seeds_text(contrast: Contrast) -> str:
     if not most:
         return ""
     between = f"{fewest} to " if fewest and fewest < most else "" if fewest else "up to "
-    return f"{between}{most} more seed{'' if most == 1 else 's'}"
+    return f"{between}{counted(most, f'more {contrast.unit}')}"
 
 
 def divergence_sentence(contrast: DivergenceContrast) -> str:
     """How often training diverged in two arms, and whether that is more than luck."""
     arm, baseline = contrast.arm, contrast.baseline
     count, other = contrast.diverged, contrast.baseline_diverged
-    test = f"exact paired test over {_counted(contrast.units, 'seed')}, Holm-adjusted p = {p_text(contrast.p_holm)}"
+    test = (
+        f"exact paired test over {counted(contrast.units, contrast.unit)}, Holm-adjusted p = {p_text(contrast.p_holm)}"
+    )
     if contrast.kind == "not settled":
         return (
-            f"Of {_counted(contrast.trials, 'confirm trial')} each, {count} of {arm} and {other} of {baseline} diverged; "
+            f"Of {counted(contrast.trials, 'trial')} each, {count} of {arm} and {other} of {baseline} diverged; "
             f"whether one does so more often is not settled ({test})."
         )
     if contrast.kind == "less often":
         arm, baseline, count, other = baseline, arm, other, count
-    return f"{arm} diverges more often than {baseline}: {count} against {other} of {contrast.trials} confirm trials ({test})."
+    return f"{arm} diverges more often than {baseline}: {count} against {other} of {contrast.trials} trials ({test})."
 
 
 def exploratory_sentence(rows: Sequence[ArmSummary]) -> str:
@@ -172,14 +183,10 @@ def _images(contrast: Contrast) -> str:
 def _lost(contrast: Contrast) -> str:
     if not contrast.lost:
         return ""
-    return f" among the pairs that survived; {_counted(contrast.lost, 'pair')} of trials lost to divergence"
+    return f" among the pairs that survived; {counted(contrast.lost, 'pair')} of trials lost to divergence"
 
 
 def _bounds(contrast: Contrast) -> str:
     if contrast.interval is None or not math.isfinite(contrast.interval[0]):
-        return "too few seeds for an interval"
+        return f"too few {plural(contrast.unit)} for an interval"
     return f"the difference's interval is {interval_text(contrast.interval)}"
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -15,7 +15,7 @@ from search.run.trials import RecordedTrial
 from search.study.arm import Arm
 from search.study.study import Study
 
-FILLED_IN = frozenset({"seed", "prune.scratch.file"})
+FILLED_IN = frozenset({"seed", "data.split_seed", "prune.scratch.file"})
 """Keys that differ between a study and its trials because the run itself decides them."""
 
 

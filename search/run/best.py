@@ -45,9 +45,10 @@ def best_trial(trials: Iterable[RecordedTrial], search: SearchConfig) -> Recorde
 
     Each of its seeds must have finished and keep to the constraints. None where no configuration does.
     """
-    groups: dict[tuple[str, int], list[RecordedTrial]] = {}
+    groups: dict[tuple[str, int, int], list[RecordedTrial]] = {}
     for trial in competing(trials):
-        groups.setdefault((trial.identity.arm, trial.identity.number), []).append(trial)
+        one = trial.identity
+        groups.setdefault((one.arm, one.replicate, one.number), []).append(trial)
     wanted = len(search.seeds) if search.seeds else 1
     whole = [group for group in groups.values() if len(group) >= wanted and all(one.finished for one in group)]
     ranked = [

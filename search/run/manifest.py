@@ -20,9 +20,9 @@ from search.run.folder import RunFolder
 from search.run.plan import plan_of
 from search.run.preflight import StartingPoint
 from search.run.trials import read_trial
-from search.study.load import load_study
+from search.study.load import as_it_was, load_study
 from search.study.rules import check_study_file
-from search.study.sections import ConfirmConfig
+from search.study.sections import ConfirmConfig, StudySections
 from search.study.study import Study
 from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.record import finite
@@ -75,12 +75,21 @@ def check_same_study(run: RunFolder, study: Study) -> None:
     if "study" not in manifest:
         return
     steps = manifest.get("grown", ())
-    changes = changed_keys(_lasting(manifest["study"], steps), _lasting(study.to_json(), steps))
+    changes = changed_keys(_lasting(_completed(manifest["study"]), steps), _lasting(study.to_json(), steps))
     if changes:
         raise UserError(
             f"{run.study_file}: has changed since the run began: {', '.join(at_most(changes))}; put it back, or start "
             "another run with --name (more of the same: prunetune resume --trials-per-arm N, --confirm-seeds N)"
         )
+
+
+def _completed(study: Mapping[str, Any]) -> dict[str, Any]:
+    """A study as an earlier version wrote it, with the defaults of keys that have come since."""
+    came_since = {
+        name: {**StudySections.model_fields[name].default.model_dump(mode="json"), **study.get(name, {})}
+        for name in ("search", "scheduler", "resources", "compare", "retention")
+    }
+    return as_it_was({**study, **came_since})
 
 
 def _lasting(study: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -159,7 +168,7 @@ def open_run(storage: Path, study: Study) -> RunFolder:
     run = RunFolder((storage / study.name).resolve())
     plan_of(study)
     if run.study_file.exists():
-        changes = changed_keys(load_study(run.study_file).to_json(), study.to_json())
+        changes = changed_keys(load_study(run.study_file, recorded=True).to_json(), study.to_json())
         if not changes:
             return run
         if run.trial_ids() or run.manifest_file.exists():

@@ -2,45 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from models.errors import UserError
-from search.run.best import best_trial
+from search.run.confirming import confirming_trials, in_replicate, is_searched_once
 from search.run.trials import RecordedTrial
 from search.study.arm import Arm
+from search.study.claims import comparing_arms, recipe_keys
+from search.study.replicates import replicate_of
 from search.study.study import Study
 
 
 @dataclass(frozen=True)
 class ArmPlan:
-    """`configurations` of one arm, each run on every one of `seeds` (None: the seed in the configuration)."""
+    """`configurations` of one arm in one search, each run on every one of `seeds` (None: the seed in the configuration).
+
+    `recipes` is at how many recipes the arm is confirmed, at most: choices that coincide are one recipe.
+    """
 
     arm: str
     configurations: int
     seeds: tuple[int | None, ...]
     confirm_seeds: tuple[int, ...]
+    replicate: int = 0
+    recipes: int = 1
 
     @property
     def search_ids(self) -> tuple[str, ...]:
-        return tuple(search_id(self.arm, n, seed) for n in range(self.configurations) for seed in self.seeds)
+        return tuple(self.search_id(number, seed) for number in range(self.configurations) for seed in self.seeds)
 
     @property
-    def confirm_ids(self) -> tuple[str, ...]:
-        return tuple(confirm_id(self.arm, seed) for seed in self.confirm_seeds)
+    def confirm_trials(self) -> int:
+        return len(self.confirm_seeds) * self.recipes
+
+    def search_id(self, number: int, seed: int | None) -> str:
+        """`rsst-003`, `rsst-003-s7` on one of several seeds, `rsst.r2-003` in the third search."""
+        name = f"{in_replicate(self.arm, self.replicate)}-{number:03d}"
+        return name if seed is None else f"{name}-s{seed}"
 
 
 def plan_of(study: Study) -> tuple[ArmPlan, ...]:
-    """One plan per arm, in the study's order.
+    """One plan for each search and arm, in the study's order.
 
     An arm with nothing to search runs a single configuration: more would repeat it number for number.
     """
-    search = study.search
-    seeds: tuple[int | None, ...] = tuple(search.seeds) if search.seeds else (None,)
-    confirm = tuple(search.confirm.seeds) if search.confirm else ()
-    plans = tuple(ArmPlan(name, configurations_of(study, arm), seeds, confirm) for name, arm in study.arms.items())
+    recipes = most_recipes(study)
+    plans = tuple(
+        _arm_plan(replicate_of(study, index), arm, index, recipes)
+        for index in range(study.search.replicates)
+        for arm in study.arms.values()
+    )
     _check_equal(study, plans)
     return plans
+
+
+def most_recipes(study: Study) -> int:
+    """At how many recipes each arm is confirmed, at most: one for each arm's choice, but no more than there are to choose."""
+    if study.compare.claim != "pooled" or not recipe_keys(study):
+        return 1
+    tried, arms = study.search.trials_per_arm, comparing_arms(study)
+    same_for_all = study.search.pairing == "shared" or all(len(study.enqueued(arm)) >= tried for arm in arms)
+    return min(tried, len(arms)) if same_for_all else len(arms)
+
+
+def _arm_plan(study: Study, arm: Arm, replicate: int, recipes: int) -> ArmPlan:
+    """`study` is the replicate's own, which has its seeds."""
+    search = study.search
+    return ArmPlan(
+        arm=arm.name,
+        configurations=0 if replicate and is_searched_once(arm) else configurations_of(study, arm),
+        seeds=tuple(search.seeds) if search.seeds else (None,),
+        confirm_seeds=tuple(search.confirm.seeds) if search.confirm else (),
+        replicate=replicate,
+        recipes=recipes if arm.traits.ends_small else 1,
+    )
 
 
 def _check_equal(study: Study, plans: tuple[ArmPlan, ...]) -> None:
@@ -57,33 +93,30 @@ def _check_equal(study: Study, plans: tuple[ArmPlan, ...]) -> None:
 
 def configurations_of(study: Study, arm: Arm) -> int:
     """How many configurations an arm is given."""
-    if not arm.parameters:
+    if not arm.parameters and study.compare.claim != "average":
         return 1
     wanted = study.search.trials_per_arm
     return min(wanted, study.space.grid_size(arm.name)) if study.search.algorithm == "grid" else wanted
 
 
-def search_id(arm: str, number: int, seed: int | None) -> str:
-    return f"{arm}-{number:03d}" if seed is None else f"{arm}-{number:03d}-s{seed}"
-
-
-def confirm_id(arm: str, seed: int) -> str:
-    return f"{arm}-confirm-s{seed}"
-
-
 def outstanding_trials(study: Study, trials: Iterable[RecordedTrial]) -> int:
     """Trials that the study asks for and that have not ended, those not yet proposed included."""
-    ended = {trial.id: trial for trial in trials if trial.ended}
-    return sum(_outstanding_of_arm(study, plan, ended) for plan in plan_of(study))
+    known = tuple(trials)
+    ended = {trial.id: trial for trial in known if trial.ended}
+    left = 0
+    for replicate in range(study.search.replicates):
+        plans = [plan for plan in plan_of(study) if plan.replicate == replicate]
+        searching = sum(trial_id not in ended for plan in plans for trial_id in plan.search_ids)
+        left += searching
+        if searching:
+            left += sum(max(0, plan.confirm_trials - _confirmed(ended.values(), plan)) for plan in plans)
+            continue
+        # A confirming trial counts only while it repeats what is the arm's best still.
+        found = [(one, ended.get(one.id)) for one in confirming_trials(study, ended.values(), replicate)]
+        left += sum(trial is None or trial.source != one.source for one, trial in found)
+    return left
 
 
-def _outstanding_of_arm(study: Study, plan: ArmPlan, ended: Mapping[str, RecordedTrial]) -> int:
-    searching = sum(trial_id not in ended for trial_id in plan.search_ids)
-    if searching:
-        return searching + sum(trial_id not in ended for trial_id in plan.confirm_ids)
-    best = best_trial((trial for trial in ended.values() if trial.identity.arm == plan.arm), study.search)
-    if best is None:
-        return 0
-    # A confirming trial counts only while it repeats what is the arm's best still.
-    confirming = [ended.get(trial_id) for trial_id in plan.confirm_ids]
-    return sum(trial is None or trial.source != best.id for trial in confirming)
+def _confirmed(ended: Iterable[RecordedTrial], plan: ArmPlan) -> int:
+    found = (trial.identity for trial in ended if trial.identity.phase == "confirm")
+    return sum(one.arm == plan.arm and one.replicate == plan.replicate for one in found)

@@ -45,12 +45,17 @@ class RunResults:
         """An arm's search trials; single trials where it has none."""
         return list(competing(self.of_arm(arm)))
 
+    def evidence(self, arm: str) -> tuple[RecordedTrial, ...]:
+        """The trials that a claim about an arm rests on, whatever became of them: its confirm trials, or all of its random
+        recipes where the claim is about their average."""
+        return self.of_arm(arm, "search" if self.study.compare.claim == "average" else "confirm")
+
     def confirmed(self, arm: str) -> list[RecordedTrial]:
-        """An arm's finished confirm trials."""
-        return [trial for trial in self.of_arm(arm, "confirm") if trial.finished]
+        """Those of them that finished."""
+        return [trial for trial in self.evidence(arm) if trial.finished]
 
     def representatives(self, arm: str) -> list[RecordedTrial]:
-        """What stands for an arm in a plot or at equal cost: its finished confirm trials, else its best search trial."""
+        """What stands for an arm in a plot or at equal cost: what a claim rests on, else its best search trial."""
         best = self.best_of_arm(arm)
         return self.confirmed(arm) or ([best] if best else [])
 
@@ -79,7 +84,7 @@ def load_results(run: Path) -> RunResults:
     A trial without an end is `running` while the run is being driven and `interrupted` otherwise.
     """
     folder = RunFolder.existing(run)
-    study = load_study(folder.study_file)
+    study = load_study(folder.study_file, recorded=True)
     driven = folder.is_driven()
     unended = "running" if driven else "interrupted"
     trials = []

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+from search.study.claims import units_asked
 from search.study.study import Study
+
+WORDS = {"search.confirm.seeds": "seeds", "search.replicates": "searches", "search.trials_per_arm": "recipes"}
 
 
 def baseline_of(study: Study) -> str:
@@ -26,18 +29,18 @@ def family_warnings(study: Study) -> list[str]:
     The smallest two-sided p of n units is 2/2^n, and Holm's first step multiplies it by the number of tests.
     """
     tests, alpha = family_size(study), study.compare.alpha
-    if study.search.confirm is None or tests == 0:
+    units, key = units_asked(study)
+    if units == 0 or tests == 0:
         return []
-    seeds = len(study.search.confirm.seeds)
-    smallest = tests * 2.0 ** (1 - seeds)
+    smallest = tests * 2.0 ** (1 - units)
     if smallest <= alpha * (1 + 1e-9):
         return []
     enough = math.ceil(1 + math.log2(tests / alpha) - 1e-9)
     family = "a difference" if tests == 1 else f"any of {tests} differences"
     smallest_text = (
-        f"{smallest:.3g}" if tests == 1 else f"{tests} x {2.0 ** (1 - seeds):.3g} = {smallest:.3g} after Holm"
+        f"{smallest:.3g}" if tests == 1 else f"{tests} x {2.0 ** (1 - units):.3g} = {smallest:.3g} after Holm"
     )
     return [
-        f"search.confirm.seeds: {seeds} seeds cannot settle {family} at alpha {alpha:g}, whatever the trials say "
+        f"{key}: {units} {WORDS[key]} cannot settle {family} at alpha {alpha:g}, whatever the trials say "
         f"(the smallest p is {smallest_text}); {enough} can"
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from search.config_file.mistakes import Sources, first_problem
 from search.space.reading import read_space
 from search.space.space import Space
 from search.study.arm import Arm
+from search.study.claims import default_claim
 from search.study.overrides import apply_sets
 from search.study.plain_form import Raw, plain_form
 from search.study.rules import check_study_file
@@ -21,9 +23,10 @@ from search.study.sections import SearchConfig, StudySections
 from search.study.study import Study
 
 
-def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None) -> Study:
+def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None, *, recorded: bool = False) -> Study:
     """Read and check a study file, with `--set` options in place; `name` replaces the file's own.
 
+    `recorded`: it is a run's own file, in which what is not said had not been thought of when the run began.
     Relative paths in the file are resolved against its folder, those in `sets` against the working folder.
     UserError names the line or option, the key, and the nearest valid name.
     """
@@ -37,7 +40,7 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None) ->
     if name is not None:
         raw, sources = {**raw, "name": name}, sources.with_option(("name",), f"--name {name}")
     raw, sources = apply_sets(raw, sources, sets)
-    study = build_study(raw, sources)
+    study = build_study(as_it_was(raw) if recorded else raw, sources)
     check_study_file(study)
     return study
 
@@ -45,6 +48,13 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None) ->
 def is_pretraining(content: Mapping[str, Any]) -> bool:
     """Whether a file's content is one for `prunetune pretrain`: a network and a weights file to write, and no trial."""
     return "trial" not in content and {"model", "output"} <= content.keys()
+
+
+def as_it_was(raw: Mapping[str, Any]) -> Raw:
+    """A study of an earlier version with what later ones ask for: before `compare.claim` was there, verdicts were about
+    the chosen configurations."""
+    compare = raw.get("compare") or {}
+    return {**raw, "compare": {**compare, "claim": compare.get("claim") or "configurations"}}
 
 
 def build_study(raw: Raw, sources: Sources) -> Study:
@@ -59,7 +69,7 @@ def build_study(raw: Raw, sources: Sources) -> Study:
     space = read_space(sections.space or {}, trees, sources)
     grid = sections.search.algorithm == "grid"
     search = _with_grid_size(sections.search, space, sources) if grid else sections.search
-    return Study(
+    study = Study(
         name=sections.name,
         trial=sections.trial,
         arms={name: Arm(name, patch, trees[name], space.for_arm(name), sources) for name, patch in patches.items()},
@@ -72,6 +82,9 @@ def build_study(raw: Raw, sources: Sources) -> Study:
         searched_keys=tuple(sections.space or {}),
         sources=sources,
     )
+    if study.compare.claim is not None:
+        return study
+    return replace(study, compare=study.compare.model_copy(update={"claim": default_claim(study)}))
 
 
 def _with_grid_size(search: SearchConfig, space: Space, sources: Sources) -> SearchConfig:

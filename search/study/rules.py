@@ -10,6 +10,7 @@ from search.config_file import key_tree
 from search.config_file.key_tree import is_known, unknown
 from search.config_file.mistakes import Mistake, no_arm
 from search.study.arm import Arm
+from search.study.claims import check_claim
 from search.study.corners import check_samples, corner_values
 from search.study.study import Study
 
@@ -32,6 +33,7 @@ def check_study_file(study: Study) -> None:
     _check_choose(study)
     if study.search.pairing == "shared":
         _check_shared(study)
+    check_claim(study)
 
 
 def _check_patches(study: Study) -> None:

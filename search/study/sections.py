@@ -62,6 +62,9 @@ class SearchConfig(Section):
     """The folder of an earlier run to learn from."""
     confirm: Annotated[ConfirmConfig | None, described("`{seeds: [...]}` or null")] = None
     """`{seeds: [...]}`: rerun each arm's validation-chosen configuration on these fresh seeds, to the end."""
+    replicates: int = Field(1, ge=1)
+    """Independent searches of every arm, each with its own search, split and training seeds and each confirmed by itself: what
+    `compare.claim: tuned` rests on."""
 
     @property
     def objectives_by_choice(self) -> tuple[Objective, ...]:
@@ -168,12 +171,20 @@ Levels = Annotated[
 """60 (percent removed), `{removed_percent: 60}`, `{macs: 0.5}` or a list of these."""
 
 
+Claim = Literal["pooled", "tuned", "average", "configurations"]
+
+
 class CompareConfig(Section):
     """The comparison that will be claimed.
 
     Fixed before running: the primary family of tests.
     """
 
+    claim: Claim | None = None
+    """What the verdict speaks of. `pooled`: every arm under each arm's choice of the shared keys, "at these recipes".
+    `tuned`: the arms as tuned with this budget, over `search.replicates`. `average`: over random recipes of the space, with
+    nothing chosen. `configurations`: the chosen configurations alone. Default: `tuned` with replicates; `pooled` where the
+    arms search keys in common or nothing; else `configurations`."""
     metric: Literal["test_accuracy", "val_accuracy"] = "test_accuracy"
     """What is compared."""
     at: Annotated[Levels, described("a percentage, `{macs: share}`, or a list")] = ()

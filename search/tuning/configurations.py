@@ -59,10 +59,13 @@ class Configuration:
         }
 
 
-def configurations_of_arm(trials: Iterable[RecordedTrial], arm: str, wanted: int) -> tuple[Configuration, ...]:
-    """An arm's search trials by number, in order."""
+def configurations_of_arm(
+    trials: Iterable[RecordedTrial], arm: str, wanted: int, replicate: int = 0
+) -> tuple[Configuration, ...]:
+    """The trials of one of an arm's searches by number, in order."""
     by_number: defaultdict[int, list[RecordedTrial]] = defaultdict(list)
     for trial in trials:
-        if trial.identity.arm == arm and trial.identity.phase == "search":
-            by_number[trial.identity.number].append(trial)
+        one = trial.identity
+        if (one.arm, one.phase, one.replicate) == (arm, "search", replicate):
+            by_number[one.number].append(trial)
     return tuple(Configuration(arm, number, tuple(found), wanted) for number, found in sorted(by_number.items()))

@@ -21,7 +21,8 @@ def stop_reason(study: Study, trials: Iterable[RecordedTrial], trial: RecordedTr
         return None
     if not trial.states or trial.last.state < config.grace_states:
         return None
-    peers = [other for other in trials if other.identity.phase == "search"]
+    search = trial.identity.replicate
+    peers = [other for other in trials if other.identity.phase == "search" and other.identity.replicate == search]
     partners = partners_of(study, peers, trial)
     removed_percent = _removal_to_judge_at(config, trial, partners)
     if removed_percent is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 
 from search.run.plan import ArmPlan, plan_of
+from search.study.arm import Arm
 from search.study.study import Study
 from search.tuning.cluster.resources import share_of, this_machine
 from trainables.config.trial import TrialConfig
@@ -79,15 +81,17 @@ class Estimate:
 def estimate(study: Study) -> Estimate:
     """UserError and WeightsRefused as a real start would raise them."""
     share = share_of(study.resources, [this_machine()])
-    arms = tuple(_arm_cost(study, plan) for plan in plan_of(study))
+    plans = plan_of(study)
+    arms = tuple(_arm_cost(study, arm, [plan for plan in plans if plan.arm == arm.name]) for arm in study.arms.values())
     return Estimate(study.name, arms, share.concurrent, share.gpus)
 
 
-def _arm_cost(study: Study, plan: ArmPlan) -> ArmCost:
-    arm = study.arms[plan.arm]
+def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan]) -> ArmCost:
+    """`plans` are the arm's in each search; recipes are counted as if no two arms chose alike."""
     configs = [arm.config(study.space.sample(arm.name, seed)) for seed in range(SAMPLES)]
     epochs = sum(sum(config.epochs_of_states()) for config in configs) / len(configs)
-    cost = ArmCost(arm.name, len(plan.search_ids), len(plan.confirm_ids), epochs)
+    confirming = sum(plan.confirm_trials for plan in plans)
+    cost = ArmCost(arm.name, sum(len(plan.search_ids) for plan in plans), confirming, epochs)
     if arm.traits.from_scratch:
         # Its network is not known before its source arm has been searched.
         return cost

@@ -13,6 +13,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import BaseJournalBackend
 
 from models import atomic
+from search.run.confirming import in_replicate
 from search.run.plan import plan_of
 from search.run.store import TrialStore
 from search.study.study import Study
@@ -38,12 +39,16 @@ class MemoryJournal(BaseJournalBackend):
 
 
 def write_optuna_log(study: Study, store: TrialStore) -> None:
-    """Replace the run's journal by what the trials say now: one Optuna study per arm, named `<study>/<arm>`."""
+    """Replace the run's journal by what the trials say now: one Optuna study for each search of an arm.
+
+    Named `<study>/<arm>`, from the second search on `<study>/<arm>.r<replicate>`.
+    """
     journal, known = MemoryJournal(), list(store)
     storage = JournalStorage(journal)
     for plan in plan_of(study):
-        configurations = configurations_of_arm(known, plan.arm, len(plan.seeds))
-        shown = rebuild(study, configurations, storage=storage, name=f"{study.name}/{plan.arm}")
+        configurations = configurations_of_arm(known, plan.arm, len(plan.seeds), plan.replicate)
+        name = f"{study.name}/{in_replicate(plan.arm, plan.replicate)}"
+        shown = rebuild(study, configurations, storage=storage, name=name)
         with warnings.catch_warnings():
             # Optuna calls naming experimental; the users of a study need not hear of it.
             warnings.simplefilter("ignore", ExperimentalWarning)

@@ -161,5 +161,5 @@ def warm_trials(study: Study) -> dict[str, list[FrozenTrial]]:
             if one.told() in USEFUL and study.space.accepts(one.values, one.arm)
         ]
         for plan in plan_of(earlier.study)
-        if plan.arm in study.arms
+        if plan.arm in study.arms and plan.replicate == 0
     }

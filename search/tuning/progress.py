@@ -145,18 +145,19 @@ class Progress:
                 _duration(one.remaining(now)),
             )
         table.add_section()
-        for plan in plan_of(self._study):
-            trials = [trial for trial in list(self._store) if trial.identity.arm == plan.arm]
+        for arm in self._study.arms:
+            plans = [plan for plan in plan_of(self._study) if plan.arm == arm]
+            trials = [trial for trial in list(self._store) if trial.identity.arm == arm]
             ended = sum(trial.ended and trial.identity.phase == "search" for trial in trials)
             best = best_trial(trials, self._study.search)
             accuracy = "" if best is None else f"{best.last.val_accuracy:.4f}"
             removed = "" if best is None else f"{best.last.removed_percent:.1f}"
             name = no_winner(trials, self._study.search) if best is None else f"best so far: {best.id}"
-            counts = f"{ended} of {len(plan.search_ids)} trials"
-            if plan.confirm_ids:
+            counts = f"{ended} of {sum(len(plan.search_ids) for plan in plans)} trials"
+            if confirming := sum(plan.confirm_trials for plan in plans):
                 confirmed = sum(trial.ended and trial.identity.phase == "confirm" for trial in trials)
-                counts += f", {confirmed} of {len(plan.confirm_ids)} confirmed"
-            table.add_row(plan.arm, name, counts, accuracy, removed, "", style="bold")
+                counts += f", {confirmed} of {confirming} confirmed"
+            table.add_row(arm, name, counts, accuracy, removed, "", style="bold")
         return table
 
     def remaining(self, now: float) -> float | None:

@@ -15,11 +15,13 @@ from typing import Literal
 from optuna.trial import FrozenTrial
 
 from models.errors import UserError
-from search.run.best import best_trial
-from search.run.plan import ArmPlan, confirm_id, plan_of, search_id
+from search.run.confirming import Confirming, chosen_trials, confirming_trials
+from search.run.plan import ArmPlan, plan_of
 from search.run.retention import apply_retention
 from search.run.store import TrialStore
 from search.run.trials import RecordedTrial
+from search.study.claims import seed_of_recipe
+from search.study.replicates import replicate_of
 from search.study.study import Study
 from search.tuning.configurations import configurations_of_arm
 from search.tuning.early_stopping import stop_reason
@@ -53,6 +55,7 @@ class TrialQueue:
 
     def __post_init__(self) -> None:
         self._plans = plan_of(self.study)
+        self._studies = [replicate_of(self.study, index) for index in range(self.study.search.replicates)]
         self.live: set[str] = set()
         """Trials handed out in this launch and not yet given back."""
         self._crashes: Counter[str] = Counter()
@@ -113,70 +116,68 @@ class TrialQueue:
         most = max(plan.configurations for plan in self._plans)
         for number, plan in product(range(most), self._plans):
             for seed in plan.seeds:
-                if number < plan.configurations and search_id(plan.arm, number, seed) not in self.store:
+                if number < plan.configurations and plan.search_id(number, seed) not in self.store:
                     yield from self._configuration(plan, number, seed)
-        if all(self._search_is_over(plan) for plan in self._plans):
-            yield from self._confirming()
+        for replicate in range(len(self._studies)):
+            if all(self._search_is_over(plan) for plan in self._plans if plan.replicate in (0, replicate)):
+                yield from self._confirming(replicate)
 
     def _configuration(self, plan: ArmPlan, number: int, seed: int | None) -> Iterator[RecordedTrial]:
         """The trial of configuration `number` on `seed`, unless what it starts from is not there yet."""
-        source = self._scratch_source(plan.arm)
+        source = self._scratch_source(plan)
         if source == "wait":
             return
-        past = configurations_of_arm(self.store, plan.arm, len(plan.seeds))
+        study = self._studies[plan.replicate]
+        past = configurations_of_arm(self.store, plan.arm, len(plan.seeds), plan.replicate)
         begun = next((one for one in past if one.number == number), None)
         earlier = [one for one in past if one.number < number]
-        chosen = begun or propose(self.study, plan.arm, number, earlier, self.warm.get(plan.arm, ()))
+        chosen = begun or propose(study, plan.arm, number, earlier, self.warm.get(plan.arm, ()))
         given = chosen.values if source is None else {**chosen.values, "prune.scratch.file": source}
-        config = self.study.arms[plan.arm].config(given, seed)
-        identity = Identity(search_id(plan.arm, number, seed), plan.arm, "search", number, config.seed)
+        config = study.arms[plan.arm].config(given, seed_of_recipe(study, number) if seed is None else seed)
+        trial_id = plan.search_id(number, seed)
+        identity = Identity(trial_id, plan.arm, "search", number, config.seed, plan.replicate)
         yield self.store.add(TrialRequest(identity, config.model_dump(mode="json"), chosen.values, chosen.drawn))
 
     def _search_is_over(self, plan: ArmPlan) -> bool:
         found = [self.store.get(trial_id) for trial_id in plan.search_ids]
         return all(trial is not None and trial.ended for trial in found)
 
-    def _scratch_source(self, arm: str) -> str | None:
+    def _scratch_source(self, plan: ArmPlan) -> str | None:
         """The file that the `scratch` control takes its structure from; `wait` while its arm is still being searched.
 
         None for every other method, and where the configuration names a file itself.
         """
-        scratch = self.study.arms[arm]
+        scratch = self.study.arms[plan.arm]
         if not scratch.traits.from_scratch or scratch.value("prune.scratch.file") is not None:
             return None
         named = scratch.value("prune.scratch.arm")
-        plan = next(one for one in self._plans if one.arm == named)
-        if not self._search_is_over(plan):
+        searches = [one for one in self._plans if one.arm == named and one.replicate in (0, plan.replicate)]
+        if not all(map(self._search_is_over, searches)):
             return "wait"
-        best = self._best_of(plan.arm)
+        best = chosen_trials(self.study, self.store, plan.replicate).get(str(named))
         return None if best is None else str(best.folder / str(best.last.file))
 
-    def _best_of(self, arm: str) -> RecordedTrial | None:
-        return best_trial((trial for trial in self.store if trial.identity.arm == arm), self.study.search)
+    def _confirming(self, replicate: int) -> Iterator[RecordedTrial]:
+        wanted = confirming_trials(self.study, self.store, replicate)
+        if self.study.search.confirm is not None:
+            for arm in self.study.arms.keys() - {one.arm for one in wanted}:
+                self._note(f"{arm}: no trial of the search finished, so there is nothing to confirm")
+        for one in wanted:
+            yield from self._confirm(one)
 
-    def _confirming(self) -> Iterator[RecordedTrial]:
-        most = max(len(plan.confirm_seeds) for plan in self._plans)
-        for index, plan in product(range(most), self._plans):
-            best = self._best_of(plan.arm)
-            if best is None:
-                self._note(f"{plan.arm}: no trial of the search finished, so there is nothing to confirm")
-            elif index < len(plan.confirm_seeds):
-                yield from self._confirm(best, plan.confirm_seeds[index])
-
-    def _confirm(self, best: RecordedTrial, seed: int) -> Iterator[RecordedTrial]:
-        arm = best.identity.arm
-        trial_id = confirm_id(arm, seed)
-        existing = self.store.get(trial_id)
-        if existing is not None and existing.source == best.id:
+    def _confirm(self, wanted: Confirming) -> Iterator[RecordedTrial]:
+        existing = self.store.get(wanted.id)
+        if existing is not None and existing.source == wanted.source:
             return
         if existing is not None:
             self._note(
-                f"{trial_id}: repeated {existing.source}, but {best.id} is the arm's best now; moved to superseded/"
+                f"{wanted.id}: repeated {existing.source}, but {wanted.source} was chosen now; moved to superseded/"
             )
             self.store.set_aside(existing)
-        identity = Identity(trial_id, arm, "confirm", best.identity.number, seed)
-        config = {**best.config, "seed": seed}
-        yield self.store.add(TrialRequest(identity, config, best.values, {}, source=best.id))
+        identity = Identity(
+            wanted.id, wanted.arm, "confirm", wanted.number, wanted.seed, wanted.replicate, wanted.recipe
+        )
+        yield self.store.add(TrialRequest(identity, wanted.config, wanted.values, {}, source=wanted.source))
 
     def _count_crash(self, trial: RecordedTrial) -> RecordedTrial:
         self._crashes[trial.id] += 1

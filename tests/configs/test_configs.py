@@ -249,7 +249,7 @@ def _plain(name: str) -> dict[str, Any]:
 def _trials_and_epochs(study: Study) -> tuple[int, int]:
     trials = epochs = 0
     for plan in plan_of(study):
-        count = len(plan.search_ids) + len(plan.confirm_ids)
+        count = len(plan.search_ids) + plan.confirm_trials
         config = study.arm(plan.arm).config(study.space.sample(plan.arm, seed=0))
         trials, epochs = trials + count, epochs + count * sum(config.epochs_of_states())
     return trials, epochs

@@ -26,16 +26,24 @@ STATUSES: tuple[str, ...] = get_args(Status)
 
 @dataclass(frozen=True)
 class Identity:
-    """Which trial of a study this is. `number` counts an arm's configurations from 0."""
+    """Which trial of a study this is. `number` counts an arm's configurations from 0, `replicate` its searches.
+
+    `recipe` is, of a confirming trial, the arm whose choice of the shared keys it takes; empty where that is its own.
+    """
 
     id: str
     arm: str = "trial"
     phase: Literal["trial", "search", "confirm"] = "trial"
     number: int = 0
     seed: int = 0
+    replicate: int = 0
+    recipe: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        return {"id": self.id, "arm": self.arm, "phase": self.phase, "number": self.number, "seed": self.seed}
+        """`replicate` and `recipe` only where they say something: versions before they were there read the rest."""
+        value = {"id": self.id, "arm": self.arm, "phase": self.phase, "number": self.number, "seed": self.seed}
+        optional = {"replicate": self.replicate, "recipe": self.recipe}
+        return value | {key: given for key, given in optional.items() if given}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from search.evidence.paired.images import ImageDifferences, image_differences
-from search.evidence.paired.scope import scope_text
+from search.evidence.paired.scope import scope_text, unit_word
 from search.evidence.paired.units import Pair, pairs_of, unit_means
 from search.run.curves import Quantity
 from search.run.results import RunResults
@@ -31,6 +31,7 @@ class Measured:
     """The same units before anything was pruned; None where a trial has no dense state 0, as `scratch`."""
     lost: int = 0
     scope: str = ""
+    unit: str = "seed"
     images: ImageDifferences | None = None
     cost_ratio: float | None = None
     """Training MACs spent up to the level, arm over baseline."""
@@ -63,7 +64,8 @@ def measure(results: RunResults, arm: str, baseline: str, level: Level, *, with_
         differences={unit: value for unit, value in found.items() if value is not None},
         state0=state0_differences(survived, metric),
         lost=lost,
-        scope=scope_text(survived),
+        scope=scope_text(survived, results.study.compare.claim),
+        unit=unit_word(results.study.compare.claim),
         images=image_differences(survived, level) if with_images and metric == "test_accuracy" else None,
         cost_ratio=_cost_ratio(survived, level),
     )
@@ -84,7 +86,7 @@ def dense_value(trial: RecordedTrial, quantity: Quantity) -> float | None:
 
 def _not_comparable(results: RunResults, arm: str, baseline: str, level: Level, pairs: Sequence[Pair]) -> str | None:
     for name in (arm, baseline):
-        if not any(trial.finished or trial.diverged for trial in results.of_arm(name, "confirm")):
+        if not any(trial.finished or trial.diverged for trial in results.evidence(name)):
             return f"{name} has no confirmed trial"
         if any(_at(trial, level, "val_accuracy") is None for trial in results.confirmed(name)):
             return f"{name} does not reach {level.text} on every seed"

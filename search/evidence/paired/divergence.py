@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from search.evidence.paired.scope import unit_word
 from search.evidence.paired.units import pairs_of, unit_means
 from search.evidence.statistics import TOLERANCE, holm, subset_means
 from search.run.results import RunResults
@@ -21,6 +22,8 @@ class DivergenceContrast:
     diverged: int
     baseline_diverged: int
     units: int
+    unit: str
+    """What they are: seed, search or recipe."""
     p_value: float
     p_holm: float | None = None
     kind: Literal["more often", "less often", "not settled"] = "not settled"
@@ -55,6 +58,7 @@ def _count(results: RunResults, arm: str, baseline: str) -> DivergenceContrast |
         diverged=sum(pair.ours.diverged for pair in pairs),
         baseline_diverged=sum(pair.theirs.diverged for pair in pairs),
         units=len(shares),
+        unit=unit_word(results.study.compare.claim),
         p_value=_p_value([share for share in shares.values() if share]),
     )
 

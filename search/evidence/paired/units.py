@@ -5,12 +5,15 @@ The *unit* is what the tests exchange: one difference for each. Nothing else rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
+from search.study.claims import recipe_keys
+from search.study.sections import Claim
 
 
 @dataclass(frozen=True)
@@ -28,17 +31,43 @@ class Pair:
 
 
 def replicates(results: RunResults, arm: str) -> dict[int, dict[str, RecordedTrial]]:
-    """Unit → place within the unit → the arm's confirm trial there, finished or diverged.
+    """Unit → place within the unit → the arm's trial there, finished or diverged.
 
-    The unit is the seed. Within it an arm has a place for each of its confirmed configurations, mostly one; what failed,
-    was stopped or has not ended is no replicate.
+    Within a unit an arm has a place for each recipe and seed; what failed, was stopped or has not ended is no replicate.
     """
+    place_of = PLACES[results.study.compare.claim or "configurations"]
+    keys = recipe_keys(results.study)
     found: dict[int, dict[str, RecordedTrial]] = {}
-    for trial in results.of_arm(arm, "confirm"):
+    for trial in results.evidence(arm):
         if trial.finished or trial.diverged:
-            places = found.setdefault(trial.identity.seed, {})
-            places[str(len(places))] = trial
+            unit, place = place_of(trial, keys)
+            found.setdefault(unit, {})[place] = trial
     return dict(sorted(found.items()))
+
+
+def _by_seed(trial: RecordedTrial, keys: Sequence[str]) -> tuple[int, str]:
+    return trial.identity.seed, ""
+
+
+def _by_seed_at_recipe(trial: RecordedTrial, keys: Sequence[str]) -> tuple[int, str]:
+    return trial.identity.seed, json.dumps({key: trial.values[key] for key in keys if key in trial.values})
+
+
+def _by_search(trial: RecordedTrial, keys: Sequence[str]) -> tuple[int, str]:
+    return trial.identity.replicate, str(trial.identity.seed)
+
+
+def _by_recipe(trial: RecordedTrial, keys: Sequence[str]) -> tuple[int, str]:
+    return trial.identity.number, str(trial.identity.seed)
+
+
+PLACES: dict[Claim, Callable[[RecordedTrial, Sequence[str]], tuple[int, str]]] = {
+    "configurations": _by_seed,
+    "pooled": _by_seed_at_recipe,
+    "tuned": _by_search,
+    "average": _by_recipe,
+}
+"""By what is claimed: a trial's unit, which is its seed, its search or its recipe, and its place in it."""
 
 
 def pairs_of(results: RunResults, arm: str, baseline: str) -> list[Pair]:

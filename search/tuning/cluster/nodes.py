@@ -67,7 +67,7 @@ def _facts(run: Path, meeting: Path, answer: str, arms: tuple[str, ...]) -> Fact
     if not arms:
         return facts
     try:
-        found = preflight(load_study(RunFolder.existing(run).study_file))
+        found = preflight(load_study(RunFolder.existing(run).study_file, recorded=True))
     except UserError as error:
         return replace(facts, problem=str(error))
     return replace(facts, digests={arm: digests_of(found[arm]) for arm in arms if arm in found})

@@ -52,7 +52,8 @@ def test_a_planted_difference_is_claimed_with_its_size_and_interval(tmp_path: Pa
     assert 0 < contrast.interval[0] < contrast.mean < contrast.interval[1]
     assert contrast.p_holm == 2 / 256
     assert not comparison.exploratory
-    assert comparison.verdict.startswith("rsst is better than refill at 60 % removed by ")
+    said = "Of these two configurations alone (rsst-000, refill-000): rsst is better than refill at 60 % removed by "
+    assert comparison.verdict.startswith(said)
 
 
 def test_equal_arms_are_equivalent_within_the_margin(tmp_path: Path) -> None:
@@ -69,6 +70,7 @@ def test_what_is_not_settled_says_how_many_more_seeds(tmp_path: Path) -> None:
     (contrast,) = comparison.primary
     assert (contrast.kind, contrast.fewest_more_seeds, contrast.more_seeds) == ("not settled", 57, 175)
     assert comparison.verdict.startswith(
+        "Of these two configurations alone (rsst-000, refill-000): "
         "Whether rsst or refill is better at 60 % removed is not settled: 57 to 175 more seeds would settle a difference of 1 "
         "point with power 0.8 (the larger number at an upper 80 % bound of their spread; `prunetune resume RUN "
         "--confirm-seeds N` runs them). So far rsst is 0.75 points ahead on average over 4 seeds of one split and one search "

@@ -55,7 +55,7 @@ def test_how_often_is_a_contrast_of_its_own(tmp_path: Path) -> None:
     assert contrast.p_value == pytest.approx(stats.binomtest(2, 2, 0.5).pvalue)
     assert contrast.kind == "not settled"
     assert (
-        "Of 8 confirm trials each, 3 of rsst and 1 of refill diverged; whether one does so more often is not settled "
+        "Of 8 trials each, 3 of rsst and 1 of refill diverged; whether one does so more often is not settled "
         "(exact paired test over 8 seeds, Holm-adjusted p = 0.5000)." in comparison.verdict
     )
 
@@ -64,7 +64,7 @@ def test_an_arm_that_always_diverges_is_found_to(tmp_path: Path) -> None:
     comparison = run_with(tmp_path / "run", {"rsst": set(SEEDS)})
     (contrast,) = comparison.divergence
     assert (contrast.kind, contrast.p_holm) == ("more often", 2 / 256)
-    assert "rsst diverges more often than refill: 8 against 0 of 8 confirm trials" in comparison.verdict
+    assert "rsst diverges more often than refill: 8 against 0 of 8 trials" in comparison.verdict
     assert "no pair of trials survived (of 8 each, 8 of rsst and 0 of refill diverged)" in comparison.verdict
     confirmed = row_of(comparison, "rsst").confirmed
     assert confirmed is not None
@@ -78,7 +78,7 @@ def test_an_arm_that_always_diverges_is_found_to(tmp_path: Path) -> None:
 def test_less_often_is_said_of_the_other(tmp_path: Path) -> None:
     comparison = run_with(tmp_path / "run", {"refill": set(SEEDS[1:])})
     assert comparison.divergence[0].kind == "less often"
-    assert "refill diverges more often than rsst: 7 against 0 of 8 confirm trials" in comparison.verdict
+    assert "refill diverges more often than rsst: 7 against 0 of 8 trials" in comparison.verdict
 
 
 def test_where_nothing_diverged_nothing_is_said(tmp_path: Path) -> None:

@@ -59,14 +59,14 @@ def test_driving_an_old_run_asks_for_its_own_defaults(old_run: RunFolder, monkey
         checked.append(study)
         return Checked({}, ())
 
-    study = load_study(old_run.study_file)
+    study = load_study(old_run.study_file, recorded=True)
     drive.run_study(study, old_run, check=check)
     for one in (*driven, *checked):
         prune = one.arm("refill").config({"train.lr": 0.001}).prune
         assert prune.normalize == "none"
         assert prune.calibration(batch_size=100) == (400, 100)
     assert study.arm("refill").config({"train.lr": 0.001}).prune.normalize == "auto"
-    assert load_study(old_run.study_file) == study
+    assert load_study(old_run.study_file, recorded=True) == study
     manifest = json.loads(old_run.manifest_file.read_text(encoding="utf-8"))
     assert "normalize" not in manifest["study"]["trial"]["prune"]
 

@@ -21,7 +21,8 @@ SEARCH: dict[str, Any] = {"algorithm": "random", "trials_per_arm": 2, "confirm":
 
 
 def begun(tmp_path: Path, search: dict[str, Any] = SEARCH) -> Simulation:
-    simulation = Simulation(make_study(tmp_path, search=search), tmp_path / "runs").go()
+    study = make_study(tmp_path, search=search, compare={"claim": "configurations"})
+    simulation = Simulation(study, tmp_path / "runs").go()
     write_launch(simulation.run, 1, {}, {}, [], simulation.study)
     return simulation
 

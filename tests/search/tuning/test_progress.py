@@ -65,8 +65,8 @@ def test_the_table_counts_confirming_trials_apart(tmp_path: Path) -> None:
     study = make_study(tmp_path, search={"trials_per_arm": 2, "confirm": {"seeds": [101, 102]}})
     simulation = Simulation(study, tmp_path / "runs")
     text = drawn(Progress(study, simulation.go().store, console(terminal=True)))
-    assert "8 of 8 trials" in text
-    assert "2 of 2 trials, 2 of 2 confirmed" in text
+    assert "12 of 12 trials" in text
+    assert "2 of 2 trials, 4 of 4 confirmed" in text
 
 
 def test_warnings_of_a_trial_are_passed_on(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from search.tuning.trial_queue import SAME_FAILURES, TrialQueue
 from trainables.files.request import TrialRequest
 
 CONFIRM = {"algorithm": "random", "trials_per_arm": 3, "confirm": {"seeds": [101, 102]}}
+CONFIGURATIONS = {"claim": "configurations"}
 
 
 def configs(simulation: Simulation) -> dict[str, dict[str, Any]]:
@@ -30,7 +31,7 @@ def test_arms_take_turns_and_get_exactly_their_budget(tmp_path: Path) -> None:
 
 
 def test_confirming_repeats_each_arms_best_on_fresh_seeds_after_the_search(tmp_path: Path) -> None:
-    simulation = Simulation(make_study(tmp_path, search=CONFIRM), tmp_path / "runs").go()
+    simulation = Simulation(make_study(tmp_path, search=CONFIRM, compare=CONFIGURATIONS), tmp_path / "runs").go()
     confirming = [trial for trial in simulation.store if trial.identity.phase == "confirm"]
     assert simulation.order[6:] == [
         "refill-confirm-s101",
@@ -47,9 +48,10 @@ def test_confirming_repeats_each_arms_best_on_fresh_seeds_after_the_search(tmp_p
 
 
 def test_a_new_driver_goes_on_with_unfinished_trials_first_and_repeats_nothing(tmp_path: Path) -> None:
-    whole = Simulation(make_study(tmp_path, search=CONFIRM), tmp_path / "whole").go()
+    whole = Simulation(make_study(tmp_path, search=CONFIRM, compare=CONFIGURATIONS), tmp_path / "whole").go()
     for epochs in (1, 7, 13, 30):
-        broken = Simulation(make_study(tmp_path, search=CONFIRM), tmp_path / f"broken-{epochs}").go(epochs)
+        study = make_study(tmp_path, search=CONFIRM, compare=CONFIGURATIONS)
+        broken = Simulation(study, tmp_path / f"broken-{epochs}").go(epochs)
         unfinished = {trial_id for trial_id, status in broken.statuses().items() if status == "running"}
         broken.order.clear()
         broken.relaunch()
@@ -72,7 +74,7 @@ def test_a_trial_asked_for_but_never_begun_keeps_its_configuration(tmp_path: Pat
 
 
 def test_growing_a_finished_run_learns_from_it_and_confirms_a_better_best(tmp_path: Path) -> None:
-    simulation = Simulation(make_study(tmp_path, search=CONFIRM), tmp_path / "runs").go()
+    simulation = Simulation(make_study(tmp_path, search=CONFIRM, compare=CONFIGURATIONS), tmp_path / "runs").go()
     before = configs(simulation)
     simulation.study = grown(simulation.run, simulation.study, 12)
     simulation.order.clear()

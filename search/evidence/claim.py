@@ -1,0 +1,68 @@
+"""What a verdict speaks of, in its own words: the first part of every sentence that claims something."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from search.evidence.paired.scope import counted
+from search.run.confirming import chosen_trials, recipes_of
+from search.run.results import RunResults
+from search.study.claims import own_keys
+
+
+def claim_text(results: RunResults, arms: Iterable[str]) -> str:
+    """`At these 2 recipes (train.lr 0.001; 0.003)`, and what of an arm was tuned besides; `arms` are those of the contrast."""
+    claim = results.study.compare.claim
+    if claim == "tuned":
+        return f"Tuned with a budget of {_budget(results)}, each of {results.study.search.replicates} times"
+    if claim == "average":
+        keys = ", ".join(results.study.space.keys()) or "nothing"
+        return f"On average over {counted(_recipes_drawn(results), 'random recipe')} of the space ({keys})"
+    if claim == "pooled":
+        return _pooled(results, tuple(arms))
+    return f"Of these two configurations alone ({_chosen_of(results, arms)})"
+
+
+def _pooled(results: RunResults, arms: tuple[str, ...]) -> str:
+    study = results.study
+    chosen = chosen_trials(study, results.trials)
+    recipes = [recipe for recipe in recipes_of(study, chosen).values() if recipe]
+    text = "At the recipe of the study file"
+    if recipes:
+        text = (
+            f"At {'this recipe' if len(recipes) == 1 else f'these {len(recipes)} recipes'} ({_recipes_text(recipes)})"
+        )
+    tuned = [f"{arm} at {_values_text(own)}" for arm in arms if (own := _own(results, arm))]
+    if not tuned:
+        return text
+    return f"{text}, and of {' and '.join(tuned)} alone, as its search chose (claim: tuned would speak of the method)"
+
+
+def _own(results: RunResults, arm: str) -> dict[str, Any]:
+    chosen = chosen_trials(results.study, results.trials).get(arm)
+    keys = own_keys(results.study, arm)
+    return {key: chosen.values[key] for key in keys if key in chosen.values} if chosen else {}
+
+
+def _recipes_text(recipes: Iterable[Mapping[str, Any]]) -> str:
+    return "; ".join(_values_text(recipe) for recipe in recipes)
+
+
+def _values_text(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
+    )
+
+
+def _chosen_of(results: RunResults, arms: Iterable[str]) -> str:
+    chosen = chosen_trials(results.study, results.trials)
+    return ", ".join(chosen[arm].id for arm in arms if arm in chosen)
+
+
+def _budget(results: RunResults) -> str:
+    return counted(results.study.search.trials_per_arm, "configuration")
+
+
+def _recipes_drawn(results: RunResults) -> int:
+    return results.study.search.trials_per_arm

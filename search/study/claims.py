@@ -1,0 +1,119 @@
+"""What a study's verdict will speak of (`compare.claim`), and whether the study can bear that out."""
+
+from __future__ import annotations
+
+from search.config_file import key_tree
+from search.space.space import Space
+from search.study.sections import Claim
+from search.study.study import Study
+
+DRAWN = ("random", "qmc")
+"""Algorithms that draw recipes without looking at any result."""
+
+
+def comparing_arms(study: Study) -> tuple[str, ...]:
+    """The arms whose networks get smaller: those that a contrast can speak of."""
+    return tuple(name for name, arm in study.arms.items() if arm.traits.ends_small)
+
+
+def recipe_keys(study: Study) -> tuple[str, ...]:
+    """The searched keys that all comparing arms have in common, in the same ranges: a *recipe* is a value of each."""
+    arms = comparing_arms(study)
+    common = [
+        parameter.model_copy(update={"arms": None}) if all(map(parameter.of_arm, arms)) else parameter
+        for parameter in study.space.parameters
+        if any(map(parameter.of_arm, arms))
+    ]
+    return Space(tuple(common), {arm: study.space.base[arm] for arm in arms}).shared().keys()
+
+
+def own_keys(study: Study, arm: str) -> tuple[str, ...]:
+    """The searched keys of an arm that are not part of the recipe."""
+    shared = recipe_keys(study)
+    return tuple(key for key in study.arms[arm].searched_keys if key not in shared)
+
+
+def seed_of_recipe(study: Study, number: int) -> int | None:
+    """The seed of configuration `number` where every recipe has one of its own (`average`); None: the trial's."""
+    if study.compare.claim != "average":
+        return None
+    return int(study.trial.get("seed", 0)) + number
+
+
+def default_claim(study: Study) -> Claim:
+    """What is claimed where the study file does not say."""
+    if study.search.replicates > 1:
+        return "tuned"
+    arms = comparing_arms(study)
+    searched = any(study.arms[arm].parameters for arm in arms)
+    if len(arms) > 1 and (not searched or (recipe_keys(study) and _tied(study) is None)):
+        return "pooled"
+    return "configurations"
+
+
+def units_asked(study: Study) -> tuple[int, str]:
+    """How many units the claim will rest on, and the key that says so; 0 where nothing is to be confirmed."""
+    search = study.search
+    if study.compare.claim == "average":
+        return search.trials_per_arm, "search.trials_per_arm"
+    if study.compare.claim == "tuned":
+        return search.replicates, "search.replicates"
+    return len(search.confirm.seeds) if search.confirm else 0, "search.confirm.seeds"
+
+
+def check_claim(study: Study) -> None:
+    """UserError where the study's search does not give what its claim rests on."""
+    claim, search = study.compare.claim, study.search
+    if search.replicates > 1 and claim != "tuned":
+        raise study.sources.error(
+            ("search", "replicates"), f": {search.replicates} searches go with compare.claim: tuned, found {claim}"
+        )
+    if claim == "pooled":
+        _check_pooled(study)
+    if claim == "tuned" and search.confirm is None:
+        raise study.sources.error(
+            ("compare", "claim"), ": tuned confirms each search's choice on fresh seeds; give search.confirm.seeds"
+        )
+    if claim == "average":
+        _check_average(study)
+
+
+def _check_pooled(study: Study) -> None:
+    arms = comparing_arms(study)
+    if any(study.arms[arm].parameters for arm in arms) and not recipe_keys(study):
+        raise study.sources.error(
+            ("compare", "claim"),
+            ": pooled runs every arm at each arm's choice of the keys they share, but the arms share no searched key; "
+            "say tuned (with search.replicates), or configurations",
+        )
+    if (tied := _tied(study)) is not None:
+        raise study.sources.error(
+            ("compare", "claim"),
+            f": pooled gives an arm another's choice of the shared keys, but whether {tied} is searched depends on them; "
+            "say tuned (with search.replicates), or configurations",
+        )
+
+
+def _tied(study: Study) -> str | None:
+    """A key of one arm's own whose condition asks for a shared key."""
+    shared = recipe_keys(study)
+    for arm in comparing_arms(study):
+        for parameter in study.arms[arm].parameters:
+            asked = any(key_tree.overlap(key, one) for key in parameter.when for one in shared)
+            if parameter.key not in shared and asked:
+                return parameter.key
+    return None
+
+
+def _check_average(study: Study) -> None:
+    search = study.search
+    wanted = {
+        ("search", "pairing"): (search.pairing == "shared", "pairing: shared", search.pairing),
+        ("search", "algorithm"): (search.algorithm in DRAWN, "algorithm: random or qmc", search.algorithm),
+        ("search", "confirm"): (search.confirm is None, "no confirm phase (nothing is chosen)", "one"),
+        ("scheduler", "kind"): (study.scheduler.kind == "none", "no early stopping", study.scheduler.kind),
+        ("search", "enqueue"): (not search.enqueue, "no enqueued configurations", f"{len(search.enqueue)}"),
+    }
+    for path, (holds, expected, found) in wanted.items():
+        if not holds:
+            raise study.sources.error(path, f": compare.claim average needs {expected}, found {found}")

@@ -1,0 +1,50 @@
+"""A study's independent searches: the same study with other seeds throughout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from search.config_file import key_tree
+from search.study.arm import Arm
+from search.study.study import Study
+
+STRIDE = 10_000
+"""Between the seeds of two replicates; a study's own seeds lie closer together than this."""
+SEED_KEYS = ("seed", "data.split_seed")
+
+
+def replicate_of(study: Study, index: int) -> Study:
+    """Search `index` of a study: `index` times 10,000 is added to the seeds of search, trials, splits and confirming.
+
+    Replicate 0 is the study itself. All arms of a replicate have their seeds in common.
+    """
+    if index == 0:
+        return study
+    shift = index * STRIDE
+    search = study.search
+    confirm = search.confirm
+    moved = {
+        "seed": search.seed + shift,
+        "seeds": None if search.seeds is None else tuple(seed + shift for seed in search.seeds),
+        "confirm": confirm and confirm.model_copy(update={"seeds": tuple(seed + shift for seed in confirm.seeds)}),
+    }
+    return replace(
+        study,
+        trial=_moved(study.trial, shift),
+        arms={name: _moved_arm(arm, shift) for name, arm in study.arms.items()},
+        search=search.model_copy(update=moved),
+    )
+
+
+def _moved_arm(arm: Arm, shift: int) -> Arm:
+    return replace(arm, tree=_moved(arm.tree, shift))
+
+
+def _moved(tree: Mapping[str, Any], shift: int) -> dict[str, Any]:
+    seeds = {}
+    for key in SEED_KEYS:
+        found = key_tree.get(tree, key)
+        seeds[key] = shift + (0 if found is key_tree.ABSENT else int(found))
+    return key_tree.with_keys(tree, seeds)
