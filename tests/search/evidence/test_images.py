@@ -68,7 +68,7 @@ def test_it_is_signed_as_the_sentence_is(tmp_path: Path) -> None:
     (contrast,) = comparison.primary
     assert contrast.images is not None
     low, high = (f"{-100 * end:+.2f}" for end in reversed(contrast.images))
-    assert comparison.verdict.startswith("refill is better than rsst")
+    assert ": refill is better than rsst" in comparison.verdict
     assert f"for other test images [{low}, {high}], Holm-adjusted p" in comparison.verdict
 
 
