@@ -23,11 +23,11 @@ class Confirming:
     replicate: int
     recipe: str
     """The arm whose choice of the shared keys it takes; empty where that is the arm's own."""
-    number: int
     seed: int
-    config: dict[str, Any]
     values: dict[str, Any]
     source: str
+    chosen: RecordedTrial
+    """The arm's choice, in the search that it was made in."""
 
 
 def in_replicate(arm: str, replicate: int) -> str:
@@ -80,43 +80,43 @@ def confirming_trials(study: Study, trials: Iterable[RecordedTrial], replicate: 
         return []
     chosen = chosen_trials(study, trials, replicate)
     recipes = recipes_of(study, chosen)
+    keys, comparing = recipe_keys(study), comparing_arms(study)
     return [
         one
         for seed in own.search.confirm.seeds
         for arm in chosen
-        for one in _at_recipes(own, chosen, arm, recipes, seed, replicate)
+        for one in _at_recipes(keys if arm in comparing else (), chosen, arm, recipes, seed, replicate)
     ]
 
 
 def _at_recipes(
-    study: Study,
+    keys: tuple[str, ...],
     chosen: Mapping[str, RecordedTrial],
     arm: str,
     recipes: Mapping[str, dict[str, Any]],
     seed: int,
     replicate: int,
 ) -> Iterator[Confirming]:
-    best, keys = chosen[arm], recipe_keys(study)
+    best = chosen[arm]
     own = _part(best.values, keys)
-    others = recipes if arm in comparing_arms(study) else {}
-    for name, recipe in others.items() or [(arm, own)]:
+    for name, recipe in (recipes if keys else {}).items() or [(arm, own)]:
         if recipe == own:
-            same = best.identity.replicate == replicate
-            config = {**best.config, "seed": seed} if same else _config(study, best, best.values, seed)
             values, source, at = best.values, best.id, ""
         else:
             values = {key: value for key, value in best.values.items() if key not in keys} | recipe
-            config = _config(study, best, values, seed)
             source, at = f"{best.id}+{chosen[name].id}", name
-        trial_id = confirm_id(arm, seed, replicate, at)
-        yield Confirming(trial_id, arm, replicate, at, best.identity.number, seed, config, values, source)
+        yield Confirming(confirm_id(arm, seed, replicate, at), arm, replicate, at, seed, values, source, best)
 
 
-def _config(study: Study, best: RecordedTrial, values: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """The arm's trial at other values; the structure that `scratch` starts from stays the chosen trial's."""
+def config_of(study: Study, confirming: Confirming) -> dict[str, Any]:
+    """The trial's whole configuration. The structure that `scratch` starts from stays that of the arm's choice."""
+    best = confirming.chosen
+    if not confirming.recipe and best.identity.replicate == confirming.replicate:
+        return {**best.config, "seed": confirming.seed}
     file = best.config.get("prune", {}).get("scratch", {}).get("file")
-    given = dict(values) if file is None else {**values, "prune.scratch.file": file}
-    return study.arms[best.identity.arm].config(given, seed).model_dump(mode="json")
+    given = confirming.values if file is None else {**confirming.values, "prune.scratch.file": file}
+    arm = replicate_of(study, confirming.replicate).arms[confirming.arm]
+    return arm.config(given, confirming.seed).model_dump(mode="json")
 
 
 def _part(values: Mapping[str, Any], keys: Iterable[str]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Literal
 from optuna.trial import FrozenTrial
 
 from models.errors import UserError
-from search.run.confirming import Confirming, chosen_trials, confirming_trials
+from search.run.confirming import Confirming, chosen_trials, config_of, confirming_trials
 from search.run.plan import ArmPlan, plan_of
 from search.run.retention import apply_retention
 from search.run.store import TrialStore
@@ -175,9 +175,16 @@ class TrialQueue:
             )
             self.store.set_aside(existing)
         identity = Identity(
-            wanted.id, wanted.arm, "confirm", wanted.number, wanted.seed, wanted.replicate, wanted.recipe
+            wanted.id,
+            wanted.arm,
+            "confirm",
+            wanted.chosen.identity.number,
+            wanted.seed,
+            wanted.replicate,
+            wanted.recipe,
         )
-        yield self.store.add(TrialRequest(identity, wanted.config, wanted.values, {}, source=wanted.source))
+        config = config_of(self.study, wanted)
+        yield self.store.add(TrialRequest(identity, config, wanted.values, {}, source=wanted.source))
 
     def _count_crash(self, trial: RecordedTrial) -> RecordedTrial:
         self._crashes[trial.id] += 1
