@@ -6,7 +6,7 @@ request holds its whole configuration; so what the run's trials were given is kn
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from models.errors import UserError
@@ -24,18 +24,20 @@ def as_begun(study: Study, trials: Iterable[RecordedTrial]) -> Study:
 
     UserError where the run's trials do not agree on such a value: no further trial could be compared with all of them.
     """
-    former: dict[str, tuple[Any, str]] = {}
-    for trial in trials:
-        arm = study.arms.get(trial.identity.arm)
-        for key, value in _changed_defaults(arm, trial) if arm is not None else ():
-            known, first = former.setdefault(key, (value, trial.id))
-            if known != value:
+    left = [(trial, _left_to_defaults(arm, trial)) for trial in trials if (arm := study.arms.get(trial.identity.arm))]
+    changed = dict.fromkeys(key for _, keys in left for key, (recorded, now) in keys.items() if recorded != now)
+    former: dict[str, Any] = {}
+    for key in changed:
+        first, *others = [(trial, keys[key][0]) for trial, keys in left if key in keys]
+        former[key] = first[1]
+        for trial, value in others:
+            if value != first[1]:
                 raise UserError(
-                    f"{trial.folder}: was begun with {key} {value!r} by default, but {first} with {known!r}, by another "
-                    "version; trials of both cannot be compared: remove the trials of one of them, or start another run "
-                    "with --name"
+                    f"{trial.folder}: was begun with {key} {value!r} by default, but {first[0].id} with {first[1]!r}, by "
+                    "another version; trials of both cannot be compared: remove the trials of one of them, or start "
+                    "another run with --name"
                 )
-    return study.with_former_defaults({key: value for key, (value, _) in former.items()}) if former else study
+    return study.with_former_defaults(former) if former else study
 
 
 def former_defaults_lines(study: Study) -> list[str]:
@@ -46,12 +48,13 @@ def former_defaults_lines(study: Study) -> list[str]:
     return [f"defaults: this run goes on with those of the version that began it: {kept} (a new run would not)"]
 
 
-def _changed_defaults(arm: Arm, trial: RecordedTrial) -> Iterator[tuple[str, Any]]:
-    """(dotted key, recorded value) of each default that is another one now. A key that is new since is none of them."""
-    recorded = dict(key_tree.leaves(trial.config))
+def _left_to_defaults(arm: Arm, trial: RecordedTrial) -> dict[str, tuple[Any, Any]]:
+    """Dotted key → (recorded, by default now) of what neither the study nor the search says. A key that came later is not
+    among them: its default is what the version of that time did."""
+    recorded, found = dict(key_tree.leaves(trial.config)), {}
     for key, now in key_tree.leaves(arm.config(trial.values).model_dump(mode="json")):
         said = key_tree.get(arm.tree, key) is not key_tree.ABSENT
-        if said or key in FILLED_IN or any(key_tree.overlap(key, searched) for searched in trial.values):
-            continue
-        if key in recorded and recorded[key] != now:
-            yield key, recorded[key]
+        searched = any(key_tree.overlap(key, one) for one in trial.values)
+        if key in recorded and not said and not searched and key not in FILLED_IN:
+            found[key] = (recorded[key], now)
+    return found

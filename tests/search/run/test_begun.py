@@ -88,12 +88,13 @@ def test_an_arm_without_trials_gets_the_defaults_of_the_others(tmp_path: Path) -
     assert [study.arm(arm).config({}).prune.normalize for arm in ("a", "b", "c")] == ["none", "none", "lamp"]
 
 
-def test_trials_that_were_begun_with_different_defaults_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("other", ["max", "auto"])
+def test_trials_that_were_begun_with_different_defaults_are_refused(tmp_path: Path, other: str) -> None:
     made = MadeRun(tmp_path / "made")
     with_normalize(made.add("refill", [0.5]), "none")
-    with_normalize(made.add("rsst", [0.5]), "max")
+    with_normalize(made.add("rsst", [0.5]), other)
     results = load_results(made.path)
-    with pytest.raises(UserError, match=r"prune\.normalize 'max' by default, but refill-000 with 'none'"):
+    with pytest.raises(UserError, match=rf"prune\.normalize '{other}' by default, but refill-000 with 'none'"):
         as_begun(results.study, results.trials)
 
 
