@@ -11,6 +11,7 @@ import click
 from search.commands.common import Outcome, Subcommand, study_parameters
 from search.run.preflight import Checked, check_study
 from search.study.arm import Arm
+from search.study.claims import claim_line
 from search.study.load import load_study
 from search.study.study import Study
 from trainables.config.origins import splits_line
@@ -30,8 +31,16 @@ def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
         arms[arm]["weights"] = {key: starting_point.weights[key] for key in shown if key in starting_point.weights}
         arms[arm]["dense"] = starting_point.dense
     data = _data_sets(checked)
-    json = {"study": asked.name, "valid": True, "data": data, "arms": arms, "warnings": list(checked.warnings)}
-    lines = [*(_data_line(one, alone=len(data) == 1) for one in data), *map(_line, arms, arms.values())]
+    json = {
+        "study": asked.name,
+        "valid": True,
+        "claim": asked.compare.claim,
+        "data": data,
+        "arms": arms,
+        "warnings": list(checked.warnings),
+    }
+    of_data = [_data_line(one, alone=len(data) == 1) for one in data]
+    lines = [f"  {claim_line(asked)}", *of_data, *map(_line, arms, arms.values())]
     return Outcome(json=json, text="\n".join([f"{study}: valid", *lines]))
 
 

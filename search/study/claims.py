@@ -51,6 +51,9 @@ def default_claim(study: Study) -> Claim:
     return "configurations"
 
 
+UNIT_WORDS = {"search.confirm.seeds": "seeds", "search.replicates": "searches", "search.trials_per_arm": "recipes"}
+
+
 def units_asked(study: Study) -> tuple[int, str]:
     """How many units the claim will rest on, and the key that says so; 0 where nothing is to be confirmed."""
     search = study.search
@@ -59,6 +62,24 @@ def units_asked(study: Study) -> tuple[int, str]:
     if study.compare.claim == "tuned":
         return search.replicates, "search.replicates"
     return len(search.confirm.seeds) if search.confirm else 0, "search.confirm.seeds"
+
+
+def claim_line(study: Study) -> str:
+    """What the verdict will speak of, and over how much: `claim: pooled, at the arms' choices of train.lr; seeds: 8`."""
+    units, key = units_asked(study)
+    if len(comparing_arms(study)) < 2:
+        return "claim: none, since no two arms make smaller networks"
+    if units == 0:
+        return "claim: none, since there is no confirm phase; the verdict will be exploratory"
+    what = {
+        "pooled": f"at the arms' choices of {', '.join(recipe_keys(study))}"
+        if recipe_keys(study)
+        else "as the file says",
+        "tuned": f"{study.search.trials_per_arm} configurations in each of several searches",
+        "average": "over random recipes",
+        "configurations": "of the chosen configurations alone",
+    }[str(study.compare.claim)]
+    return f"claim: {study.compare.claim}, {what}; {UNIT_WORDS[key]}: {units}"
 
 
 def check_claim(study: Study) -> None:

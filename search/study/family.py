@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-from search.study.claims import units_asked
+from search.study.claims import UNIT_WORDS, units_asked
 from search.study.study import Study
-
-WORDS = {"search.confirm.seeds": "seeds", "search.replicates": "searches", "search.trials_per_arm": "recipes"}
 
 
 def baseline_of(study: Study) -> str:
@@ -41,6 +39,6 @@ def family_warnings(study: Study) -> list[str]:
         f"{smallest:.3g}" if tests == 1 else f"{tests} x {2.0 ** (1 - units):.3g} = {smallest:.3g} after Holm"
     )
     return [
-        f"{key}: {units} {WORDS[key]} cannot settle {family} at alpha {alpha:g}, whatever the trials say "
+        f"{key}: {units} {UNIT_WORDS[key]} cannot settle {family} at alpha {alpha:g}, whatever the trials say "
         f"(the smallest p is {smallest_text}); {enough} can"
     ]

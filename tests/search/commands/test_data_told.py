@@ -60,7 +60,7 @@ def test_validate_says_it_of_each_data_set(study: Path, capsys: pytest.CaptureFi
     assert first["sizes"] == {"train": 22, "val": 2, "test": 6}
     assert cli.main(["validate", str(study), option]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.partition(": ")[0] for line in lines[1:3]] == ["  data of refill", "  data of rsst"]
+    assert [line.partition(": ")[0] for line in lines[2:4]] == ["  data of refill", "  data of rsst"]
 
 
 def test_without_a_test_split_another_metric_is_asked_for(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

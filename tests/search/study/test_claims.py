@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.support.simulation import BASE, make_study
 from models.errors import UserError
-from search.study.claims import own_keys, recipe_keys
+from search.study.claims import claim_line, own_keys, recipe_keys
 from search.study.replicates import replicate_of
 
 RATE = {"train.lr": {"log_uniform": [1e-4, 1e-2]}}
@@ -80,3 +80,17 @@ def test_a_replicate_has_other_seeds_throughout_and_nothing_else_of_its_own(tmp_
     assert (moved.seed, moved.data.split_seed) == (config.seed + 20_000, config.data.split_seed + 20_000)
     back = moved.model_copy(update={"seed": config.seed, "data": config.data})
     assert back == config
+
+
+@pytest.mark.parametrize(
+    ("sections", "line"),
+    [
+        ({"search": CONFIRM}, "claim: pooled, at the arms' choices of train.lr; seeds: 2"),
+        ({}, "claim: none, since there is no confirm phase; the verdict will be exploratory"),
+        ({"search": RANDOM, "compare": {"claim": "average"}}, "claim: average, over random recipes; recipes: 8"),
+        ({"arms": {"refill": {}, "dense": {"prune.method": "dense"}}, "space": RATE, "search": CONFIRM},
+         "claim: none, since no two arms make smaller networks"),
+    ],
+)  # fmt: skip
+def test_the_claim_is_told_before_anything_runs(tmp_path: Path, sections: dict[str, Any], line: str) -> None:
+    assert claim_line(make_study(tmp_path, **sections)) == line
