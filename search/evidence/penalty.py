@@ -21,8 +21,8 @@ class RemovalCost:
     after: float
     trials: int
     confirmed: bool
-    overall: float
-    """Accuracy lost at a removal, on average over all states; in [-1, 1] like the others."""
+    overall: float | None
+    """Accuracy lost at a removal, on average over all states, in [-1, 1]; None with removals in one state only."""
 
     @property
     def lost(self) -> float:
@@ -31,11 +31,12 @@ class RemovalCost:
     def sentence(self) -> str:
         phase = "confirm" if self.confirmed else "search"
         count = f"{self.trials} {phase} trial{'' if self.trials == 1 else 's'}"
+        overall = "" if self.overall is None else f"; {points(self.overall, sign=False)} a removal over all states"
         return (
             f"In arm {self.arm} the penalty did not act: the removal in state {self.state} cost "
             f"{points(self.lost, sign=False)} points of validation accuracy ({percent(self.before)} just before, "
-            f"{percent(self.after)} just after; mean of {count}; {points(self.overall)} at a removal over all "
-            "states), so what is said of the arm is said of removal without shrinking."
+            f"{percent(self.after)} just after; mean of {count}{overall}), so what is said of the arm is said of removal "
+            "without shrinking."
         )
 
 
@@ -53,9 +54,8 @@ def removal_cost(results: RunResults, arm: str) -> RemovalCost | None:
     }
     dearest = max(means, key=lambda state: means[state][0] - means[state][1])
     everything = [before - after for pairs in by_state.values() for before, after in pairs]
-    return RemovalCost(
-        arm, dearest, *means[dearest], len(by_state[dearest]), bool(results.confirmed(arm)), fmean(everything)
-    )
+    overall = fmean(everything) if len(by_state) > 1 else None
+    return RemovalCost(arm, dearest, *means[dearest], len(by_state[dearest]), bool(results.confirmed(arm)), overall)
 
 
 def penalty_sentences(results: RunResults) -> list[str]:

@@ -40,8 +40,7 @@ def test_a_removal_that_costs_more_is_named_with_its_arm_and_figures(tmp_path: P
         "In arm rsst the penalty did not act: the removal in state 3 cost 37.50 points of validation accuracy " in said
     )
     assert (
-        "(79.90 % just before, 42.40 % just after; mean of 2 confirm trials; +16.17 at a removal over all states)"
-        in said
+        "(79.90 % just before, 42.40 % just after; mean of 2 confirm trials; 16.17 a removal over all states)" in said
     )
     assert "arm refill" not in said, "it has no penalty"
 
