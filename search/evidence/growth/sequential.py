@@ -1,0 +1,159 @@
+"""Sign flips looked at more than once: group-sequential tests with a level that is spent look by look.
+
+The looks are stated before the first trial. At each one a part of the level is spent, and what was spent and not used carries over
+(Lan and DeMets, "Discrete sequential boundaries for clinical trials", Biometrika 1983). The sign patterns stand in for the normal
+paths of that paper: given the sizes of the differences they are equally likely where there is no difference, so the error is at most
+the level for any distribution, as in the test at a fixed number of pairs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from search.evidence.growth.inversion import outermost_kept
+from search.evidence.statistics import EXACT_PAIRS
+
+LEVELS: tuple[float, ...] = tuple(float(level) for level in np.geomspace(1.0, 1e-5, 241))
+"""Where a sequential p-value is looked for, falling; a step is five percent."""
+
+
+def spent(level: float, share: float) -> float:
+    """What of `level` is spent once `share` (0..1) of the planned pairs are there: level * ln(1 + (e - 1) * share).
+
+    Lan and DeMets' form of Pocock's boundary. That of O'Brien and Fleming spends 0.0000074 of a one-sided 0.025 at a quarter, and
+    the smallest p of eight pairs is 1/256: the first of the looks 8, 16, 32 could reject nothing.
+    """
+    return level * math.log1p((math.e - 1) * min(1.0, share))
+
+
+def can_reject(level: float, pairs: int, planned: int) -> bool:
+    """Whether a two-sided test at `level` can reject at all at a first look of `pairs` of `planned` pairs."""
+    return math.floor(spent(level / 2, pairs / planned) * 2**pairs + 1e-9) >= 1
+
+
+@dataclass(frozen=True)
+class SequentialFlips:
+    """The differences at every look so far, for each sign pattern; the first pattern is the one seen.
+
+    `sums` and `counts` (looks x patterns) are over the pairs that a pattern flips. Flipping leaves the sum of (difference - delta)
+    at least as large exactly where `sums - delta * counts` is at most 0. Up to EXACT_PAIRS pairs the patterns are all there are.
+    Beyond, each of these goes on with drawn signs, so a pattern at one look is the beginning of the same pattern at the next, and
+    what was decided at a look stays decided.
+    """
+
+    sums: NDArray[np.float64]
+    counts: NDArray[np.float64]
+    shares: tuple[float, ...]
+    """Of the planned pairs, at each look."""
+    range: tuple[float, float, float]
+    """The smallest difference, the mean, and the largest."""
+    levels: tuple[float, ...]
+    tolerance: float
+
+    def p_above(self, delta: float) -> float:
+        """One-sided sequential p-value of "the centre is at most delta": the smallest of `levels` at which, and at all larger
+        of which, it has been rejected by now. It never rises from one look to the next."""
+        return self._smallest_level(self._excess(delta))
+
+    def p_below(self, delta: float) -> float:
+        """One-sided sequential p-value of "the centre is at least delta"."""
+        return self._smallest_level(-self._excess(delta))
+
+    def p_two_sided(self, delta: float = 0.0) -> float:
+        return min(1.0, 2 * min(self.p_above(delta), self.p_below(delta)))
+
+    def p_equivalent(self, margin: float) -> float:
+        """The larger p-value of the sequential tests of "at most -margin" and "at least margin"."""
+        return max(self.p_above(-margin), self.p_below(margin))
+
+    def interval(self, alpha: float) -> tuple[float, float] | None:
+        """The repeated confidence interval: outermost centres not rejected by now, one side each at alpha/2.
+
+        Endless where too few pairs can reject any; None where every centre was rejected, at one look or another.
+        """
+        low, middle, high = self.range
+        beside = 1e-6 * (high - low) + 10 * self.tolerance
+        outside, beyond = low - beside, high + beside
+        if not self._rejects(self._excess(outside), alpha / 2):
+            return (-math.inf, math.inf)
+        lowest = outermost_kept(lambda delta: self._rejects(self._excess(delta), alpha / 2), outside, middle, beyond)
+        highest = outermost_kept(lambda delta: self._rejects(-self._excess(delta), alpha / 2), beyond, middle, outside)
+        return None if lowest is None or highest is None or lowest > highest else (lowest, highest)
+
+    def _excess(self, delta: float) -> NDArray[np.float64]:
+        """Whole multiples of the tolerance, so that ties are ties."""
+        excess: NDArray[np.float64] = np.rint((self.sums - delta * self.counts) / self.tolerance)
+        return excess
+
+    def _smallest_level(self, excess: NDArray[np.float64]) -> float:
+        smallest = 1.0
+        for level in self.levels:
+            if not self._rejects(excess, level):
+                break
+            smallest = level
+        return smallest
+
+    def _rejects(self, excess: NDArray[np.float64], level: float) -> bool:
+        """Whether the pattern seen is among those rejected at any look so far.
+
+        At each look the patterns not yet rejected are rejected from the most extreme on, as far as what may be spent by then goes;
+        patterns that tie are rejected together or not at all.
+        """
+        patterns = excess.shape[1]
+        left = np.arange(patterns)
+        for share, all_here in zip(self.shares, excess, strict=True):
+            here = all_here[left]
+            room = math.floor(spent(level, share) * patterns + 1e-9) - (patterns - len(left))
+            if np.count_nonzero(here <= 0) <= room:
+                return True
+            if room > 0:
+                left = left[here >= np.partition(here, room)[room]]
+        return False
+
+
+def sequential_flips(
+    differences: Sequence[float], looks: Sequence[int], planned: int, *, levels: Sequence[float] = (), seed: int = 0
+) -> SequentialFlips:
+    """The test of paired differences at the looks so far: `looks` are numbers of pairs, rising, the last one all there are.
+
+    `planned` is the number of pairs at the last look of the plan. `levels` are added to LEVELS, so that a p-value can be exactly
+    those that decide. Raises ValueError for differences that are not finite or looks that do not fit them.
+    """
+    values = np.asarray(differences, dtype=np.float64)
+    if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
+        raise ValueError("sequential sign flips: needs at least one pair, every difference finite")
+    rising = list(looks) == sorted({*looks} - {0})
+    if not looks or not rising or looks[-1] != len(values) or planned < looks[-1]:
+        raise ValueError(f"sequential sign flips: looks {list(looks)} of {planned} on {len(values)} pairs")
+    flipped = _patterns(len(values), seed)
+    return SequentialFlips(
+        sums=np.stack([flipped[:, :pairs] @ values[:pairs] for pairs in looks]),
+        counts=np.stack([flipped[:, :pairs].sum(axis=1) for pairs in looks]),
+        shares=tuple(pairs / planned for pairs in looks),
+        range=(float(values.min()), float(values.mean()), float(values.max())),
+        levels=tuple(sorted({*LEVELS, *levels}, reverse=True)),
+        tolerance=1e-12 * max(1.0, float(np.abs(values).max())),
+    )
+
+
+@lru_cache(maxsize=2)
+def _patterns(pairs: int, seed: int) -> NDArray[np.float64]:
+    """A row for each sign pattern, ones where it flips.
+
+    All patterns of the first EXACT_PAIRS pairs, each with one drawn continuation (none flipped for the pattern seen). Under equal
+    arms the pattern seen is as likely to be any of the rows, so the test is exact over the draws.
+    """
+    exact = min(pairs, EXACT_PAIRS)
+    numbers = np.arange(2**exact, dtype=np.int64)
+    enumerated = (numbers[:, None] >> np.arange(exact)) & 1
+    drawn = [np.random.default_rng((seed, pair)).integers(0, 2, size=2**exact) for pair in range(exact, pairs)]
+    flipped = np.column_stack([enumerated, *drawn]).astype(np.float64)
+    flipped[0] = 0.0
+    flipped.flags.writeable = False  # shared by the contrasts of a family
+    return flipped
