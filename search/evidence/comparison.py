@@ -11,14 +11,13 @@ from search.evidence.arm_summary import ArmSummary, summarise_arm
 from search.evidence.claim import claim_text
 from search.evidence.contrasts import Contrast, decide
 from search.evidence.equal_cost import EqualCost, equal_cost
+from search.evidence.growth.rule import Reading, Rule, reading_of
 from search.evidence.paired.differences import Measured, last_level, measure
 from search.evidence.paired.divergence import DivergenceContrast, divergence_contrasts
 from search.evidence.paired.units import replicates
 from search.evidence.penalty import penalty_sentences
 from search.evidence.verdict import chosen_sentence, contrast_sentence, divergence_sentence, exploratory_sentence
 from search.run.best import criterion, is_plain
-from search.run.folder import RunFolder
-from search.run.manifest import read_manifest
 from search.run.results import RunResults
 from search.study.sections import CompareConfig, Level
 
@@ -42,6 +41,8 @@ class Comparison:
     """How often training diverged: a family of its own."""
     secondary: tuple[Contrast, ...]
     caveats: tuple[str, ...]
+    rule: Rule
+    """Whether the contrasts were tested once, at looks stated before, or by evidence that is valid at any time."""
     verdict: str
     equal_cost: tuple[EqualCost, ...] = ()
     """Looked at too: the arms at equal training MACs, on validation."""
@@ -49,6 +50,12 @@ class Comparison:
     @property
     def exploratory(self) -> bool:
         return bool(self.caveats)
+
+    @property
+    def settled(self) -> bool:
+        """Whether every contrast that can be tested is claimed one way or the other, and none of it is exploratory."""
+        tested = [contrast for contrast in self.primary if contrast.p_value is not None]
+        return bool(tested) and not self.exploratory and all(one.kind != "not settled" for one in tested)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -62,6 +69,7 @@ class Comparison:
             "equal_training_cost": [row.to_json() for row in self.equal_cost],
             "exploratory": self.exploratory,
             "caveats": list(self.caveats),
+            "rule": self.rule,
             "verdict": self.verdict,
         }
 
@@ -77,13 +85,16 @@ def compare(results: RunResults) -> Comparison:
     baseline = settings.baseline or (removing or names)[0]
     if baseline not in names:
         raise UserError(f"compare.baseline: {baseline!r} is no arm of this study; its arms are {', '.join(names)}")
+    reading = reading_of(results)
+    complete, results = results.complete, reading.read(results)
     rows = tuple(summarise_arm(results, arm, settings.metric, settings.alpha) for arm in names)
     # What never gets smaller (dense, imp) has no place at equal removal or equal MACs: a row, not a test.
     others = [arm for arm in removing if arm != baseline]
-    primary = decide(_primary_contrasts(results, baseline, others), settings)
-    secondary = decide(_secondary_contrasts(results, baseline, others if baseline in removing else ()), settings)
-    divergence = divergence_contrasts(results, baseline, others, settings.alpha)
-    caveats = tuple(_caveats(results, rows))
+    primary = decide(_primary_contrasts(results, baseline, others), settings, reading)
+    looked_at = _secondary_contrasts(results, baseline, others if baseline in removing else ())
+    secondary = decide(looked_at, settings, reading)
+    divergence = divergence_contrasts(results, baseline, others, settings.alpha, reading)
+    caveats = tuple(_caveats(results, rows, interim=not complete and not reading.stands))
     return Comparison(
         run=str(results.run),
         settings=settings,
@@ -93,7 +104,8 @@ def compare(results: RunResults) -> Comparison:
         divergence=tuple(divergence),
         secondary=tuple(secondary),
         caveats=caveats,
-        verdict=" ".join([_verdict(results, rows, primary, divergence, caveats), *penalty_sentences(results)]),
+        rule=reading.rule,
+        verdict=" ".join([_verdict(results, rows, primary, divergence, caveats, reading), *penalty_sentences(results)]),
         equal_cost=tuple(equal_cost(results, baseline, settings.alpha)),
     )
 
@@ -121,7 +133,7 @@ def _secondary_contrasts(results: RunResults, baseline: str, others: Sequence[st
     return [measured for measured in looked_at if measured.differences]
 
 
-def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
+def _caveats(results: RunResults, rows: Sequence[ArmSummary], *, interim: bool) -> list[str]:
     caveats: list[str] = []
     if not any(row.confirmed for row in rows):
         return ["no confirm phase has run"]
@@ -130,16 +142,8 @@ def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
             caveats.append(f"{row.arm} has no confirmed trial")
         elif row.confirmed.missing:
             caveats.append(f"{row.confirmed.missing} confirm trials of {row.arm} have not finished")
-    if not results.complete:
+    if interim:
         caveats.append("the study is not complete, so this is an interim look")
-    confirm = results.study.search.confirm
-    stated = set(results.study.compare.seeds or ()) or set(confirm.seeds if confirm else ())
-    ended = [trial for row in rows for trial in results.of_arm(row.arm, "confirm") if trial.finished or trial.diverged]
-    grown = {trial.identity.seed for trial in ended if trial.identity.replicate == 0} - stated
-    if grown:
-        caveats.append(f"the study was grown by seeds {sorted(grown)} beyond those it stated")
-    if growth := _growth(results):
-        caveats.append(f"the study was grown for another look ({growth})")
     for row in rows:
         sources: dict[tuple[int, str], set[str]] = {}
         for trial in results.of_arm(row.arm, "confirm"):
@@ -150,26 +154,13 @@ def _caveats(results: RunResults, rows: Sequence[ArmSummary]) -> list[str]:
     return caveats
 
 
-def _growth(results: RunResults) -> str:
-    """How the run was grown after it began, as its manifest has it; empty where it was not.
-
-    A confirm phase where there was none is the first look, not another.
-    """
-    grown = read_manifest(RunFolder(results.run)).get("grown", ())
-    steps = [(key, _size(before), _size(now)) for step in grown for key, (before, now) in step.items()]
-    return ", ".join(f"{key} {before} to {now}" for key, before, now in steps if before)
-
-
-def _size(value: int | list[int]) -> int:
-    return len(value) if isinstance(value, list) else value
-
-
 def _verdict(
     results: RunResults,
     rows: Sequence[ArmSummary],
     primary: Sequence[Contrast],
     divergence: Sequence[DivergenceContrast],
     caveats: Sequence[str],
+    reading: Reading,
 ) -> str:
     if len(rows) == 1:
         return f"One arm ({rows[0].arm}): there is nothing to compare it with."
@@ -188,4 +179,6 @@ def _verdict(
         sentences = ["No two arms were confirmed at a common removal, so nothing can be claimed."]
     sentences += [divergence_sentence(contrast) for contrast in divergence if contrast.any]
     text = " ".join(sentences)
+    if reading.grown:
+        text = f"The study was grown ({reading.grown}), so this rests on evidence that is valid at any time: {text}"
     return f"Exploratory ({'; '.join(caveats)}): {text}" if caveats else text

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from statistics import fmean
 from typing import Any, Literal
 
+from search.evidence.growth.evalues import evidence
+from search.evidence.growth.rule import FIXED, Reading, p_difference, paired_test
 from search.evidence.paired.differences import Measured
 from search.evidence.statistics import TOLERANCE, bootstrap_interval, holm, seeds_foretold, subset_means
 from search.study.sections import CompareConfig, Level
@@ -52,6 +54,10 @@ class Contrast:
     p_holm: float | None = None
     p_equivalent: float | None = None
     p_equivalent_holm: float | None = None
+    read: str = ""
+    """`valid at any time`, or `at the look at 8 of 32 seeds`; empty for a test done once."""
+    evidence: tuple[float, ...] = ()
+    """E against equal arms after each unit, in the order of the seeds; claims rest on it where the study was grown."""
     state0: AtState0 | None = None
     cost_ratio: float | None = None
     """Training MACs spent up to the level, arm over baseline."""
@@ -73,14 +79,14 @@ class Contrast:
         }
 
 
-def decide(measured: Sequence[Measured], settings: CompareConfig) -> list[Contrast]:
+def decide(measured: Sequence[Measured], settings: CompareConfig, reading: Reading = FIXED) -> list[Contrast]:
     """A family's contrasts with Holm's correction, simultaneous intervals, and what follows for each.
 
     Differences and equivalences are corrected as two families, so each kind of claim is wrong at most at `alpha`.
     Those that cannot be compared are no tests and count in neither.
     """
     family = sum(bool(one.differences) for one in measured)
-    contrasts = [_tested(one, settings, family) for one in measured]
+    contrasts = [_tested(one, settings, family, reading) for one in measured]
     tested = [index for index, contrast in enumerate(contrasts) if contrast.p_value is not None]
     different = holm([contrasts[index].p_value or 0.0 for index in tested])
     equivalent = holm([contrasts[index].p_equivalent or 0.0 for index in tested])
@@ -90,7 +96,7 @@ def decide(measured: Sequence[Measured], settings: CompareConfig) -> list[Contra
     return contrasts
 
 
-def _tested(measured: Measured, settings: CompareConfig, family: int) -> Contrast:
+def _tested(measured: Measured, settings: CompareConfig, family: int, reading: Reading) -> Contrast:
     contrast = Contrast(
         arm=measured.arm,
         baseline=measured.baseline,
@@ -104,17 +110,20 @@ def _tested(measured: Measured, settings: CompareConfig, family: int) -> Contras
     )
     if not measured.differences:
         return contrast
-    values, level = list(measured.differences.values()), settings.alpha / family
-    means = subset_means(values)
+    values, level = reading.in_order(measured.differences), settings.alpha / family
+    margin = settings.margin / 100
+    test = paired_test(measured.differences, reading, margin, settings.alpha, family)
     return replace(
         contrast,
+        read=reading.text(),
+        evidence=tuple(evidence(values, margin, restarts=reading.restarts).path().tolist()),
         mean=fmean(values),
-        interval=means.interval(level),
-        interval_single=means.interval(settings.alpha),
+        interval=test.interval(level),
+        interval_single=test.interval(settings.alpha),
         bootstrap=bootstrap_interval(values, settings.alpha) if len(values) > 1 else None,
         images=measured.images.interval(level) if measured.images else None,
-        p_value=means.p_two_sided(),
-        p_equivalent=means.p_equivalent(settings.margin / 100),
+        p_value=p_difference(test, fmean(values)),
+        p_equivalent=test.p_equivalent(margin),
         state0=at_state0(measured.differences, measured.state0),
     )
 

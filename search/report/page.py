@@ -9,6 +9,7 @@ from search.evidence.final_test import FinalTest, final_test
 from search.report.plots.accuracy import accuracy_plot
 from search.report.plots.comparison import budget_curves, paired_differences
 from search.report.plots.drawing import Plot
+from search.report.plots.evidence import evidence_plot
 from search.report.plots.importances import importance_plot
 from search.report.plots.settings import parallel_coordinates, rate_by_epochs, settings_against_accuracy
 from search.report.plots.structure import kept_structure
@@ -42,6 +43,7 @@ def run_plots(results: RunResults, comparison: Comparison) -> list[Plot]:
         accuracy_plot(results, "macs"),
         accuracy_plot(results, "training_macs"),
         paired_differences(comparison),
+        evidence_plot(comparison),
         budget_curves(results),
         *[kept_structure(results, arm, index) for index, arm in enumerate(results.arm_names)],
         settings_against_accuracy(results),

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Any
 
 from search.run.best import criterion, is_plain, no_winner
-from search.run.plan import outstanding_trials
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 from search.run.warnings import run_warnings, warning_lines
@@ -46,7 +45,7 @@ def _arm_text(results: RunResults, arm: str) -> str:
 
 
 def _summary(results: RunResults) -> str:
-    left = outstanding_trials(results.study, results.trials)
+    left = results.outstanding
     if left == 0:
         return f"{results.run}: complete"
     if results.driver is None:

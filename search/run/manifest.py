@@ -102,7 +102,8 @@ def _lasting(study: Mapping[str, Any], steps: Sequence[Mapping[str, Any]]) -> di
     lists = [seeds for step in steps for seeds in step.get("confirm_seeds", ())]
     if list((search.get("confirm") or {}).get("seeds", ())) in lists:
         search["confirm"] = {"seeds": max(lists, key=len)}
-    return {**kept, "search": search}
+    compare = {key: value for key, value in (kept.get("compare") or {}).items() if not steps or key != "looks"}
+    return {**kept, "search": search, "compare": compare}
 
 
 def write_launch(
@@ -209,13 +210,16 @@ def grown(run: RunFolder, study: Study, trials_per_arm: int | None = None, confi
         seeds = (*stated, *fresh_seeds(run, study, confirm_seeds - len(stated)))
         step["confirm_seeds"] = [list(stated), list(seeds)]
         search = search.model_copy(update={"confirm": ConfirmConfig(seeds=seeds)})
-    bigger = replace(study, search=search)
+    # Grown, a study is judged at any time, and the looks that it stated are none any more.
+    compare = study.compare.model_copy(update={"looks": None}) if step else study.compare
+    bigger = replace(study, search=search, compare=compare)
     plan_of(bigger)
     if step:
         check_study_file(bigger)
         # Noted in the manifest too: a verdict after another look at a grown study is exploratory.
         manifest = read_manifest(run)
         manifest["grown"] = [*manifest.get("grown", ()), step]
+        manifest.pop("settled", None)
         atomic.write_json(run.manifest_file, manifest)
         atomic.write_text(run.study_file, bigger.to_yaml())
     return bigger

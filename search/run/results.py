@@ -9,6 +9,7 @@ from pathlib import Path
 from search.run.best import best_trial, competing
 from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials
+from search.run.settled import still_asked
 from search.run.trials import RecordedTrial, TrialGone, order_trials, read_trial
 from search.study.load import load_study
 from search.study.study import Study
@@ -31,7 +32,12 @@ class RunResults:
     @property
     def complete(self) -> bool:
         """Whether every trial that the study asks for has ended."""
-        return outstanding_trials(self.study, self.trials) == 0
+        return self.outstanding == 0
+
+    @property
+    def outstanding(self) -> int:
+        """Trials that the study asks for, as far as its looks have left it unsettled, and that have not ended."""
+        return outstanding_trials(still_asked(RunFolder(self.run), self.study), self.trials)
 
     @property
     def arm_names(self) -> list[str]:

@@ -12,6 +12,7 @@ from search.config_file.mistakes import Mistake, no_arm
 from search.study.arm import Arm
 from search.study.claims import check_claim
 from search.study.corners import check_samples, corner_values
+from search.study.looks import check_looks
 from search.study.study import Study
 
 
@@ -34,6 +35,7 @@ def check_study_file(study: Study) -> None:
     if study.search.pairing == "shared":
         _check_shared(study)
     check_claim(study)
+    check_looks(study)
 
 
 def _check_patches(study: Study) -> None:

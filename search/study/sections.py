@@ -197,6 +197,9 @@ class CompareConfig(Section):
     """The smallest difference of interest, in percentage points."""
     seeds: Seeds | None = None
     """Seeds of the confirm phase, where `search.confirm` does not give them."""
+    looks: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] | None = None
+    """After how many confirm seeds the arms are compared, the last look at all of them: `[8, 16, 32]`. `sweep` stops at the
+    first look that settles every contrast. Default: once, at the end."""
 
 
 class RetentionConfig(Section):

@@ -16,6 +16,7 @@ from search.run.possible import check_devices, check_machine
 from search.run.preflight import Checked, check_study
 from search.run.results import RunResults, load_results
 from search.run.retention import apply_retention
+from search.run.settled import still_asked
 from search.run.store import TrialStore
 from search.study.study import Study
 from search.tuning.cluster.nodes import check_nodes
@@ -76,7 +77,7 @@ def run_study(
         study = as_begun(study, store)
         apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
         retries = launch.retry_failed and any(trial.status == "failed" for trial in store)
-        if not retries and outstanding_trials(study, store) == 0:
+        if not retries and outstanding_trials(still_asked(run, study), store) == 0:
             write_optuna_log(study, store)
             return Drive(load_results(run.path), None, False, was_complete=True)
         announce("checking data, networks and initial weights")
@@ -92,7 +93,7 @@ def run_study(
                 _drive(queue, stop_request, generation, checked, trainable_class)
         finally:
             write_optuna_log(study, store)
-            left = (stop_request.reason or "an error") if outstanding_trials(study, store) else None
+            left = (stop_request.reason or "an error") if outstanding_trials(still_asked(run, study), store) else None
             manifest.close_launch(run, left or "complete")
         apply_retention(study, store)
     results = load_results(run.path)

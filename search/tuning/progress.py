@@ -16,6 +16,7 @@ from rich.table import Table
 
 from search.run.best import best_trial, no_winner
 from search.run.plan import outstanding_trials, plan_of
+from search.run.settled import still_asked
 from search.run.store import TrialStore
 from search.run.trials import RecordedTrial
 from search.study.study import Study
@@ -123,7 +124,7 @@ class Progress:
     def counts(self) -> tuple[int, int]:
         """Trials ended, and trials in all; confirming ones included."""
         ended = sum(trial.ended for trial in self._store)
-        return ended, ended + outstanding_trials(self._study, self._store)
+        return ended, ended + outstanding_trials(still_asked(self._store.run, self._study), self._store)
 
     def table(self) -> Table:
         """The live table: the trials under way, then each arm's best, then how far the study is."""
@@ -167,7 +168,7 @@ class Progress:
         known = list(self._store)
         mean = fmean(sum(trial.epochs_of_states) for trial in known)
         under_way = sum(one.epochs - one.done for one in list(self._running.values()))
-        waiting = max(0, outstanding_trials(self._study, known) - len(self._running))
+        waiting = max(0, outstanding_trials(still_asked(self._store.run, self._study), known) - len(self._running))
         return (now - self._first) / (self._trained - 1) * (under_way + waiting * mean)
 
 

@@ -24,6 +24,7 @@ from search.study.claims import seed_of_recipe
 from search.study.replicates import replicate_of
 from search.study.study import Study
 from search.tuning.configurations import configurations_of_arm
+from search.tuning.confirm_looks import ConfirmLooks
 from search.tuning.early_stopping import stop_reason
 from search.tuning.optuna_studies import propose
 from trainables.files.failure import record_failure
@@ -56,6 +57,7 @@ class TrialQueue:
     def __post_init__(self) -> None:
         self._plans = plan_of(self.study)
         self._studies = [replicate_of(self.study, index) for index in range(self.study.search.replicates)]
+        self._looks = ConfirmLooks(self.study, self.store)
         self.live: set[str] = set()
         """Trials handed out in this launch and not yet given back."""
         self._crashes: Counter[str] = Counter()
@@ -121,6 +123,10 @@ class TrialQueue:
         for replicate in range(len(self._studies)):
             if all(self._search_is_over(plan) for plan in self._plans if plan.replicate in (0, replicate)):
                 yield from self._confirming(replicate)
+        if all(map(self._search_is_over, self._plans)):
+            while found := self._looks.look():
+                self._note(found)
+                yield from self._confirming(0)
 
     def _configuration(self, plan: ArmPlan, number: int, seed: int | None) -> Iterator[RecordedTrial]:
         """The trial of configuration `number` on `seed`, unless what it starts from is not there yet."""
@@ -158,7 +164,7 @@ class TrialQueue:
         return None if best is None else str(best.folder / str(best.last.file))
 
     def _confirming(self, replicate: int) -> Iterator[RecordedTrial]:
-        wanted = confirming_trials(self.study, self.store, replicate)
+        wanted = confirming_trials(self._looks.study, self.store, replicate)
         if self.study.search.confirm is not None:
             for arm in self.study.arms.keys() - {one.arm for one in wanted}:
                 self._note(f"{arm}: no trial of the search finished, so there is nothing to confirm")

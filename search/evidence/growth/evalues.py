@@ -1,10 +1,10 @@
 """E-values for sign symmetry: evidence that may be looked at after every pair, for studies that grow unplanned.
 
-If differences are symmetric about delta, then for any rate, and whatever the size of the differences, the product over the pairs of
-exp(rate * (d - delta)) / cosh(rate * (d - delta)) = 1 + tanh(rate * (d - delta)) is expected to stay at 1: a bet at fair odds on each
-pair's sign. That it ever exceeds 1/alpha has a probability of at most alpha (Ville), however often one looks and for whatever reason
-one stops. Koning, "Post-hoc and anytime valid inference for exchangeability and group invariance", arXiv 2310.01153; Ramdas et al.,
-"Game-theoretic statistics and safe anytime-valid inference", arXiv 2210.01948.
+If differences are symmetric about delta, then for any rate, and whatever their sizes, the product over the pairs of
+exp(rate * (d - delta)) / cosh(rate * (d - delta)) = 1 + tanh(rate * (d - delta)) is expected to stay at 1: a bet at fair odds
+on each pair's sign. That it ever exceeds 1/alpha has a probability of at most alpha (Ville), however often one looks and for
+whatever reason one stops. Koning, "Post-hoc and anytime valid inference for exchangeability and group invariance", arXiv
+2310.01153; Ramdas et al., "Game-theoretic statistics and safe anytime-valid inference", arXiv 2210.01948.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from search.evidence.growth.inversion import HALVINGS, outermost_kept
 
 RATES = tuple(2.0**power for power in range(-3, 4))
-"""Rates of betting, over the margin: the mixture's grid, fixed before any data. A true difference of c margins with a deviation of s
-margins is found fastest at c/s^2, so it serves from deviations of a third of the margin to three margins."""
+"""Rates of betting, over the margin: the mixture's grid, fixed before any data. A true difference of c margins with a
+deviation of s margins is found fastest at c/s^2, so it serves from deviations of a third of the margin to three margins."""
 
 LogPath = Callable[[float], NDArray[np.float64]]
 
@@ -31,6 +31,8 @@ class Evidence:
 
     differences: NDArray[np.float64]
     rates: NDArray[np.float64]
+    log_weight: float = 0.0
+    """What is staked on this process of several, as a logarithm; see `evidence`."""
 
     def path(self, delta: float = 0.0) -> NDArray[np.float64]:
         """E after each pair against "symmetric about delta": half on "above", half on "below"."""
@@ -86,14 +88,17 @@ class Evidence:
         return both
 
     def _log_above(self, delta: float) -> NDArray[np.float64]:
-        return _log_mixture(np.outer(self.rates, self.differences - delta))
+        return self.log_weight + _log_mixture(np.outer(self.rates, self.differences - delta))
 
     def _log_below(self, delta: float) -> NDArray[np.float64]:
-        return _log_mixture(np.outer(self.rates, delta - self.differences))
+        return self.log_weight + _log_mixture(np.outer(self.rates, delta - self.differences))
 
 
-def evidence(differences: Sequence[float], margin: float) -> Evidence:
+def evidence(differences: Sequence[float], margin: float, *, restarts: int = 0) -> Evidence:
     """The e-process of `differences` in their order; `margin`, in the same unit, sets the rates.
+
+    After `restarts`, which may each have brought other networks to compare, this is one of several processes, and claims of any
+    of them are to be false at most at alpha together: process k stakes 1/((k+1)(k+2)), which sums to 1 over all k.
 
     Raises ValueError for differences that are not finite or a margin that is not above 0.
     """
@@ -102,7 +107,8 @@ def evidence(differences: Sequence[float], margin: float) -> Evidence:
         raise ValueError("e-values: need at least one pair, every difference finite")
     if margin <= 0:
         raise ValueError(f"margin must be above 0, found {margin}")
-    return Evidence(values, np.asarray(RATES) / margin)
+    staked = -math.log((restarts + 1) * (restarts + 2)) if restarts else 0.0
+    return Evidence(values, np.asarray(RATES) / margin, staked)
 
 
 def _log_mixture(bets: NDArray[np.float64]) -> NDArray[np.float64]:

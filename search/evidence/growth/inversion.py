@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,7 +26,7 @@ def outermost_kept(rejects: Callable[[float], bool], outside: float, middle: flo
 
 
 def _on_the_way(*stations: float) -> Iterator[float]:
-    for start, end in zip(stations, stations[1:], strict=False):
+    for start, end in pairwise(stations):
         yield from np.linspace(start, end, SCANNED + 1)[1:].tolist()
 
 

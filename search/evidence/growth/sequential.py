@@ -1,9 +1,9 @@
 """Sign flips looked at more than once: group-sequential tests with a level that is spent look by look.
 
-The looks are stated before the first trial. At each one a part of the level is spent, and what was spent and not used carries over
-(Lan and DeMets, "Discrete sequential boundaries for clinical trials", Biometrika 1983). The sign patterns stand in for the normal
-paths of that paper: given the sizes of the differences they are equally likely where there is no difference, so the error is at most
-the level for any distribution, as in the test at a fixed number of pairs.
+The looks are stated before the first trial. At each one a part of the level is spent, and what was spent and not used
+carries over (Lan and DeMets, "Discrete sequential boundaries for clinical trials", Biometrika 1983). The sign patterns stand
+in for the normal paths of that paper: given the sizes of the differences they are equally likely where there is no
+difference, so the error is at most the level for any distribution, as in the test at a fixed number of pairs.
 """
 
 from __future__ import annotations
@@ -18,40 +18,27 @@ from numpy.typing import NDArray
 
 from search.evidence.growth.inversion import outermost_kept
 from search.evidence.statistics import EXACT_PAIRS
+from search.study.looks import spent
 
 LEVELS: tuple[float, ...] = tuple(float(level) for level in np.geomspace(1.0, 1e-5, 241))
 """Where a sequential p-value is looked for, falling; a step is five percent."""
-
-
-def spent(level: float, share: float) -> float:
-    """What of `level` is spent once `share` (0..1) of the planned pairs are there: level * ln(1 + (e - 1) * share).
-
-    Lan and DeMets' form of Pocock's boundary. That of O'Brien and Fleming spends 0.0000074 of a one-sided 0.025 at a quarter, and
-    the smallest p of eight pairs is 1/256: the first of the looks 8, 16, 32 could reject nothing.
-    """
-    return level * math.log1p((math.e - 1) * min(1.0, share))
-
-
-def can_reject(level: float, pairs: int, planned: int) -> bool:
-    """Whether a two-sided test at `level` can reject at all at a first look of `pairs` of `planned` pairs."""
-    return math.floor(spent(level / 2, pairs / planned) * 2**pairs + 1e-9) >= 1
 
 
 @dataclass(frozen=True)
 class SequentialFlips:
     """The differences at every look so far, for each sign pattern; the first pattern is the one seen.
 
-    `sums` and `counts` (looks x patterns) are over the pairs that a pattern flips. Flipping leaves the sum of (difference - delta)
-    at least as large exactly where `sums - delta * counts` is at most 0. Up to EXACT_PAIRS pairs the patterns are all there are.
-    Beyond, each of these goes on with drawn signs, so a pattern at one look is the beginning of the same pattern at the next, and
-    what was decided at a look stays decided.
+    `sums` and `counts` (looks x patterns) are over the pairs that a pattern flips. Flipping leaves the sum of
+    (difference - delta) at least as large exactly where `sums - delta * counts` is at most 0. Up to EXACT_PAIRS pairs the
+    patterns are all there are. Beyond, each of these goes on with drawn signs, so a pattern at one look is the beginning of
+    the same pattern at the next, and what was decided at a look stays decided.
     """
 
     sums: NDArray[np.float64]
     counts: NDArray[np.float64]
     shares: tuple[float, ...]
     """Of the planned pairs, at each look."""
-    range: tuple[float, float, float]
+    span: tuple[float, float, float]
     """The smallest difference, the mean, and the largest."""
     levels: tuple[float, ...]
     tolerance: float
@@ -65,6 +52,11 @@ class SequentialFlips:
         """One-sided sequential p-value of "the centre is at least delta"."""
         return self._smallest_level(-self._excess(delta))
 
+    def rejects(self, alpha: float, delta: float = 0.0) -> bool:
+        """Whether "the centre is delta" has been rejected by now, one side each at alpha/2."""
+        excess = self._excess(delta)
+        return self._rejects(excess, alpha / 2) or self._rejects(-excess, alpha / 2)
+
     def p_two_sided(self, delta: float = 0.0) -> float:
         return min(1.0, 2 * min(self.p_above(delta), self.p_below(delta)))
 
@@ -77,7 +69,7 @@ class SequentialFlips:
 
         Endless where too few pairs can reject any; None where every centre was rejected, at one look or another.
         """
-        low, middle, high = self.range
+        low, middle, high = self.span
         beside = 1e-6 * (high - low) + 10 * self.tolerance
         outside, beyond = low - beside, high + beside
         if not self._rejects(self._excess(outside), alpha / 2):
@@ -102,15 +94,15 @@ class SequentialFlips:
     def _rejects(self, excess: NDArray[np.float64], level: float) -> bool:
         """Whether the pattern seen is among those rejected at any look so far.
 
-        At each look the patterns not yet rejected are rejected from the most extreme on, as far as what may be spent by then goes;
-        patterns that tie are rejected together or not at all.
+        At each look the patterns not yet rejected are rejected from the most extreme on, as far as what may be spent by then
+        goes; patterns that tie are rejected together or not at all.
         """
         patterns = excess.shape[1]
         left = np.arange(patterns)
         for share, all_here in zip(self.shares, excess, strict=True):
             here = all_here[left]
             room = math.floor(spent(level, share) * patterns + 1e-9) - (patterns - len(left))
-            if np.count_nonzero(here <= 0) <= room:
+            if int(np.count_nonzero(here <= 0)) <= room:
                 return True
             if room > 0:
                 left = left[here >= np.partition(here, room)[room]]
@@ -120,10 +112,11 @@ class SequentialFlips:
 def sequential_flips(
     differences: Sequence[float], looks: Sequence[int], planned: int, *, levels: Sequence[float] = (), seed: int = 0
 ) -> SequentialFlips:
-    """The test of paired differences at the looks so far: `looks` are numbers of pairs, rising, the last one all there are.
+    """The test of paired differences at the looks so far.
 
-    `planned` is the number of pairs at the last look of the plan. `levels` are added to LEVELS, so that a p-value can be exactly
-    those that decide. Raises ValueError for differences that are not finite or looks that do not fit them.
+    `looks` are numbers of pairs, rising, the last one all there are; `planned` is their number at the last look of the plan.
+    `levels` are added to LEVELS, so that a p-value can be exactly those that decide. Raises ValueError for differences that
+    are not finite or looks that do not fit them.
     """
     values = np.asarray(differences, dtype=np.float64)
     if values.ndim != 1 or len(values) == 0 or not np.isfinite(values).all():
@@ -136,7 +129,7 @@ def sequential_flips(
         sums=np.stack([flipped[:, :pairs] @ values[:pairs] for pairs in looks]),
         counts=np.stack([flipped[:, :pairs].sum(axis=1) for pairs in looks]),
         shares=tuple(pairs / planned for pairs in looks),
-        range=(float(values.min()), float(values.mean()), float(values.max())),
+        span=(float(values.min()), float(values.mean()), float(values.max())),
         levels=tuple(sorted({*LEVELS, *levels}, reverse=True)),
         tolerance=1e-12 * max(1.0, float(np.abs(values).max())),
     )
@@ -146,8 +139,8 @@ def sequential_flips(
 def _patterns(pairs: int, seed: int) -> NDArray[np.float64]:
     """A row for each sign pattern, ones where it flips.
 
-    All patterns of the first EXACT_PAIRS pairs, each with one drawn continuation (none flipped for the pattern seen). Under equal
-    arms the pattern seen is as likely to be any of the rows, so the test is exact over the draws.
+    All patterns of the first EXACT_PAIRS pairs, each with one drawn continuation (none flipped for the pattern seen). Under
+    equal arms the pattern seen is as likely to be any of the rows, so the test is exact over the draws.
     """
     exact = min(pairs, EXACT_PAIRS)
     numbers = np.arange(2**exact, dtype=np.int64)

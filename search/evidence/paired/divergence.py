@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
+from search.evidence.growth.rule import FIXED, Reading, paired_test
 from search.evidence.paired.scope import unit_word
 from search.evidence.paired.units import pairs_of, unit_means
-from search.evidence.statistics import TOLERANCE, holm, subset_means
+from search.evidence.statistics import TOLERANCE, holm
 from search.run.results import RunResults
 
 
@@ -38,15 +39,18 @@ class DivergenceContrast:
 
 
 def divergence_contrasts(
-    results: RunResults, baseline: str, others: Sequence[str], alpha: float
+    results: RunResults, baseline: str, others: Sequence[str], alpha: float, reading: Reading = FIXED
 ) -> list[DivergenceContrast]:
     """Every arm against the baseline, a family of tests by itself: Holm over the arms that have pairs of trials."""
-    counted = [contrast for arm in others if (contrast := _count(results, arm, baseline)) is not None]
+    found = [_count(results, arm, baseline, alpha, len(others), reading) for arm in others]
+    counted = [contrast for contrast in found if contrast is not None]
     adjusted = holm([contrast.p_value for contrast in counted])
     return [_decided(contrast, p_holm, alpha) for contrast, p_holm in zip(counted, adjusted, strict=True)]
 
 
-def _count(results: RunResults, arm: str, baseline: str) -> DivergenceContrast | None:
+def _count(
+    results: RunResults, arm: str, baseline: str, alpha: float, family: int, reading: Reading
+) -> DivergenceContrast | None:
     pairs = pairs_of(results, arm, baseline)
     if not pairs:
         return None
@@ -59,13 +63,13 @@ def _count(results: RunResults, arm: str, baseline: str) -> DivergenceContrast |
         baseline_diverged=sum(pair.theirs.diverged for pair in pairs),
         units=len(shares),
         unit=unit_word(results.study.compare.claim),
-        p_value=_p_value([share for share in shares.values() if share]),
+        p_value=_p_value({unit: share for unit, share in shares.items() if share}, alpha, family, reading),
     )
 
 
-def _p_value(differing: Sequence[float]) -> float:
-    """Sign flips of the units in which the two differ; of one trial each that is McNemar's exact test (1947)."""
-    return subset_means(differing).p_two_sided() if differing else 1.0
+def _p_value(differing: Mapping[int, float], alpha: float, family: int, reading: Reading) -> float:
+    """Sign flips of the units in which the two differ; of one trial each and tested once, McNemar's exact test (1947)."""
+    return paired_test(differing, reading, 1.0, alpha, family).p_two_sided() if differing else 1.0
 
 
 def _decided(contrast: DivergenceContrast, p_holm: float, alpha: float) -> DivergenceContrast:

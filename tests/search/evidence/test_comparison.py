@@ -11,10 +11,7 @@ from search.evidence.comparison import Comparison, compare
 from search.evidence.contrasts import decide
 from search.evidence.final_test import final_test
 from search.evidence.paired.differences import Measured
-from search.run.folder import RunFolder
-from search.run.manifest import grown
 from search.run.results import load_results
-from search.study.load import load_study
 from search.study.sections import CompareConfig, Level
 from tests.search.made_runs import REMOVED, MadeRun, falling, two_arm_run
 
@@ -154,23 +151,6 @@ def test_without_a_confirm_phase_the_verdict_is_exploratory(tmp_path: Path) -> N
     assert comparison.exploratory
     assert comparison.primary == ()
     assert comparison.verdict.startswith("Exploratory: the best searched configuration is rsst's (95.00 %")
-
-
-def test_a_study_grown_for_another_look_is_exploratory(tmp_path: Path) -> None:
-    made = confirm_run(tmp_path / "run", {"refill": [0.9] * 6, "rsst": [0.95] * 6}, compare={"seeds": SEEDS[:6]})
-    for arm in ("refill", "rsst"):
-        made.add(arm, falling(0.9), seed=200, confirm=True)
-    comparison = compared(tmp_path / "run")
-    assert any("grown by seeds [200]" in caveat for caveat in comparison.caveats)
-    assert comparison.verdict.startswith("Exploratory (")
-
-
-def test_a_study_given_more_configurations_is_exploratory(tmp_path: Path) -> None:
-    two_arm_run(tmp_path / "run")
-    run = RunFolder(tmp_path / "run")
-    assert not compared(run.path).exploratory
-    grown(run, load_study(run.study_file), 3)
-    assert "the study was grown for another look (trials_per_arm 2 to 3)" in compared(run.path).caveats
 
 
 def claims(arms: int, levels: int, lead: float, rounds: int) -> float:

@@ -26,7 +26,14 @@ def test_the_comparison_is_there_as_json(report: Path) -> None:
 def test_every_plot_is_there_as_png_and_svg(report: Path) -> None:
     names = {path.stem for path in report.glob("*.svg")}
     assert names == {path.stem for path in report.glob("*.png")}
-    wanted = {"accuracy-by-removed", "accuracy-by-macs", "paired-differences", "kept-structure-rsst", "search-budget"}
+    wanted = {
+        "accuracy-by-removed",
+        "accuracy-by-macs",
+        "paired-differences",
+        "evidence",
+        "kept-structure-rsst",
+        "search-budget",
+    }
     assert wanted <= names
     assert (report / "settings.png").read_bytes().startswith(b"\x89PNG")
 

@@ -92,10 +92,26 @@ def test_another_look_is_told_in_the_verdict_and_a_first_one_is_none(
     for seed in seeds.seeds:
         made.add("refill", falling(0.9), seed=seed, confirm=True)
         made.add("rsst", falling(0.92), seed=seed, confirm=True)
-    caveats = compare(load_results(made.path)).caveats
-    assert any("grown for another look (confirm_seeds 1 to 3)" in caveat for caveat in caveats) == told
+    comparison = compare(load_results(made.path))
+    assert (comparison.rule == "any time") == told
+    assert ("grown (seeds [102, 103] beyond those stated)" in comparison.verdict) == told
 
 
 def test_resume_takes_no_number_below_one(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["resume", "runs/x", "--confirm-seeds", "0"]) == 2
     assert "--confirm-seeds" in capsys.readouterr().err
+
+
+def test_growth_ends_the_stated_looks_and_is_no_other_study(tmp_path: Path) -> None:
+    search = {**SEARCH, "confirm": {"seeds": list(range(101, 113))}}
+    simulation = Simulation(make_study(tmp_path, search=search, compare={"looks": [8, 12]}), tmp_path / "runs").go()
+    write_launch(simulation.run, 1, {}, {}, [], simulation.study)
+    grown(simulation.run, simulation.study, confirm_seeds=16)
+    study = load_study(simulation.run.study_file)
+    check_same_study(simulation.run, study)
+    simulation.study = study
+    simulation.relaunch()
+    simulation.go()
+    confirmed = {trial.identity.seed for trial in simulation.store if trial.identity.phase == "confirm"}
+    assert len(confirmed) == 16
+    assert compare(load_results(simulation.run.path)).rule == "any time"

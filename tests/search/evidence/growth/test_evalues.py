@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -64,7 +64,7 @@ def test_a_centre_below_the_limit_is_no_evidence_above_it(sizes: list[float], be
 @given(VALUES)
 def test_evidence_found_is_not_lost(values: list[float]) -> None:
     so_far = [evidence(values[:count], 1.0).p_two_sided() for count in range(1, len(values) + 1)]
-    assert all(later <= before + 1e-12 for before, later in zip(so_far, so_far[1:], strict=False))
+    assert all(later <= before + 1e-12 for before, later in pairwise(so_far))
 
 
 @given(st.lists(st.floats(-2, 3).map(lambda value: round(value, 2)), min_size=8, max_size=14))

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from search.evidence.growth.sequential import LEVELS, SequentialFlips, can_reject, sequential_flips, spent
+from search.evidence.growth.sequential import LEVELS, SequentialFlips, sequential_flips
 from search.evidence.statistics import EXACT_PAIRS, subset_means
+from search.study.looks import can_reject, spent
 
 # Multiples of 1/64, so that sums are exact and ties are ties in the brute-force test as well.
 EXACT = st.integers(-64, 64).map(lambda value: value / 64)
@@ -99,7 +100,9 @@ def brute_force_kept(test: SequentialFlips, alpha: float, centres: Sequence[floa
 def test_interval_holds_every_centre_that_is_not_rejected(values: list[float]) -> None:
     test = sequential_flips(values, [6, 8], 8, levels=[0.1 / 2])
     low, high = test.interval(0.1) or (math.inf, -math.inf)
-    assert all(low - 1e-9 <= centre <= high + 1e-9 for centre in brute_force_kept(test, 0.1, np.linspace(-1, 1, 81)))
+    assert all(
+        low - 1e-9 <= centre <= high + 1e-9 for centre in brute_force_kept(test, 0.1, np.linspace(-1, 1, 81).tolist())
+    )
     if low <= high:
         assert test.p_two_sided(low - 1e-6) <= 0.1
         assert test.p_two_sided(high + 1e-6) <= 0.1
