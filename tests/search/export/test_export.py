@@ -145,7 +145,7 @@ def test_the_card_says_what_was_measured(exported: tuple[dict[str, Any], Path]) 
     assert "The dense network is this trial's own state 0, trained for " in card
     assert "No arm of the run was trained for as long with nothing removed." in card
     assert outcome["chosen_by"] == "by highest validation accuracy within --max-macs 0.5 from 6 states"
-    assert f"it was chosen {outcome['chosen_by']}; the test images had no part in that" in card
+    assert f"it was chosen {outcome['chosen_by']}; the test images had no part in that.\n\nInput:" in card
     assert 'models.load("model.safetensors")' in card
     assert "Verdict: **random**" in card
 
