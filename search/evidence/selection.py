@@ -143,7 +143,8 @@ class Choice:
 def choice_of(results: RunResults, arm: str | None = None) -> Choice:
     """How `final_trial` of an arm or of the run is chosen."""
     trials = results.of_competing(arm)
-    begun = {(one.identity.arm, one.identity.number) for one in competing(trials) if one.record is not None}
+    searched = [one.identity for one in competing(trials) if one.record is not None]
+    begun = {(one.arm, one.replicate, one.number) for one in searched}
     confirmed = sum(one.finished for one in trials if one.identity.phase == "confirm")
     return Choice(criterion(results.study.search), len(begun), confirmed)
 

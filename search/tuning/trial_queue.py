@@ -15,6 +15,7 @@ from typing import Literal
 from optuna.trial import FrozenTrial
 
 from models.errors import UserError
+from search.run.best import no_winner
 from search.run.confirming import Confirming, chosen_trials, config_of, confirming_trials
 from search.run.plan import ArmPlan, plan_of
 from search.run.retention import apply_retention
@@ -167,7 +168,8 @@ class TrialQueue:
         wanted = confirming_trials(self._looks.study, self.store, replicate)
         if self.study.search.confirm is not None:
             for arm in self.study.arms.keys() - {one.arm for one in wanted}:
-                self._note(f"{arm}: no trial of the search finished, so there is nothing to confirm")
+                searched = [one for one in self.store if one.identity.arm == arm]
+                self._note(f"{arm}: {no_winner(searched, self.study.search)}, so there is nothing to confirm")
         for one in wanted:
             yield from self._confirm(one)
 

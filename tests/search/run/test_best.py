@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from benchmarks.support.simulation import Simulation, make_study
 from search.commands import compare as compare_command
 from search.evidence.comparison import compare
 from search.evidence.final_test import final_test
@@ -103,6 +104,14 @@ def test_nothing_that_keeps_to_the_constraints_is_said_and_nothing_is_taken(
     compare_command.command.main([str(tmp_path / "run")], standalone_mode=False)
     with pytest.raises(Exception, match=r"no network to take: no finished trial keeps to macs <= 0.3 of dense"):
         choose(results, Budget())
+
+
+def test_an_arm_that_nothing_is_confirmed_of_says_why(tmp_path: Path) -> None:
+    search = {"algorithm": "random", "trials_per_arm": 1, "constraints": ["macs <= 0.1"], "confirm": {"seeds": [101]}}
+    simulation = Simulation(make_study(tmp_path, search=search), tmp_path / "runs").go()
+    told = "refill: no finished trial keeps to macs <= 0.1 of dense, so there is nothing to confirm"
+    assert told in simulation.queue.notes
+    assert load_results(simulation.run.path).complete
 
 
 @pytest.mark.parametrize(
