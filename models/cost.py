@@ -44,7 +44,7 @@ def count_macs(model: nn.Module, input_shape: tuple[int, int, int]) -> int:
     image = _images(model, 1, input_shape)
     counter = FlopCounterMode(display=False)
     # With the math kernel, attention is two ordinary products on every device, so counts do not depend on kernels.
-    with _evaluating(model), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+    with _evaluating(model), _frozen(model), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
         model(image)
     return counter.get_total_flops() // 2
 
@@ -99,6 +99,19 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in training.items():
             module.training = mode
+
+
+@contextmanager
+def _frozen(model: nn.Module) -> Iterator[None]:
+    """No parameter asks for gradients inside: the counter's hooks refuse views of one that does, such as the class token
+    that PiT and CaiT hand from module to module."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    model.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_(True)
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def load(path: Path | str) -> nn.Module:
     try:
         model = build_compact(parts.spec, parts.structure)
         model.load_state_dict(parts.state, strict=True)
-    except (RuntimeError, UserError) as error:
+    except (RuntimeError, ValueError, UserError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: its weights do not fit its own header ({reason}); write it again") from error
     return model.eval()

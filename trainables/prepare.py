@@ -12,6 +12,7 @@ from models.errors import UserError
 from models.networks.registry import resolve_spec
 from models.save_load import LoadedModel, load_parts
 from models.spec import ModelSpec
+from models.units.targets import unreached_warning
 from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from pruning.methods import get_method
 from trainables.config.trial import TrialConfig
@@ -71,9 +72,11 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
         device=device,
         precision=precision,
     )
+    unreached = unreached_warning(config.prune.target, network.reach) if config.prune.traits.needs_units else ()
     warnings = (
         *weights.warnings,
         *data.warnings(),
+        *unreached,
         *unheeded(config, method),
         *penalty_warnings(config, method, procedure.epochs, procedure.steps_per_epoch),
     )
@@ -161,7 +164,11 @@ def _header(
         },
         "spec": procedure.network.spec.to_json(),
         "units": procedure.network.structure.total_of_kind(),
-        "dense": {"macs": procedure.network.dense_macs, "prunable_parameters": procedure.network.original_prunable},
+        "dense": {
+            "macs": procedure.network.dense_macs,
+            "prunable_parameters": procedure.network.original_prunable,
+            **procedure.network.reach.to_json(),
+        },
         "epochs_of_states": list(procedure.epochs),
         "warnings": list(warnings),
         "environment": environment(procedure.device, procedure.precision, config.train.threads),

@@ -30,4 +30,4 @@ def why_whole(attention: Attention) -> str | None:
     return None
 
 
-ATTENTION = Family((Attention,), heads, why_whole)
+ATTENTION = Family("head", (Attention,), heads, why_whole)

@@ -14,11 +14,13 @@ from torch import Tensor, nn
 
 from models.units.structure import GroupStructure, Kind, Structure
 
-Target = Literal["head", "mlp", "both", "channel"]
+Target = Literal["head", "mlp", "both", "token_mlp", "mixer", "channel"]
 KINDS_OF_TARGET: dict[Target, tuple[Kind, ...]] = {
     "head": ("head",),
     "mlp": ("neuron",),
     "both": ("head", "neuron"),
+    "token_mlp": ("token_neuron",),
+    "mixer": ("token_neuron", "neuron"),
     "channel": ("channel",),
 }
 
@@ -61,11 +63,14 @@ class Family:
     """A family of blocks that can be cut: its module classes, exactly (a subclass may compute something else).
 
     `groups_of(name, module)` describes the module's groups; `why_whole(module)` says why one cannot be cut exactly, or None.
+    `kind` is what its blocks are made of; `is_one(module)` whether a module of these classes is such a block at all.
     """
 
+    kind: Kind
     classes: tuple[type[nn.Module], ...]
     groups_of: Callable[[str, Any], tuple[UnitGroup, ...]]
     why_whole: Callable[[Any], str | None] = lambda module: None
+    is_one: Callable[[Any], bool] = lambda module: True
 
 
 def dense_structure(groups: Iterable[UnitGroup]) -> Structure:

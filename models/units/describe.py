@@ -19,15 +19,16 @@ def describe(model: nn.Module) -> tuple[UnitGroup, ...]:
     """The groups of `model` as it stands, dense or compact, in the order of its modules.
 
     Known are timm's `Attention` with fused qkv, timm's `Mlp`, the inner channels of ResNet's `BasicBlock` and
-    `Bottleneck`, and TwistNet's blocks; what is like them but cannot be cut exactly is left whole (`left_whole`).
+    `Bottleneck`, and TwistNet's blocks; what is like them but cannot be cut exactly is left whole (`left_whole` of the
+    known classes, `reach_of` with the share of each).
 
     Raises:
         UserError: nothing in the network can be pruned; the message says what was looked at and why not.
     """
     groups: list[UnitGroup] = []
     for name, module in model.named_modules():
-        family = _family_of(module)
-        if family is not None and family.why_whole(module) is None:
+        family = family_of(module)
+        if family is not None and family.is_one(module) and family.why_whole(module) is None:
             groups.extend(family.groups_of(name, module))
     if groups:
         return tuple(groups)
@@ -35,18 +36,23 @@ def describe(model: nn.Module) -> tuple[UnitGroup, ...]:
     found = "; ".join(reasons) if reasons else "no attention with fused qkv, Mlp with fc1/fc2, or ResNet block"
     raise UserError(
         f"model {_model_name(model)}: nothing in it can be pruned (found: {found}); "
-        "choose a network of the ViT/DeiT or ResNet family"
+        "choose a network of the ViT/DeiT or ResNet family, or another whose units docs/networks.md names"
     )
 
 
 def left_whole(model: nn.Module) -> dict[str, str]:
     """Module name → why it is not pruned, for modules of a known class that cannot be cut exactly."""
-    families = {name: (_family_of(module), module) for name, module in model.named_modules()}
-    reasons = {name: family.why_whole(module) for name, (family, module) in families.items() if family is not None}
-    return {name: reason for name, reason in reasons.items() if reason is not None}
+    reasons: dict[str, str] = {}
+    for name, module in model.named_modules():
+        family = family_of(module)
+        reason = family.why_whole(module) if family is not None and family.is_one(module) else None
+        if reason is not None:
+            reasons[name] = reason
+    return reasons
 
 
-def _family_of(module: nn.Module) -> Family | None:
+def family_of(module: nn.Module) -> Family | None:
+    """The family that the module's very class belongs to; None for every other module."""
     return next((family for family in FAMILIES if type(module) in family.classes), None)
 
 

@@ -1,4 +1,8 @@
-"""The hidden neurons of timm's `Mlp`: a row of `fc1` and its bias, a column of `fc2`."""
+"""The hidden neurons of timm's `Mlp`: a row of `fc1` and its bias, a column of `fc2`.
+
+An MLP over the tokens of an image (MLP-Mixer's `mlp_tokens`) has neurons of another kind: each reads and writes positions
+where those of other MLPs read and write features, so the two are never ranked together.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,21 @@ from timm.layers.mlp import Mlp
 from torch import nn
 
 from models.units.base import Family, TiedSlice, UnitGroup, of_layer
+from models.units.structure import Kind
+
+TOKEN_MIXING = "mlp_tokens"
+"""The name that timm's mixing blocks give the MLP whose input they have transposed."""
+COORDINATES = 3
+"""An MLP of no more inputs reads positions, not features: the relative ones that a position bias is made of."""
 
 
 def neurons(name: str, mlp: Mlp) -> tuple[UnitGroup, ...]:
     """One group of all hidden neurons."""
+    kind: Kind = "token_neuron" if name.rpartition(".")[2] == TOKEN_MIXING else "neuron"
     count = mlp.fc1.weight.shape[0]
     each = torch.arange(count).unsqueeze(1)
     slices = [*of_layer(f"{name}.fc1", mlp.fc1, 0, each), TiedSlice(f"{name}.fc2.weight", 1, each)]
-    return (UnitGroup(name, "neuron", count, tuple(slices), f"{name}.fc2"),)
+    return (UnitGroup(name, kind, count, tuple(slices), f"{name}.fc2"),)
 
 
 def why_whole(mlp: Mlp) -> str | None:
@@ -22,4 +33,9 @@ def why_whole(mlp: Mlp) -> str | None:
     return None if isinstance(mlp.norm, nn.Identity) else "MLP with a norm over its hidden neurons"
 
 
-MLP = Family((Mlp,), neurons, why_whole)
+def reads_features(mlp: Mlp) -> bool:
+    """Whether it is an MLP of a block, and not one that makes a position bias."""
+    return int(mlp.fc1.weight.shape[1]) > COORDINATES
+
+
+MLP = Family("neuron", (Mlp,), neurons, why_whole, reads_features)

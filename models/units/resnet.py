@@ -43,5 +43,5 @@ def _why_whole(block: BasicBlock | Bottleneck, inner_norms: tuple[str, ...], gro
     return None
 
 
-BASIC_BLOCK = Family((BasicBlock,), basic_channels, basic_why_whole)
-BOTTLENECK = Family((Bottleneck,), bottleneck_channels, bottleneck_why_whole)
+BASIC_BLOCK = Family("channel", (BasicBlock,), basic_channels, basic_why_whole)
+BOTTLENECK = Family("channel", (Bottleneck,), bottleneck_channels, bottleneck_why_whole)

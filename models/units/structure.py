@@ -6,8 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-Kind = Literal["head", "neuron", "channel"]
+Kind = Literal["head", "neuron", "token_neuron", "channel"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+WORDS: dict[str, str] = {
+    "head": "heads",
+    "neuron": "neurons",
+    "token_neuron": "token-mixing neurons",
+    "channel": "channels",
+}
+"""What several units of a kind are called where people read."""
 
 
 @dataclass(frozen=True)

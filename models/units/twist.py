@@ -11,4 +11,4 @@ def channels(name: str, block: TwistBlock) -> tuple[UnitGroup, ...]:
     return (inner_channels(name, name, block, "conv1", "bn1", ["conv2", *block.readers_of_inner()]),)
 
 
-TWIST_BLOCK = Family((TwistBlock,), channels)
+TWIST_BLOCK = Family("channel", (TwistBlock,), channels)

@@ -75,7 +75,7 @@ def check_arm(study: Study, arm: Arm) -> None:
         with at_its_line(arm, values):
             check_available(config.data)
             spec = spec_of(config, describe_data(config.data))
-            _check_units(arm, values, config, spec)
+            _check_units(config, spec)
             only_chosen = seen and all(asked[:2] != one[:2] for one in seen)
             # Of the first network, which the space need not choose, `preflight` proves the weights.
             if only_chosen and not config.prune.traits.from_scratch:
@@ -83,24 +83,18 @@ def check_arm(study: Study, arm: Arm) -> None:
         seen.append(asked)
 
 
-def _check_units(arm: Arm, values: dict[str, Any], config: TrialConfig, spec: ModelSpec) -> None:
+def _check_units(config: TrialConfig, spec: ModelSpec) -> None:
     import torch
 
     from models.networks.registry import build
-    from models.units.base import kinds_of_target
     from models.units.describe import describe
+    from models.units.targets import check_target
 
     with torch.random.fork_rng(devices=[]):
-        groups = describe(build(spec))
-    wanted, there = kinds_of_target(config.prune.target), {group.kind for group in groups}
-    if not config.prune.traits.needs_units or there & set(wanted):
-        return
-    fitting = "channel" if "channel" in there else "both"
-    raise arm.sources.error(
-        arm.where(("prune", "target"), values),
-        f": {config.model.arch} has no units of target {config.prune.target} (it has {', '.join(sorted(there))}); "
-        f"say target: {fitting}",
-    )
+        model = build(spec)
+    groups = describe(model)
+    if config.prune.traits.needs_units:
+        check_target(config.prune.target, config.model.arch, model, groups)
 
 
 def with_structure(arm: str, config: TrialConfig, run: RunFolder) -> TrialConfig:

@@ -14,6 +14,7 @@ from search.study.study import Study
 REMOVAL_KEYS = (
     "prune.schedule.head_ratio",
     "prune.schedule.neuron_ratio",
+    "prune.schedule.token_ratio",
     "prune.schedule.channel_ratio",
     "prune.schedule.kept",
     "prune.schedule.rate_per_state",

@@ -36,6 +36,8 @@ class ScheduleConfig(Section):
     """Final share of attention heads removed."""
     neuron_ratio: Ratio = 0.5
     """Final share of MLP neurons removed."""
+    token_ratio: Ratio = 0.5
+    """Final share of token-mixing neurons removed."""
     channel_ratio: Ratio = 0.5
     """Final share of inner convolution channels removed."""
     kept: tuple[Kept, ...] | None = None
@@ -63,8 +65,13 @@ class ScheduleConfig(Section):
         return self
 
     def ratio_of(self, kind: str) -> float:
-        """The final removed fraction of a kind of unit: head, neuron or channel."""
-        return {"head": self.head_ratio, "neuron": self.neuron_ratio, "channel": self.channel_ratio}[kind]
+        """The final removed fraction of a kind of unit: head, neuron, token_neuron or channel."""
+        return {
+            "head": self.head_ratio,
+            "neuron": self.neuron_ratio,
+            "token_neuron": self.token_ratio,
+            "channel": self.channel_ratio,
+        }[kind]
 
 
 class ScratchConfig(Section):
@@ -91,8 +98,9 @@ class PruneConfig(Section):
 
     method: Annotated[str, OneOf(METHODS)] = DEFAULT_METHOD
     """`refill`, `rsst`, or a control."""
-    target: Literal["head", "mlp", "both", "channel"] = "both"
-    """Heads, MLP neurons, both, or channels of residual blocks."""
+    target: Literal["head", "mlp", "both", "token_mlp", "mixer", "channel"] = "both"
+    """Heads, MLP neurons, both; neurons of MLPs over tokens, or of all MLPs of a mixer; or channels of residual blocks. The
+    network must have every kind that is named ([networks.md](networks.md))."""
     criterion: Annotated[str, OneOf(CRITERIA)] = DEFAULT_CRITERION
     """How units are scored; the lowest go."""
     normalize: Literal["auto", "none", "mean", "max", "lamp", "shape"] = "auto"

@@ -67,6 +67,8 @@ class StateEnd:
     """Multiply-accumulates spent on training up to here: three forward passes' worth per image."""
     seconds: float
     """Training time of all states up to here."""
+    removed_of_all_percent: float | None = None
+    """What was removed as a share of all parameters, not of those that the trial's target names; None in old records."""
     latency_ms: float | None = None
     """Median time of a forward pass on the trial's device, where `measure.latency` asks for it."""
     removal: dict[str, float] | None = None

@@ -44,6 +44,7 @@ def save_state(folder: Path, procedure: Procedure, last_epoch: Mapping[str, Any]
         params=last_epoch["params"],
         macs=last_epoch["macs"],
         removed_percent=last_epoch["removed_percent"],
+        removed_of_all_percent=last_epoch["removed_of_all_percent"],
         kept=last_epoch["kept"],
         training_macs=position.training_macs,
         seconds=position.seconds,

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from models.cost import count_macs, count_parameters, prunable_parameters
-from models.errors import UserError
 from models.networks.registry import build
 from models.spec import ModelSpec
 from models.units.base import UnitGroup, dense_structure, kinds_of_target
 from models.units.compaction import compact, kept_positions, remove, slice_optimizer_state, slice_state
 from models.units.describe import describe
+from models.units.reach import Reach, reach_of
 from models.units.structure import Kind, Structure
+from models.units.targets import check_target
 from pruning.allocation import Drop
 from pruning.imp_mask import apply_masks, weight_totals
 from trainables.config.prune import PruneConfig
@@ -31,6 +32,8 @@ class Cost:
     macs: int
     removed_percent: float
     """100*(1 - prunable parameters left / original), over the kinds the trial prunes; masked weights count as removed."""
+    removed_of_all_percent: float
+    """The same parameters' share of all that the dense network has."""
 
 
 @dataclass
@@ -46,6 +49,8 @@ class Network:
     structure: Structure
     dense_groups: tuple[UnitGroup, ...]
     kinds: tuple[Kind, ...]
+    reach: Reach
+    """Of the dense network."""
     original_prunable: int
     weight_totals: dict[Kind, int]
     dense_macs: int
@@ -57,22 +62,19 @@ class Network:
     def dense(cls, spec: ModelSpec, state: Mapping[str, Tensor], prune: PruneConfig, device: torch.device) -> Network:
         """The whole network with these weights (names and shapes must match exactly).
 
-        Raises UserError where it has no units of the target's kinds.
+        Raises UserError where it lacks a kind of the target, unless the method removes nothing.
         """
         with torch.random.fork_rng(devices=[]):
             model = build(spec)
         model.load_state_dict(dict(state), strict=True)
         groups = describe(model)
-        kinds = tuple(kind for kind in kinds_of_target(prune.target) if any(group.kind == kind for group in groups))
-        if not kinds:
-            there = ", ".join(sorted({group.kind for group in groups}))
-            raise UserError(
-                f"{prune.target}, but {spec.arch} has only units of kind {there}; name their target", key="prune.target"
-            )
+        needed = prune.traits.needs_units
+        reach = check_target(prune.target, spec.arch, model, groups) if needed else reach_of(model, groups)
+        kinds = tuple(kind for kind in kinds_of_target(prune.target) if kind in reach.prunable)
         pruned = [group for group in groups if group.kind in kinds]
         original, totals = prunable_parameters(model, pruned), weight_totals(model, pruned)
         macs = count_macs(model, spec.input_shape)
-        return cls(spec, model.to(device), dense_structure(groups), groups, kinds, original, totals, macs)
+        return cls(spec, model.to(device), dense_structure(groups), groups, kinds, reach, original, totals, macs)
 
     def restrict(self, structure: Structure) -> None:
         """Cut a dense network to `structure`."""
@@ -118,11 +120,10 @@ class Network:
 
     def cost(self) -> Cost:
         """Counted on the real network; MACs are counted once for each structure."""
-        left = prunable_parameters(self.model, self.pruned_groups())
-        if self.masked:
-            left -= sum(int((mask == 0).sum()) for mask in self.masks.values())
+        masked = sum(int((mask == 0).sum()) for mask in self.masks.values()) if self.masked else 0
+        left, params = prunable_parameters(self.model, self.pruned_groups()) - masked, count_parameters(self.model)
         removed = 100.0 * (1.0 - left / self.original_prunable) if self.original_prunable else 0.0
-        return Cost(count_parameters(self.model), self.macs(), removed)
+        return Cost(params, self.macs(), removed, 100.0 * (1.0 - (params - masked) / self.reach.parameters))
 
     def macs(self) -> int:
         """Multiply-accumulates per image, counted once for each structure."""

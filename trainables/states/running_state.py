@@ -98,6 +98,7 @@ class RunningState:
             "lambda": self.shrinking.strength(last_step),
             "kept": network.structure.kept_of_kind(),
             "removed_percent": cost.removed_percent,
+            "removed_of_all_percent": cost.removed_of_all_percent,
             "params": cost.params,
             "macs": cost.macs,
             "images_per_second": result.images / seconds,
