@@ -12,7 +12,7 @@ from models.errors import UserError
 from models.networks.registry import resolve_spec
 from models.save_load import LoadedModel, load_parts
 from models.spec import ModelSpec
-from models.units.targets import unreached_warning
+from models.units.reach import unreached_warning
 from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from pruning.methods import get_method
 from trainables.config.trial import TrialConfig

@@ -26,7 +26,7 @@ from trainables.tensorboard.board import TrialBoard
 from trainables.training.epoch import Diverged
 
 REWIND_FILE = "checkpoint/rewind.safetensors"
-SHOWN_OF_STATE = ("state", "val_accuracy", "params", "macs", "removed_percent", "kept")
+SHOWN_OF_STATE = ("state", "val_accuracy", "params", "macs", "removed_percent", "removed_of_all_percent", "kept")
 RETRYABLE = frozenset({"failed"})
 
 

@@ -7,22 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from models.units.structure import GroupStructure, Kind, Structure
-
-Target = Literal["head", "mlp", "both", "token_mlp", "mixer", "channel"]
-KINDS_OF_TARGET: dict[Target, tuple[Kind, ...]] = {
-    "head": ("head",),
-    "mlp": ("neuron",),
-    "both": ("head", "neuron"),
-    "token_mlp": ("token_neuron",),
-    "mixer": ("token_neuron", "neuron"),
-    "channel": ("channel",),
-}
 
 
 @dataclass(frozen=True)
@@ -78,11 +68,6 @@ def dense_structure(groups: Iterable[UnitGroup]) -> Structure:
     return Structure(
         {group.name: GroupStructure(group.kind, group.count, tuple(range(group.count))) for group in groups}
     )
-
-
-def kinds_of_target(target: Target) -> tuple[Kind, ...]:
-    """The kinds of units that the configuration's `target` word stands for."""
-    return KINDS_OF_TARGET[target]
 
 
 def inner_channels(name: str, prefix: str, block: nn.Module, conv: str, norm: str, readers: list[str]) -> UnitGroup:

@@ -7,6 +7,7 @@ from torch import nn
 from models.errors import UserError
 from models.units.attention import ATTENTION
 from models.units.base import Family, UnitGroup
+from models.units.lookalikes import kind_of_lookalike
 from models.units.mlp import MLP
 from models.units.resnet import BASIC_BLOCK, BOTTLENECK
 from models.units.twist import TWIST_BLOCK
@@ -32,8 +33,8 @@ def describe(model: nn.Module) -> tuple[UnitGroup, ...]:
             groups.extend(family.groups_of(name, module))
     if groups:
         return tuple(groups)
-    reasons = sorted(set(left_whole(model).values()))
-    found = "; ".join(reasons) if reasons else "no attention with fused qkv, Mlp with fc1/fc2, or ResNet block"
+    unknown = {type(module).__name__ for _, module in model.named_modules() if _is_unknown(module)}
+    found = "; ".join(sorted(set(left_whole(model).values()) | unknown)) or "no attention, MLP or ResNet block"
     raise UserError(
         f"model {_model_name(model)}: nothing in it can be pruned (found: {found}); "
         "choose a network of the ViT/DeiT or ResNet family, or another whose units docs/networks.md names"
@@ -49,6 +50,10 @@ def left_whole(model: nn.Module) -> dict[str, str]:
         if reason is not None:
             reasons[name] = reason
     return reasons
+
+
+def _is_unknown(module: nn.Module) -> bool:
+    return family_of(module) is None and kind_of_lookalike(module) is not None
 
 
 def family_of(module: nn.Module) -> Family | None:

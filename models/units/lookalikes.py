@@ -14,7 +14,9 @@ from models.units.structure import Kind
 
 ATTENTION = re.compile(r"att(ention|n)", re.IGNORECASE)
 # Blocks around an attention, what biases it, and the attention of convolutional networks, which has no heads.
-NO_ATTENTION = re.compile(r"Block|^RelPos(Bias|Mlp)|Partition|^(Split|SelectiveKernel|BatNonLocal|Spatial|Mobile)Att|BilinearAttn")
+NO_ATTENTION = re.compile(
+    r"Block|^RelPos(Bias|Mlp)|Partition|^(Split|SelectiveKernel|BatNonLocal|Spatial|Mobile)Att|BilinearAttn"
+)
 MLP = re.compile(r"mlp|ffn|feedforward|swiglu", re.IGNORECASE)
 NO_MLP = re.compile(r"Head|Mixer|RelPos")
 RESIDUAL = re.compile(r"Bottleneck|BasicBlock|InvertedResidual|MbConv(?!Stage)|EdgeResidual|DepthwiseSeparable")
@@ -23,7 +25,9 @@ RESIDUAL = re.compile(r"Bottleneck|BasicBlock|InvertedResidual|MbConv(?!Stage)|E
 def kind_of_lookalike(module: nn.Module) -> Kind | None:
     """The kind of units that such a block is made of; None for any other module."""
     name = type(module).__name__
-    if not NO_ATTENTION.search(name) and (ATTENTION.search(name) or isinstance(getattr(module, "num_heads", None), int)):
+    if not NO_ATTENTION.search(name) and (
+        ATTENTION.search(name) or isinstance(getattr(module, "num_heads", None), int)
+    ):
         return "head"
     if MLP.search(name) and not NO_MLP.search(name):
         return "neuron"

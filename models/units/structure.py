@@ -15,6 +15,21 @@ WORDS: dict[str, str] = {
     "channel": "channels",
 }
 """What several units of a kind are called where people read."""
+Target = Literal["head", "mlp", "both", "token_mlp", "mixer", "channel"]
+KINDS_OF_TARGET: dict[Target, tuple[Kind, ...]] = {
+    "head": ("head",),
+    "mlp": ("neuron",),
+    "both": ("head", "neuron"),
+    "token_mlp": ("token_neuron",),
+    "mixer": ("token_neuron", "neuron"),
+    "channel": ("channel",),
+}
+"""The kinds of units that the configuration's `target` word stands for."""
+
+
+def counted(units: Mapping[str, float]) -> str:
+    """`16 heads, 1024 neurons`: units by kind, for people."""
+    return ", ".join(f"{count:.0f} {WORDS[kind]}" for kind, count in units.items())
 
 
 @dataclass(frozen=True)

@@ -60,11 +60,17 @@ def command(run: Path, state: str | None, arm: str | None, out: Path | None, **b
     return outcome(results, exported, chosen, better)
 
 
+def _of_all(one: Candidate) -> str:
+    removed = one.removed_of_all_percent
+    return "" if removed is None else f" ({removed:.1f} % of all parameters)"
+
+
 def outcome(results: RunResults, exported: Exported, chosen: str | None, better: Candidate | None) -> Outcome:
     one = exported.candidate
     text = (
         f"{one.name}: {100 * one.state.val_accuracy:.2f} % validation, {one.state.params:,} parameters, "
-        f"{one.state.macs:,} MACs ({100 * one.macs_share:.1f} % of dense), {one.state.removed_percent:.1f} % removed\n"
+        f"{one.state.macs:,} MACs ({100 * one.macs_share:.1f} % of dense), {one.state.removed_percent:.1f} % removed"
+        f"{_of_all(one)}\n"
         f"{f'chosen {chosen}' if chosen else 'named by hand'}\n"
         f"latency {exported.checks['latency_ms']:.3f} ms (dense {exported.checks['dense_latency_ms']:.3f} ms), one image, CPU\n"
         + "\n".join(f"  {exported.folder / name}" for name in exported.files)

@@ -9,7 +9,7 @@ import click
 from models.errors import UserError
 from search.commands.common import Outcome, Subcommand, run_argument
 from search.console import table_text
-from search.evidence.formats import percent, short
+from search.evidence.formats import number, percent, short
 from search.run.candidates import Candidate, all_candidates, pareto
 from search.run.results import load_results
 from search.run.warnings import run_warnings, warning_lines
@@ -37,7 +37,7 @@ def command(run: Path, arm: str | None) -> Outcome:
 
 
 def front_text(front: list[Candidate], states: int) -> str:
-    heading = ["state", "validation", "parameters", "MACs", "of dense", "removed %", "network"]
+    heading = ["state", "validation", "parameters", "MACs", "of dense", "removed %", "of all %", "network"]
     rows = [
         [
             one.name,
@@ -46,6 +46,7 @@ def front_text(front: list[Candidate], states: int) -> str:
             short(one.state.macs),
             f"{100 * one.macs_share:.1f} %",
             f"{one.state.removed_percent:.1f}",
+            number(one.removed_of_all_percent, "{:.1f}"),
             "kept" if one.file else "not kept",
         ]
         for one in front

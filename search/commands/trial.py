@@ -10,9 +10,10 @@ import click
 
 from models.errors import WORK_FAILED, UserError
 from models.names import nearest, suggestion
+from models.units.structure import counted
 from search.commands.common import Outcome, Subcommand, Whole, check_writable, storage_option, study_parameters
 from search.console import table_text
-from search.evidence.formats import percent
+from search.evidence.formats import number, percent
 from search.run.begun import as_begun, former_defaults_lines
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
@@ -131,23 +132,23 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> None:
 def _progress(arm: str, line: dict[str, Any], states: int) -> str:
     if line["kind"] == "end":
         return f"{arm}: {line['status']}: {line.get('error', '')}"
-    kept = ", ".join(f"{count} {kind}s" for kind, count in line["kept"].items())
     text = (
         f"{arm}: state {line['state']}/{states} epoch {line['epoch']} {line['phase']:<7} "
         f"loss {line['train_loss']:.4f}  val {100 * line['val_accuracy']:.2f} %  "
-        f"removed {line['removed_percent']:.1f} %  {line['seconds']:.1f} s"
+        f"removed {line['removed_percent']:.1f} % ({line['removed_of_all_percent']:.1f} % of all)  {line['seconds']:.1f} s"
     )
-    return f"{text}  kept {kept}" if line.get("state_ended") else text
+    return f"{text}  kept {counted(line['kept'])}" if line.get("state_ended") else text
 
 
 def result_text(result: dict[str, Any], folder: Path) -> str:
     """A table of the states' ends, as `prunetune trial` prints it."""
     rows = [
         [str(end["state"]), percent(end["val_accuracy"]), f"{end['removed_percent']:.1f}"]
+        + [number(end["removed_of_all_percent"], "{:.1f}")]
         + [f"{end[cost]:,}" for cost in ("params", "macs")]
         for end in result["states"]
     ]
-    table = table_text(["state", "validation", "removed %", "parameters", "MACs"], rows)
+    table = table_text(["state", "validation", "removed %", "of all %", "parameters", "MACs"], rows)
     last = result["test_accuracy"]
     test = [] if last is None else [f"test accuracy of the last state: {percent(last)}"]
     warnings = [f"warning: {line}" for line in result["warnings"]]

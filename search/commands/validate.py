@@ -30,6 +30,7 @@ def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
         shown = ("verdict", "digest", "probe")
         arms[arm]["weights"] = {key: starting_point.weights[key] for key in shown if key in starting_point.weights}
         arms[arm]["dense"] = starting_point.dense
+        arms[arm]["reach"] = starting_point.reach
     data = _data_sets(checked)
     json = {
         "study": asked.name,
@@ -77,4 +78,5 @@ def _line(arm: str, facts: dict[str, Any]) -> str:
             f" (k-NN probe on {probe['images']} training images: {100 * probe['accuracy']:.1f} %, "
             f"{100 * probe['random_accuracy']:.1f} % at random weights)"
         )
-    return f"  {arm}: method {facts['method'] or 'searched'}, searches {searched}{points}{weights}"
+    line = f"  {arm}: method {facts['method'] or 'searched'}, searches {searched}{points}{weights}"
+    return f"{line}\n    {facts['reach']}" if "reach" in facts else line

@@ -51,6 +51,8 @@ class ArmSummary:
     confirmed: Confirmed | None
     basis: str
     removed_percent: float | None
+    removed_of_all_percent: float | None
+    """Of all parameters, where `removed_percent` is of those that the target's units hold."""
     params: float | None
     macs: float | None
     macs_share: float | None
@@ -94,6 +96,7 @@ def summarise_arm(results: RunResults, arm: str, metric: str, alpha: float) -> A
         confirmed=_confirmed(results, arm, metric, alpha),
         basis=_basis(results, arm),
         removed_percent=mean_or_none([end.removed_percent for end in ends]),
+        removed_of_all_percent=mean_or_none([trial.removed_of_all_percent(trial.last) for trial in measured]),
         params=mean_or_none([end.params for end in ends]),
         macs=mean_or_none([end.macs for end in ends]),
         macs_share=mean_or_none([trial.last.macs / trial.dense_macs for trial in measured]),

@@ -8,12 +8,15 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from models.save_load import LoadedModel
+from models.units.reach import reach_text
+from models.units.structure import WORDS
 from search.evidence.formats import percent, short
 from search.evidence.paired.images import images_right
 from search.evidence.statistics import wilson_interval
 from search.run.candidates import Candidate
 from search.run.results import RunResults
 from search.run.warnings import warnings_of
+from trainables.config.trial import TrialConfig
 
 
 def model_card(
@@ -43,6 +46,9 @@ def model_card(
         test_accuracy=_test_accuracy(candidate),
         dense=_dense(candidate),
         head_start=head_start_text(results, candidate),
+        removed_of_all=candidate.removed_of_all_percent,
+        reach=_reach(candidate),
+        words=WORDS,
         kept_of_kind=parts.structure.kept_of_kind(),
         total_of_kind=parts.structure.total_of_kind(),
         warnings=_warnings(candidate, provenance),
@@ -54,6 +60,14 @@ def model_card(
         percent=percent,
         short=short,
     )
+
+
+def _reach(candidate: Candidate) -> str | None:
+    """What could be removed, and what was left whole; None where the trial's record is too old to tell."""
+    reach = candidate.trial.reach
+    if reach is None:
+        return None
+    return reach_text(TrialConfig.model_validate(candidate.trial.config).prune.target, reach)
 
 
 def _test_accuracy(candidate: Candidate) -> str:

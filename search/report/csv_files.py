@@ -12,7 +12,7 @@ from search.run.trials import RecordedTrial
 
 STATE_FIELDS = (
     "state", "epochs", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "params", "macs", "removed_percent",
-    "training_macs", "seconds",
+    "removed_of_all_percent", "training_macs", "seconds",
 )  # fmt: skip
 IDENTITY = ("id", "arm", "phase", "number", "seed")
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from models.units.reach import reach_text
 from search.run.results import RunResults
 from trainables.config.origins import splits_line
+from trainables.config.trial import TrialConfig
 
 DIGESTS_SHOWN = 4
 
@@ -42,6 +44,16 @@ def _hardware(environment: dict[str, Any]) -> str:
 def _data(data: dict[str, Any]) -> str:
     told = splits_line(str(data.get("name")), data.get("sizes") or {}, data.get("splits") or {})
     return f"{told}; digest {data.get('digest')}"
+
+
+def reach_facts(results: RunResults) -> dict[str, str]:
+    """Arms → how far pruning reaches into their network; without those whose records are too old to tell."""
+    arms: dict[str, dict[str, None]] = {}
+    for trial in results.trials:
+        if trial.reach is not None:
+            target = TrialConfig.model_validate(trial.config).prune.target
+            arms.setdefault(reach_text(target, trial.reach), {})[trial.identity.arm] = None
+    return {", ".join(names): text for text, names in arms.items()}
 
 
 def weights_facts(results: RunResults) -> dict[str, dict[str, str]]:

@@ -28,8 +28,13 @@ def _trial_text(trial: RecordedTrial) -> str:
     last = trial.last
     return (
         f"{trial.status:<11} state {last.state} of {len(trial.epochs_of_states) - 1}  val {last.val_accuracy:.4f}  "
-        f"removed {last.removed_percent:5.1f} %{reason}"
+        f"removed {last.removed_percent:5.1f} %{_of_all(trial)}{reason}"
     )
+
+
+def _of_all(trial: RecordedTrial) -> str:
+    removed = trial.removed_of_all_percent(trial.last)
+    return "" if removed is None else f" ({removed:4.1f} % of all)"
 
 
 def _arm_text(results: RunResults, arm: str) -> str:

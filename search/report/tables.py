@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from models.units.structure import counted
 from search.evidence.arm_summary import SINGLE, ArmSummary
 from search.evidence.comparison import Comparison
 from search.evidence.contrasts import AtState0, Contrast
@@ -14,8 +15,11 @@ from search.evidence.equal_cost import ArmAtCost
 from search.evidence.final_test import FinalTest
 from search.evidence.formats import interval_text, number, p_text, percent, points, short
 from search.evidence.verdict import more_seeds_text
+from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
+
+REMOVED_TEXT = "Removed is of the parameters of the target's units, and of all parameters."
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,8 @@ def arm_table(comparison: Comparison) -> Table:
     metric = "test" if comparison.settings.metric == "test_accuracy" else "validation"
     best = SINGLE if all(row.basis == SINGLE for row in comparison.rows) else "search's best"
     heading = [
-        "arm", "trials", best, f"confirmed {metric}", "seeds", "removed %", "parameters", "MACs", "of dense",
-        "training MACs", "seconds",
+        "arm", "trials", best, f"confirmed {metric}", "seeds", "removed %", "of all %", "parameters", "MACs",
+        "of dense", "training MACs", "seconds",
     ]  # fmt: skip
     return Table(heading, [_arm_row(row) for row in comparison.rows], _basis_text(comparison))
 
@@ -54,6 +58,7 @@ def _arm_row(row: ArmSummary) -> list[str]:
         _confirmed_text(row),
         str(len(row.confirmed.by_seed)) if row.confirmed else "–",
         number(row.removed_percent, "{:.1f}"),
+        number(row.removed_of_all_percent, "{:.1f}"),
         number(row.params, "{:,.0f}"),
         short(row.macs),
         number(None if row.macs_share is None else 100 * row.macs_share, "{:.1f} %"),
@@ -85,9 +90,9 @@ def _percents(interval: tuple[float, float] | None) -> str:
 def _basis_text(comparison: Comparison) -> str:
     found = {row.basis for row in comparison.rows}
     if len(found) == 1:
-        return f"Sizes and costs are those of each arm's {found.pop()}, as means."
+        return f"Sizes and costs are those of each arm's {found.pop()}, as means. {REMOVED_TEXT}"
     each = "; ".join(f"{row.arm}: {row.basis}" for row in comparison.rows)
-    return f"Sizes and costs are means over: {each}."
+    return f"Sizes and costs are means over: {each}. {REMOVED_TEXT}"
 
 
 def final_test_sentence(test: FinalTest | None) -> str:
@@ -193,20 +198,24 @@ def state_tables(results: RunResults) -> list[Table]:
 
 
 def _state_table(arm: str, trials: Sequence[RecordedTrial]) -> Table:
-    heading = ["state", "validation", "removed %", "parameters", "MACs", "of dense", "kept", "training MACs", "seconds"]
+    heading = [
+        "state", "validation", "removed %", "of all %", "parameters", "MACs", "of dense", "kept", "training MACs", "seconds",
+    ]  # fmt: skip
     rows = []
     for ends in zip(*[trial.states for trial in trials], strict=False):
         macs = fmean(end.macs for end in ends)
         kept = {kind: fmean(end.kept[kind] for end in ends) for kind in ends[0].kept}
+        of_all = [trial.removed_of_all_percent(end) for trial, end in zip(trials, ends, strict=True)]
         rows.append(
             [
                 str(ends[0].state),
                 percent(fmean(end.val_accuracy for end in ends)),
                 f"{fmean(end.removed_percent for end in ends):.1f}",
+                number(mean_or_none(of_all), "{:.1f}"),
                 f"{fmean(end.params for end in ends):,.0f}",
                 short(macs),
                 f"{100 * macs / trials[0].dense_macs:.1f} %",
-                ", ".join(f"{count:.0f} {kind}s" for kind, count in kept.items()),
+                counted(kept),
                 short(fmean(end.training_macs for end in ends)),
                 f"{fmean(end.seconds for end in ends):,.1f}",
             ]

@@ -33,6 +33,10 @@ class Candidate:
         return self.state.macs / self.trial.dense_macs
 
     @property
+    def removed_of_all_percent(self) -> float | None:
+        return self.trial.removed_of_all_percent(self.state)
+
+    @property
     def file(self) -> Path | None:
         """The state's network, or None where it was not kept."""
         path = self.trial.folder / self.state.file if self.state.file else None
@@ -49,6 +53,7 @@ class Candidate:
             "macs": self.state.macs,
             "macs_share": self.macs_share,
             "removed_percent": self.state.removed_percent,
+            "removed_of_all_percent": self.removed_of_all_percent,
             "kept": self.state.kept,
             "file_kept": self.file is not None,
         }

@@ -120,6 +120,8 @@ class StartingPoint:
     weights: dict[str, Any]
     data: dict[str, Any]
     dense: dict[str, Any]
+    reach: str = ""
+    """What the target can remove of the network and what stays, for people."""
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -158,6 +160,7 @@ def _train_images(known: DataConfig, start: StartingPoint, wanted: DataConfig) -
 
 
 def _starting_point(config: TrialConfig) -> StartingPoint:
+    from models.units.reach import reach_text
     from trainables.data import check_available, fetch_data
     from trainables.prepare import prepare
     from trainables.probe import probe_procedure
@@ -177,7 +180,8 @@ def _starting_point(config: TrialConfig) -> StartingPoint:
                 f"the initial weights tell these images apart no better than random ones do (k-NN probe on {probe.images} "
                 f"training images: {100 * probe.accuracy:.1f} %, {100 * probe.random_accuracy:.1f} % at random weights)",
             )
+    data = {name: header["data"][name] for name in ("name", "digest", "sizes", "splits")}
+    reach = reach_text(config.prune.target, prepared.procedure.network.reach)
     del prepared
     gc.collect()
-    data = {name: header["data"][name] for name in ("name", "digest", "sizes", "splits")}
-    return StartingPoint(weights, data, header["dense"], warnings)
+    return StartingPoint(weights, data, header["dense"], reach, warnings)

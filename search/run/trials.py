@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
+from models.units.reach import Reach
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
 from search.run.curves import Axis, Curve, Quantity, curve_of
 from trainables.config.trial import TrialConfig
@@ -88,6 +89,22 @@ class RecordedTrial(TrialRequest):
     def traits(self) -> MethodTraits:
         """What its method is."""
         return traits_of(self.method)
+
+    def removed_of_all_percent(self, end: StateEnd) -> float | None:
+        """What one of its states has removed of all parameters; None where an old record does not tell.
+
+        An older record's dense network is its state 0, but not where weights are masked, or where it began small.
+        """
+        if end.removed_of_all_percent is not None:
+            return end.removed_of_all_percent
+        if self.traits.masks or self.traits.from_scratch:
+            return None
+        return 100.0 * (1.0 - end.params / self.states[0].params)
+
+    @property
+    def reach(self) -> Reach | None:
+        """How far pruning reaches into its network; None before its record has begun, or where that is too old to tell."""
+        return Reach.from_json(self.record.header.get("dense") or {}) if self.record else None
 
     def curve(self, axis: Axis, quantity: Quantity = "val_accuracy") -> Curve:
         """A figure of its states over removed percent, the share of dense MACs left, or training MACs."""

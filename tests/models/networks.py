@@ -28,6 +28,12 @@ NETWORKS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "average_pool": ("timm:vit_tiny_patch16_224", 16, {**SMALL, "global_pool": "avg", "class_token": False}),
     "deit": ("timm:deit_tiny_patch16_224", 16, SMALL),
     "deit_distilled": ("timm:deit_tiny_distilled_patch16_224", 16, SMALL),
+    "windows": (
+        "timm:swin_tiny_patch4_window7_224",
+        32,
+        {"depths": [1, 1], "num_heads": [2, 4], "embed_dim": 32, "window_size": 4, "drop_path_rate": 0.0},
+    ),
+    "mixer": ("timm:mixer_s32_224", 64, {"mlp_ratio": [0.1, 0.25]}),
     "resnet18": ("timm:resnet18", 16, {}),
     "resnet18_avg_down": ("timm:resnet18d", 16, {}),
     "resnet50": ("timm:resnet50", 16, {"layers": [1, 1, 1, 1]}),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+import timm
 import torch
 from torch import nn
 
@@ -77,6 +78,17 @@ def test_convolutions_are_counted_from_their_output_maps(name: str) -> None:
     for hook in hooks:
         hook.remove()
     assert count_macs(model, spec.input_shape) == total
+
+
+@pytest.mark.parametrize(("name", "published"), [("pit_ti_224", 0.7), ("cait_xxs24_224", 2.5)])
+def test_a_class_token_handed_from_module_to_module_is_no_obstacle(name: str, published: float) -> None:
+    """The counts are those of the papers' tables (arXiv 2103.16302, 2103.17239), in units of 1e9."""
+    with torch.device("meta"):
+        model = timm.create_model(name, pretrained=False)
+    model.head.requires_grad_(False)
+    asked = [parameter.requires_grad for parameter in model.parameters()]
+    assert round(count_macs(model, (3, 224, 224)) / 1e9, 1) == published
+    assert [parameter.requires_grad for parameter in model.parameters()] == asked
 
 
 def test_counting_restores_every_modules_own_mode() -> None:

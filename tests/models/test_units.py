@@ -11,7 +11,7 @@ from timm.models.resnet import BasicBlock
 from torch import nn
 
 from models.errors import UserError
-from models.units.base import UnitGroup, dense_structure, kinds_of_target
+from models.units.base import UnitGroup, dense_structure
 from models.units.describe import describe, left_whole
 from tests.models.networks import NETWORKS, images_for, spec_of, trained_looking
 
@@ -89,10 +89,7 @@ def test_the_activation_module_takes_in_the_units_features(name: str) -> None:
     for group in describe(model):
         carrier, taken = model.get_submodule(group.activation), seen[group.activation]
         size = taken.shape[1] if isinstance(carrier, nn.Conv2d) else taken.shape[-1]
-        per_unit = {"head": 16 if name == "vit_micro" else 64, "neuron": 1, "channel": 1}[group.kind]
-        if group.kind == "head":
-            parent = model.get_submodule(group.name)
-            per_unit = parent.head_dim
+        per_unit = model.get_submodule(group.name).head_dim if group.kind == "head" else 1
         assert size == group.count * per_unit
 
 
@@ -102,13 +99,6 @@ def test_describing_changes_nothing_and_is_repeatable() -> None:
     first, second = describe(model), describe(model)
     assert [group.name for group in first] == [group.name for group in second]
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
-
-
-def test_targets() -> None:
-    assert kinds_of_target("head") == ("head",)
-    assert kinds_of_target("mlp") == ("neuron",)
-    assert kinds_of_target("both") == ("head", "neuron")
-    assert kinds_of_target("channel") == ("channel",)
 
 
 def test_dense_structure_has_everything() -> None:
@@ -148,8 +138,10 @@ def test_anti_aliased_and_grouped_resnet_blocks_are_left_whole() -> None:
         describe(grouped)
 
 
-def test_a_network_with_nothing_prunable_is_named() -> None:
+def test_a_network_with_nothing_prunable_is_named_with_what_it_has_instead() -> None:
     with torch.device("meta"):
-        model = timm.create_model("mobilenetv3_small_050", pretrained=False)
-    with pytest.raises(UserError, match="mobilenetv3_small_050: nothing in it can be pruned"):
+        model = timm.create_model("eva02_tiny_patch14_224", pretrained=False)
+    with pytest.raises(
+        UserError, match=r"eva02_tiny_patch14_224: nothing in it can be pruned \(found: EvaAttention; GluMlp\)"
+    ):
         describe(model)

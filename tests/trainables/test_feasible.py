@@ -10,6 +10,7 @@ import pytest
 from models.errors import UserError
 from models.save_load import load_parts, save
 from tests.trainables.small_trials import open_trial, run
+from trainables.files.record import read_record
 
 RESNET = {"arch": "timm:resnet18"}
 MIXED = {"train_limit": 8, "augment": {"mixup": 0.2}}
@@ -44,6 +45,23 @@ def test_the_mistake_is_named_when_the_trial_is_opened(tmp_path: Path, name: str
         open_trial(tmp_path, **changes)
     assert "\n" not in str(raised.value)
     assert not (tmp_path / "record.jsonl").exists()
+
+
+def test_blocks_that_stay_whole_are_in_the_record_and_warned_of(tmp_path: Path) -> None:
+    trial = open_trial(
+        tmp_path, model={"arch": "timm:resnetblur18"}, data={"image_size": 32}, prune={"target": "channel"}
+    )
+    record = read_record(tmp_path)
+    assert record is not None
+    (whole,) = record.header["dense"]["left_whole"]
+    assert (whole["kind"], whole["block"], whole["count"]) == ("channel", "BasicBlock", 3)
+    assert any(text.startswith("prune.target channel leaves blocks whole: 3 BasicBlock") for text in trial.warnings)
+    assert list(trial.warnings) == record.header["warnings"]
+
+
+def test_a_trial_that_removes_nothing_may_name_any_target(tmp_path: Path) -> None:
+    trial = open_trial(tmp_path, prune={"method": "dense", "target": "channel"})
+    assert trial.step()["removed_percent"] == 0.0
 
 
 def test_a_target_just_above_the_smallest_network_is_met(tmp_path: Path) -> None:

@@ -57,6 +57,17 @@ def test_a_kill_between_record_and_checkpoint_repeats_the_epoch_once(
     assert numbers(tmp_path / "killed") == numbers(straight)
 
 
+def test_a_trial_begun_before_a_key_was_known_goes_on(tmp_path: Path, straight: Path) -> None:
+    trial = open_trial(tmp_path / "begun")
+    trial.step()
+    record = tmp_path / "begun" / "record.jsonl"
+    written = record.read_text()
+    assert '"token_ratio":0.5,' in written
+    record.write_text(written.replace('"token_ratio":0.5,', ""))
+    run(open_trial(tmp_path / "begun"))
+    assert numbers(tmp_path / "begun") == numbers(straight)
+
+
 def _power_cut() -> None:
     raise KeyboardInterrupt
 

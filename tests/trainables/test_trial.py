@@ -188,7 +188,9 @@ def test_the_seed_decides_everything(tmp_path: Path, straight: Path) -> None:
 
 
 def test_a_target_the_network_does_not_have_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"prune\.target: channel, but vit_micro has only units of kind head, neuron"):
+    with pytest.raises(
+        UserError, match=r"prune\.target: channel needs channels, but vit_micro has none that can be cut"
+    ):
         open_trial(tmp_path, prune={"target": "channel"})
 
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from models.cost import count_macs, count_parameters, prunable_parameters
 from models.networks.registry import build
 from models.spec import ModelSpec
-from models.units.base import UnitGroup, dense_structure, kinds_of_target
+from models.units.base import UnitGroup, dense_structure
 from models.units.compaction import compact, kept_positions, remove, slice_optimizer_state, slice_state
 from models.units.describe import describe
-from models.units.reach import Reach, reach_of
-from models.units.structure import Kind, Structure
-from models.units.targets import check_target
+from models.units.reach import Reach
+from models.units.structure import KINDS_OF_TARGET, Kind, Structure
+from models.units.targets import check_target, reach_of
 from pruning.allocation import Drop
 from pruning.imp_mask import apply_masks, weight_totals
 from trainables.config.prune import PruneConfig
@@ -70,7 +70,7 @@ class Network:
         groups = describe(model)
         needed = prune.traits.needs_units
         reach = check_target(prune.target, spec.arch, model, groups) if needed else reach_of(model, groups)
-        kinds = tuple(kind for kind in kinds_of_target(prune.target) if kind in reach.prunable)
+        kinds = tuple(kind for kind in KINDS_OF_TARGET[prune.target] if kind in reach.prunable)
         pruned = [group for group in groups if group.kind in kinds]
         original, totals = prunable_parameters(model, pruned), weight_totals(model, pruned)
         macs = count_macs(model, spec.input_shape)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from models.units.structure import KINDS, Structure
+from models.units.structure import KINDS, WORDS, Structure
 from search.evidence.formats import whole_percent
 from search.report.plots.drawing import INK, PAPER, Plot, colour, new_figure
 from search.run.results import RunResults
@@ -29,8 +29,8 @@ def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
         for axes, (kind, names, shares) in zip(np.ravel(figure.subplots(1, len(panels))), panels, strict=True):
             _draw_shares(axes, shares, colour(index))
             axes.set_yticks(range(len(names)), [_short(name) for name in names])
-            axes.set_title(f"{kind}s kept, %")
-    last = "; ".join(f"{kind}s {_described(names, shares)}" for kind, names, shares in panels)
+            axes.set_title(f"{WORDS[kind]} kept, %")
+    last = "; ".join(f"{WORDS[kind]} {_described(names, shares)}" for kind, names, shares in panels)
     words = f"Kept share by layer for {arm}. After the last state: {last}."
     return Plot(f"kept-structure-{arm}", words, figure, arm, len(trials))
 

@@ -48,7 +48,10 @@ def test_a_trial_prints_its_result_and_the_same_again(
     assert (first["status"], first["run"]) == ("finished", str(tmp_path / "runs" / "small"))
     assert [state["state"] for state in first["states"]] == [0, 1]
     assert first["states"][1]["macs"] < first["states"][0]["macs"]
-    assert set(first["states"][0]) == {"state", "val_accuracy", "params", "macs", "removed_percent", "kept"}
+    shown = {"state", "val_accuracy", "params", "macs", "removed_percent", "removed_of_all_percent", "kept"}
+    assert set(first["states"][0]) == shown
+    dense, small = (state["params"] for state in first["states"])
+    assert first["states"][1]["removed_of_all_percent"] == pytest.approx(100 * (1 - small / dense))
     assert 0 <= first["test_accuracy"] <= 1
     assert json_of([*command, "--arm", "refill"], capsys) == first
 

@@ -146,6 +146,8 @@ def test_the_card_says_what_was_measured(exported: tuple[dict[str, Any], Path]) 
     assert "No arm of the run was trained for as long with nothing removed." in card
     assert outcome["chosen_by"] == "by highest validation accuracy within --max-macs 0.5 from 6 states"
     assert f"it was chosen {outcome['chosen_by']}; the test images had no part in that.\n\nInput:" in card
+    assert f"% removed ({chosen['removed_of_all_percent']:.1f} % of all parameters)" in card
+    assert "Shares of the dense network: target both: heads and neurons, " in card
     assert 'models.load("model.safetensors")' in card
     assert "Verdict: **random**" in card
 

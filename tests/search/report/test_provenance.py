@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search.report.provenance import run_facts, weights_facts
+from search.report.provenance import reach_facts, run_facts, weights_facts
 from search.run.results import load_results
 from tests.search.made_runs import MadeRun, falling
 
@@ -32,6 +32,20 @@ def test_weights_of_two_sources_are_told_apart_by_arm(tmp_path: Path) -> None:
     assert {title: one["verdict"] for title, one in facts.items()} == {
         "Initial weights of rsst": "unproven",
         "Initial weights of refill": "random",
+    }
+
+
+def test_what_is_left_whole_is_told_and_old_records_say_nothing_of_it(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    whole = (
+        '"parameters":1000,"prunable":{"head":100,"neuron":500},"left_whole":'
+        '[{"kind":"head","block":"CrossAttention","reason":"unknown","count":6,"parameters":200}]'
+    )
+    made.add("refill", falling(0.9))
+    replaced(made.add("rsst", falling(0.9)), '"prunable_parameters":190000', whole)
+    assert reach_facts(load_results(made.path)) == {
+        "rsst": "target both: heads and neurons, 60.0 % of all parameters; left whole: 6 CrossAttention (20.0 %); "
+        "all else (stem, norms, other convolutions, classifier): 20.0 %"
     }
 
 

@@ -54,7 +54,10 @@ def test_a_sound_study_passes_without_warnings(path: Path) -> None:
         ("trial.model.arch=vit_mcro", "trial.model.arch: unknown architecture 'vit_mcro'"),
         ("trial.model.arch=timm:vit_tny_patch16_224", "vit_tiny_patch16_224"),
         ("space.model.arch={choice: [vit_micro, vit_mcro]}", "space.model.arch: unknown architecture 'vit_mcro'"),
-        ("trial.prune.target=channel", "trial.prune.target: vit_micro has no units of target channel"),
+        (
+            "trial.prune.target=channel",
+            "trial.prune.target: channel needs channels, but vit_micro has none that can be cut",
+        ),
         ("trial.data={name: image_folder, root: /nowhere}", "trial.data.root: "),
     ],
 )
