@@ -12,7 +12,7 @@ from search.evidence.comparison import compare
 from search.evidence.final_test import final_test
 from search.report.terminal import comparison_text
 from search.run.results import load_results
-from search.run.warnings import run_warnings
+from search.run.warnings import all_warnings
 
 
 @click.command("compare", cls=Subcommand, example="prunetune compare runs/quickstart")
@@ -25,6 +25,6 @@ def command(run: Path) -> Outcome:
         raise UserError(
             f"{run}: its only arm is {comparison.rows[0].arm!r}; a comparison needs two or more under `arms`"
         )
-    test, warnings = final_test(results), run_warnings(results.trials)
+    test, warnings = final_test(results), all_warnings(results)
     told = {"test": test.to_json() if test else None, "warnings": [warning.to_json() for warning in warnings]}
     return Outcome(json={**comparison.to_json(), **told}, text=comparison_text(comparison, test, warnings))

@@ -14,7 +14,7 @@ from search.report.plots.importances import importance_plot
 from search.report.plots.settings import parallel_coordinates, rate_by_epochs, settings_against_accuracy
 from search.report.plots.structure import kept_structure
 from search.run.results import RunResults
-from search.run.warnings import RunWarning, run_warnings
+from search.run.warnings import RunWarning, all_warnings
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class RunReport:
 def run_report(results: RunResults, name: str) -> RunReport:
     """Raises UserError where no trial has finished."""
     comparison = compare(results)
-    plots, warnings = run_plots(results, comparison), run_warnings(results.trials)
+    plots, warnings = run_plots(results, comparison), all_warnings(results)
     return RunReport(name, results, comparison, final_test(results), tuple(plots), tuple(warnings))
 
 

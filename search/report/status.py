@@ -8,7 +8,7 @@ from typing import Any
 from search.run.best import criterion, is_plain, no_winner
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
-from search.run.warnings import run_warnings, warning_lines
+from search.run.warnings import all_warnings, warning_lines
 
 STATE_METRICS = ("state", "val_accuracy", "val_loss", "removed_percent", "params", "macs")
 
@@ -18,7 +18,7 @@ def status_text(results: RunResults) -> str:
     width = max((len(trial.id) for trial in results.trials), default=0)
     lines = [f"{trial.id:<{width}}  {_trial_text(trial)}" for trial in results.trials]
     arms = [_arm_text(results, arm) for arm in results.study.arms]
-    return "\n".join([*lines, *arms, *warning_lines(run_warnings(results.trials)), _summary(results)])
+    return "\n".join([*lines, *arms, *warning_lines(all_warnings(results)), _summary(results)])
 
 
 def _trial_text(trial: RecordedTrial) -> str:
@@ -70,7 +70,7 @@ def status_json(results: RunResults) -> dict[str, Any]:
         "trials": [_trial_json(trial) for trial in results.trials],
         "best": _best_json(results.best_of_run()),
         "arms": {arm: _arm_json(results, arm) for arm in results.study.arms},
-        "warnings": [warning.to_json() for warning in run_warnings(results.trials)],
+        "warnings": [warning.to_json() for warning in all_warnings(results)],
     }
 
 

@@ -1,4 +1,4 @@
-"""What a reader of a run's figures has to know: the warnings in its trials' records, each said once."""
+"""What a reader of a run's figures has to know: what is odd about its arms, and the warnings in its trials' records."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from search.run.results import RunResults
 from search.run.trials import RecordedTrial
+from search.study.arm_rules import arm_warnings
 
 
 @dataclass(frozen=True)
 class RunWarning:
-    """`text` is the first trial's; the others, of the same arm and subject, may differ in their figures."""
+    """`text` is the first trial's; the others, of the same arm and subject, may differ in their figures.
 
-    arm: str
+    Without an arm, and without trials, it is about the study.
+    """
+
+    arm: str | None
     text: str
-    trials: tuple[str, ...]
+    trials: tuple[str, ...] = ()
 
     def line(self) -> str:
         """`rsst: the penalty did not act: … (rsst-000 and 3 more trials)`."""
+        if self.arm is None:
+            return self.text
         first, *others = self.trials
         more = f" and {len(others)} more trial{'' if len(others) == 1 else 's'}" if others else ""
         return f"{self.arm}: {self.text} ({first}{more})"
@@ -34,6 +41,11 @@ def warnings_of(trial: RecordedTrial, last_state: int | None = None) -> list[str
     counted = [end for end in trial.states if last_state is None or end.state <= last_state]
     of_states = [f"state {end.state}: {text}" for end in counted for text in end.warnings]
     return [*trial.record.header.get("warnings", ()), *of_states]
+
+
+def all_warnings(results: RunResults) -> list[RunWarning]:
+    """About the study's arms, then those of every trial."""
+    return [*(RunWarning(None, text) for text in arm_warnings(results.study)), *run_warnings(results.trials)]
 
 
 def run_warnings(trials: Iterable[RecordedTrial]) -> list[RunWarning]:

@@ -46,7 +46,7 @@ class MadeRun:
 
     path: Path
     arms: Mapping[str, Mapping[str, Any]] = field(
-        default_factory=lambda: {"refill": {}, "rsst": {"prune.method": "rsst"}}
+        default_factory=lambda: {"refill": {"prune.method": "refill"}, "rsst": {"prune.method": "rsst"}}
     )
     study: Mapping[str, Any] = field(default_factory=dict)
 

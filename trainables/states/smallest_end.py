@@ -1,21 +1,26 @@
-"""How small a trial's network can be at its last state, known before anything is trained."""
+"""How small a trial's network can be at its last state, known before anything is trained.
+
+Networks are only measured here, so their tensors are on torch's `meta` device: shapes without memory or arithmetic.
+"""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from models.networks.registry import build
 from models.spec import ModelSpec
-from models.units.base import UnitGroup
 from models.units.compaction import remove
 from pruning.allocation import budget_counts, select
 from pruning.macs_target import LARGEST_FACTOR
 from pruning.methods import get_method
+from trainables.config.prune import PruneConfig
 from trainables.config.trial import TrialConfig
 from trainables.states.network import Cost, Network
 from trainables.states.unit_budget import kept_fractions
@@ -40,31 +45,37 @@ def smallest_end(config: TrialConfig, spec: ModelSpec) -> SmallestEnd:
 
     Where a MACs target or IMP's masks decide the widths, those of the floors (`min_kept` in each group).
     """
-    with torch.random.fork_rng(devices=[]):
-        state = build(spec).state_dict()
-    network = Network.dense(spec, state, config.prune, torch.device("cpu"))
+    network, prune = _measured(spec, config.prune), config.prune
     dense = network.cost()
-    cheapest = _network_after(network, config, lambda cost: cost.macs)
-    fewest = _network_after(network, config, lambda cost: cost.params)
+    if not get_method(prune.method).traits.makes_smaller:
+        return SmallestEnd(dense.macs, dense.params, dense.removed_percent, dense.macs, dense.params)
+    # Under `layerwise` it is settled how many units each group keeps, and those of a group are equal in cost.
+    ranked = prune.scope == "global"
+    macs, params = _saved_by_a_unit(json.dumps(spec.to_json()), prune.target) if ranked else ({}, {})
+    cheapest = _network_after(network, prune, macs)
+    fewest = _network_after(network, prune, params) if ranked else cheapest
     left = 100.0 - fewest.removed_percent
-    exact = config.prune.scope == "layerwise" or "channel" not in network.kinds
-    share = 1.0 if exact else SAFE_SHARE
+    share = SAFE_SHARE if ranked and "channel" in network.kinds else 1.0
     return SmallestEnd(
         int(share * cheapest.macs), int(share * fewest.params), 100.0 - share * left, dense.macs, dense.params
     )
 
 
-def _network_after(network: Network, config: TrialConfig, measure: Callable[[Cost], int]) -> Cost:
-    """The cost that is left where the dearest units by `measure` go first."""
-    prune, method = config.prune, get_method(config.prune.method)
-    if not method.traits.makes_smaller:
-        return network.cost()
+def _measured(spec: ModelSpec, prune: PruneConfig) -> Network:
+    with torch.random.fork_rng(devices=[]):
+        state = build(spec).state_dict()
+    return Network.dense(spec, state, prune, torch.device("meta"))
+
+
+def _network_after(network: Network, prune: PruneConfig, saved: Mapping[str, float]) -> Cost:
+    """The cost that is left where the units that save most go first."""
     by_floors = prune.widths == "imp" or prune.schedule.macs_target is not None
     factors = dict.fromkeys(network.kinds, LARGEST_FACTOR) if by_floors else None
-    kept = kept_fractions(network, prune, method, prune.schedule.states, factors)
+    kept = kept_fractions(network, prune, get_method(prune.method), prune.schedule.states, factors)
+    groups = network.pruned_groups()
     selection = select(
-        {group.name: _value(network, group, measure, prune.scope) for group in network.pruned_groups()},
-        network.pruned_groups(),
+        {group.name: _scores(group.count, saved.get(group.name, 0.0)) for group in groups},
+        groups,
         network.structure,
         kinds=network.kinds,
         counts=budget_counts(network.structure, kept, prune.scope, prune.min_kept),
@@ -74,12 +85,18 @@ def _network_after(network: Network, config: TrialConfig, measure: Callable[[Cos
     return _without(network, dict(selection.drop))
 
 
-def _value(network: Network, group: UnitGroup, measure: Callable[[Cost], int], scope: str) -> Tensor:
-    """A group's units are equal in cost; where groups are ranked together, the dearest are worth least."""
-    if scope == "layerwise":
-        return torch.zeros(group.count)
-    saved = measure(network.cost()) - measure(_without(network, {group.name: (0,)}))
-    return torch.full((group.count,), -float(saved))
+def _scores(count: int, saved: float) -> Tensor:
+    return torch.full((count,), -saved)
+
+
+@lru_cache(maxsize=32)
+def _saved_by_a_unit(spec: str, target: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Group → MACs, and group → parameters, that removing one of its units from the dense network saves."""
+    network = _measured(ModelSpec.from_json(json.loads(spec)), PruneConfig.model_validate({"target": target}))
+    dense = network.cost()
+    smaller = {group.name: _without(network, {group.name: (0,)}) for group in network.pruned_groups()}
+    macs = {name: float(dense.macs - cost.macs) for name, cost in smaller.items()}
+    return macs, {name: float(dense.params - cost.params) for name, cost in smaller.items()}
 
 
 def _without(network: Network, drop: dict[str, tuple[int, ...]]) -> Cost:

@@ -55,6 +55,19 @@ def test_the_terminal_and_the_json_show_them(command: str, run: Path, capsys: py
     ]
 
 
+@pytest.mark.parametrize("command", ["compare", "status", "report"])
+def test_arms_that_are_the_same_are_named_beside_every_claim(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = MadeRun(tmp_path / "run", arms={"one": {"prune.method": "rsst"}, "other": {"prune.method": "rsst"}})
+    for arm in made.arms:
+        made.add(arm, falling(0.9))
+    text = printed(capsys, command, str(made.path))
+    if command == "report":
+        text = (made.path / "report" / "index.html").read_text(encoding="utf-8")
+    assert "arms: one and other ask for the same trials, which is an A/A study" in text
+
+
 def test_the_report_shows_them_right_after_the_verdict(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed(capsys, "report", str(run))
     page = unescape((run / "report" / "index.html").read_text(encoding="utf-8"))
