@@ -13,12 +13,13 @@ from models.errors import UserError
 from models.spec import ModelSpec
 from search.config_file.key_tree import replaced
 from search.run.folder import RunFolder
-from search.run.possible import check_constraints, check_machine
+from search.run.possible.constraints import check_constraints
+from search.run.possible.machine import check_machine
 from search.study.arm import Arm, at_its_line
-from search.study.arm_rules import arm_warnings
 from search.study.corners import corner_values
 from search.study.objective_rules import check_objective, objective_warnings
 from search.study.penalty_rules import with_penalty_of_space
+from search.study.rules import arm_warnings
 from search.study.study import Study
 from trainables.config.trial import DataConfig, TrialConfig
 from trainables.files.record import Identity, read_record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import combinations, islice
 from typing import Any
 
@@ -31,14 +32,15 @@ def corner_values(study: Study, arm: Arm) -> Iterator[dict[str, Any]]:
 
 
 def joint_corners(study: Study, arm: Arm, keys: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    """An arm's configurations with what it searches of `keys` at all its corners at once, the others at their first."""
+    """An arm's configurations with what it searches of `keys` at all its corners at once, the others at their first.
+
+    Those that are no trial are left out.
+    """
     chosen = [parameter for parameter in arm.parameters if any(map(parameter.decides, keys))]
-    return (values for _, values in _probes(study, arm, len({one.key for one in chosen}), chosen))
-
-
-def paired_corner_values(study: Study, arm: Arm, parameters: Sequence[Parameter]) -> Iterator[dict[str, Any]]:
-    """An arm's configurations with one and with two of these parameters at a corner; at most `MOST_PROBES` of them."""
-    return (values for _, values in islice(_probes(study, arm, 2, parameters), MOST_PROBES))
+    for _, values in _probes(study, arm, len({one.key for one in chosen}), chosen):
+        with suppress(Mistake):
+            arm.config(values)
+            yield values
 
 
 def _check(arm: Arm, values: Mapping[str, Any], forced: Forced) -> None:

@@ -12,7 +12,7 @@ from search.run import manifest
 from search.run.begun import as_begun, former_defaults_lines
 from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials, plan_of
-from search.run.possible import check_devices, check_machine
+from search.run.possible.machine import check_devices, check_machine
 from search.run.preflight import Checked, check_study
 from search.run.results import RunResults, load_results
 from search.run.retention import apply_retention

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from models.errors import UserError, WeightsRefused
-from search.run.possible import check_constraints, check_machine
+from search.run.possible.constraints import check_constraints
+from search.run.possible.machine import check_machine
 from search.run.preflight import check_request, check_study
-from search.study.arm_rules import arm_warnings
 from search.study.load import load_study
 from search.study.objective_rules import check_objective, objective_warnings
+from search.study.rules import arm_warnings
 from search.study.study import Study
 
 FILE = """\
@@ -171,6 +172,7 @@ def test_more_than_this_machine_has_is_refused_and_left_to_a_cluster_to_judge(
         (0, ["trial.train.device=cuda"], "found cuda, but a trial sees no GPU"),
         (0, ["space.train.device={choice: [cpu, cuda]}"], "found cuda, but a trial sees no GPU"),
         (2, ["trial.train.device=cuda", "resources.gpus_per_trial=0"], "found cuda, but a trial sees no GPU"),
+        (2, ["trial.train.device=gpu"], "found 'gpu'; expected auto, cpu, cuda or cuda:N"),
         (2, ["trial.train.device=cuda:1"], "found cuda:1, but a trial sees one GPU, cuda:0"),
         (2, ["trial.train.device=cuda:2", "resources.gpus_per_trial=2"], "found cuda:2, but a trial sees 2 GPUs"),
     ],
