@@ -43,6 +43,11 @@ def joint_corners(study: Study, arm: Arm, keys: tuple[str, ...]) -> Iterator[dic
             yield values
 
 
+def paired_corner_values(study: Study, arm: Arm, parameters: Sequence[Parameter]) -> Iterator[dict[str, Any]]:
+    """An arm's configurations with one and with two of these parameters at a corner; at most `MOST_PROBES` of them."""
+    return (values for _, values in islice(_probes(study, arm, 2, parameters), MOST_PROBES))
+
+
 def _check(arm: Arm, values: Mapping[str, Any], forced: Forced) -> None:
     try:
         arm.config(values)
