@@ -66,11 +66,23 @@ def run_null_study(
     units: int = 8,
 ) -> Comparison:
     """Study `number`, compared; a null study where `effect` (in accuracy) is 0. `units` are seeds, searches or recipes."""
-    second = {"prune.criterion": "l2"} if arms == "alike" else {}
-    study = make_study(folder, arms={"first": {}, "second": second}, **_sections(number, claim, keys, units))
-    trial = type("PlantedTrial", (DrawnTrial,), {"effect": effect})
-    simulation = Simulation(study, folder / "runs", trial_class=trial).go()
+    simulation = _simulation(folder, arms, effect, _sections(number, claim, keys, units)).go()
     return compare(load_results(simulation.run.path))
+
+
+def confirmed_study(
+    folder: Path, number: int, seeds: int, looks: list[int] | None, arms: Arms, *, effect: float = 0.0
+) -> Simulation:
+    """Study `number` with nothing to search, to be run on so many confirm seeds, with or without stated looks."""
+    sections = _sections(number, "pooled", "none", seeds)
+    return _simulation(folder, arms, effect, {**sections, "compare": {**sections["compare"], "looks": looks}})
+
+
+def _simulation(folder: Path, arms: Arms, effect: float, sections: dict[str, Any]) -> Simulation:
+    second = {"prune.criterion": "l2"} if arms == "alike" else {}
+    study = make_study(folder, arms={"first": {}, "second": second}, **sections)
+    trial = type("PlantedTrial", (DrawnTrial,), {"effect": effect})
+    return Simulation(study, folder / "runs", trial_class=trial)
 
 
 def _sections(number: int, claim: Claim, keys: Keys, units: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import numpy as np
 
 SCANNED = 32
 """Centres looked at on each half of the way: the kept centres need not be one piece, and the end is that of the outermost."""
-HALVINGS = 40
+HALVINGS = 32
 
 
 def outermost_kept(rejects: Callable[[float], bool], outside: float, middle: float, far: float) -> float | None:

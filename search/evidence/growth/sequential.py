@@ -9,9 +9,10 @@ difference, so the error is at most the level for any distribution, as in the te
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from search.evidence.growth.inversion import outermost_kept
 from search.evidence.statistics import EXACT_PAIRS
 from search.study.looks import spent
 
+T = TypeVar("T")
 LEVELS: tuple[float, ...] = tuple(float(level) for level in np.geomspace(1.0, 1e-5, 241))
 """Where a sequential p-value is looked for, falling; a step is five percent."""
 
@@ -42,15 +44,16 @@ class SequentialFlips:
     """The smallest difference, the mean, and the largest."""
     levels: tuple[float, ...]
     tolerance: float
+    _known: dict[tuple[str, float], Any] = field(default_factory=dict, compare=False, repr=False)
 
     def p_above(self, delta: float) -> float:
         """One-sided sequential p-value of "the centre is at most delta": the smallest of `levels` at which, and at all larger
         of which, it has been rejected by now. It never rises from one look to the next."""
-        return self._smallest_level(self._excess(delta))
+        return self._once(("above", delta), lambda: self._smallest_level(self._excess(delta)))
 
     def p_below(self, delta: float) -> float:
         """One-sided sequential p-value of "the centre is at least delta"."""
-        return self._smallest_level(-self._excess(delta))
+        return self._once(("below", delta), lambda: self._smallest_level(-self._excess(delta)))
 
     def rejects(self, alpha: float, delta: float = 0.0) -> bool:
         """Whether "the centre is delta" has been rejected by now, one side each at alpha/2."""
@@ -69,6 +72,15 @@ class SequentialFlips:
 
         Endless where too few pairs can reject any; None where every centre was rejected, at one look or another.
         """
+        return self._once(("interval", alpha), lambda: self._interval(alpha))
+
+    def _once(self, asked: tuple[str, float], answer: Callable[[], T]) -> T:
+        """A run is compared several times over in one launch, and on many patterns an answer takes a second."""
+        if asked not in self._known:
+            self._known[asked] = answer()
+        return cast(T, self._known[asked])
+
+    def _interval(self, alpha: float) -> tuple[float, float] | None:
         low, middle, high = self.span
         beside = 1e-6 * (high - low) + 10 * self.tolerance
         outside, beyond = low - beside, high + beside
@@ -124,13 +136,21 @@ def sequential_flips(
     rising = list(looks) == sorted({*looks} - {0})
     if not looks or not rising or looks[-1] != len(values) or planned < looks[-1]:
         raise ValueError(f"sequential sign flips: looks {list(looks)} of {planned} on {len(values)} pairs")
+    return _made(tuple(values.tolist()), tuple(looks), planned, tuple(sorted({*LEVELS, *levels}, reverse=True)), seed)
+
+
+@lru_cache(maxsize=16)
+def _made(
+    differences: tuple[float, ...], looks: tuple[int, ...], planned: int, levels: tuple[float, ...], seed: int
+) -> SequentialFlips:
+    values = np.asarray(differences)
     flipped = _patterns(len(values), seed)
     return SequentialFlips(
         sums=np.stack([flipped[:, :pairs] @ values[:pairs] for pairs in looks]),
         counts=np.stack([flipped[:, :pairs].sum(axis=1) for pairs in looks]),
         shares=tuple(pairs / planned for pairs in looks),
         span=(float(values.min()), float(values.mean()), float(values.max())),
-        levels=tuple(sorted({*LEVELS, *levels}, reverse=True)),
+        levels=levels,
         tolerance=1e-12 * max(1.0, float(np.abs(values).max())),
     )
 
