@@ -181,8 +181,8 @@ def _images(contrast: Contrast) -> str:
 
 
 def _tested(contrast: Contrast, p_value: float | None) -> str:
-    """`Holm-adjusted p = 0.016 at the look at 8 of 32 seeds`."""
-    return f"Holm-adjusted p = {p_text(p_value)}{contrast.read and f' {contrast.read}'}"
+    """`Holm-adjusted p = 0.016, at the look at 8 of 32 seeds`."""
+    return f"Holm-adjusted p = {p_text(p_value)}{contrast.read and f', {contrast.read}'}"
 
 
 def _lost(contrast: Contrast) -> str:
