@@ -16,11 +16,13 @@ from search.run.trials import RecordedTrial
 from search.study.sections import CompareConfig
 
 MORE = {
-    "seed": "`prunetune resume RUN --confirm-seeds N` runs them",
-    "recipe": "`prunetune resume RUN --trials-per-arm N` runs them",
-    "search": "a new run with as many `search.replicates` runs them",
+    "seed": "in a new run that states them; a run that grows, by `prunetune resume RUN --confirm-seeds N`, is read at any time "
+    "and needs up to 2.3 times as many in all",
+    "recipe": "in a new run that states them; a run that grows, by `prunetune resume RUN --trials-per-arm N`, is read at any "
+    "time and needs up to 2.3 times as many in all",
+    "search": "in a new run with as many `search.replicates`",
 }
-"""How a unit is added."""
+"""Where the power holds, and how a unit is added; the factor is simulated, see docs/evidence.md."""
 
 
 def contrast_sentence(contrast: Contrast, settings: CompareConfig) -> str:

@@ -69,8 +69,9 @@ def test_what_is_not_settled_says_how_many_more_seeds(tmp_path: Path) -> None:
     assert comparison.verdict.startswith(
         "Of these two configurations alone (rsst-000, refill-000): "
         "Whether rsst or refill is better at 60 % removed is not settled: 57 to 175 more seeds would settle a difference of 1 "
-        "point with power 0.8 (the larger number at an upper 80 % bound of their spread; `prunetune resume RUN "
-        "--confirm-seeds N` runs them). So far rsst is 0.75 points ahead on average over 4 seeds of one split and one search "
+        "point with power 0.8 (the larger number at an upper 80 % bound of their spread; in a new run that states them; a run "
+        "that grows, by `prunetune resume RUN --confirm-seeds N`, is read at any time and needs up to 2.3 times as many in "
+        "all). So far rsst is 0.75 points ahead on average over 4 seeds of one split and one search "
         "(too few seeds for an interval, "
     )
 
