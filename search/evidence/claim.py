@@ -7,6 +7,7 @@ from typing import Any
 
 from search.evidence.paired.scope import counted
 from search.run.confirming import chosen_trials, recipes_of
+from search.run.plan import plan_of
 from search.run.results import RunResults
 from search.study.claims import own_keys
 
@@ -61,7 +62,7 @@ def _chosen_of(results: RunResults, arms: Iterable[str]) -> str:
 
 
 def _budget(results: RunResults) -> str:
-    return counted(results.study.search.trials_per_arm, "configuration")
+    return counted(max(plan.configurations for plan in plan_of(results.study)), "configuration")
 
 
 def _recipes_drawn(results: RunResults) -> int:

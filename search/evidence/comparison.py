@@ -14,6 +14,7 @@ from search.evidence.equal_cost import EqualCost, equal_cost
 from search.evidence.growth.rule import Reading, Rule, reading_of
 from search.evidence.paired.differences import Measured, last_level, measure
 from search.evidence.paired.divergence import DivergenceContrast, divergence_contrasts
+from search.evidence.paired.scope import counted
 from search.evidence.paired.units import replicates
 from search.evidence.penalty import penalty_sentences
 from search.evidence.verdict import chosen_sentence, contrast_sentence, divergence_sentence, exploratory_sentence
@@ -142,6 +143,9 @@ def _caveats(results: RunResults, rows: Sequence[ArmSummary], *, interim: bool) 
             caveats.append(f"{row.arm} has no confirmed trial")
         elif row.confirmed.missing:
             caveats.append(f"{row.confirmed.missing} confirm trials of {row.arm} have not finished")
+        if lost := results.unconfirmed_searches(row.arm):
+            numbers = ", ".join(map(str, lost))
+            caveats.append(f"{row.arm} chose nothing in {counted(len(lost), 'search')} (number {numbers})")
     if interim:
         caveats.append("the study is not complete, so this is an interim look")
     for row in rows:

@@ -62,9 +62,15 @@ def final_test(results: RunResults) -> FinalTest | None:
 
 
 def _between(finals: Sequence[RecordedTrial]) -> list[tuple[str, str, McNemar]]:
-    rights = {trial.id: right for trial in finals if (right := images_right(trial))}
+    rights = [(trial, right) for trial in finals if (right := images_right(trial))]
     return [
-        (first, second, mcnemar(rights[first], rights[second]))
-        for first, second in combinations(rights, 2)
-        if len(rights[first]) == len(rights[second])
+        (first.id, second.id, mcnemar(ours, theirs))
+        for (first, ours), (second, theirs) in combinations(rights, 2)
+        if len(ours) == len(theirs) and _test_split(first) == _test_split(second)
     ]
+
+
+def _test_split(trial: RecordedTrial) -> tuple[Any, ...]:
+    """What decides the test images: independent searches have splits of their own."""
+    data = trial.config.get("data", {})
+    return tuple(data.get(key) for key in ("name", "root", "split_seed", "fold", "test_fraction"))

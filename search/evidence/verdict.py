@@ -20,7 +20,7 @@ MORE = {
     "and needs up to 2.3 times as many in all",
     "recipe": "in a new run that states them; a run that grows, by `prunetune resume RUN --trials-per-arm N`, is read at any "
     "time and needs up to 2.3 times as many in all",
-    "search": "in a new run with as many `search.replicates`",
+    "search": "in a new run with as many `search.replicates` and other seeds throughout",
 }
 """Where the power holds, and how a unit is added; the factor is simulated, see docs/evidence.md."""
 

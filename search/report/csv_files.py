@@ -14,7 +14,7 @@ STATE_FIELDS = (
     "state", "epochs", "val_accuracy", "val_loss", "test_accuracy", "test_loss", "params", "macs", "removed_percent",
     "removed_of_all_percent", "training_macs", "seconds",
 )  # fmt: skip
-IDENTITY = ("id", "arm", "phase", "number", "seed")
+IDENTITY = ("id", "arm", "phase", "number", "seed", "replicate", "recipe")
 
 
 def trials_csv(results: RunResults) -> str:

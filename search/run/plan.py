@@ -49,8 +49,9 @@ def plan_of(study: Study) -> tuple[ArmPlan, ...]:
     """
     recipes = most_recipes(study)
     plans = tuple(
-        _arm_plan(replicate_of(study, index), arm, index, recipes)
+        _arm_plan(own, arm, index, recipes)
         for index in range(study.search.replicates)
+        for own in (replicate_of(study, index),)
         for arm in study.arms.values()
     )
     _check_equal(study, plans)
@@ -62,8 +63,12 @@ def most_recipes(study: Study) -> int:
     if study.compare.claim != "pooled" or not recipe_keys(study):
         return 1
     tried, arms = study.search.trials_per_arm, comparing_arms(study)
-    same_for_all = study.search.pairing == "shared" or all(len(study.enqueued(arm)) >= tried for arm in arms)
-    return min(tried, len(arms)) if same_for_all else len(arms)
+    drawn_alike = study.search.pairing == "shared" and set(recipe_keys(study)) <= set(study.space.shared().keys())
+    entries = study.search.enqueue[:tried]
+    given_alike = len(entries) == tried and all(
+        "arms" not in one and set(recipe_keys(study)) <= one.keys() for one in entries
+    )
+    return min(tried, len(arms)) if drawn_alike or given_alike else len(arms)
 
 
 def _arm_plan(study: Study, arm: Arm, replicate: int, recipes: int) -> ArmPlan:
@@ -103,9 +108,9 @@ def outstanding_trials(study: Study, trials: Iterable[RecordedTrial]) -> int:
     """Trials that the study asks for and that have not ended, those not yet proposed included."""
     known = tuple(trials)
     ended = {trial.id: trial for trial in known if trial.ended}
-    left = 0
+    left, all_plans = 0, plan_of(study)
     for replicate in range(study.search.replicates):
-        plans = [plan for plan in plan_of(study) if plan.replicate == replicate]
+        plans = [plan for plan in all_plans if plan.replicate == replicate]
         searching = sum(trial_id not in ended for plan in plans for trial_id in plan.search_ids)
         left += searching
         if searching:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from search.run.best import best_trial, competing
+from search.run.confirming import chosen_trials, confirming_trials
 from search.run.folder import RunFolder
-from search.run.plan import outstanding_trials
+from search.run.plan import outstanding_trials, plan_of
 from search.run.settled import still_asked
 from search.run.trials import RecordedTrial, TrialGone, order_trials, read_trial
 from search.study.load import load_study
@@ -54,7 +56,26 @@ class RunResults:
     def evidence(self, arm: str) -> tuple[RecordedTrial, ...]:
         """The trials that a claim about an arm rests on, whatever became of them: its confirm trials, or all of its random
         recipes where the claim is about their average."""
-        return self.of_arm(arm, "search" if self.study.compare.claim == "average" else "confirm")
+        if self.study.compare.claim == "average":
+            return self.of_arm(arm, "search")
+        confirming = self.of_arm(arm, "confirm")
+        if self.study.compare.claim == "configurations":
+            return confirming
+        # What is at a recipe that no arm chooses any more is no part of it.
+        return tuple(trial for trial in confirming if self._wanted.get(trial.id) == trial.source)
+
+    @cached_property
+    def _wanted(self) -> dict[str, str]:
+        """The confirm trials that the choices ask for, with what each repeats."""
+        searches = range(self.study.search.replicates)
+        return {one.id: one.source for index in searches for one in confirming_trials(self.study, self.trials, index)}
+
+    def unconfirmed_searches(self, arm: str) -> list[int]:
+        """The searches, from 0, that have ended and chose nothing for an arm: a loss of the arm, and no replicate of it."""
+        plans = [plan for plan in plan_of(self.study) if plan.arm == arm]
+        ended = {trial.id for trial in self.trials if trial.ended}
+        over = [plan.replicate for plan in plans if plan.search_ids and ended.issuperset(plan.search_ids)]
+        return [index for index in over if arm not in chosen_trials(self.study, self.trials, index)]
 
     def confirmed(self, arm: str) -> list[RecordedTrial]:
         """Those of them that finished."""

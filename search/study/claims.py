@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from search.config_file import key_tree
 from search.space.space import Space
+from search.study.replicates import STRIDE
 from search.study.sections import Claim
 from search.study.study import Study
 
+SEED_KEYS = ("seed", "data.split_seed", "data.fold")
 DRAWN = ("random", "qmc")
 """Algorithms that draw recipes without looking at any result."""
 
@@ -46,6 +48,8 @@ def default_claim(study: Study) -> Claim:
         return "tuned"
     arms = comparing_arms(study)
     searched = any(study.arms[arm].parameters for arm in arms)
+    if any(one.decides(key) for arm in arms for one in study.arms[arm].parameters for key in SEED_KEYS):
+        return "configurations"
     if len(arms) > 1 and (not searched or (recipe_keys(study) and _tied(study) is None)):
         return "pooled"
     return "configurations"
@@ -89,14 +93,49 @@ def check_claim(study: Study) -> None:
         raise study.sources.error(
             ("search", "replicates"), f": {search.replicates} searches go with compare.claim: tuned, found {claim}"
         )
+    if claim != "configurations":
+        _check_split_is_given(study)
     if claim == "pooled":
         _check_pooled(study)
-    if claim == "tuned" and search.confirm is None:
+    if claim == "tuned":
+        _check_tuned(study)
+    if claim == "average":
+        _check_average(study)
+
+
+def _check_split_is_given(study: Study) -> None:
+    """A seed or a split that is searched differs between trials that the claim takes for equal in it."""
+    for arm in comparing_arms(study):
+        for parameter in study.arms[arm].parameters:
+            if found := next((key for key in SEED_KEYS if parameter.decides(key)), None):
+                raise study.sources.error(
+                    ("space", parameter.key),
+                    f": {found} is searched, but compare.claim {study.compare.claim} compares trials of equal seeds and "
+                    "splits; take it out of the space, or say compare.claim: configurations",
+                )
+
+
+def _check_tuned(study: Study) -> None:
+    search = study.search
+    if search.confirm is None:
         raise study.sources.error(
             ("compare", "claim"), ": tuned confirms each search's choice on fresh seeds; give search.confirm.seeds"
         )
-    if claim == "average":
-        _check_average(study)
+    if search.replicates == 1:
+        raise study.sources.error(
+            ("compare", "claim"), ": tuned rests on independent searches, found one; give search.replicates, at least 6"
+        )
+    if search.warm_start is not None:
+        raise study.sources.error(
+            ("search", "warm_start"), ": searches that learn from one earlier run are not independent (claim: tuned)"
+        )
+    seeds = [*search.confirm.seeds, *(search.seeds or ())]
+    if max(seeds) - min(seeds) >= STRIDE:
+        raise study.sources.error(
+            ("search", "replicates"),
+            f": searches have their seeds {STRIDE:,} apart, so a study's own lie closer together; "
+            f"found {min(seeds)} to {max(seeds)}",
+        )
 
 
 def _check_pooled(study: Study) -> None:
@@ -130,6 +169,8 @@ def _check_average(study: Study) -> None:
     search = study.search
     wanted = {
         ("search", "pairing"): (search.pairing == "shared", "pairing: shared", search.pairing),
+        # Units on one seed share whatever that seed does to an arm, so they would be no replicates.
+        ("search", "seeds"): (search.seeds is None, "a seed of its own for each recipe", f"{search.seeds}"),
         ("search", "algorithm"): (search.algorithm in DRAWN, "algorithm: random or qmc", search.algorithm),
         ("search", "confirm"): (search.confirm is None, "no confirm phase (nothing is chosen)", "one"),
         ("scheduler", "kind"): (study.scheduler.kind == "none", "no early stopping", study.scheduler.kind),
@@ -138,3 +179,9 @@ def _check_average(study: Study) -> None:
     for path, (holds, expected, found) in wanted.items():
         if not holds:
             raise study.sources.error(path, f": compare.claim average needs {expected}, found {found}")
+    drawn_apart = set(recipe_keys(study)) - set(study.space.shared().keys())
+    if drawn_apart:
+        raise study.sources.error(
+            ("space", min(drawn_apart)),
+            ": compare.claim average gives every arm the same draw of it; leave out `arms:`, or say another claim",
+        )

@@ -134,6 +134,7 @@ class TrialQueue:
         source = self._scratch_source(plan)
         if source == "wait":
             return
+        lacking = source is None and self._takes_a_structure(plan.arm)
         study = self._studies[plan.replicate]
         past = configurations_of_arm(self.store, plan.arm, len(plan.seeds), plan.replicate)
         begun = next((one for one in past if one.number == number), None)
@@ -143,7 +144,11 @@ class TrialQueue:
         config = study.arms[plan.arm].config(given, seed_of_recipe(study, number) if seed is None else seed)
         trial_id = plan.search_id(number, seed)
         identity = Identity(trial_id, plan.arm, "search", number, config.seed, plan.replicate)
-        yield self.store.add(TrialRequest(identity, config.model_dump(mode="json"), chosen.values, chosen.drawn))
+        request = TrialRequest(identity, config.model_dump(mode="json"), chosen.values, chosen.drawn)
+        if lacking:
+            self._fail_unstarted(request, "the arm whose structure it takes chose no network")
+        else:
+            yield self.store.add(request)
 
     def _search_is_over(self, plan: ArmPlan) -> bool:
         found = [self.store.get(trial_id) for trial_id in plan.search_ids]
@@ -154,22 +159,37 @@ class TrialQueue:
 
         None for every other method, and where the configuration names a file itself.
         """
-        scratch = self.study.arms[plan.arm]
-        if not scratch.traits.from_scratch or scratch.value("prune.scratch.file") is not None:
+        if not self._takes_a_structure(plan.arm):
             return None
-        named = scratch.value("prune.scratch.arm")
+        named = self.study.arms[plan.arm].value("prune.scratch.arm")
         searches = [one for one in self._plans if one.arm == named and one.replicate in (0, plan.replicate)]
         if not all(map(self._search_is_over, searches)):
             return "wait"
         best = chosen_trials(self.study, self.store, plan.replicate).get(str(named))
         return None if best is None else str(best.folder / str(best.last.file))
 
+    def _takes_a_structure(self, arm: str) -> bool:
+        """Whether an arm's trials start from the network that another arm chose."""
+        scratch = self.study.arms[arm]
+        return scratch.traits.from_scratch and scratch.value("prune.scratch.file") is None
+
+    def _fail_unstarted(self, request: TrialRequest, error: str) -> None:
+        """Record a trial that cannot be run as failed, so that the rest of the study goes on without it."""
+        trial = self.store.add(request)
+        record_failure(trial.folder, request, error)
+        self.store.refresh(trial.id)
+        self._note(f"{trial.id}: {error}")
+
     def _confirming(self, replicate: int) -> Iterator[RecordedTrial]:
         wanted = confirming_trials(self._looks.study, self.store, replicate)
         if self.study.search.confirm is not None:
             for arm in self.study.arms.keys() - {one.arm for one in wanted}:
-                searched = [one for one in self.store if one.identity.arm == arm]
-                self._note(f"{arm}: {no_winner(searched, self.study.search)}, so there is nothing to confirm")
+                searched = [one for one in self.store if (one.identity.arm, one.identity.replicate) == (arm, replicate)]
+                in_search = f" in search {replicate}" if len(self._studies) > 1 else ""
+                self._note(
+                    f"{arm}: {no_winner(searched, self.study.search)}{in_search}, so there is nothing to confirm"
+                )
+        self._set_aside_all_but({one.id for one in confirming_trials(self.study, self.store, replicate)}, replicate)
         for one in wanted:
             yield from self._confirm(one)
 
@@ -191,8 +211,22 @@ class TrialQueue:
             wanted.replicate,
             wanted.recipe,
         )
-        config = config_of(self.study, wanted)
+        try:
+            config = config_of(self.study, wanted)
+        except UserError as error:
+            # Another arm's recipe may be none for this one: its number of states against the epochs, for instance.
+            own = {**wanted.chosen.config, "seed": wanted.seed}
+            self._fail_unstarted(TrialRequest(identity, own, wanted.values, {}, source=wanted.source), str(error))
+            return
         yield self.store.add(TrialRequest(identity, config, wanted.values, {}, source=wanted.source))
+
+    def _set_aside_all_but(self, wanted: set[str], replicate: int) -> None:
+        """Confirm trials at a recipe that no arm chooses any more belong to the run no longer."""
+        for trial in list(self.store):
+            one = trial.identity
+            if (one.phase, one.replicate) == ("confirm", replicate) and not {trial.id} & (wanted | self.live):
+                self._note(f"{trial.id}: its recipe is no arm's choice any more; moved to superseded/")
+                self.store.set_aside(trial)
 
     def _count_crash(self, trial: RecordedTrial) -> RecordedTrial:
         self._crashes[trial.id] += 1

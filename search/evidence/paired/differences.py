@@ -8,7 +8,7 @@ from statistics import fmean
 
 from search.evidence.paired.images import ImageDifferences, image_differences
 from search.evidence.paired.scope import scope_text, unit_word
-from search.evidence.paired.units import Pair, pairs_of, unit_means
+from search.evidence.paired.units import Pair, pairs_of, unit_means, whole_units
 from search.run.curves import Quantity
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
@@ -51,8 +51,8 @@ def measure(results: RunResults, arm: str, baseline: str, level: Level, *, with_
     """The paired differences of one contrast. `with_images`: on the test split also image by image."""
     metric = results.study.compare.metric
     pairs = pairs_of(results, arm, baseline)
-    survived = [pair for pair in pairs if pair.survived]
-    lost = len(pairs) - len(survived)
+    lost = sum(not pair.survived for pair in pairs)
+    survived = whole_units(results, pairs)
     reason = _not_comparable(results, arm, baseline, level, pairs)
     if reason is not None:
         return Measured(arm, baseline, level, {}, lost=lost, reason=reason)
@@ -95,6 +95,9 @@ def _not_comparable(results: RunResults, arm: str, baseline: str, level: Level, 
     if not any(pair.survived for pair in pairs):
         ours, theirs = (sum(getattr(pair, side).diverged for pair in pairs) for side in ("ours", "theirs"))
         return f"no pair of trials survived (of {len(pairs)} each, {ours} of {arm} and {theirs} of {baseline} diverged)"
+    if not whole_units(results, pairs):
+        ours, theirs = (sum(getattr(pair, side).diverged for pair in pairs) for side in ("ours", "theirs"))
+        return f"at no seed did both get through every recipe ({ours} of {arm}'s and {theirs} of {baseline}'s trials diverged)"
     return None
 
 

@@ -19,12 +19,12 @@ def scope_text(pairs: Sequence[Pair], claim: Claim | None) -> str:
     splits = len({_split(pair) for pair in pairs})
     of_splits = "one split" if splits == 1 else f"{splits} splits"
     if claim == "tuned":
-        return f"over {counted(units, 'independent search')}, each with seeds of its own, of {of_splits}"
+        return f"over {counted(units, 'independent search')}, each with seeds of its own"
     seeds = len({pair.ours.identity.seed for pair in pairs})
     if claim == "average":
         return f"over {counted(units, 'recipe')} on {counted(seeds, 'seed')} of {of_splits}"
     each = _most_places(pairs)
-    averaged = "" if each == 1 else f", averaged over {counted(each, 'recipe')},"
+    averaged = "" if each == 1 else f", averaged over {counted(each, 'recipe')}"
     return f"over {counted(units, 'seed')} of {of_splits} and one search{averaged}"
 
 

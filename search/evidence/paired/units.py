@@ -6,9 +6,11 @@ The *unit* is what the tests exchange: one difference for each. Nothing else rea
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from search.run.confirming import chosen_trials, recipes_of
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
@@ -79,6 +81,20 @@ def pairs_of(results: RunResults, arm: str, baseline: str) -> list[Pair]:
         for place in ours[unit]
         if place in theirs[unit]
     ]
+
+
+def whole_units(results: RunResults, pairs: Sequence[Pair]) -> list[Pair]:
+    """The surviving pairs that a claim may be read from.
+
+    Recipes differ in how accurate they are, so `pooled` averages over the same ones in every unit: a unit in which a pair is
+    missing or diverged is left out whole. Elsewhere a unit stands with the pairs that survived.
+    """
+    survived = [pair for pair in pairs if pair.survived]
+    if results.study.compare.claim != "pooled":
+        return survived
+    wanted = max(1, len(recipes_of(results.study, chosen_trials(results.study, results.trials))))
+    counts = Counter(pair.unit for pair in survived)
+    return [pair for pair in survived if counts[pair.unit] == wanted]
 
 
 def unit_means(pairs: Iterable[Pair], value_of: Callable[[Pair], float | None]) -> dict[int, float | None]:
