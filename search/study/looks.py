@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from search.study.family import family_size
+from search.study.claims import family_size
 from search.study.study import Study
 
 

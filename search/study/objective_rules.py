@@ -8,7 +8,7 @@ from typing import Any
 from search.config_file import key_tree
 from search.space.distributions import Choice, same
 from search.space.parameter import Parameter
-from search.study.family import family_warnings
+from search.study.claims import family_warnings
 from search.study.study import Study
 
 REMOVAL_KEYS = (

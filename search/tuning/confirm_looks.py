@@ -5,8 +5,7 @@ from __future__ import annotations
 from search.evidence.comparison import compare
 from search.evidence.growth.rule import reading_of
 from search.run.manifest import read_manifest
-from search.run.results import RunResults
-from search.run.settled import note_settled, settled_at, with_confirm_seeds
+from search.run.results import RunResults, note_settled, settled_at, with_confirm_seeds
 from search.run.store import TrialStore
 from search.run.trials import order_trials
 from search.study.study import Study

@@ -14,9 +14,8 @@ from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials, plan_of
 from search.run.possible.machine import check_devices, check_machine
 from search.run.preflight import Checked, check_study
-from search.run.results import RunResults, load_results
+from search.run.results import RunResults, load_results, still_asked
 from search.run.retention import apply_retention
-from search.run.settled import still_asked
 from search.run.store import TrialStore
 from search.study.study import Study
 from search.tuning.cluster.nodes import check_nodes

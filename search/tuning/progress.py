@@ -16,7 +16,7 @@ from rich.table import Table
 
 from search.run.best import best_trial, no_winner
 from search.run.plan import outstanding_trials, plan_of
-from search.run.settled import still_asked
+from search.run.results import still_asked
 from search.run.store import TrialStore
 from search.run.trials import RecordedTrial
 from search.study.study import Study

@@ -14,8 +14,7 @@ from search.run.confirming import confirming_trials
 from search.run.folder import RunFolder
 from search.run.manifest import read_manifest
 from search.run.plan import outstanding_trials, plan_of
-from search.run.results import RunResults
-from search.run.settled import with_confirm_seeds
+from search.run.results import RunResults, with_confirm_seeds
 from search.run.trials import RecordedTrial
 from search.study.sections import Claim
 

@@ -94,3 +94,26 @@ def test_a_replicate_has_other_seeds_throughout_and_nothing_else_of_its_own(tmp_
 )  # fmt: skip
 def test_the_claim_is_told_before_anything_runs(tmp_path: Path, sections: dict[str, Any], line: str) -> None:
     assert claim_line(make_study(tmp_path, **sections)) == line
+
+
+@pytest.mark.parametrize(
+    ("sections", "said"),
+    [
+        ({"search": {**RANDOM, "seeds": [1]}, "compare": {"claim": "average"}}, "a seed of its own for each recipe"),
+        ({"search": CONFIRM, "compare": {"claim": "tuned"}}, "rests on independent searches, found one"),
+        ({"search": {**CONFIRM, "replicates": 2, "warm_start": "runs/other"}}, "are not independent"),
+        ({"search": {**CONFIRM, "replicates": 2, "seeds": [0, 10_000]}}, "lie closer together; found 0 to 10000"),
+        ({"search": CONFIRM, "space": {**RATE, "seed": {"int": [0, 5]}}, "compare": {"claim": "pooled"}}, "seed is searched"),
+        ({"search": {**CONFIRM, "replicates": 2}, "space": {"data.split_seed": {"int": [0, 5]}}}, "split_seed is searched"),
+    ],
+)  # fmt: skip
+def test_what_is_no_replicate_is_refused(tmp_path: Path, sections: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        make_study(tmp_path, **sections)
+
+
+def test_an_average_over_a_key_that_dense_lacks_is_refused(tmp_path: Path) -> None:
+    arms = {**BASE["arms"], "dense": {"prune.method": "dense"}}
+    space = {"train.lr": {"log_uniform": [1e-4, 1e-2], "arms": ["refill", "rsst"]}}
+    with pytest.raises(UserError, match="gives every arm the same draw of it"):
+        make_study(tmp_path, arms=arms, space=space, search=RANDOM, compare={"claim": "average"})

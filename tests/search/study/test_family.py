@@ -8,7 +8,7 @@ import pytest
 
 from search.config_file import yaml_file
 from search.evidence.statistics import holm, subset_means
-from search.study.family import family_size, family_warnings
+from search.study.claims import family_size, family_warnings
 from search.study.load import load_study
 from search.study.study import Study
 from tests.search.made_runs import TRIAL

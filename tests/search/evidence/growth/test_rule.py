@@ -14,8 +14,7 @@ from search.evidence.growth.evalues import evidence
 from search.evidence.growth.sequential import sequential_flips
 from search.run.folder import RunFolder
 from search.run.manifest import grown
-from search.run.results import load_results
-from search.run.settled import note_settled
+from search.run.results import load_results, note_settled
 from search.study.load import load_study
 from tests.search.made_runs import MadeRun, falling
 

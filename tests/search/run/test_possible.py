@@ -1,0 +1,125 @@
+"""What a study asks for that can never be had here: a machine's limits, and constraints that no state meets."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.errors import UserError
+from search.run.possible.constraints import check_constraints
+from search.run.possible.machine import check_machine
+from search.run.preflight import check_request
+from tests.search.run.test_checks import path, study_of
+
+__all__ = ["path"]
+
+
+def refused(path: Path, *sets: str) -> str:
+    with pytest.raises(UserError) as caught:
+        check_request(study_of(path, *sets))
+    assert caught.value.exit_status == 2
+    return str(caught.value)
+
+
+def on_a_machine(monkeypatch: pytest.MonkeyPatch, gpus: int) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+
+
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ("resources.cpus_per_trial=4096", "resources.cpus_per_trial: 4096 CPUs are asked for a trial, but there are "),
+        ("resources.gpus_per_trial=64", "resources.gpus_per_trial: 64 GPUs are asked for a trial, but there are 1"),
+    ],
+)
+def test_more_than_this_machine_has_is_refused_and_left_to_a_cluster_to_judge(
+    option: str, told: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_machine(monkeypatch, 1)
+    assert refused(path, option).startswith(f"--set {option}: {told}")
+    check_request(study_of(path, option, "resources.address=head:6379"))
+
+
+@pytest.mark.parametrize(
+    ("gpus", "sets", "told"),
+    [
+        (0, ["trial.train.device=cuda"], "found cuda, but a trial sees no GPU"),
+        (0, ["space.train.device={choice: [cpu, cuda]}"], "found cuda, but a trial sees no GPU"),
+        (2, ["trial.train.device=cuda", "resources.gpus_per_trial=0"], "found cuda, but a trial sees no GPU"),
+        (2, ["trial.train.device=gpu"], "found 'gpu'; expected auto, cpu, cuda or cuda:N"),
+        (2, ["trial.train.device=cuda:1"], "found cuda:1, but a trial sees one GPU, cuda:0"),
+        (2, ["trial.train.device=cuda:2", "resources.gpus_per_trial=2"], "found cuda:2, but a trial sees 2 GPUs"),
+    ],
+)
+def test_a_device_that_its_trials_will_not_see_is_refused(
+    gpus: int, sets: list[str], told: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_machine(monkeypatch, gpus)
+    message = refused(path, *sets)
+    assert message.startswith(f"--set {sets[0]}: ")
+    assert f"train.device: {told}" in message
+
+
+@pytest.mark.parametrize(
+    ("gpus", "sets"),
+    [
+        (1, ["trial.train.device=cuda"]),
+        (2, ["trial.train.device=cuda:1", "resources.gpus_per_trial=2"]),
+        (2, ["trial.train.device=cuda", "resources.gpus_per_trial=0.5"]),
+        (0, ["trial.train.device=cuda", "resources.address=head:6379"]),
+    ],
+)
+def test_a_device_that_its_trials_see_is_not(
+    gpus: int, sets: list[str], path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_machine(monkeypatch, gpus)
+    check_machine(study_of(path, *sets))
+
+
+@pytest.mark.parametrize(
+    ("sets", "told"),
+    [
+        (
+            ["search.constraints=macs <= 0.05"],
+            r"macs <= 0\.05 of dense: no state of arm refill can meet it: .*MACs, 0\.",
+        ),
+        (["search.constraints=params <= 1k"], r"params <= 1000: no state of arm refill .* parameters, 0\.\d+ of dense"),
+        (["search.constraints=removed_percent >= 99"], r"removed_percent >= 99: .* \d\d\.\d % removed; loosen it"),
+        (["search.constraints=[macs <= 0.99, macs <= 0.05]"], r"macs <= 0\.05 of dense: no state of arm refill"),
+        (["search.constraints=val_accuracy >= 90"], r"accuracies lie between 0 and 1; write 0\.9, or 90%"),
+        (
+            ["search.constraints=macs <= 0.2", "space.prune.schedule.neuron_ratio={uniform: [0.1, 0.5]}"],
+            r"no state of arm refill can meet it",
+        ),
+    ],
+)
+def test_a_constraint_that_no_state_can_meet_is_refused(sets: list[str], told: str, path: Path) -> None:
+    message = refused(path, *sets)
+    assert message.startswith(f"--set {sets[0]}: search.constraints: ")
+    assert re.search(told, message), message
+
+
+@pytest.mark.parametrize(
+    "sets",
+    [
+        ["search.constraints=macs <= 0.9"],
+        # Only where both are at their upper ends, which no single corner shows.
+        [
+            "search.constraints=macs <= 0.2",
+            "space.prune.schedule.neuron_ratio={uniform: [0.1, 0.95]}",
+            "space.prune.schedule.head_ratio={uniform: [0.1, 0.75]}",
+        ],
+        ["search.constraints=macs <= 0.2", "trial.prune.schedule.macs_target=0.15"],
+        ["search.constraints=val_accuracy >= 0.9"],
+    ],
+)
+def test_a_constraint_that_some_state_may_meet_is_not(sets: list[str], path: Path) -> None:
+    check_constraints(study_of(path, *sets))
+
+
+def test_references_need_not_meet_a_constraint(path: Path) -> None:
+    arms = "arms={dense: {prune.method: dense}, imp: {prune.method: imp}}"
+    check_constraints(study_of(path, "search.constraints=macs <= 0.01", arms))
