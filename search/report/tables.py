@@ -14,6 +14,7 @@ from search.evidence.contrasts import AtState0, Contrast
 from search.evidence.equal_cost import ArmAtCost
 from search.evidence.final_test import FinalTest
 from search.evidence.formats import interval_text, number, p_text, percent, points, short
+from search.evidence.paired.scope import plural, unit_word
 from search.evidence.verdict import more_seeds_text
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
@@ -36,8 +37,9 @@ def arm_table(comparison: Comparison) -> Table:
     """A row per arm: what its trials came to, and what its networks cost."""
     metric = "test" if comparison.settings.metric == "test_accuracy" else "validation"
     best = SINGLE if all(row.basis == SINGLE for row in comparison.rows) else "search's best"
+    units = plural(unit_word(comparison.settings.claim))
     heading = [
-        "arm", "trials", best, f"confirmed {metric}", "seeds", "removed %", "of all %", "parameters", "MACs",
+        "arm", "trials", best, f"confirmed {metric}", units, "removed %", "of all %", "parameters", "MACs",
         "of dense", "training MACs", "seconds",
     ]  # fmt: skip
     return Table(heading, [_arm_row(row) for row in comparison.rows], _basis_text(comparison))
@@ -116,8 +118,8 @@ def difference_table(comparison: Comparison) -> Table | None:
     metric = comparison.settings.metric.replace("_", " ")
     level = f"{100 * (1 - comparison.settings.alpha):g} %"
     caption = (
-        f"Differences in {metric} to {comparison.baseline}, paired by seed; intervals hold at {level} for all of a family "
-        "together; what was there at state 0 stands with its own p"
+        f"Differences in {metric} to {comparison.baseline}, paired by {unit_word(comparison.settings.claim)}; intervals hold at "
+        f"{level} for all of a family together; what was there at state 0 stands with its own p"
     )
     return Table(heading, rows, caption, (1, 2, 13)) if rows else None
 

@@ -33,7 +33,7 @@ AXES: dict[Axis, AxisText] = {
 
 
 def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
-    """Mean validation accuracy of each arm's confirm trials with the range over seeds; else its best search trial.
+    """Mean validation accuracy of each arm's confirm trials with the range over them; else its best search trial.
 
     Over what was removed, over MACs with the Pareto front, or over what training had cost by each state's end: one arm
     may get as far with more training than another.
@@ -60,10 +60,10 @@ def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
 
 
 def _draw_arm(axes: Axes, index: int, arm: str, places: NDArray[np.float64], values: NDArray[np.float64]) -> None:
-    seeds = len(values)
-    label = f"{arm} ({seeds} seeds)" if seeds > 1 else f"{arm} (best of search)"
+    trials = len(values)
+    label = f"{arm} ({trials} trials)" if trials > 1 else f"{arm} (best of search)"
     axes.plot(places, 100 * values.mean(axis=0), label=label, **arm_line(index))
-    if seeds > 1:
+    if trials > 1:
         low, high = 100 * values.min(axis=0), 100 * values.max(axis=0)
         axes.fill_between(places, low, high, color=colour(index), alpha=0.18, linewidth=0)
 

@@ -151,7 +151,7 @@ def test_one_arm_has_a_report(tmp_path: Path) -> None:
     made.add("rsst", falling(0.9))
     text = page_of(made)
     assert "nothing to compare it with" in text
-    assert "Differences, seed by seed" not in text
+    assert "Differences, pair by pair" not in text
 
 
 @pytest.mark.parametrize(
