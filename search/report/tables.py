@@ -118,8 +118,8 @@ def difference_table(comparison: Comparison) -> Table | None:
     metric = comparison.settings.metric.replace("_", " ")
     level = f"{100 * (1 - comparison.settings.alpha):g} %"
     caption = (
-        f"Differences in {metric} to {comparison.baseline}, paired by {unit_word(comparison.settings.claim)}; intervals hold at "
-        f"{level} for all of a family together; what was there at state 0 stands with its own p"
+        f"Differences in {metric} to {comparison.baseline}, paired by {unit_word(comparison.settings.claim)}; intervals hold "
+        f"at {level} for all of a family together; what was there at state 0 stands with its own p"
     )
     return Table(heading, rows, caption, (1, 2, 13)) if rows else None
 

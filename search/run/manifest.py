@@ -216,7 +216,7 @@ def grown(run: RunFolder, study: Study, trials_per_arm: int | None = None, confi
     plan_of(bigger)
     if step:
         check_study_file(bigger)
-        # Noted in the manifest too: a verdict after another look at a grown study is exploratory.
+        # Noted in the manifest too: a grown study is judged by evidence that is valid at any time.
         manifest = read_manifest(run)
         manifest["grown"] = [*manifest.get("grown", ()), step]
         manifest.pop("settled", None)

@@ -85,7 +85,9 @@ def claim_line(study: Study) -> str:
         "average": "over random recipes",
         "configurations": "of the chosen configurations alone",
     }[str(study.compare.claim)]
-    return f"claim: {study.compare.claim}, {what}; {UNIT_WORDS[key]}: {units}"
+    own = [f"{arm}'s {', '.join(keys)}" for arm in comparing_arms(study) if (keys := own_keys(study, arm))]
+    chosen = f" (and of {' and '.join(own)} as chosen alone)" if own and study.compare.claim == "pooled" else ""
+    return f"claim: {study.compare.claim}, {what}{chosen}; {UNIT_WORDS[key]}: {units}"
 
 
 def check_claim(study: Study) -> None:

@@ -61,7 +61,8 @@ class SearchConfig(Section):
     warm_start: Path | None = None
     """The folder of an earlier run to learn from."""
     confirm: Annotated[ConfirmConfig | None, described("`{seeds: [...]}` or null")] = None
-    """`{seeds: [...]}`: rerun each arm's validation-chosen configuration on these fresh seeds, to the end."""
+    """`{seeds: [...]}`: run what validation chose again on these fresh seeds, to the end; under `compare.claim: pooled` every
+    arm at each arm's choice of the keys they share."""
     replicates: int = Field(1, ge=1)
     """Independent searches of every arm, each with its own search, split and training seeds and each confirmed by itself: what
     `compare.claim: tuned` rests on."""

@@ -85,7 +85,10 @@ def test_a_replicate_has_other_seeds_throughout_and_nothing_else_of_its_own(tmp_
 @pytest.mark.parametrize(
     ("sections", "line"),
     [
-        ({"search": CONFIRM}, "claim: pooled, at the arms' choices of train.lr; seeds: 2"),
+        (
+            {"search": CONFIRM},
+            "claim: pooled, at the arms' choices of train.lr (and of rsst's prune.rsst.shrink as chosen alone); seeds: 2",
+        ),
         ({}, "claim: none, since there is no confirm phase; the verdict will be exploratory"),
         ({"search": RANDOM, "compare": {"claim": "average"}}, "claim: average, over random recipes; recipes: 8"),
         ({"arms": {"refill": {}, "dense": {"prune.method": "dense"}}, "space": RATE, "search": CONFIRM},
