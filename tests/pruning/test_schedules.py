@@ -88,7 +88,7 @@ def test_rounding_does_not_compound() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: kept_fraction("geometrik", 1, 2, 0.5), ["schedule.kind", "'geometrik'", "'geometric'"]),
+        (lambda: kept_fraction("geometrik", 1, 2, 0.5), ["schedule.kind", "geometrik", "is geometric"]),
         (lambda: kept_fraction("linear", 1, 2, 1.0), ["1.0", "[0, 1)"]),
         (lambda: kept_fraction("linear", 1, 0, 0.5), ["schedule.states", "at least 1"]),
         (lambda: kept_fraction("linear", 1, 2, 0.5, rate_per_state=1.5), ["rate_per_state", "1.5"]),

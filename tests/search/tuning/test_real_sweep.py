@@ -35,6 +35,7 @@ STUDY: dict[str, Any] = {
     "arms": {"refill": {"prune.method": "refill"}, "rsst": {"prune.method": "rsst"}},
     "space": {"train.lr": {"log_uniform": [1e-3, 5e-3]}},
     "search": {"algorithm": "tpe", "trials_per_arm": 2, "confirm": {"seeds": [101]}},
+    "compare": {"claim": "configurations"},
     "resources": {"gpus_per_trial": 0, "max_concurrent": 2},
 }
 EPOCHS_SEEN = 11

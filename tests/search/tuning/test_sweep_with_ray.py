@@ -33,7 +33,8 @@ def drivers() -> Iterator[list[Driver]]:
 
 def made(tmp_path: Path, **sections: Any) -> RunFolder:
     resources = {"max_concurrent": 2, "gpus_per_trial": 0}
-    return open_run(tmp_path / "runs", make_study(tmp_path, resources=resources, **{"search": SEARCH, **sections}))
+    asked = {"search": SEARCH, "compare": {"claim": "configurations"}, **sections}
+    return open_run(tmp_path / "runs", make_study(tmp_path, resources=resources, **asked))
 
 
 def check_each_epoch_once(results: RunResults) -> None:
