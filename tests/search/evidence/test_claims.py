@@ -48,9 +48,9 @@ def folder(tmp_path: Path) -> Callable[[str], Path]:
 def test_the_same_method_twice_is_told_apart_by_its_configurations_and_not_by_its_tuning(
     folder: Callable[[str], Path],
 ) -> None:
-    """The figures for a thousand studies are `python -m benchmarks.claims`'s; these are its first eight."""
-    assert claimed(folder, "configurations", "own", 8) >= 2
-    assert claimed(folder, "tuned", "own", 8) <= 1
+    """The figures for a thousand studies are `python -m benchmarks.claims`'s; these are its first six."""
+    assert claimed(folder, "configurations", "own", 6) >= 2
+    assert claimed(folder, "tuned", "own", 6) <= 1
 
 
 @pytest.mark.slow
