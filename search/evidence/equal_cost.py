@@ -12,7 +12,7 @@ from typing import Any
 
 from search.evidence.contrasts import AtState0, at_state0
 from search.evidence.paired.differences import dense_value, state0_differences
-from search.evidence.paired.units import Pair, pairs_of, unit_means
+from search.evidence.paired.units import Pair, pairs_of, unit_means, whole_units
 from search.evidence.statistics import subset_means
 from search.run.curves import Quantity, mean_or_none
 from search.run.results import RunResults
@@ -72,7 +72,7 @@ def equal_cost(results: RunResults, baseline: str, alpha: float) -> list[EqualCo
         if not costs:
             reason = f"no training cost lies within the curves of both {arm} and {baseline}"
             rows.append(EqualCost(arm, baseline, reason=reason))
-        pairs = [pair for pair in pairs_of(results, arm, baseline) if pair.survived]
+        pairs = whole_units(results, pairs_of(results, arm, baseline))
         rows += [_row(arm, baseline, cost, ours, theirs, pairs) for cost in costs]
     family = sum(row.pairs > 0 for row in rows)
     return [_with_intervals(row, alpha, family) if row.pairs else row for row in rows]

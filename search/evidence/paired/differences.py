@@ -53,7 +53,7 @@ def measure(results: RunResults, arm: str, baseline: str, level: Level, *, with_
     pairs = pairs_of(results, arm, baseline)
     lost = sum(not pair.survived for pair in pairs)
     survived = whole_units(results, pairs)
-    reason = _not_comparable(results, arm, baseline, level, pairs)
+    reason = _not_comparable(results, arm, baseline, level, pairs, survived)
     if reason is not None:
         return Measured(arm, baseline, level, {}, lost=lost, reason=reason)
     found = unit_means(survived, lambda pair: _difference(pair, level, metric))
@@ -84,7 +84,9 @@ def dense_value(trial: RecordedTrial, quantity: Quantity) -> float | None:
     return float(getattr(first, quantity)) if first.removed_percent == 0 else None
 
 
-def _not_comparable(results: RunResults, arm: str, baseline: str, level: Level, pairs: Sequence[Pair]) -> str | None:
+def _not_comparable(
+    results: RunResults, arm: str, baseline: str, level: Level, pairs: Sequence[Pair], survived: Sequence[Pair]
+) -> str | None:
     for name in (arm, baseline):
         if not any(trial.finished or trial.diverged for trial in results.evidence(name)):
             return f"{name} has no confirmed trial"
@@ -92,13 +94,12 @@ def _not_comparable(results: RunResults, arm: str, baseline: str, level: Level, 
             return f"{name} does not reach {level.text} on every seed"
     if not pairs:
         return f"{arm} and {baseline} share no confirmed seed"
-    if not any(pair.survived for pair in pairs):
-        ours, theirs = (sum(getattr(pair, side).diverged for pair in pairs) for side in ("ours", "theirs"))
-        return f"no pair of trials survived (of {len(pairs)} each, {ours} of {arm} and {theirs} of {baseline} diverged)"
-    if not whole_units(results, pairs):
-        ours, theirs = (sum(getattr(pair, side).diverged for pair in pairs) for side in ("ours", "theirs"))
+    if survived:
+        return None
+    ours, theirs = (sum(getattr(pair, side).diverged for pair in pairs) for side in ("ours", "theirs"))
+    if any(pair.survived for pair in pairs):
         return f"at no seed did both get through every recipe ({ours} of {arm}'s and {theirs} of {baseline}'s trials diverged)"
-    return None
+    return f"no pair of trials survived (of {len(pairs)} each, {ours} of {arm} and {theirs} of {baseline} diverged)"
 
 
 def _difference(pair: Pair, level: Level, metric: Quantity) -> float | None:
