@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from search.evidence.paired.scope import counted
-from search.run.confirming import chosen_trials, recipes_of
+from search.evidence.formats import counted
 from search.run.plan import plan_of
 from search.run.results import RunResults
 from search.study.claims import own_keys
@@ -19,16 +18,15 @@ def claim_text(results: RunResults, arms: Iterable[str]) -> str:
         return f"Tuned with a budget of {_budget(results)}, each of {results.study.search.replicates} times"
     if claim == "average":
         keys = ", ".join(results.study.space.keys()) or "nothing"
-        return f"On average over {counted(_recipes_drawn(results), 'random recipe')} of the space ({keys})"
+        drawn = counted(results.study.search.trials_per_arm, "random recipe")
+        return f"On average over {drawn} of the space ({keys})"
     if claim == "pooled":
         return _pooled(results, tuple(arms))
     return f"Of these two configurations alone ({_chosen_of(results, arms)})"
 
 
 def _pooled(results: RunResults, arms: tuple[str, ...]) -> str:
-    study = results.study
-    chosen = chosen_trials(study, results.trials)
-    recipes = [recipe for recipe in recipes_of(study, chosen).values() if recipe]
+    recipes = [recipe for recipe in results.recipes.values() if recipe]
     text = "At the recipe of the study file"
     if recipes:
         text = (
@@ -41,7 +39,7 @@ def _pooled(results: RunResults, arms: tuple[str, ...]) -> str:
 
 
 def _own(results: RunResults, arm: str) -> dict[str, Any]:
-    chosen = chosen_trials(results.study, results.trials).get(arm)
+    chosen = results.chosen[0].get(arm)
     keys = own_keys(results.study, arm)
     return {key: chosen.values[key] for key in keys if key in chosen.values} if chosen else {}
 
@@ -57,13 +55,9 @@ def _values_text(values: Mapping[str, Any]) -> str:
 
 
 def _chosen_of(results: RunResults, arms: Iterable[str]) -> str:
-    chosen = chosen_trials(results.study, results.trials)
+    chosen = results.chosen[0]
     return ", ".join(chosen[arm].id for arm in arms if arm in chosen)
 
 
 def _budget(results: RunResults) -> str:
     return counted(max(plan.configurations for plan in plan_of(results.study)), "configuration")
-
-
-def _recipes_drawn(results: RunResults) -> int:
-    return results.study.search.trials_per_arm

@@ -11,10 +11,10 @@ from search.evidence.arm_summary import ArmSummary, summarise_arm
 from search.evidence.claim import claim_text
 from search.evidence.contrasts import Contrast, decide
 from search.evidence.equal_cost import EqualCost, equal_cost
+from search.evidence.formats import counted
 from search.evidence.growth.rule import Reading, Rule, reading_of
 from search.evidence.paired.differences import Measured, last_level, measure
 from search.evidence.paired.divergence import DivergenceContrast, divergence_contrasts
-from search.evidence.paired.scope import counted
 from search.evidence.paired.units import replicates
 from search.evidence.penalty import penalty_sentences
 from search.evidence.verdict import chosen_sentence, contrast_sentence, divergence_sentence, exploratory_sentence
@@ -113,7 +113,7 @@ def compare(results: RunResults) -> Comparison:
 
 def require_finished(results: RunResults) -> None:
     if not any(trial.finished for trial in results.trials):
-        counts = f"{len(results.trials)} trial{'' if len(results.trials) == 1 else 's'}, none finished"
+        counts = f"{counted(len(results.trials), 'trial')}, none finished"
         raise UserError(f"{results.run}: {counts}; run `prunetune resume {results.run}` to finish some")
 
 

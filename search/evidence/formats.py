@@ -49,3 +49,13 @@ def short(value: float | None) -> str:
         if abs(value) >= factor:
             return f"{value / factor:.3g} {letter}"
     return f"{value:.3g}"
+
+
+def counted(count: int, word: str) -> str:
+    """`1 seed`, `8 seeds`, `8 searches`."""
+    return f"{count} {word if count == 1 else plural(word)}"
+
+
+def plural(word: str) -> str:
+    """`seeds`, `searches`."""
+    return word + ("es" if word.endswith("ch") else "s")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from pruning.catalogue import is_dear
-from search.evidence.formats import percent, points
+from search.evidence.formats import counted, percent, points
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
@@ -30,7 +30,7 @@ class RemovalCost:
 
     def sentence(self) -> str:
         phase = "confirm" if self.confirmed else "search"
-        count = f"{self.trials} {phase} trial{'' if self.trials == 1 else 's'}"
+        count = counted(self.trials, f"{phase} trial")
         overall = "" if self.overall is None else f"; {points(self.overall, sign=False)} a removal over all states"
         return (
             f"In arm {self.arm} the penalty did not act: the removal in state {self.state} cost "

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from models.errors import UserError
 from search.evidence.comparison import require_finished
-from search.evidence.paired.scope import counted
+from search.evidence.formats import counted
 from search.run.best import best_confirmed, competing, criterion, no_winner
 from search.run.candidates import Candidate, all_candidates
 from search.run.results import RunResults

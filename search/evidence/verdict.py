@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pruning.catalogue import traits_of
 from search.evidence.arm_summary import SINGLE, ArmSummary
 from search.evidence.contrasts import Contrast
-from search.evidence.formats import interval_text, p_text, percent, points, short
+from search.evidence.formats import counted, interval_text, p_text, percent, plural, points, short
 from search.evidence.paired.divergence import DivergenceContrast
-from search.evidence.paired.scope import counted, plural
 from search.evidence.statistics import BOUND, POWER
 from search.run.trials import RecordedTrial
 from search.study.sections import CompareConfig

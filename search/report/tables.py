@@ -13,8 +13,8 @@ from search.evidence.comparison import Comparison
 from search.evidence.contrasts import AtState0, Contrast
 from search.evidence.equal_cost import ArmAtCost
 from search.evidence.final_test import FinalTest
-from search.evidence.formats import interval_text, number, p_text, percent, points, short
-from search.evidence.paired.scope import plural, unit_word
+from search.evidence.formats import interval_text, number, p_text, percent, plural, points, short
+from search.evidence.paired.scope import unit_word
 from search.evidence.verdict import more_seeds_text
 from search.run.curves import mean_or_none
 from search.run.results import RunResults

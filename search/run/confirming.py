@@ -10,7 +10,7 @@ from search.run.best import best_trial
 from search.run.trials import RecordedTrial
 from search.study.arm import Arm
 from search.study.claims import comparing_arms, recipe_keys
-from search.study.replicates import replicate_of
+from search.study.replicates import replicate_of, seeds_in
 from search.study.study import Study
 
 
@@ -75,15 +75,14 @@ def recipes_of(study: Study, chosen: Mapping[str, RecordedTrial]) -> dict[str, d
 
 def confirming_trials(study: Study, trials: Iterable[RecordedTrial], replicate: int = 0) -> list[Confirming]:
     """All confirm trials of one search, in the order in which they are run; arms without a finished trial are left out."""
-    own = replicate_of(study, replicate)
-    if own.search.confirm is None:
+    if study.search.confirm is None:
         return []
     chosen = chosen_trials(study, trials, replicate)
     recipes = recipes_of(study, chosen)
     keys, comparing = recipe_keys(study), comparing_arms(study)
     return [
         one
-        for seed in own.search.confirm.seeds
+        for seed in seeds_in(study.search.confirm.seeds, replicate)
         for arm in chosen
         for one in _at_recipes(keys if arm in comparing else (), chosen, arm, recipes, seed, replicate)
     ]

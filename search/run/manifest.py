@@ -23,7 +23,7 @@ from search.run.trials import read_trial
 from search.study.load import as_it_was, load_study
 from search.study.rules import check_study_file
 from search.study.sections import ConfirmConfig, StudySections
-from search.study.study import Study
+from search.study.study import SETTINGS, Study
 from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.record import finite
 
@@ -87,7 +87,7 @@ def _completed(study: Mapping[str, Any]) -> dict[str, Any]:
     """A study as an earlier version wrote it, with the defaults of keys that have come since."""
     came_since = {
         name: {**StudySections.model_fields[name].default.model_dump(mode="json"), **study.get(name, {})}
-        for name in ("search", "scheduler", "resources", "compare", "retention")
+        for name in SETTINGS
     }
     return as_it_was({**study, **came_since})
 

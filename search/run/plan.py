@@ -10,7 +10,7 @@ from search.run.confirming import confirming_trials, in_replicate, is_searched_o
 from search.run.trials import RecordedTrial
 from search.study.arm import Arm
 from search.study.claims import comparing_arms, recipe_keys
-from search.study.replicates import replicate_of
+from search.study.replicates import seeds_in
 from search.study.study import Study
 
 
@@ -49,10 +49,7 @@ def plan_of(study: Study) -> tuple[ArmPlan, ...]:
     """
     recipes = most_recipes(study)
     plans = tuple(
-        _arm_plan(own, arm, index, recipes)
-        for index in range(study.search.replicates)
-        for own in (replicate_of(study, index),)
-        for arm in study.arms.values()
+        _arm_plan(study, arm, index, recipes) for index in range(study.search.replicates) for arm in study.arms.values()
     )
     _check_equal(study, plans)
     return plans
@@ -72,13 +69,12 @@ def most_recipes(study: Study) -> int:
 
 
 def _arm_plan(study: Study, arm: Arm, replicate: int, recipes: int) -> ArmPlan:
-    """`study` is the replicate's own, which has its seeds."""
     search = study.search
     return ArmPlan(
         arm=arm.name,
         configurations=0 if replicate and is_searched_once(arm) else configurations_of(study, arm),
-        seeds=tuple(search.seeds) if search.seeds else (None,),
-        confirm_seeds=tuple(search.confirm.seeds) if search.confirm else (),
+        seeds=seeds_in(search.seeds, replicate) if search.seeds else (None,),
+        confirm_seeds=seeds_in(search.confirm.seeds, replicate) if search.confirm else (),
         replicate=replicate,
         recipes=recipes if arm.traits.ends_small else 1,
     )

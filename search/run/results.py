@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from models import atomic
 from search.run.best import best_trial, competing
-from search.run.confirming import chosen_trials, confirming_trials
+from search.run.confirming import Confirming, chosen_trials, confirming_trials, recipes_of
 from search.run.folder import RunFolder
 from search.run.manifest import read_manifest
 from search.run.plan import outstanding_trials, plan_of
@@ -40,7 +42,7 @@ class RunResults:
     @property
     def outstanding(self) -> int:
         """Trials that the study asks for, as far as its looks have left it unsettled, and that have not ended."""
-        return outstanding_trials(still_asked(RunFolder(self.run), self.study), self.trials)
+        return still_outstanding(RunFolder(self.run), self.study, self.trials)
 
     @property
     def arm_names(self) -> list[str]:
@@ -63,20 +65,31 @@ class RunResults:
         if self.study.compare.claim == "configurations":
             return confirming
         # What is at a recipe that no arm chooses any more is no part of it.
-        return tuple(trial for trial in confirming if self._wanted.get(trial.id) == trial.source)
+        wanted = {one.id: one.source for one in self.confirming}
+        return tuple(trial for trial in confirming if wanted.get(trial.id) == trial.source)
 
     @cached_property
-    def _wanted(self) -> dict[str, str]:
-        """The confirm trials that the choices ask for, with what each repeats."""
+    def confirming(self) -> tuple[Confirming, ...]:
+        """The confirm trials that the searches' choices ask for."""
         searches = range(self.study.search.replicates)
-        return {one.id: one.source for index in searches for one in confirming_trials(self.study, self.trials, index)}
+        return tuple(one for index in searches for one in confirming_trials(self.study, self.trials, index))
+
+    @cached_property
+    def chosen(self) -> tuple[dict[str, RecordedTrial], ...]:
+        """For each search: arm → the trial that it chose."""
+        return tuple(chosen_trials(self.study, self.trials, index) for index in range(self.study.search.replicates))
+
+    @cached_property
+    def recipes(self) -> dict[str, dict[str, Any]]:
+        """Arm → the recipe that it chose, where no arm before it chose the same."""
+        return recipes_of(self.study, self.chosen[0])
 
     def unconfirmed_searches(self, arm: str) -> list[int]:
         """The searches, from 0, that have ended and chose nothing for an arm: a loss of the arm, and no replicate of it."""
         plans = [plan for plan in plan_of(self.study) if plan.arm == arm]
         ended = {trial.id for trial in self.trials if trial.ended}
         over = [plan.replicate for plan in plans if plan.search_ids and ended.issuperset(plan.search_ids)]
-        return [index for index in over if arm not in chosen_trials(self.study, self.trials, index)]
+        return [index for index in over if arm not in self.chosen[index]]
 
     def confirmed(self, arm: str) -> list[RecordedTrial]:
         """Those of them that finished."""
@@ -136,10 +149,10 @@ def settled_at(run: RunFolder, study: Study) -> int | None:
     return None if found is None else int(found)
 
 
-def still_asked(run: RunFolder, study: Study) -> Study:
-    """The study with the confirm seeds that are to be run: all, or those up to the look that settled it."""
+def still_outstanding(run: RunFolder, study: Study, trials: Iterable[RecordedTrial]) -> int:
+    """`outstanding_trials`, but for confirm seeds beyond the look that settled the study."""
     seeds = settled_at(run, study)
-    return study if seeds is None else with_confirm_seeds(study, seeds)
+    return outstanding_trials(study if seeds is None else with_confirm_seeds(study, seeds), trials)
 
 
 def with_confirm_seeds(study: Study, count: int) -> Study:

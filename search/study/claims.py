@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 
 from search.config_file import key_tree
+from search.space.parameter import Parameter
 from search.space.space import Space
-from search.study.replicates import STRIDE
+from search.study.replicates import SEED_KEYS, STRIDE
 from search.study.sections import Claim
 from search.study.study import Study
 
-SEED_KEYS = ("seed", "data.split_seed", "data.fold")
+GIVEN = (*SEED_KEYS, "data.fold")
+"""Keys that a claim takes for equal in the trials it compares."""
 DRAWN = ("random", "qmc")
 """Algorithms that draw recipes without looking at any result."""
 
@@ -50,7 +52,7 @@ def default_claim(study: Study) -> Claim:
         return "tuned"
     arms = comparing_arms(study)
     searched = any(study.arms[arm].parameters for arm in arms)
-    if any(one.decides(key) for arm in arms for one in study.arms[arm].parameters for key in SEED_KEYS):
+    if _searched_although_given(study) is not None:
         return "configurations"
     if len(arms) > 1 and (not searched or (recipe_keys(study) and _tied(study) is None)):
         return "pooled"
@@ -109,14 +111,21 @@ def check_claim(study: Study) -> None:
 
 def _check_split_is_given(study: Study) -> None:
     """A seed or a split that is searched differs between trials that the claim takes for equal in it."""
-    for arm in comparing_arms(study):
-        for parameter in study.arms[arm].parameters:
-            if found := next((key for key in SEED_KEYS if parameter.decides(key)), None):
-                raise study.sources.error(
-                    ("space", parameter.key),
-                    f": {found} is searched, but compare.claim {study.compare.claim} compares trials of equal seeds and "
-                    "splits; take it out of the space, or say compare.claim: configurations",
-                )
+    found = _searched_although_given(study)
+    if found is None:
+        return
+    parameter, key = found
+    raise study.sources.error(
+        ("space", parameter.key),
+        f": {key} is searched, but compare.claim {study.compare.claim} compares trials of equal seeds and splits; take it out "
+        "of the space, or say compare.claim: configurations",
+    )
+
+
+def _searched_although_given(study: Study) -> tuple[Parameter, str] | None:
+    """The first searched parameter of a comparing arm that decides one of GIVEN, and which."""
+    parameters = (one for arm in comparing_arms(study) for one in study.arms[arm].parameters)
+    return next(((one, key) for one in parameters for key in GIVEN if one.decides(key)), None)
 
 
 def _check_tuned(study: Study) -> None:
@@ -193,14 +202,12 @@ def _check_average(study: Study) -> None:
 
 def baseline_of(study: Study) -> str:
     """The arm that the others are compared with: `compare.baseline`, else the first whose networks get smaller."""
-    smaller = [name for name, arm in study.arms.items() if arm.traits.ends_small]
-    return study.compare.baseline or (smaller or list(study.arms))[0]
+    return study.compare.baseline or (comparing_arms(study) or tuple(study.arms))[0]
 
 
 def family_size(study: Study) -> int:
     """Arms compared with the baseline, times the levels they are compared at. `dense` and `imp` are rows, not tests."""
-    baseline = baseline_of(study)
-    others = [name for name, arm in study.arms.items() if arm.traits.ends_small and name != baseline]
+    others = set(comparing_arms(study)) - {baseline_of(study)}
     return len(others) * max(1, len(study.compare.at))
 
 

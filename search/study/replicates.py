@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -22,13 +22,12 @@ def replicate_of(study: Study, index: int) -> Study:
     """
     if index == 0:
         return study
-    shift = index * STRIDE
-    search = study.search
+    shift, search = index * STRIDE, study.search
     confirm = search.confirm
     moved = {
         "seed": search.seed + shift,
-        "seeds": None if search.seeds is None else tuple(seed + shift for seed in search.seeds),
-        "confirm": confirm and confirm.model_copy(update={"seeds": tuple(seed + shift for seed in confirm.seeds)}),
+        "seeds": search.seeds and seeds_in(search.seeds, index),
+        "confirm": confirm and confirm.model_copy(update={"seeds": seeds_in(confirm.seeds, index)}),
     }
     return replace(
         study,
@@ -36,6 +35,11 @@ def replicate_of(study: Study, index: int) -> Study:
         arms={name: _moved_arm(arm, shift) for name, arm in study.arms.items()},
         search=search.model_copy(update=moved),
     )
+
+
+def seeds_in(seeds: Sequence[int], index: int) -> tuple[int, ...]:
+    """A study's seeds as search `index` has them."""
+    return tuple(seed + index * STRIDE for seed in seeds)
 
 
 def _moved_arm(arm: Arm, shift: int) -> Arm:

@@ -14,6 +14,9 @@ from search.space.space import Space
 from search.study.arm import Arm
 from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
 
+SETTINGS = ("search", "scheduler", "resources", "compare", "retention")
+"""The sections beside `trial`, `arms` and `space`, all of whose keys have defaults."""
+
 
 @dataclass(frozen=True)
 class Study:
@@ -72,13 +75,12 @@ class Study:
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain data."""
-        sections = ("search", "scheduler", "resources", "compare", "retention")
         return {
             "name": self.name,
             "trial": self.trial,
             "arms": {name: arm.patch for name, arm in self.arms.items()},
             "space": {key: self._spec(key) for key in self.searched_keys},
-            **{section: getattr(self, section).model_dump(mode="json") for section in sections},
+            **{section: getattr(self, section).model_dump(mode="json") for section in SETTINGS},
         }
 
     def _spec(self, key: str) -> Any:

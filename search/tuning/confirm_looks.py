@@ -5,7 +5,7 @@ from __future__ import annotations
 from search.evidence.comparison import compare
 from search.evidence.growth.rule import reading_of
 from search.run.manifest import read_manifest
-from search.run.results import RunResults, note_settled, settled_at, with_confirm_seeds
+from search.run.results import RunResults, note_settled, settled_at
 from search.run.store import TrialStore
 from search.run.trials import order_trials
 from search.study.study import Study
@@ -30,11 +30,6 @@ class ConfirmLooks:
     @property
     def seeds(self) -> int:
         return self._coming[0]
-
-    @property
-    def study(self) -> Study:
-        """The study with the confirm seeds that may be run now."""
-        return with_confirm_seeds(self._study, self.seeds)
 
     def look(self) -> str | None:
         """What a look at the present seeds came to, in words, once they have all ended and a further look is to come.

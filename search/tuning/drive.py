@@ -11,10 +11,10 @@ from search.console import announce
 from search.run import manifest
 from search.run.begun import as_begun, former_defaults_lines
 from search.run.folder import RunFolder
-from search.run.plan import outstanding_trials, plan_of
+from search.run.plan import plan_of
 from search.run.possible.machine import check_devices, check_machine
 from search.run.preflight import Checked, check_study
-from search.run.results import RunResults, load_results, still_asked
+from search.run.results import RunResults, load_results, still_outstanding
 from search.run.retention import apply_retention
 from search.run.store import TrialStore
 from search.study.study import Study
@@ -76,7 +76,7 @@ def run_study(
         study = as_begun(study, store)
         apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
         retries = launch.retry_failed and any(trial.status == "failed" for trial in store)
-        if not retries and outstanding_trials(still_asked(run, study), store) == 0:
+        if not retries and still_outstanding(run, study, store) == 0:
             write_optuna_log(study, store)
             return Drive(load_results(run.path), None, False, was_complete=True)
         announce("checking data, networks and initial weights")
@@ -92,7 +92,7 @@ def run_study(
                 _drive(queue, stop_request, generation, checked, trainable_class)
         finally:
             write_optuna_log(study, store)
-            left = (stop_request.reason or "an error") if outstanding_trials(still_asked(run, study), store) else None
+            left = (stop_request.reason or "an error") if still_outstanding(run, study, store) else None
             manifest.close_launch(run, left or "complete")
         apply_retention(study, store)
     results = load_results(run.path)

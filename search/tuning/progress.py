@@ -15,8 +15,8 @@ from rich.live import Live
 from rich.table import Table
 
 from search.run.best import best_trial, no_winner
-from search.run.plan import outstanding_trials, plan_of
-from search.run.results import still_asked
+from search.run.plan import plan_of
+from search.run.results import still_outstanding
 from search.run.store import TrialStore
 from search.run.trials import RecordedTrial
 from search.study.study import Study
@@ -51,7 +51,7 @@ class Progress:
     """Told of every event of a study; a context manager, so that the terminal is given back however it ends."""
 
     def __init__(self, study: Study, store: TrialStore, console: Console | None = None) -> None:
-        self._study, self._store = study, store
+        self._study, self._store, self._plans = study, store, plan_of(study)
         self._console = Console(stderr=True) if console is None else console
         self._running: dict[str, Running] = {}
         self._first: float | None = None
@@ -124,7 +124,7 @@ class Progress:
     def counts(self) -> tuple[int, int]:
         """Trials ended, and trials in all; confirming ones included."""
         ended = sum(trial.ended for trial in self._store)
-        return ended, ended + outstanding_trials(still_asked(self._store.run, self._study), self._store)
+        return ended, ended + still_outstanding(self._store.run, self._study, self._store)
 
     def table(self) -> Table:
         """The live table: the trials under way, then each arm's best, then how far the study is."""
@@ -147,7 +147,7 @@ class Progress:
             )
         table.add_section()
         for arm in self._study.arms:
-            plans = [plan for plan in plan_of(self._study) if plan.arm == arm]
+            plans = [plan for plan in self._plans if plan.arm == arm]
             trials = [trial for trial in list(self._store) if trial.identity.arm == arm]
             ended = sum(trial.ended and trial.identity.phase == "search" for trial in trials)
             best = best_trial(trials, self._study.search)
@@ -168,7 +168,7 @@ class Progress:
         known = list(self._store)
         mean = fmean(sum(trial.epochs_of_states) for trial in known)
         under_way = sum(one.epochs - one.done for one in list(self._running.values()))
-        waiting = max(0, outstanding_trials(still_asked(self._store.run, self._study), known) - len(self._running))
+        waiting = max(0, still_outstanding(self._store.run, self._study, known) - len(self._running))
         return (now - self._first) / (self._trained - 1) * (under_way + waiting * mean)
 
 

@@ -181,7 +181,7 @@ class TrialQueue:
         self._note(f"{trial.id}: {error}")
 
     def _confirming(self, replicate: int) -> Iterator[RecordedTrial]:
-        wanted = confirming_trials(self._looks.study, self.store, replicate)
+        wanted = confirming_trials(self.study, self.store, replicate)
         if self.study.search.confirm is not None:
             for arm in self.study.arms.keys() - {one.arm for one in wanted}:
                 searched = [one for one in self.store if (one.identity.arm, one.identity.replicate) == (arm, replicate)]
@@ -189,9 +189,11 @@ class TrialQueue:
                 self._note(
                     f"{arm}: {no_winner(searched, self.study.search)}{in_search}, so there is nothing to confirm"
                 )
-        self._set_aside_all_but({one.id for one in confirming_trials(self.study, self.store, replicate)}, replicate)
+        self._set_aside_all_but({one.id for one in wanted}, replicate)
+        seeds = list(dict.fromkeys(one.seed for one in wanted))[: self._looks.seeds]
         for one in wanted:
-            yield from self._confirm(one)
+            if one.seed in seeds:
+                yield from self._confirm(one)
 
     def _confirm(self, wanted: Confirming) -> Iterator[RecordedTrial]:
         existing = self.store.get(wanted.id)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from models.section import OneOf, Section, described
+from models.units.structure import Target
 from pruning.catalogue import CRITERIA, DEFAULT_CRITERION, DEFAULT_METHOD, METHODS, MethodTraits, RsstConfig, traits_of
 
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -98,7 +99,7 @@ class PruneConfig(Section):
 
     method: Annotated[str, OneOf(METHODS)] = DEFAULT_METHOD
     """`refill`, `rsst`, or a control."""
-    target: Literal["head", "mlp", "both", "token_mlp", "mixer", "channel"] = "both"
+    target: Target = "both"
     """Heads, MLP neurons, both; neurons of MLPs over tokens, or of all MLPs of a mixer; or channels of residual blocks. The
     network must have every kind that is named ([networks.md](networks.md))."""
     criterion: Annotated[str, OneOf(CRITERIA)] = DEFAULT_CRITERION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -10,7 +10,6 @@ from search.evidence.growth.evalues import evidence
 from search.evidence.growth.sequential import sequential_flips
 from search.evidence.paired.units import PLACES
 from search.evidence.statistics import subset_means
-from search.run.confirming import confirming_trials
 from search.run.folder import RunFolder
 from search.run.manifest import read_manifest
 from search.run.plan import outstanding_trials, plan_of
@@ -167,18 +166,17 @@ def _ended(results: RunResults, claim: Claim, order: Sequence[int]) -> int:
     """Of how many units, from the first on, every trial has ended; an arm without a choice has none in any."""
     ended = {trial.id for trial in results.trials if trial.ended}
     waiting = {_unit(claim, t) for arm in results.arm_names for t in results.evidence(arm) if not t.ended}
-    missing = (n for n, unit in enumerate(order) if unit in waiting or not _wanted(results, claim, unit) <= ended)
-    return next(missing, len(order))
+    waiting |= {unit for unit, trial_id in _wanted(results, claim, order) if trial_id not in ended}
+    return next((n for n, unit in enumerate(order) if unit in waiting), len(order))
 
 
-def _wanted(results: RunResults, claim: Claim, unit: int) -> set[str]:
-    """The trials of one unit that the study asks for."""
-    study = results.study
+def _wanted(results: RunResults, claim: Claim, order: Sequence[int]) -> Iterator[tuple[int, str]]:
+    """Each unit with every trial in it that the study asks for."""
     if claim == "average":
-        return {plan.search_id(unit, seed) for plan in plan_of(study) for seed in plan.seeds}
-    if claim == "tuned":
-        return {one.id for one in confirming_trials(study, results.trials, unit)}
-    return {one.id for one in confirming_trials(study, results.trials) if one.seed == unit}
+        plans = plan_of(results.study)
+        yield from ((unit, plan.search_id(unit, seed)) for unit in order for plan in plans for seed in plan.seeds)
+    else:
+        yield from ((one.replicate if claim == "tuned" else one.seed, one.id) for one in results.confirming)
 
 
 def _unit(claim: Claim, trial: RecordedTrial) -> int:

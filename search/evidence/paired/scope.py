@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from search.evidence.formats import counted
 from search.evidence.paired.units import Pair
 from search.study.sections import Claim
 
@@ -26,15 +27,6 @@ def scope_text(pairs: Sequence[Pair], claim: Claim | None) -> str:
     each = _most_places(pairs)
     averaged = "" if each == 1 else f", averaged over {counted(each, 'recipe')}"
     return f"over {counted(units, 'seed')} of {of_splits} and one search{averaged}"
-
-
-def counted(count: int, word: str) -> str:
-    """`1 seed`, `8 seeds`, `8 searches`."""
-    return f"{count} {word if count == 1 else plural(word)}"
-
-
-def plural(word: str) -> str:
-    return word + ("es" if word.endswith("ch") else "s")
 
 
 def _most_places(pairs: Iterable[Pair]) -> int:

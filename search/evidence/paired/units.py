@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from search.run.confirming import chosen_trials, recipes_of
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
@@ -92,7 +91,7 @@ def whole_units(results: RunResults, pairs: Sequence[Pair]) -> list[Pair]:
     survived = [pair for pair in pairs if pair.survived]
     if results.study.compare.claim != "pooled":
         return survived
-    wanted = max(1, len(recipes_of(results.study, chosen_trials(results.study, results.trials))))
+    wanted = max(1, len(results.recipes))
     counts = Counter(pair.unit for pair in survived)
     return [pair for pair in survived if counts[pair.unit] == wanted]
 
