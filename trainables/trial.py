@@ -94,8 +94,8 @@ class Trial:
     def step(self) -> dict[str, Any]:
         """Train one epoch, with the state's beginning or end where due, and return its record line.
 
-        The line has `state_ended`, and where that is so `val_accuracy` is the state's. A diverged trial returns its end
-        line.
+        The line has `state_ended`, and where that is so `val_accuracy` and `warnings` are the state's. A diverged trial
+        returns its end line.
         """
         if self.done:
             raise RuntimeError(f"{self.folder}: the trial has ended ({self._status})")
@@ -138,16 +138,17 @@ class Trial:
         self._keep_rewind_point()
         board = self._open_board()
         board.epoch(line)
-        ended = procedure.state_ended
+        ended, warnings = procedure.state_ended, []
         if ended:
             end = self._end_state(line)
+            warnings = end.warnings
             self._writer.append(end.to_json())
             board.state(end)
             procedure.end_state()
         self._save_checkpoint()
         if procedure.finished:
             self._end("finished")
-        return {**line, "state_ended": ended}
+        return {**line, "state_ended": ended, "warnings": warnings}
 
     def _start_state(self) -> RunningState:
         if self.procedure.lacks_teacher:

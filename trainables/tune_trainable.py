@@ -17,8 +17,8 @@ from trainables.files.generation import Fenced, generation_guard
 from trainables.files.request import TrialRequest, read_request
 
 RESULT_KEYS = (
-    "state", "epoch", "epochs_total", "phase", "val_accuracy", "val_loss", "train_loss", "removed_percent", "params",
-    "macs", "seconds", "images_per_second",
+    "state", "epoch", "epochs_total", "phase", "val_accuracy", "val_loss", "train_loss", "removed_percent",
+    "removed_of_all_percent", "params", "macs", "seconds", "images_per_second",
 )  # fmt: skip
 """What the driver is shown of an epoch. Test accuracy is not, and never may be."""
 
@@ -81,15 +81,16 @@ class TuneTrainable(tune.Trainable):
         self._drop()
 
     def _step(self, request: TrialRequest) -> dict[str, Any]:
-        result: dict[str, Any] = {"id": request.identity.id}
+        result: dict[str, Any] = {"id": request.identity.id, "warnings": []}
         if self._trial is None:
             self._trial = self.open_trial(self._folder, request, self._guard, self._retry_failed)
-            result["warnings"] = list(self._trial.warnings)
+            result["warnings"] += self._trial.warnings
         trial = self._trial
         if not trial.done:
             line = trial.step()
             result |= {key: line[key] for key in RESULT_KEYS if key in line}
             result["state_ended"] = bool(line.get("state_ended", False))
+            result["warnings"] += [f"state {line['state']}: {text}" for text in line.get("warnings", ())]
         return {**result, "status": trial.status, "done": trial.done}
 
     def _failed(self, request: TrialRequest, error: Exception) -> dict[str, Any]:

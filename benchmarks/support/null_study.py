@@ -25,6 +25,8 @@ Arms = Literal["identical", "alike"]
 """One method under two names, or two methods whose accuracies have one law and are drawn apart."""
 SEED_DEVIATION, IMAGES_DEVIATION = 0.010, 0.005
 """Of accuracy: between the seeds of one configuration, and between splits for one network (about 4,000 test images)."""
+METHOD_DEVIATION = 0.005
+"""Of accuracy: what a seed does to a method at every one of its configurations, as an unlucky batch order may."""
 RATE_COST, OWN_COST = 0.04, 0.02
 """Accuracy lost for each factor of ten that the learning rate, or the arm's own key, is off its best."""
 BEST_RATE, BEST_SHRINK = 1e-3, 1e-2
@@ -46,13 +48,19 @@ class DrawnTrial(SimulatedTrial):
         rate = abs(math.log10(self.config.train.lr / BEST_RATE))
         shrink = abs(math.log10((self.config.prune.rsst.shrink or BEST_SHRINK) / BEST_SHRINK))
         better = self.effect if self.request.identity.arm == "second" else 0.0
-        return 0.9 + better - RATE_COST * rate - OWN_COST * shrink + SEED_DEVIATION * self._normal("seed", 0.0)
+        of_seed = SEED_DEVIATION * self._normal("seed") + METHOD_DEVIATION * _normal(
+            self.config.prune.criterion, self.config.seed
+        )
+        return 0.9 + better - RATE_COST * rate - OWN_COST * shrink + of_seed
 
     def _normal(self, *parts: Any) -> float:
-        """A standard normal draw that depends on the configuration and on nothing else."""
-        text = json.dumps([self.request.config, *parts], sort_keys=True)
-        seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big")
-        return float(np.random.default_rng(seed).standard_normal())
+        return _normal(self.request.config, *parts)
+
+
+def _normal(*parts: Any) -> float:
+    """A standard normal draw that depends on these parts and on nothing else."""
+    seed = int.from_bytes(hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()[:8], "big")
+    return float(np.random.default_rng(seed).standard_normal())
 
 
 def run_null_study(

@@ -118,6 +118,7 @@ class SimulatedTrial:
             "kind": "epoch", "state": state, "epoch": epoch, "epochs_total": self.total + 1, "phase": "train",
             "train_loss": 1 - accuracy, "val_loss": 1 - accuracy, "val_accuracy": accuracy, "removed_percent": removed,
             "params": round(1000 * (1 - removed / 100)), "macs": round(DENSE_MACS * (1 - removed / 100)), "seconds": 0.01,
+            "removed_of_all_percent": removed,
         }  # fmt: skip
 
     def _state_end(self, line: dict[str, Any]) -> StateEnd:
@@ -125,7 +126,7 @@ class SimulatedTrial:
             state=line["state"], epochs=self.total, val_accuracy=line["val_accuracy"], val_loss=line["val_loss"],
             test_accuracy=self.test_accuracy(line["removed_percent"]), test_loss=1.0, params=line["params"], macs=line["macs"],
             removed_percent=line["removed_percent"], kept={"head": 4, "neuron": 9}, training_macs=1.0, seconds=0.1,
-            file=f"states/{line['state']:02d}.safetensors",
+            removed_of_all_percent=line["removed_of_all_percent"], file=f"states/{line['state']:02d}.safetensors",
         )  # fmt: skip
 
     def _end(self, status: str, **details: Any) -> dict[str, Any]:

@@ -38,6 +38,7 @@ class FinalTest:
             "candidates": self.choice.configurations,
             "confirm_trials": self.choice.confirm_trials,
             "chosen_by": self.choice.criterion,
+            "searches": self.choice.searches,
             "between": [{"first": a, "second": b, **result.__dict__} for a, b, result in self.between],
         }
 

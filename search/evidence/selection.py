@@ -132,12 +132,15 @@ class Choice:
     criterion: str
     configurations: int
     confirm_trials: int
+    searches: int = 1
+    """Each with a validation split of its own, of which one may be easier than another."""
 
     @property
     def text(self) -> str:
         """`by highest validation accuracy from 12 configurations and then from 8 confirm trials`."""
         then = f" and then from {counted(self.confirm_trials, 'confirm trial')}" if self.confirm_trials else ""
-        return f"by {self.criterion} from {counted(self.configurations, 'configuration')}{then}"
+        splits = "" if self.searches == 1 else f" (of {self.searches} searches, each on validation images of its own)"
+        return f"by {self.criterion} from {counted(self.configurations, 'configuration')}{then}{splits}"
 
 
 def choice_of(results: RunResults, arm: str | None = None) -> Choice:
@@ -146,7 +149,7 @@ def choice_of(results: RunResults, arm: str | None = None) -> Choice:
     searched = [one.identity for one in competing(trials) if one.record is not None]
     begun = {(one.arm, one.replicate, one.number) for one in searched}
     confirmed = sum(one.finished for one in trials if one.identity.phase == "confirm")
-    return Choice(criterion(results.study.search), len(begun), confirmed)
+    return Choice(criterion(results.study.search), len(begun), confirmed, results.study.search.replicates)
 
 
 def how_chosen(results: RunResults, budget: Budget, arm: str | None = None) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 from models import atomic
 from models.errors import UserError
 from models.versions import library_versions
+from search.console import announce
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
 from search.run.preflight import StartingPoint
@@ -162,7 +163,7 @@ def command_line() -> list[str]:
 
 
 def open_run(storage: Path, study: Study) -> RunFolder:
-    """The run of `study` under `storage`, made if it is not there yet.
+    """The run of `study` under `storage`, made if it is not there yet. What it changes of `resources` and `retention` holds.
 
     UserError, naming what changed, where a run of another study has that name.
     """
@@ -171,6 +172,10 @@ def open_run(storage: Path, study: Study) -> RunFolder:
     if run.study_file.exists():
         changes = changed_keys(load_study(run.study_file, recorded=True).to_json(), study.to_json())
         if not changes:
+            return run
+        if all(change.partition(".")[0] in FREE_TO_CHANGE for change in changes) and not run.is_driven():
+            announce(f"{run.path}: changed since its last launch: {', '.join(at_most(changes))}")
+            atomic.write_text(run.study_file, study.to_yaml())
             return run
         if run.trial_ids() or run.manifest_file.exists():
             raise UserError(

@@ -15,6 +15,7 @@ from search.config_file.key_tree import replaced
 from search.run.folder import RunFolder
 from search.run.possible.constraints import check_constraints
 from search.run.possible.machine import check_machine
+from search.run.possible.warm_start import warm_start_warnings
 from search.study.arm import Arm, at_its_line
 from search.study.corners import corner_values
 from search.study.objective_rules import check_objective, objective_warnings
@@ -59,7 +60,7 @@ def check_request(study: Study) -> tuple[str, ...]:
     for arm in study.arms.values():
         check_arm(study, arm)
     check_constraints(study)
-    return (*objective_warnings(study), *arm_warnings(study))
+    return (*objective_warnings(study), *arm_warnings(study), *warm_start_warnings(study))
 
 
 def check_arm(study: Study, arm: Arm) -> None:

@@ -117,6 +117,11 @@ class RecordedTrial(TrialRequest):
         return float(self.record.header["dense"]["macs"])
 
 
+def removed_text(percent: float, of_all: float | None) -> str:
+    """`57.9 % (33.0 % of all)`: of what the target names, and of all parameters where that is known."""
+    return f"{percent:.1f} %" + ("" if of_all is None else f" ({of_all:.1f} % of all)")
+
+
 class TrialGone(UserError):
     """No trial is in the folder: a driver sets one aside that its run no longer counts."""
 

@@ -72,6 +72,30 @@ def units_asked(study: Study) -> tuple[int, str]:
     return len(search.confirm.seeds) if search.confirm else 0, "search.confirm.seeds"
 
 
+def claim_warnings(study: Study) -> list[str]:
+    """One where a single arm's space makes the default claim the weakest one, and the file names no claim."""
+    arms = comparing_arms(study)
+    searching = [arm for arm in arms if study.arms[arm].parameters]
+    said = ("compare", "claim") in study.sources.places
+    if said or study.compare.claim != "configurations" or len(arms) < 2 or not searching:
+        return []
+    if len(searching) < len(arms):
+        idle = ", ".join(arm for arm in arms if arm not in searching)
+        reason = f"{idle} searches nothing, so that the arms search no key in common"
+    elif (found := _searched_although_given(study)) is not None:
+        reason = f"{found[1]} is searched, so that no two arms have equal seeds and splits"
+    elif (tied := _tied(study)) is not None and recipe_keys(study):
+        reason = f"whether {tied} is searched depends on a key that the arms share"
+    else:
+        each = "; ".join(f"{arm}: {', '.join(study.arms[arm].searched_keys)}" for arm in arms)
+        reason = f"the arms search no key in common ({each})"
+    return [
+        f"compare.claim: configurations by default, since {reason}: the verdict will be about the chosen configurations alone "
+        "and not about methods; let all arms search the same ranges (pooled), say search.replicates: 8 (tuned), or write "
+        "compare.claim: configurations"
+    ]
+
+
 def claim_line(study: Study) -> str:
     """What the verdict will speak of, and over how much: `claim: pooled, at the arms' choices of train.lr; seeds: 8`."""
     units, key = units_asked(study)

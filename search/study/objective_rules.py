@@ -8,7 +8,7 @@ from typing import Any
 from search.config_file import key_tree
 from search.space.distributions import Choice, same
 from search.space.parameter import Parameter
-from search.study.claims import family_warnings
+from search.study.claims import claim_warnings, family_warnings
 from search.study.study import Study
 
 REMOVAL_KEYS = (
@@ -100,6 +100,7 @@ def objective_warnings(study: Study) -> list[str]:
             f"search.choose: of the front the point with the best {metric} is confirmed and exported, which with {free} "
             f"searched is that of the {extreme} pruning; give a constraint, such as search.constraints: '{remedy}'"
         )
+    warnings += claim_warnings(study)
     if search.confirm is None:
         return warnings
     seeds = search.confirm.seeds

@@ -11,6 +11,8 @@ import torch
 
 from search.run.plan import ArmPlan, plan_of
 from search.study.arm import Arm
+from search.study.objective_rules import objective_warnings
+from search.study.rules import arm_warnings
 from search.study.study import Study
 from search.tuning.cluster.resources import share_of, this_machine
 from trainables.config.trial import TrialConfig
@@ -50,6 +52,8 @@ class Estimate:
     arms: tuple[ArmCost, ...]
     concurrent: int
     gpus_per_trial: float
+    warnings: tuple[str, ...] = ()
+    """What the study cannot show whatever it costs, and what is odd about its arms."""
 
     @property
     def trials(self) -> int:
@@ -73,7 +77,17 @@ class Estimate:
         return None if seconds is None else seconds / self.concurrent
 
     def to_json(self) -> dict[str, Any]:
-        names = ("study", "trials", "epochs", "training_macs", "disk_bytes", "concurrent", "gpus_per_trial", "seconds")
+        names = (
+            "study",
+            "trials",
+            "epochs",
+            "training_macs",
+            "disk_bytes",
+            "concurrent",
+            "gpus_per_trial",
+            "seconds",
+            "warnings",
+        )
         arms = {arm.arm: {**asdict(arm), "trials": arm.trials} for arm in self.arms}
         return {**{name: getattr(self, name) for name in names}, "arms": arms}
 
@@ -83,7 +97,8 @@ def estimate(study: Study) -> Estimate:
     share = share_of(study.resources, [this_machine()])
     plans = plan_of(study)
     arms = tuple(_arm_cost(study, arm, [plan for plan in plans if plan.arm == arm.name]) for arm in study.arms.values())
-    return Estimate(study.name, arms, share.concurrent, share.gpus)
+    warnings = (*objective_warnings(study), *arm_warnings(study))
+    return Estimate(study.name, arms, share.concurrent, share.gpus, warnings)
 
 
 def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan]) -> ArmCost:

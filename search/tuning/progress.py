@@ -18,7 +18,7 @@ from search.run.best import best_trial, no_winner
 from search.run.plan import plan_of
 from search.run.results import still_outstanding
 from search.run.store import TrialStore
-from search.run.trials import RecordedTrial
+from search.run.trials import RecordedTrial, removed_text
 from search.study.study import Study
 
 PACE = 5
@@ -38,7 +38,8 @@ class Running:
     first: tuple[float, int] | None = None
     """When its first epoch of this launch ended, and how many it had then done."""
     val_accuracy: float | None = None
-    removed_percent: float | None = None
+    removed: str = ""
+    """How much of what the target names, and of all parameters."""
 
     def remaining(self, now: float) -> float | None:
         """Seconds to its end at its pace so far; None before its second epoch here: the first one includes its start."""
@@ -80,7 +81,7 @@ class Progress:
         running = Running(trial, sum(epochs), len(epochs) - 1, before)
         if trial.states:
             running.state, running.val_accuracy = trial.last.state, trial.last.val_accuracy
-            running.removed_percent = trial.last.removed_percent
+            running.removed = _removed(trial)
         self._running[trial.id] = running
         if before:
             self.say(f"{trial.id}: goes on after {before} of {running.epochs} epochs")
@@ -99,11 +100,12 @@ class Progress:
         self._trained += 1
         if not result["state_ended"]:
             return
-        running.val_accuracy, running.removed_percent = result["val_accuracy"], result["removed_percent"]
+        running.val_accuracy = result["val_accuracy"]
+        running.removed = removed_text(result["removed_percent"], result.get("removed_of_all_percent"))
         if not self._has_table:
             self.say(
                 f"{result['id']}: state {running.state} of {running.states}, val {running.val_accuracy:.4f}, "
-                f"removed {running.removed_percent:.1f} %{_left(running.remaining(time.monotonic()))}"
+                f"removed {running.removed}{_left(running.remaining(time.monotonic()))}"
             )
 
     def left(self, trial: RecordedTrial) -> None:
@@ -134,7 +136,7 @@ class Progress:
         table.title_justify = table.caption_justify = "left"
         if self._stage is not None:
             table.caption = f"{self._stage[0]} ... {_duration(now - self._stage[1])}"
-        for name in ("arm", "trial", "state", "val accuracy", "removed %", "time left"):
+        for name in ("arm", "trial", "state", "val accuracy", "removed", "time left"):
             table.add_column(name, justify="left" if name in ("arm", "trial") else "right")
         for one in list(self._running.values()):
             table.add_row(
@@ -142,7 +144,7 @@ class Progress:
                 one.trial.id,
                 "loading" if one.first is None else f"{one.state} of {one.states}",
                 "" if one.val_accuracy is None else f"{one.val_accuracy:.4f}",
-                "" if one.removed_percent is None else f"{one.removed_percent:.1f}",
+                one.removed,
                 _duration(one.remaining(now)),
             )
         table.add_section()
@@ -152,7 +154,7 @@ class Progress:
             ended = sum(trial.ended and trial.identity.phase == "search" for trial in trials)
             best = best_trial(trials, self._study.search)
             accuracy = "" if best is None else f"{best.last.val_accuracy:.4f}"
-            removed = "" if best is None else f"{best.last.removed_percent:.1f}"
+            removed = "" if best is None else _removed(best)
             name = no_winner(trials, self._study.search) if best is None else f"best so far: {best.id}"
             counts = f"{ended} of {sum(len(plan.search_ids) for plan in plans)} trials"
             if confirming := sum(plan.confirm_trials for plan in plans):
@@ -170,6 +172,10 @@ class Progress:
         under_way = sum(one.epochs - one.done for one in list(self._running.values()))
         waiting = max(0, still_outstanding(self._store.run, self._study, known) - len(self._running))
         return (now - self._first) / (self._trained - 1) * (under_way + waiting * mean)
+
+
+def _removed(trial: RecordedTrial) -> str:
+    return removed_text(trial.last.removed_percent, trial.removed_of_all_percent(trial.last))
 
 
 def _left(seconds: float | None) -> str:

@@ -42,6 +42,7 @@ def epoch_line(number: int, **values: Any) -> dict[str, Any]:
         "lambda": 0.0,
         "kept": {"head": 3, "neuron": 3},
         "removed_percent": 10.0,
+        "removed_of_all_percent": 4.0,
         "params": 1000,
         "macs": 5000,
         "images_per_second": 100.0,
@@ -61,6 +62,7 @@ def state_end(state: int, **values: Any) -> StateEnd:
         "params": 1000,
         "macs": 5000,
         "removed_percent": 20.0 * state,
+        "removed_of_all_percent": 8.0 * state,
         "kept": {"head": 3},
         "training_macs": 1.0,
         "seconds": 1.0,
@@ -124,7 +126,7 @@ def test_an_epoch_stands_at_its_number_under_readable_tags(tmp_path: Path) -> No
     assert series(tmp_path, "kept/heads") == [(1, 3), (2, 3), (3, 3)]
     tags = set(read(tmp_path).Tags()["scalars"])
     assert {"accuracy/train", "loss/train", "loss/val", "schedule/lr", "rsst/lambda", "size/removed_percent"} <= tags
-    assert {"size/parameters", "size/macs", "kept/neurons"} <= tags
+    assert {"size/parameters", "size/macs", "size/removed_of_all_percent", "kept/neurons"} <= tags
     board.close("running")
 
 
@@ -138,6 +140,7 @@ def test_state_ends_have_their_own_series(tmp_path: Path) -> None:
     assert series(tmp_path, "rsst/magnitude_ratio") == [(4, 0.05)]
     assert series(tmp_path, "removal/val_accuracy_after") == [(4, 0.7)]
     assert series(tmp_path, "final/val_accuracy") == [(4, 0.8)]
+    assert series(tmp_path, "final/removed_of_all_percent") == [(4, 8.0)]
     assert set(read(tmp_path).Tags()["images"]) == {"structure/heads", "structure/neurons"}
 
 

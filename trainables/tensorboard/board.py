@@ -26,6 +26,7 @@ EPOCH_TAGS = {
     "state": "schedule/state",
     "lambda": "rsst/lambda",
     "removed_percent": "size/removed_percent",
+    "removed_of_all_percent": "size/removed_of_all_percent",
     "params": "size/parameters",
     "macs": "size/macs",
     "images_per_second": "speed/images_per_second",
@@ -44,6 +45,7 @@ FINAL_TAGS = {
     "val_accuracy": "final/val_accuracy",
     "val_loss": "final/val_loss",
     "removed_percent": "final/removed_percent",
+    "removed_of_all_percent": "final/removed_of_all_percent",
 }
 UNIT_PIXELS = 8
 WIDEST_IMAGE = 1024

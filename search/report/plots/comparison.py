@@ -76,7 +76,8 @@ def budget_curves(results: RunResults) -> Plot | None:
         for index, (arm, found) in enumerate(values.items()):
             if len(found) < 2:
                 continue
-            curve = [100 * value for value in expected_best(found)]
+            # Of several searches all trials are draws, but a budget is one search's.
+            curve = [100 * value for value in expected_best(found)][: results.study.search.trials_per_arm]
             axes.plot(range(1, len(curve) + 1), curve, label=arm, **arm_line(index))
             described.append(f"{arm}: {curve[0]:.1f} % for one, {curve[-1]:.1f} % for {len(curve)}")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -40,7 +40,8 @@ def test_status_json_has_every_field_and_no_test_accuracy(tmp_path: Path) -> Non
     results = half_way(tmp_path)
     status = status_json(results)
     assert set(status) == {"run", "complete", "trials", "best", "arms", "warnings"}
-    assert set(status["trials"][0]) == {"id", "arm", "phase", "seed", "status", "config", "metrics"}
+    identity = {"id", "arm", "phase", "number", "seed", "replicate", "recipe", "source"}
+    assert set(status["trials"][0]) == identity | {"status", "config", "metrics"}
     assert set(status["best"]) == {"id", "arm", "state", "val_accuracy"}
     assert status["arms"]["rsst"] == {"n": 2, "n_stopped": 0, "best": status_json(results)["arms"]["rsst"]["best"]}
     text = json.dumps(status) + status_text(results)

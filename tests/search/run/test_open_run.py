@@ -25,6 +25,16 @@ def test_another_request_under_the_same_name_is_refused_by_its_change(tmp_path: 
         open_run(tmp_path / "runs", other)
 
 
+def test_resources_may_change_whichever_command_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Simulation(make_study(tmp_path), tmp_path / "runs").go(1)
+    other = make_study(tmp_path, resources={"max_concurrent": 1})
+    run = open_run(tmp_path / "runs", other)
+    assert "resources.max_concurrent was None, is now 1" in capsys.readouterr().err
+    assert load_study(run.study_file) == other
+    again = open_run(tmp_path / "runs", make_study(tmp_path))
+    assert load_study(again.study_file) == make_study(tmp_path)
+
+
 def test_a_request_found_wrong_before_its_first_trial_may_be_mended(tmp_path: Path) -> None:
     run = open_run(tmp_path / "runs", make_study(tmp_path))
     mended = make_study(tmp_path, scheduler={"kind": "median"})

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.support.simulation import BASE, make_study
 from models.errors import UserError
-from search.study.claims import claim_line, own_keys, recipe_keys
+from search.study.claims import claim_line, claim_warnings, own_keys, recipe_keys
 from search.study.replicates import replicate_of
 
 RATE = {"train.lr": {"log_uniform": [1e-4, 1e-2]}}
@@ -32,6 +32,27 @@ RANDOM = {"algorithm": "random", "pairing": "shared", "trials_per_arm": 8}
 )
 def test_what_is_claimed_by_default(tmp_path: Path, sections: dict[str, Any], claim: str) -> None:
     assert make_study(tmp_path, **sections).compare.claim == claim
+
+
+@pytest.mark.parametrize(
+    ("sections", "reason"),
+    [
+        (
+            {"arms": {**BASE["arms"], "random": {"prune.method": "random"}}, "space": SHRINK},
+            "refill, random searches nothing",
+        ),
+        ({"space": {**SHRINK, "train.batch_size": {"choice": [32, 64], "arms": ["refill"]}}}, "no key in common"),
+        ({"space": {**RATE, "seed": {"choice": [1, 2]}}}, "seed is searched"),
+    ],
+)
+def test_a_study_that_comes_to_the_weakest_claim_unasked_is_told_why(
+    tmp_path: Path, sections: dict[str, Any], reason: str
+) -> None:
+    (warning,) = claim_warnings(make_study(tmp_path, **sections))
+    assert reason in warning
+    assert "compare.claim: configurations by default" in warning
+    assert claim_warnings(make_study(tmp_path, **sections, compare={"claim": "configurations"})) == []
+    assert claim_warnings(make_study(tmp_path, space=RATE)) == []
 
 
 def test_a_recipe_is_what_all_comparing_arms_search_in_the_same_way(tmp_path: Path) -> None:

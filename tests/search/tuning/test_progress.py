@@ -43,7 +43,7 @@ def test_each_state_and_the_end_are_a_line(tmp_path: Path) -> None:
     lines = said(shown).splitlines()
     assert len(lines) == 6
     assert "refill-000: state 2 of 4, val" in lines[2]
-    assert "removed 40.0 %" in lines[2]
+    assert re.search(r"removed 40\.0 % \(\d+\.\d % of all\)", lines[2])
     assert lines[-1].endswith("[1 of 4]")
     assert "finished" in lines[-1]
     assert not shows_test_accuracy(said(shown))
@@ -58,6 +58,7 @@ def test_the_table_names_the_running_and_the_best(tmp_path: Path) -> None:
     assert "1 of 4 trials" in text
     assert "best so far: refill-000" in text
     assert "no trial finished yet" in text
+    assert re.search(r"80\.0 % \(\d+\.\d % of all\)", text), "what was removed of the target, and of everything"
     assert not shows_test_accuracy(text + said(shown))
 
 

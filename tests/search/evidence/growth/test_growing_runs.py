@@ -11,7 +11,7 @@ from benchmarks.growing_runs import Rule, run_study
 
 @pytest.mark.parametrize(("rule", "judged"), [("looks", "looks"), ("grown", "any time")])
 def test_a_planted_difference_is_found_by_the_rule_that_is_named(tmp_path: Path, rule: Rule, judged: str) -> None:
-    found = run_study(tmp_path, 1, rule, "alike", 0.015)
+    found = run_study(tmp_path, 1, rule, "alike", 0.010)
     (contrast,) = found.primary
     assert contrast.kind == "better"
     assert found.rule == judged
