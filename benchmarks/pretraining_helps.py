@@ -13,7 +13,8 @@ import torch
 
 from models.networks.registry import build, resolve_spec
 from models.weights.initial_weights import InitRequest, initial_weights
-from trainables.config.trial import DataConfig, TrainConfig
+from trainables.config.train import TrainConfig
+from trainables.config.trial import DataConfig
 from trainables.data import load_data
 from trainables.seeds import derive, seed_everything
 from trainables.training.epoch import Engine, evaluate, train_epoch

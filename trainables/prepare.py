@@ -16,7 +16,7 @@ from models.units.reach import unreached_warning
 from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from pruning.methods import get_method
 from trainables.config.trial import TrialConfig
-from trainables.data import Data, load_data
+from trainables.data import Data, check_augment, load_data
 from trainables.data.base import DataInfo
 from trainables.files.environment import environment
 from trainables.files.record import Identity
@@ -49,6 +49,9 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
     if device.type == "cuda":
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
+    own_augment = config.state0_of(0).augment
+    if own_augment is not None:
+        check_augment(config.data, own_augment, "train.state0.augment")
     data = load_data(config.data, device)
     method = get_method(config.prune.method)
     source = _scratch_source(config) if method.traits.from_scratch else None
@@ -78,7 +81,7 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
         *data.warnings(),
         *unreached,
         *unheeded(config, method),
-        *penalty_warnings(config, method, procedure.epochs, procedure.steps_per_epoch),
+        *penalty_warnings(config, method, procedure.epochs, procedure.steps_per_epoch(1)),
     )
     return Prepared(procedure, _header(identity, procedure, weights, warnings), warnings)
 

@@ -46,7 +46,8 @@ def penalty_warnings_of_space(study: Study, arm: Arm, train_images: TrainImages)
     seen: list[Any] = []
     for values in paired_corner_values(study, arm, deciding):
         config = arm.config(values)
-        asked = (config.train, config.prune.method, config.prune.rsst, config.states, config.data)
+        trained = (config.train_of_state(1), config.epochs_of_states())
+        asked = (trained, config.prune.method, config.prune.rsst, config.states, config.data)
         if asked in seen:
             continue
         seen.append(asked)
@@ -65,7 +66,7 @@ def _doubts(config: TrialConfig, train_images: TrainImages) -> tuple[Doubt, ...]
     from trainables.data.batching import batch_bounds
     from trainables.states.penalty_effect import Doubt, penalty_doubts
 
-    steps = len(batch_bounds(train_images(config.data), config.train.batch_size))
+    steps = len(batch_bounds(train_images(config.data), config.train_of_state(1).batch_size))
     try:
         return penalty_doubts(config, get_method(config.prune.method), config.epochs_of_states(), steps)
     except UserError as error:

@@ -104,6 +104,7 @@ def estimate(study: Study) -> Estimate:
 def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan]) -> ArmCost:
     """`plans` are the arm's in each search; recipes are counted as if no two arms chose alike."""
     configs = [arm.config(study.space.sample(arm.name, seed)) for seed in range(SAMPLES)]
+    of_state0 = sum(config.epochs_of_states()[0] for config in configs) / len(configs)
     epochs = sum(sum(config.epochs_of_states()) for config in configs) / len(configs)
     confirming = sum(plan.confirm_trials for plan in plans)
     cost = ArmCost(arm.name, sum(len(plan.search_ids) for plan in plans), confirming, epochs)
@@ -114,15 +115,23 @@ def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan]) -> ArmCost:
     return replace(
         cost,
         training_macs=3.0 * procedure.network.dense_macs * procedure.data.sizes["train"] * epochs * cost.trials,
-        seconds=_step_seconds(procedure) * procedure.steps_per_epoch * epochs * cost.trials,
+        seconds=cost.trials * _seconds(procedure, of_state0, epochs - of_state0),
         disk_bytes=_disk(procedure, configs[0]) * cost.trials,
     )
 
 
-def _step_seconds(procedure: Procedure) -> float:
+def _seconds(procedure: Procedure, of_state0: float, of_later: float) -> float:
+    """Seconds of so many epochs of the dense network in state 0, and of so many in states after it."""
+    sizes = [procedure.config.train_of_state(state).batch_size for state in (0, 1)]
+    of_step = {size: _step_seconds(procedure, size) for size in set(sizes)}
+    first, later = (of_step[size] * procedure.data.steps_per_epoch(size) for size in sizes)
+    return first * of_state0 + later * of_later
+
+
+def _step_seconds(procedure: Procedure, batch_size: int) -> float:
     """Seconds of one training step of the dense network: forward and backward, the first one left out."""
     model = procedure.network.model.train()
-    images, labels = next(procedure.data.train_batches(procedure.config.train.batch_size, seed=0))
+    images, labels = next(procedure.data.train_batches(batch_size, seed=0))
     times: list[float] = []
     for _ in range(1 + STEPS):
         began = time.perf_counter()

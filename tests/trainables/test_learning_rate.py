@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.config.trial import LearningRateSchedule
+from trainables.config.train import LearningRateSchedule
 from trainables.training.learning_rate import learning_rates
 
 KINDS = ("cosine", "multi_step", "constant")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainables.config.trial import TrainConfig
+from trainables.config.train import TrainConfig
 from trainables.training.optimizers import build_optimizer, load_state_by_name, set_learning_rate, state_by_name
 
 

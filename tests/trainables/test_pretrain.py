@@ -16,7 +16,7 @@ from models.weights.initial_weights import InitRequest, initial_weights
 from models.weights.verify import verify_file
 from models.weights.weights_file import read_weights_file
 from trainables.config.pretrain import PretrainConfig
-from trainables.config.trial import TrainConfig
+from trainables.config.train import TrainConfig
 from trainables.data import load_data
 from trainables.files.checkpoint import load_checkpoint
 from trainables.pretrain import pretrain

@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score, log_loss
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.config.trial import TrainConfig
+from trainables.config.train import TrainConfig
 from trainables.training.epoch import Diverged, Engine, evaluate, train_epoch
 from trainables.training.optimizers import build_optimizer
 from trainables.training.precision import loss_scaler, resolve_device, resolve_precision

@@ -8,9 +8,10 @@ from typing import Any, Self
 from pydantic import Field, model_validator
 
 from models.section import Section
-from trainables.config.trial import DataConfig, TrainConfig
+from trainables.config.train import EPOCH_KEYS, TrainConfig
+from trainables.config.trial import DataConfig
 
-NOT_FOR_PRETRAINING = ("epochs_per_state", "epochs_state0", "epochs_total", "epochs_rule", "distill")
+NOT_FOR_PRETRAINING = (*EPOCH_KEYS, "distill", "state0")
 
 
 class PretrainModel(Section):

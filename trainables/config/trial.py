@@ -11,10 +11,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from models.section import Section, described
+from trainables.config.augment import AugmentConfig
 from trainables.config.prune import PruneConfig, RewindEpoch
-
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-BelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
+from trainables.config.train import BelowOne, DistillConfig, State0Config, TrainConfig
 
 
 class InitConfig(Section):
@@ -51,26 +50,6 @@ class ModelConfig(Section):
     """Further arguments of the network's builder, such as `drop_path_rate`."""
 
 
-class AugmentConfig(Section):
-    """What is done to training images, in this order.
-
-    0, null or false leaves a step out.
-    """
-
-    crop_padding: int = Field(0, ge=0)
-    """Random crop after padding by so many pixels."""
-    flip: bool = False
-    """Mirror left to right with probability one half."""
-    rand_augment: str | None = None
-    """timm's notation, such as `rand-m9-mstd0.5-inc1`."""
-    random_resized_crop: Annotated[float, Field(gt=0, le=1)] | None = None
-    """Comes before all others. The smallest share of the image's area that a random crop keeps (large images only)."""
-    mixup: float = Field(0.0, ge=0)
-    """Alpha of mixup's Beta distribution (Zhang et al. 2018)."""
-    cutmix: float = Field(0.0, ge=0)
-    """Alpha of cutmix's Beta distribution (Yun et al. 2019)."""
-
-
 DatasetName = Literal["digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "dtd"]
 
 
@@ -98,76 +77,6 @@ class DataConfig(Section):
     augment: AugmentConfig = AugmentConfig()
     workers: int = Field(2, ge=0)
     """Loader processes, for data too large to live on the training device."""
-
-
-class LearningRateSchedule(Section):
-    """The learning rate within one state.
-
-    It is set at every optimiser step.
-    """
-
-    kind: Literal["cosine", "multi_step", "constant"] = "cosine"
-    """The curve after warm-up."""
-    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    """Share of the state's steps over which the rate rises linearly from 0."""
-    final: Fraction = 0.0
-    """For `cosine`: the last rate as a share of `lr`."""
-    milestones: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.5, 0.75)
-    """For `multi_step`: the shares of the state's steps after which the rate is multiplied by `gamma`."""
-    gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """For `multi_step`: the factor at each milestone."""
-
-
-class DistillConfig(Section):
-    """Distillation from the trial's own dense network at the end of state 0.
-
-    Hinton et al. 2015.
-    """
-
-    weight: Fraction = 0.0
-    """Share of the loss that comes from the teacher; 0 switches it off."""
-    temperature: float = Field(4.0, gt=0)
-    """Softens both networks' outputs."""
-
-
-class TrainConfig(Section):
-    """How each state trains. Optimiser and learning rate start afresh in every state."""
-
-    optimizer: Literal["sgd", "adamw"] = "adamw"
-    """The optimiser."""
-    lr: float = Field(1e-3, gt=0)
-    """The peak learning rate."""
-    weight_decay: float = Field(0.05, ge=0)
-    """Weight decay."""
-    momentum: float = Field(0.9, ge=0, lt=1)
-    """For `sgd`, with Nesterov's correction when above 0."""
-    betas: tuple[BelowOne, BelowOne] = (0.9, 0.999)
-    """For `adamw`."""
-    batch_size: int = Field(64, ge=1)
-    """Images per step."""
-    epochs_per_state: int = Field(4, ge=1)
-    """Epochs of each state."""
-    epochs_state0: int | None = Field(None, ge=1)
-    """Epochs of the dense state 0; default: `epochs_per_state`."""
-    epochs_total: int | None = Field(None, ge=1)
-    """A budget for all states together, divided by `epochs_rule`; replaces `epochs_per_state`."""
-    epochs_rule: Literal["equal", "last_heavy", "first_heavy"] = "equal"
-    """How `epochs_total` is divided: equally, or in proportion to 1, 2, 3… rising or falling over the states."""
-    schedule: LearningRateSchedule = LearningRateSchedule()
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    """Label smoothing."""
-    clip_grad_norm: float | None = Field(1.0, gt=0)
-    """Gradients are scaled down to this norm; null: never."""
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """`auto`: bfloat16 where the GPU has it, float16 with loss scaling on older GPUs, float32 on CPUs. States' ends are
-    judged in float32."""
-    distill: DistillConfig = DistillConfig()
-    device: str = "auto"
-    """`auto` (a GPU where one is visible), `cpu`, `cuda` or `cuda:N`."""
-    threads: int = Field(1, ge=1)
-    """Torch's threads on a CPU."""
-    diverged_loss: float = Field(1e4, gt=0)
-    """A training loss above this, or one that is not finite, ends the trial as diverged."""
 
 
 class MeasureConfig(Section):
@@ -198,24 +107,64 @@ class TrialConfig(Section):
 
     def epochs_of_states(self) -> tuple[int, ...]:
         """Epochs of each of the states 0..K."""
-        train, states = self.train, self.states + 1
+        train = self.train
+        own = () if train.state0.epochs is None else (train.state0.epochs,)
         if train.epochs_total is not None:
-            return divide_epochs(train.epochs_total, states, train.epochs_rule)
-        first = train.epochs_state0 or train.epochs_per_state
-        return (first, *[train.epochs_per_state] * (states - 1))
+            return (*own, *divide_epochs(train.epochs_total, self._states_sharing_epochs, train.epochs_rule))
+        first = own or (train.epochs_state0 or train.epochs_per_state,)
+        return (*first, *[train.epochs_per_state] * self.states)
+
+    def train_of_state(self, state: int) -> TrainConfig:
+        """How one state trains: `train` with `train.state0` settled, and that section empty.
+
+        In state 0 nothing can be distilled yet, so `distill` is switched off there. How many epochs the state has is for
+        `epochs_of_states` to say, not for the `EPOCH_KEYS` of what this returns.
+        """
+        update = {"state0": State0Config(), **self.state0_of(state).recipe()}
+        if state == 0:
+            update["distill"] = DistillConfig()
+        return self.train.model_copy(update=update)
+
+    def augment_of_state(self, state: int) -> AugmentConfig:
+        """What is done to the training images of one state."""
+        own = self.state0_of(state).augment
+        return self.data.augment if own is None else own
+
+    def state0_of(self, state: int) -> State0Config:
+        """What `train.state0` gives one state: nothing but to a dense state 0. The only state of the `scratch` control
+        trains a small network.
+        """
+        is_dense = state == 0 and not self.prune.traits.from_scratch
+        return self.train.state0 if is_dense else State0Config()
+
+    @property
+    def _states_sharing_epochs(self) -> int:
+        """Over how many states `train.epochs_total` is divided."""
+        return self.states + 1 if self.train.state0.epochs is None else self.states
 
     @model_validator(mode="after")
     def _one_way_to_count_epochs(self) -> Self:
-        if self.train.epochs_total is not None and self.train.epochs_state0 is not None:
+        train = self.train
+        if train.state0.epochs is not None and train.epochs_state0 is not None:
+            raise ValueError(
+                f"train.epochs_state0: found {train.epochs_state0}, and train.state0.epochs {train.state0.epochs}, which says "
+                "the same; leave train.epochs_state0 out"
+            )
+        if train.epochs_total is not None and train.epochs_state0 is not None:
             raise ValueError("train.epochs_total: divides all epochs by epochs_rule; leave train.epochs_state0 out")
         return self
 
     @model_validator(mode="after")
     def _epochs_reach_every_state(self) -> Self:
-        if self.train.epochs_total is not None and self.train.epochs_total < self.states + 1:
+        total, states = self.train.epochs_total, self._states_sharing_epochs
+        if total is not None and states == 0:
             raise ValueError(
-                f"train.epochs_total: {self.train.epochs_total} epochs cannot give each of {self.states + 1} states one"
+                f"train.epochs_total: found {total}, but train.state0.epochs gives the only state its epochs, "
+                "since prune.schedule.states is 0; leave train.epochs_total out"
             )
+        if total is not None and total < states:
+            after = " after state 0" if states == self.states else ""
+            raise ValueError(f"train.epochs_total: {total} epochs cannot give each of {states} states{after} one")
         return self
 
     @model_validator(mode="after")

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from models.errors import UserError
+from trainables.config.augment import AugmentConfig
 from trainables.config.trial import DataConfig
 from trainables.data.augment import rand_augment_of
 from trainables.data.base import Batch, Data, DataInfo, DatasetKind, Files, Images
@@ -19,7 +20,17 @@ from trainables.data.image_folder import IMAGE_FOLDER
 from trainables.data.in_memory import load_in_memory
 from trainables.data.loader import load_files
 
-__all__ = ["KINDS", "Batch", "Data", "DataInfo", "check_available", "describe_data", "fetch_data", "load_data"]
+__all__ = [
+    "KINDS",
+    "Batch",
+    "Data",
+    "DataInfo",
+    "check_augment",
+    "check_available",
+    "describe_data",
+    "fetch_data",
+    "load_data",
+]
 
 KINDS: dict[str, DatasetKind] = {
     "digits": DIGITS,
@@ -47,13 +58,13 @@ def check_available(config: DataConfig) -> None:
 
     Data that can be downloaded is downloaded here, so that the trials of a study find it.
     """
-    _check_augment(config)
+    check_augment(config, config.augment)
     fetch_data(config)
 
 
 def load_data(config: DataConfig, device: torch.device) -> Data:
     """Load the data with its splits; small sets move to `device` as a whole."""
-    _check_augment(config)
+    check_augment(config, config.augment)
     place = fetch_data(config)
     kind = KINDS[config.name]
     raw = kind.read(config, place)
@@ -72,13 +83,13 @@ def _check_test_fraction(config: DataConfig, raw: Images | Files) -> None:
         )
 
 
-def _check_augment(config: DataConfig) -> None:
-    augment = config.augment
+def check_augment(config: DataConfig, augment: AugmentConfig, section: str = "data.augment") -> None:
+    """UserError where `augment`, which stands in `section`, cannot be done to the images of this data."""
     if augment.rand_augment:
-        rand_augment_of(augment.rand_augment)
+        rand_augment_of(augment.rand_augment, f"{section}.rand_augment")
     if augment.random_resized_crop is not None and config.name not in LARGE:
         raise UserError(
             f"{config.name} has small images; expected null here (it is for "
             f"{' and '.join(sorted(LARGE))}); use crop_padding",
-            key="data.augment.random_resized_crop",
+            key=f"{section}.random_resized_crop",
         )

@@ -19,7 +19,7 @@ from torch.nn import functional
 from torchvision.transforms import v2
 
 from models.errors import UserError
-from trainables.config.trial import AugmentConfig
+from trainables.config.augment import AugmentConfig
 from trainables.seeds import derive, isolated
 
 GREY = (128, 128, 128)
@@ -43,14 +43,14 @@ def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
 
 
-def rand_augment_of(notation: str) -> Callable[[Image.Image], Image.Image]:
-    """timm's RandAugment from its notation; UserError where timm does not know it."""
+def rand_augment_of(notation: str, key: str = "data.augment.rand_augment") -> Callable[[Image.Image], Image.Image]:
+    """timm's RandAugment from its notation, which stands at `key`; UserError where timm does not know it."""
     try:
         transform = rand_augment_transform(notation, {"img_mean": GREY})
     except (AssertionError, ValueError, KeyError) as error:
         raise UserError(
             f"found {notation!r}; expected timm's notation, such as rand-m9-mstd0.5-inc1",
-            key="data.augment.rand_augment",
+            key=key,
         ) from error
     for op in transform.ops:
         if op.name.startswith("Posterize"):

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, Self
 import numpy as np
 from torch import Tensor
 
+from trainables.config.augment import AugmentConfig
 from trainables.config.trial import DataConfig
 
 Part = Literal["train", "val", "test"]
@@ -104,8 +105,11 @@ class Data(Protocol):
     def steps_per_epoch(self, batch_size: int) -> int:
         """Batches that `train_batches` gives."""
 
-    def train_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
-        """The training part once, shuffled and augmented by `seed` alone; a last batch of one image is left out."""
+    def train_batches(self, batch_size: int, seed: int, augment: AugmentConfig | None = None) -> Iterator[Batch]:
+        """The training part once, shuffled and augmented by `seed` alone; a last batch of one image is left out.
+
+        `augment` is done to the images; None: `data.augment`.
+        """
 
     def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
         """A part in its fixed order, without augmentation."""

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from trainables import seeds
+from trainables.config.augment import AugmentConfig
 from trainables.config.origins import origins
 from trainables.config.trial import DataConfig
 from trainables.data.augment import augment_small
@@ -51,12 +52,14 @@ class InMemoryData:
     def steps_per_epoch(self, batch_size: int) -> int:
         return len(batch_bounds(self.sizes["train"], batch_size))
 
-    def train_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
+    def train_batches(self, batch_size: int, seed: int, augment: AugmentConfig | None = None) -> Iterator[Batch]:
         chance = seeds.generator(seeds.derive(seed, "batches"))
         order = torch.randperm(self.sizes["train"], generator=chance)
         for number, (start, stop) in enumerate(batch_bounds(len(order), batch_size)):
             images, labels = self._take("train", order[start:stop])
-            changed = augment_small(images, self.config.augment, chance, seeds.derive(seed, "rand_augment", number))
+            changed = augment_small(
+                images, augment or self.config.augment, chance, seeds.derive(seed, "rand_augment", number)
+            )
             yield normalise(changed, self.mean, self.std), labels
 
     def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:

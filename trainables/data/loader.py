@@ -21,6 +21,7 @@ from torchvision.transforms import v2
 
 from models.errors import UserError
 from trainables import seeds
+from trainables.config.augment import AugmentConfig
 from trainables.config.origins import origins
 from trainables.config.trial import DataConfig
 from trainables.data.augment import evaluation_transform, training_transform
@@ -104,10 +105,10 @@ class LoaderData:
     def steps_per_epoch(self, batch_size: int) -> int:
         return len(batch_bounds(self.sizes["train"], batch_size))
 
-    def train_batches(self, batch_size: int, seed: int) -> Iterator[Batch]:
+    def train_batches(self, batch_size: int, seed: int, augment: AugmentConfig | None = None) -> Iterator[Batch]:
         order = torch.randperm(self.sizes["train"], generator=seeds.generator(seeds.derive(seed, "batches"))).tolist()
         batches = [order[start:stop] for start, stop in batch_bounds(len(order), batch_size)]
-        transform = training_transform(self.config.augment, self.info.image_size)
+        transform = training_transform(augment or self.config.augment, self.info.image_size)
         return self._ready(ImageFiles(self.parts["train"], transform, seed), batches)
 
     def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:

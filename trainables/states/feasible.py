@@ -18,7 +18,12 @@ BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 def check_batches(config: TrialConfig, data: Data, network: Network) -> None:
     """UserError where the training images make no batch, or batches too small for the recipe or the network."""
-    size, images = config.train.batch_size, data.sizes["train"]
+    for state in range(min(config.states + 1, 2)):
+        _check_batches_of(config, state, data, network)
+
+
+def _check_batches_of(config: TrialConfig, state: int, data: Data, network: Network) -> None:
+    size, images = config.train_of_state(state).batch_size, data.sizes["train"]
     if data.steps_per_epoch(size) == 0:
         raise UserError(
             f"data: {images} training image makes no batch (a last batch of one is left out); "
@@ -26,12 +31,13 @@ def check_batches(config: TrialConfig, data: Data, network: Network) -> None:
         )
     if size > 1:
         return
-    if config.data.augment.mixup > 0 or config.data.augment.cutmix > 0:
-        raise UserError(
-            "found 1, but data.augment.mixup and cutmix mix two images; make it 2 or more", key="train.batch_size"
-        )
+    own, augment = config.state0_of(state), config.augment_of_state(state)
+    key = "train.batch_size" if own.batch_size is None else "train.state0.batch_size"
+    if augment.mixup > 0 or augment.cutmix > 0:
+        section = "data.augment" if own.augment is None else "train.state0.augment"
+        raise UserError(f"found 1, but {section}.mixup and cutmix mix two images; make it 2 or more", key=key)
     if any(isinstance(module, BATCH_NORMS) for module in network.model.modules()):
-        raise UserError(f"found 1, but {network.spec.arch} has BatchNorm; make it 2 or more", key="train.batch_size")
+        raise UserError(f"found 1, but {network.spec.arch} has BatchNorm; make it 2 or more", key=key)
 
 
 def check_macs_target(config: TrialConfig, method: Method, network: Network) -> None:

@@ -20,7 +20,7 @@ from models.units.targets import check_target, reach_of
 from pruning.allocation import Drop
 from pruning.imp_mask import apply_masks, weight_totals
 from trainables.config.prune import PruneConfig
-from trainables.config.trial import TrainConfig
+from trainables.config.train import TrainConfig
 from trainables.training.optimizers import build_optimizer, load_state_by_name, state_by_name
 
 

@@ -16,6 +16,8 @@ from trainables.training.learning_rate import learning_rates
 MOST_LEFT = 0.3
 """The share of the dropped weights that the penalty alone may leave: at 0.1 a removal cost nothing, at 0.5 five points."""
 ROUNDING = 1e-9
+FIRST_PRUNED = 1
+"""The first state that removes units; all of them train alike."""
 ADAPTIVE = frozenset({"adamw"})
 """Optimisers that divide a gradient by its own size."""
 
@@ -74,9 +76,10 @@ def penalty_doubts(
     if states[0].plan.coupling == "decoupled":
         worst = max(states, key=lambda one: one.left_by_shrinking)
         return _of_left(worst.left_by_shrinking, worst, config)
-    if config.train.optimizer in ADAPTIVE:
-        return (_normalised_away(config),)
-    momentum = config.train.momentum
+    train = config.train_of_state(FIRST_PRUNED)
+    if train.optimizer in ADAPTIVE:
+        return (_normalised_away(train.optimizer),)
+    momentum = train.momentum
     worst = max(states, key=lambda one: one.left_by_gradient(momentum))
     return _of_left(worst.left_by_gradient(momentum), worst, config)
 
@@ -103,16 +106,17 @@ def _planned_states(
     """One for each length that a state which removes units has; what it removes plays no part in when and how."""
     if not method.traits.makes_smaller:
         return
+    train = config.train_of_state(FIRST_PRUNED)
     for count in sorted(set(epochs[1:])):
-        rates = learning_rates(config.train.schedule, config.train.lr, count * steps_per_epoch)
+        rates = learning_rates(train.schedule, train.lr, count * steps_per_epoch)
         yield PlannedState(rates, method.plan({"any group": (0,)}, rates, config.prune.rsst))
 
 
-def _normalised_away(config: TrialConfig) -> Doubt:
+def _normalised_away(optimizer: str) -> Doubt:
     return Doubt(
         "prune.rsst.coupling",
         1.0,
-        f"gradient goes through {config.train.optimizer}, which divides a gradient by its own size and so takes the "
+        f"gradient goes through {optimizer}, which divides a gradient by its own size and so takes the "
         "penalty's strength away; use coupling: decoupled with prune.rsst.shrink, or train.optimizer: sgd",
     )
 

@@ -68,12 +68,13 @@ class Procedure(Subject):
 
     def start_state(self) -> RunningState:
         """Do the state's own work where it has not been done, and make optimiser, rates and plan ready."""
-        train, state = self.config.train, self.position.state
-        rates = learning_rates(train.schedule, train.lr, self.epochs[state] * self.steps_per_epoch)
+        train, state = self.train, self.position.state
+        steps_per_epoch = self.steps_per_epoch(state)
+        rates = learning_rates(train.schedule, train.lr, self.epochs[state] * steps_per_epoch)
         if state > 0 and self.position.epoch == 0:
             self._prune(rates)
         shrinking = Shrinking.of(self._plan(rates), rates, self.network)
-        augment = self.config.data.augment
+        augment = self.config.augment_of_state(state)
         engine = Engine(
             model=self.network.model,
             optimizer=build_optimizer(self.network.model, train),
@@ -86,7 +87,7 @@ class Procedure(Subject):
         )
         load_state_by_name(engine.model, engine.optimizer, self._restored_moments)
         self._restored_moments = {}
-        self.running = RunningState(self, engine, shrinking, rates)
+        self.running = RunningState(self, engine, shrinking, rates, augment, steps_per_epoch)
         return self.running
 
     def end_state(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pruning.allocation import Drop
+from trainables.config.augment import AugmentConfig
 from trainables.seeds import derive, seed_everything
 from trainables.states.penalty_effect import removal_warnings
 from trainables.states.shrinking import Shrinking
@@ -21,21 +22,26 @@ TRAINING_COST = 3
 
 @dataclass
 class RunningState:
-    """Made by `Procedure.start_state`, and over with the state's last epoch. `rates` has each step's learning rate."""
+    """Made by `Procedure.start_state`, and over with the state's last epoch.
+
+    `engine.config` and `augment` are the state's own; `rates` has each step's learning rate.
+    """
 
     subject: Subject
     engine: Engine
     shrinking: Shrinking
     rates: tuple[float, ...]
+    augment: AugmentConfig
+    steps_per_epoch: int
 
     def epoch(self) -> dict[str, Any]:
         """Train one epoch and return its record line. Raises Diverged."""
         subject, position = self.subject, self.subject.position
         seed = derive(subject.config.seed, "epoch", position.state, position.epoch)
         seed_everything(seed)
-        first = position.epoch * subject.steps_per_epoch
+        first = position.epoch * self.steps_per_epoch
         began = time.perf_counter()
-        batches = subject.data.train_batches(subject.config.train.batch_size, seed)
+        batches = subject.data.train_batches(self.engine.config.batch_size, seed, self.augment)
         result = train_epoch(self.engine, batches, self.rates, first, self.shrinking.before_step, self._after_step)
         seconds = time.perf_counter() - began
         # Not from `position`: the steps have counted their cost and noted a removal since.
@@ -46,7 +52,7 @@ class RunningState:
             seconds=position.seconds + seconds,
             scaler=self.engine.scaler.state_dict(),
         )
-        last = first + subject.steps_per_epoch - 1
+        last = first + self.steps_per_epoch - 1
         val = self._validation(last)
         if not math.isfinite(val.loss):  # the last step of an epoch has no training loss after it
             raise Diverged(last, val.loss, "validation")
@@ -66,7 +72,7 @@ class RunningState:
         self.shrinking.after_step(step)
         if subject.network.masked:
             subject.network.apply_masks()
-        images = subject.data.sizes["train"] / subject.steps_per_epoch
+        images = subject.data.sizes["train"] / self.steps_per_epoch
         spent = TRAINING_COST * subject.network.macs() * images
         subject.position = replace(subject.position, training_macs=subject.position.training_macs + spent)
         if self.shrinking.removes_after(step):
@@ -78,8 +84,8 @@ class RunningState:
             self.shrinking.removed()
 
     def _remove(self, drop: Drop) -> None:
-        train = self.subject.config.train
-        self.engine.optimizer = self.subject.network.remove_with_optimizer(drop, self.engine.optimizer, train)
+        engine = self.engine
+        engine.optimizer = self.subject.network.remove_with_optimizer(drop, engine.optimizer, engine.config)
 
     def _line(self, result: EpochResult, val: Evaluation, last_step: int, seconds: float) -> dict[str, Any]:
         network, position = self.subject.network, self.subject.position

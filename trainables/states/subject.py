@@ -11,6 +11,7 @@ from models.cost import measure_latency
 from models.units.compaction import positions_of
 from pruning.allocation import Drop
 from pruning.magnitude_ratio import magnitude_ratio
+from trainables.config.train import TrainConfig
 from trainables.config.trial import TrialConfig
 from trainables.data import Batch, Data
 from trainables.states.network import Network
@@ -32,8 +33,13 @@ class Subject:
     position: Position = Position()
 
     @property
-    def steps_per_epoch(self) -> int:
-        return self.data.steps_per_epoch(self.config.train.batch_size)
+    def train(self) -> TrainConfig:
+        """How the present state trains."""
+        return self.config.train_of_state(self.position.state)
+
+    def steps_per_epoch(self, state: int) -> int:
+        """Optimiser steps of one epoch of a state."""
+        return self.data.steps_per_epoch(self.config.train_of_state(state).batch_size)
 
     def evaluate(self, part: str) -> Evaluation:
         """The network as it stands on the validation or test split, in eval mode and the trial's precision."""
@@ -44,7 +50,7 @@ class Subject:
         return evaluate_as_exported(self.network.model, self._eval_batches(part), self.device)
 
     def _eval_batches(self, part: str) -> Iterator[Batch]:
-        return self.data.eval_batches(part, max(self.config.train.batch_size, EVALUATION_BATCH))
+        return self.data.eval_batches(part, max(self.train.batch_size, EVALUATION_BATCH))
 
     def latency_ms(self) -> float | None:
         """Median milliseconds of a forward pass, where the configuration asks for it."""

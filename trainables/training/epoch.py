@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.config.trial import TrainConfig
+from trainables.config.train import TrainConfig
 from trainables.training.optimizers import set_learning_rate
 from trainables.training.precision import autocast, without_tf32
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from trainables.config.trial import LearningRateSchedule
+from trainables.config.train import LearningRateSchedule
 
 
 def learning_rates(schedule: LearningRateSchedule, peak: float, steps: int) -> tuple[float, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from trainables.config.trial import TrainConfig
+from trainables.config.train import TrainConfig
 
 StateByName = dict[str, dict[str, Tensor]]
 
