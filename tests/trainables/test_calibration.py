@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 import torch
 
+from pruning.catalogue import CRITERIA
 from pruning.importance import score
 from tests.trainables.small_trials import small_config
 from trainables.config.prune import PruneConfig
+from trainables.data import Batch
 from trainables.files.record import Identity
 from trainables.prepare import prepare
 
@@ -25,7 +27,7 @@ def calibration(monkeypatch: pytest.MonkeyPatch, batch_size: int, **prune: Any) 
     found: list[int] = []
 
     def catch(event: Any, **others: Any) -> None:
-        found.extend(label for _, labels in event.batches for label in labels.tolist())
+        found.extend(label for _, labels in event.batches() for label in labels.tolist())
         raise Caught
 
     monkeypatch.setattr("trainables.states.procedure.choose_drop", lambda network, event: catch(event))
@@ -66,6 +68,26 @@ def test_the_older_key_warns_with_the_newer_ones_value(criterion: str, warns: bo
     if warns:
         assert "2 batches of 32 are 64 images here" in told[0]
         assert "say prune.calibration_images: 64" in told[0]
+
+
+@pytest.mark.parametrize("method", ["refill", "random", "dense", "imp"])
+@pytest.mark.parametrize("criterion", sorted(CRITERIA))
+def test_images_are_asked_for_only_where_the_criterion_looks_at_them(
+    monkeypatch: pytest.MonkeyPatch, criterion: str, method: str
+) -> None:
+    config = small_config(data={"train_limit": 64}, prune={"criterion": criterion, "method": method})
+    procedure = prepare(Identity("t"), config).procedure
+    given, asked = procedure.data.calibration_batches, list[int]()
+
+    def counted(data: object, batch_size: int, *, images: int) -> list[Batch]:
+        asked.append(images)
+        return given(batch_size, images=images)
+
+    monkeypatch.setattr(type(procedure.data), "calibration_batches", counted)
+    procedure.position = procedure.position.next_state()
+    procedure.start_state()
+    looks = method == "refill" and criterion in ("activation_l1", "activation_l2", "taylor", "fisher")
+    assert asked == ([64] if looks else [])
 
 
 @pytest.mark.parametrize("criterion", ["activation_l2", "taylor", "fisher"])

@@ -27,7 +27,7 @@ def resnet() -> Network:
 def event_of(**prune: Any) -> Event:
     schedule = {"states": 1, "channel_ratio": 0.5}
     config = PruneConfig.model_validate({"target": "channel", "schedule": schedule, **prune})
-    return Event(config, get_method("refill"), 1, 0, ())
+    return Event(config, get_method("refill"), 1, 0, batches=list)
 
 
 def kept_shares(network: Network, event: Event) -> list[float]:

@@ -128,7 +128,7 @@ class Procedure(Subject):
             method=self.method,
             state=self.position.state,
             seed=self.config.seed,
-            batches=self.data.calibration_batches(batch_size, images=images),
+            batches=lambda: self.data.calibration_batches(batch_size, images=images),
         )
         if event.needs_masks:
             update_masks(self.network, event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -29,13 +29,14 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class Event:
-    """One pruning event. `state` counts from 1; `batches` are the calibration batches; `seed` the trial's."""
+    """One pruning event. `state` counts from 1; `seed` is the trial's."""
 
     config: PruneConfig
     method: Method
     state: int
     seed: int
-    batches: Sequence[Batch]
+    batches: Callable[[], Sequence[Batch]]
+    """The calibration batches, which only some criteria look at: images may have to be decoded for them."""
 
     @property
     def criterion(self) -> str:
@@ -61,17 +62,17 @@ def update_masks(network: Network, event: Event) -> None:
 
 def choose_drop(network: Network, event: Event) -> Drop:
     """Score, normalise and select: the drop set of this event, in original indices. Changes nothing in the network."""
-    groups = network.pruned_groups()
+    groups, criterion = network.pruned_groups(), CRITERIA[event.criterion]
     raw = score(
-        event.criterion,
+        criterion.name,
         network.model,
         groups,
-        batches=event.batches,
+        batches=event.batches() if criterion.needs_batches else None,
         loss=functional.cross_entropy,
         generator=torch.Generator().manual_seed(derive(event.seed, "importance", event.state)),
         masks=network.masks,
     )
-    how = in_force(event.config.normalize, CRITERIA[event.criterion])
+    how = in_force(event.config.normalize, criterion)
     scores = normalize(raw, groups, how, unit_sizes(network.model, groups))
     scope, counts = unit_budget(network, event.config, event.method, event.state, scores)
     min_kept = event.config.min_kept
