@@ -13,7 +13,7 @@ StateByName = dict[str, dict[str, Tensor]]
 
 
 def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """SGD or AdamW; norms, biases and what the network exempts (class token, positions) are not decayed."""
+    """SGD or AdamW, fused; norms, biases and what the network exempts (class token, positions) are not decayed."""
     exempt: set[str] = set(model.no_weight_decay()) if hasattr(model, "no_weight_decay") else set()  # type: ignore[operator]  # timm's method
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
@@ -21,8 +21,12 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
         (free if parameter.ndim < 2 or name in exempt else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas)
-    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0)
+        return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=True)
+    sgd = torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0, fused=True)
+    # A loss scaler would leave it to the kernel to skip a step whose gradients overflow. AdamW's does; SGD's, where that is the
+    # first step, leaves the momentum as uninitialised memory. With this the scaler does not take the step at all.
+    sgd._step_supports_amp_scaling = False
+    return sgd
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -45,11 +49,15 @@ def state_by_name(model: nn.Module, optimizer: torch.optim.Optimizer) -> StateBy
 def load_state_by_name(
     model: nn.Module, optimizer: torch.optim.Optimizer, states: Mapping[str, Mapping[str, Tensor]]
 ) -> None:
-    """Give a fresh optimiser the state of each parameter; moments move to the parameter's device, `step` stays."""
+    """Give a fresh optimiser copies of the state of each parameter, on the parameter's device."""
     parameters = dict(model.named_parameters())
     for name, entries in states.items():
         parameter = parameters[name]
-        optimizer.state[parameter] = {
-            key: value.clone() if key == "step" else value.to(parameter.device).clone()
-            for key, value in entries.items()
-        }
+        optimizer.state[parameter] = {key: _like(parameter, value) for key, value in entries.items()}
+
+
+def _like(parameter: nn.Parameter, value: Tensor) -> Tensor:
+    """Laid out in memory as the parameter is: fused kernels go through both by address, and on a CPU without a check."""
+    if value.shape != parameter.shape:
+        return value.to(parameter.device, copy=True)
+    return torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
