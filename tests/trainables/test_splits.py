@@ -9,7 +9,6 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainables.data.batching import batch_bounds, channel_statistics, normalise
 from trainables.data.splits import limit, stratified
 from trainables.seeds import derive, isolated, seed_everything
 
@@ -41,26 +40,6 @@ def test_the_split_is_the_same_for_ever() -> None:
     """Written down, so that a change that would move every published split is seen."""
     _, out = stratified(np.arange(20) % 2, 4, 0, "val")
     assert out.tolist() == [14, 15, 17, 18]
-
-
-@given(seed=SEEDS, count=st.integers(0, 300), size=st.integers(1, 70))
-def test_batches_cover_everything_but_a_lone_last_image(seed: int, count: int, size: int) -> None:
-    bounds = batch_bounds(count, size)
-    covered = [index for start, stop in bounds for index in range(start, stop)]
-    dropped = 1 if size > 1 and count % size == 1 else 0
-    assert covered == list(range(count - dropped))
-    assert all(stop - start == size for start, stop in bounds[:-1])
-
-
-def test_channel_statistics_are_those_of_the_whole() -> None:
-    images = torch.randint(0, 256, (2050, 3, 4, 4), dtype=torch.uint8)
-    mean, std = channel_statistics(images)
-    whole = images.double() / 255
-    torch.testing.assert_close(torch.tensor(mean).double(), whole.mean((0, 2, 3)), atol=1e-6, rtol=0)
-    torch.testing.assert_close(torch.tensor(std).double(), whole.std((0, 2, 3), unbiased=False), atol=1e-6, rtol=0)
-    flat = normalise(images, mean, std)
-    assert flat.mean().abs() < 1e-4
-    assert (flat.std() - 1).abs() < 1e-3
 
 
 @given(seed=SEEDS)

@@ -20,6 +20,7 @@ from torchvision.transforms import v2
 
 from models.errors import UserError
 from trainables.config.augment import AugmentConfig
+from trainables.data.batching import moved
 from trainables.seeds import derive, isolated
 
 GREY = (128, 128, 128)
@@ -29,7 +30,7 @@ GREY = (128, 128, 128)
 def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
     """Crop each image at its own place after padding by black; offsets are drawn on the CPU."""
     count, _, height, width = images.shape
-    offsets = torch.randint(0, 2 * padding + 1, (2, count), generator=generator).to(images.device)
+    offsets = moved(torch.randint(0, 2 * padding + 1, (2, count), generator=generator), images.device)
     padded = functional.pad(images, [padding] * 4)
     rows = offsets[0].view(-1, 1, 1) + torch.arange(height, device=images.device).view(1, -1, 1)
     columns = offsets[1].view(-1, 1, 1) + torch.arange(width, device=images.device).view(1, 1, -1)
@@ -39,7 +40,7 @@ def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Ten
 
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror each image left to right with probability one half."""
-    mirrored = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
+    mirrored = moved(torch.rand(len(images), generator=generator) < 0.5, images.device)
     return torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
 
 

@@ -1,8 +1,10 @@
-"""How a row of images is cut into batches, and how channels are normalised."""
+"""How a row of images is cut into batches, how these reach the training device, and how channels are normalised."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -30,11 +32,27 @@ def fit_channels(values: Sequence[float], channels: int) -> tuple[float, ...]:
     raise ValueError(f"{len(values)} normalisation figures for {channels} channels")
 
 
-def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """uint8 (B, C, H, W) → float32, (x / 255 - mean) / std per channel."""
-    shift = torch.tensor(mean, device=images.device).view(1, -1, 1, 1)
-    scale = torch.tensor(std, device=images.device).view(1, -1, 1, 1)
-    return (images.float() / 255 - shift) / scale
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on the training device, by a copy that nothing waits for; on a CPU it is the tensor itself."""
+    if device.type == "cpu":
+        return tensor
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    """uint8 (B, C, H, W) → float32, (x / 255 - mean) / std per channel. Made once for many batches: a GPU waits for it."""
+
+    mean: Tensor
+    std: Tensor
+
+    @classmethod
+    def of(cls, mean: Sequence[float], std: Sequence[float], device: torch.device) -> Self:
+        shape = (1, -1, 1, 1)
+        return cls(torch.tensor(mean, device=device).view(shape), torch.tensor(std, device=device).view(shape))
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return torch.div(images, 255).sub_(self.mean).div_(self.std)
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

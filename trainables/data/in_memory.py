@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from trainables.config.origins import origins
 from trainables.config.trial import DataConfig
 from trainables.data.augment import augment_small
 from trainables.data.base import Batch, DataInfo, Images
-from trainables.data.batching import batch_bounds, channel_statistics, fit_channels, normalise
+from trainables.data.batching import Normalisation, batch_bounds, channel_statistics, fit_channels, moved
 from trainables.data.oddities import class_counts, split_warnings
 from trainables.data.splits import hold_out, limit, ranked
 
@@ -54,23 +55,24 @@ class InMemoryData:
 
     def train_batches(self, batch_size: int, seed: int, augment: AugmentConfig | None = None) -> Iterator[Batch]:
         chance = seeds.generator(seeds.derive(seed, "batches"))
-        order = torch.randperm(self.sizes["train"], generator=chance)
+        order = moved(torch.randperm(self.sizes["train"], generator=chance), self._device)
         for number, (start, stop) in enumerate(batch_bounds(len(order), batch_size)):
             images, labels = self._take("train", order[start:stop])
             changed = augment_small(
                 images, augment or self.config.augment, chance, seeds.derive(seed, "rand_augment", number)
             )
-            yield normalise(changed, self.mean, self.std), labels
+            yield self._normalise(changed), labels
 
     def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
-        for indices in torch.split(torch.arange(self.sizes[part]), batch_size):
-            images, labels = self._take(part, indices)
-            yield normalise(images, self.mean, self.std), labels
+        images, labels = self.images[part], self.labels[part]
+        for start in range(0, len(labels), batch_size):
+            chosen = slice(start, start + batch_size)
+            yield self._normalise(resize(images[chosen], self.info.image_size)), labels[chosen]
 
     def calibration_batches(self, batch_size: int, *, images: int) -> list[Batch]:
-        chosen = torch.split(self.calibration[:images], batch_size)
-        taken = [self._take("train", indices) for indices in chosen]
-        return [(normalise(images, self.mean, self.std), labels) for images, labels in taken]
+        chosen = moved(self.calibration[:images], self._device)
+        taken = [self._take("train", indices) for indices in torch.split(chosen, batch_size)]
+        return [(self._normalise(images), labels) for images, labels in taken]
 
     def warnings(self) -> tuple[str, ...]:
         classes = [str(label) for label in range(self.info.num_classes)]
@@ -78,10 +80,16 @@ class InMemoryData:
             {part: class_counts(labels.cpu().numpy(), classes) for part, labels in self.labels.items()}
         )
 
+    @property
+    def _device(self) -> torch.device:
+        return self.labels["train"].device
+
+    @cached_property
+    def _normalise(self) -> Normalisation:
+        return Normalisation.of(self.mean, self.std, self._device)
+
     def _take(self, part: str, indices: Tensor) -> Batch:
-        labels = self.labels[part]
-        where = indices.to(labels.device)
-        return resize(self.images[part][where], self.info.image_size), labels[where]
+        return resize(self.images[part][indices], self.info.image_size), self.labels[part][indices]
 
 
 def load_in_memory(config: DataConfig, info: DataInfo, raw: Images, device: torch.device) -> InMemoryData:

@@ -26,7 +26,7 @@ from trainables.config.origins import origins
 from trainables.config.trial import DataConfig
 from trainables.data.augment import evaluation_transform, training_transform
 from trainables.data.base import Batch, DataInfo, Files
-from trainables.data.batching import batch_bounds, channel_statistics, fit_channels, normalise
+from trainables.data.batching import Normalisation, batch_bounds, channel_statistics, fit_channels
 from trainables.data.decoding import BadImage, decode
 from trainables.data.oddities import class_counts, file_warnings, split_warnings
 from trainables.data.splits import hold_out, hold_out_test, limit, ranked, test_fraction
@@ -140,10 +140,10 @@ class LoaderData:
         return _one_line_errors(self._loader(self._evaluation_files(part), batches))
 
     def _ready(self, files: ImageFiles, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
-        mean, std = self._normalisation
+        normalise = Normalisation.of(*self._normalisation, self.device)
         for images, labels in _one_line_errors(self._loader(files, batches)):
             on_device = images.to(self.device, non_blocking=True)
-            yield normalise(on_device, mean, std), labels.to(self.device, non_blocking=True)
+            yield normalise(on_device), labels.to(self.device, non_blocking=True)
 
     def _loader(self, files: ImageFiles, batches: Sequence[Sequence[int]]) -> DataLoader[tuple[Tensor, int]]:
         # Its own generator: a loader otherwise draws a base seed from the global one, and moves what comes after.
