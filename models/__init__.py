@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from models.compiler_at_need import defer_compiler
+
 if TYPE_CHECKING:
     from models.save_load import load
 
 __all__ = ["load"]
+
+defer_compiler()
 
 
 def __getattr__(name: str) -> Any:
