@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from models.errors import UserError
 from models.networks.registry import TIMM_PREFIX, accepted_sizes, build, timm_name
+from models.networks.shapes_only import shapes_only
 from models.spec import ModelSpec
 
 
@@ -54,7 +55,7 @@ def native_model(native: ModelSpec, seed: int = 0) -> nn.Module:
 
 def outline(spec: ModelSpec) -> nn.Module:
     """The network of `spec` with names and shapes but neither memory nor values: a tenth of the time to build."""
-    with seeded(0), torch.device("meta"):
+    with seeded(0), shapes_only():
         return build(spec)
 
 

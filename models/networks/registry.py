@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 import timm
-import torch
 from timm.models.vision_transformer import VisionTransformer
 from torch import nn
 
 from models.errors import UserError
 from models.names import most_like, suggestion
+from models.networks.shapes_only import shapes_only
 from models.networks.twistnet import TwistNet
 from models.spec import ModelSpec
 
@@ -142,7 +142,7 @@ def accepted_sizes(arch: str) -> tuple[str, ...]:
     candidates: tuple[dict[str, Any], ...] = ({"img_size": 32, "patch_size": 4}, {"img_size": 224})
     for sizes in candidates:
         try:
-            with torch.device("meta"):
+            with shapes_only():
                 timm.create_model(name, pretrained=False, **sizes)
         except Exception:  # each family refuses in its own way: TypeError, an assertion, even a raised string
             continue

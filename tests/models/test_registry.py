@@ -9,6 +9,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from models.cost import count_parameters
 from models.errors import UserError
+from models.networks.native import outline
 from models.networks.registry import (
     ARCHITECTURES,
     accepted_sizes,
@@ -188,3 +189,19 @@ def test_further_arguments_reach_the_builder() -> None:
     assert len(model.blocks) == 2
     assert model.blocks[1].drop_path1.drop_prob == pytest.approx(0.2)
     assert isinstance(model.blocks[0].attn.q_norm, torch.nn.LayerNorm)
+
+
+@pytest.mark.parametrize("arch", [*ARCHITECTURES, "timm:resnet18", "timm:swin_tiny_patch4_window7_224"])
+def test_an_outline_has_names_shapes_and_types_of_the_network_and_no_memory(arch: str) -> None:
+    spec = resolve_spec(arch, num_classes=10, img_size=224 if "swin" in arch else 32, in_chans=3)
+    sketched, built = outline(spec).state_dict(), build(spec).state_dict()
+    assert {name: (t.shape, t.dtype) for name, t in sketched.items()} == {
+        name: (t.shape, t.dtype) for name, t in built.items()
+    }
+    assert {tensor.device.type for tensor in sketched.values()} == {"meta"}
+
+
+def test_an_outline_leaves_the_random_generator_as_it_was() -> None:
+    before = torch.get_rng_state()
+    outline(resolve_spec("vit_micro", num_classes=10, img_size=8, in_chans=1))
+    assert torch.equal(torch.get_rng_state(), before)
