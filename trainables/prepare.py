@@ -15,7 +15,7 @@ from models.spec import ModelSpec
 from models.units.reach import unreached_warning
 from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from pruning.methods import get_method
-from trainables.config.trial import TrialConfig
+from trainables.config.trial import DataConfig, TrialConfig
 from trainables.data import Data, check_augment, load_data
 from trainables.data.base import DataInfo
 from trainables.files.environment import environment
@@ -38,9 +38,35 @@ class Prepared:
     warnings: tuple[str, ...]
 
 
-def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = None) -> Prepared:
+class Loader:
+    """Loads data and proves weights, and keeps the last of each for the next configuration that asks for the same."""
+
+    def __init__(self, store: Path | None = None) -> None:
+        self._store = store
+        self._data: tuple[Any, Data] | None = None
+        self._weights: tuple[Any, InitialWeights] | None = None
+
+    def data(self, config: DataConfig, device: torch.device) -> Data:
+        asked = (config, device)
+        if self._data is None or self._data[0] != asked:
+            self._data = None  # not two of them in memory
+            self._data = asked, load_data(config, device)
+        return self._data[1]
+
+    def weights(self, config: TrialConfig, spec: ModelSpec, *, from_scratch: bool) -> InitialWeights:
+        asked = (config.model.init, config.seed, spec, from_scratch)
+        if self._weights is None or self._weights[0] != asked:
+            self._weights = None
+            self._weights = asked, load_weights(config, spec, from_scratch=from_scratch, store=self._store)
+        return self._weights[1]
+
+
+def prepare(
+    identity: Identity, config: TrialConfig, *, store: Path | None = None, loader: Loader | None = None
+) -> Prepared:
     """Load data and proven weights and build the dense network of a trial; nothing is trained yet.
 
+    What `loader` holds already is not loaded again.
     Raises UserError for what the request got wrong, WeightsRefused for weights that are not what they claim.
     """
     device = resolve_device(config.train.device)
@@ -52,11 +78,12 @@ def prepare(identity: Identity, config: TrialConfig, *, store: Path | None = Non
     own_augment = config.state0_of(0).augment
     if own_augment is not None:
         check_augment(config.data, own_augment, "train.state0.augment")
-    data = load_data(config.data, device)
+    loader = Loader(store) if loader is None else loader
+    data = loader.data(config.data, device)
     method = get_method(config.prune.method)
     source = _scratch_source(config) if method.traits.from_scratch else None
     spec = spec_of(config, data.info)
-    weights = load_weights(config, spec, from_scratch=method.traits.from_scratch, store=store)
+    weights = loader.weights(config, spec, from_scratch=method.traits.from_scratch)
     mean, std = normalisation(weights, data)
     data = data.normalised(mean, std)
     network = Network.dense(spec, weights.state, config.prune, device)

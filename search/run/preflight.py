@@ -3,11 +3,10 @@ and its initial weights. What is found of each arm is what its trials start from
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError
 from models.spec import ModelSpec
@@ -24,6 +23,10 @@ from search.study.rules import arm_warnings
 from search.study.study import Study
 from trainables.config.trial import DataConfig, TrialConfig
 from trainables.files.record import Identity, read_record
+
+if TYPE_CHECKING:
+    from trainables.prepare import Loader, Prepared
+    from trainables.probe import ProbeResult
 
 
 @dataclass(frozen=True)
@@ -57,14 +60,19 @@ def check_request(study: Study) -> tuple[str, ...]:
     """
     check_objective(study)
     check_machine(study)
+    proven: list[Any] = []
     for arm in study.arms.values():
-        check_arm(study, arm)
+        check_arm(study, arm, proven)
     check_constraints(study)
     return (*objective_warnings(study), *arm_warnings(study), *warm_start_warnings(study))
 
 
-def check_arm(study: Study, arm: Arm) -> None:
-    """One arm's data can be had, and each network it may use exists and has the units that are to be removed."""
+def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None) -> None:
+    """One arm's data can be had, and each network it may use exists and has the units that are to be removed.
+
+    `proven` are networks and data of other arms whose weights are proven already; this arm's are added.
+    """
+    proven = [] if proven is None else proven
     from trainables.data import check_available, describe_data
     from trainables.prepare import load_weights, spec_of
 
@@ -80,8 +88,9 @@ def check_arm(study: Study, arm: Arm) -> None:
             _check_units(config, spec)
             only_chosen = seen and all(asked[:2] != one[:2] for one in seen)
             # Of the first network, which the space need not choose, `preflight` proves the weights.
-            if only_chosen and not config.prune.traits.from_scratch:
+            if only_chosen and not config.prune.traits.from_scratch and asked[:2] not in proven:
                 load_weights(config, spec)
+                proven.append(asked[:2])
         seen.append(asked)
 
 
@@ -136,6 +145,9 @@ def preflight(study: Study) -> dict[str, StartingPoint]:
     An arm's searched keys are set to one configuration of its space. The `scratch` control is left out: it starts from
     random weights, and its structure is not known yet.
     """
+    from trainables.prepare import Loader
+
+    loader, probes = Loader(), Probes()
     found: dict[str, StartingPoint] = {}
     for name, arm in study.arms.items():
         if arm.traits.from_scratch:
@@ -143,10 +155,29 @@ def preflight(study: Study) -> dict[str, StartingPoint]:
         values = study.space.sample(name, seed=0)
         config = arm.config(values)
         with at_its_line(arm, values):
-            start = _starting_point(config)
+            start = _starting_point(config, loader, probes)
         warnings = with_penalty_of_space(study, arm, config, start.warnings, partial(_train_images, config.data, start))
         found[name] = replace(start, warnings=warnings)
     return found
+
+
+class Probes:
+    """The k-NN probe of each network, weights and data, which several arms may share."""
+
+    def __init__(self) -> None:
+        self._done: list[tuple[Any, ProbeResult]] = []
+
+    def of(self, config: TrialConfig, prepared: Prepared) -> ProbeResult:
+        from trainables.probe import probe_procedure
+
+        header = prepared.header
+        asked = (config.data, header["data"], header["spec"], header["weights"]["digest"])
+        for known, result in self._done:
+            if known == asked:
+                return result
+        result = probe_procedure(prepared.procedure)
+        self._done.append((asked, result))
+        return result
 
 
 def _train_images(known: DataConfig, start: StartingPoint, wanted: DataConfig) -> int:
@@ -161,21 +192,20 @@ def _train_images(known: DataConfig, start: StartingPoint, wanted: DataConfig) -
     return load_data(wanted, torch.device("cpu")).sizes["train"]
 
 
-def _starting_point(config: TrialConfig) -> StartingPoint:
+def _starting_point(config: TrialConfig, loader: Loader, probes: Probes) -> StartingPoint:
     from models.units.reach import reach_text
     from trainables.data import check_available, fetch_data
     from trainables.prepare import prepare
-    from trainables.probe import probe_procedure
 
     fetch_data(config.data)
     check_available(config.data)
     # On the CPU: the driver must take no memory from the trials' GPUs.
     on_cpu = config.train.model_copy(update={"device": "cpu", "precision": "float32"})
-    prepared = prepare(Identity("preflight"), config.model_copy(update={"train": on_cpu}))
+    prepared = prepare(Identity("preflight"), config.model_copy(update={"train": on_cpu}), loader=loader)
     header, warnings = prepared.header, prepared.warnings
     weights = {name: header["weights"][name] for name in ("digest", "verdict", "evidence", "provenance")}
     if weights["verdict"] != "random":
-        probe = probe_procedure(prepared.procedure)
+        probe = probes.of(config, prepared)
         weights["probe"] = probe.to_json()
         if not probe.wins:
             warnings += (
@@ -184,6 +214,4 @@ def _starting_point(config: TrialConfig) -> StartingPoint:
             )
     data = {name: header["data"][name] for name in ("name", "digest", "sizes", "splits")}
     reach = reach_text(config.prune.target, prepared.procedure.network.reach)
-    del prepared
-    gc.collect()
     return StartingPoint(weights, data, header["dense"], reach, warnings)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from models.errors import UserError
+from models.spec import ModelSpec
+from models.weights.initial_weights import InitialWeights, InitRequest
 from search.run.preflight import check_study
 from search.study.load import load_study
 
@@ -49,3 +52,69 @@ def test_the_functional_proof_is_made_before_a_study_starts(tmp_path: Path) -> N
     probe = checked.starting_points["refill"].weights["probe"]
     assert probe["wins"]
     assert probe["accuracy"] > probe["random_accuracy"] + 0.1
+
+
+THREE_ARMS = STUDY.replace("{ASKED}", "{prune.method: rsst}\n  dense: {prune.method: dense}").replace(
+    "source: random", "source: pretrained"
+)
+
+
+@pytest.fixture
+def proofs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
+    """(what was proven, seed) for each proof of weights, and ("probe", images) for each probe."""
+    from trainables import prepare, probe
+
+    done: list[tuple[str, int]] = []
+    prove, probing = prepare.initial_weights, probe.probe_state
+
+    def initial_weights(spec: ModelSpec, request: InitRequest, *, seed: int, **rest: Any) -> InitialWeights:
+        done.append((request.source, seed))
+        return prove(spec, request, seed=seed, **rest)
+
+    def probe_state(spec: ModelSpec, state: Any, images: Any, *rest: Any, **named: Any) -> Any:
+        done.append(("probe", len(images)))
+        return probing(spec, state, images, *rest, **named)
+
+    monkeypatch.setattr(prepare, "initial_weights", initial_weights)
+    monkeypatch.setattr(probe, "probe_state", probe_state)
+    return done
+
+
+def test_arms_that_start_from_the_same_weights_and_data_share_one_proof(
+    tmp_path: Path, proofs: list[tuple[str, int]]
+) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(THREE_ARMS)
+    points = check_study(load_study(file)).starting_points
+    assert [kind for kind, _ in proofs] == ["pretrained", "probe"]
+    assert len(points) == 3
+    assert len({str(point.weights) for point in points.values()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "expected"),
+    [
+        ("seed: 5", ["pretrained", "probe", "pretrained", "probe"]),
+        ("model.init.source: random", ["pretrained", "probe", "random"]),
+        ("data.split_seed: 5", ["pretrained", "probe", "probe"]),
+        ("data.train_limit: 80", ["pretrained", "probe", "probe"]),
+    ],
+)
+def test_an_arm_that_starts_otherwise_is_proven_by_itself(
+    tmp_path: Path, proofs: list[tuple[str, int]], changed: str, expected: list[str]
+) -> None:
+    file = tmp_path / "study.yaml"
+    file.write_text(THREE_ARMS.replace("{prune.method: dense}", f"{{prune.method: dense, {changed}}}"))
+    points = check_study(load_study(file)).starting_points
+    assert [kind for kind, _ in proofs] == expected
+    assert points["dense"].to_json() != points["refill"].to_json()
+    assert points["second"].to_json() == points["refill"].to_json()
+
+
+def test_a_network_that_two_arms_may_choose_is_proven_once(tmp_path: Path, proofs: list[tuple[str, int]]) -> None:
+    file = tmp_path / "study.yaml"
+    chosen = "space:\n  model.patch_size: {choice: [2, 4]}\n"
+    file.write_text(THREE_ARMS + chosen)
+    check_study(load_study(file))
+    # Once as what the space may choose besides, and once as what all arms' first configuration starts from.
+    assert [kind for kind, _ in proofs] == ["pretrained", "pretrained", "probe"]
