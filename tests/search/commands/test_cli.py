@@ -204,6 +204,25 @@ def test_refused_weights_leave_with_1_and_an_interrupt_with_130(
     assert capsys.readouterr().err == "prunetune: interrupted: go on so\n"
 
 
+@pytest.mark.parametrize(
+    ("ends", "status", "told"),
+    [("return 3", 3, ""), ("raise ValueError('a bug')", 1, "ValueError: a bug\n")],
+)
+def test_the_program_leaves_with_its_status_after_all_is_written_and_done(ends: str, status: int, told: str) -> None:
+    code = (
+        "import atexit\nfrom search import cli\n"
+        "def main():\n"
+        "    atexit.register(print, 'done at the end')\n"
+        "    print('x' * 200_000)\n"
+        f"    {ends}\n"
+        "cli.main = main\ncli.run()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == status
+    assert done.stdout == "x" * 200_000 + "\ndone at the end\n"
+    assert done.stderr.endswith(told)
+
+
 def test_help_and_completion_import_nothing_heavy() -> None:
     code = (
         "import importlib, sys; from search import cli\n"
