@@ -6,7 +6,8 @@ record back to its checkpoint, so each epoch stands in it once, with the numbers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,18 @@ from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.checkpoint import Checkpoint, Found, load_checkpoint, save_checkpoint
 from trainables.files.environment import changes as changed_environment
 from trainables.files.record import ENDED, Identity, RecordWriter, StateEnd, TrialRecord, end_line, read_record
-from trainables.files.state_files import load_network_file, load_tensors, save_state, save_tensors
+from trainables.files.state_files import REWIND_FILE, load_network_file, load_tensors, save_state, save_tensors
 from trainables.prepare import Prepared, prepare
+from trainables.stages.sharing import Sharing
+from trainables.stages.stage import Stage
+from trainables.stages.store import StageStore
 from trainables.states.procedure import Procedure
 from trainables.states.running_state import RunningState
 from trainables.tensorboard.board import TrialBoard
 from trainables.training.epoch import Diverged
 
-REWIND_FILE = "checkpoint/rewind.safetensors"
+PAUSE = 0.25
+"""Seconds between two looks at a state that another trial trains."""
 SHOWN_OF_STATE = ("state", "val_accuracy", "params", "macs", "removed_percent", "removed_of_all_percent", "kept")
 RETRYABLE = frozenset({"failed"})
 
@@ -38,7 +43,12 @@ class Trial:
     """Use `Trial.open`. `guard` is called before every write and raises where the trial may not write any more."""
 
     def __init__(
-        self, folder: Path, prepared: Prepared, guard: Callable[[], None], searched: Mapping[str, Any]
+        self,
+        folder: Path,
+        prepared: Prepared,
+        guard: Callable[[], None],
+        searched: Mapping[str, Any],
+        store: StageStore | None,
     ) -> None:
         self.folder = folder
         self.procedure: Procedure = prepared.procedure
@@ -48,6 +58,7 @@ class Trial:
         self._guard = guard
         self._searched = dict(searched)
         self._board: TrialBoard | None = None
+        self._sharing = Sharing.of(store, folder, prepared.procedure, prepared.header)
         self._status = "running"
 
     @classmethod
@@ -61,15 +72,17 @@ class Trial:
         searched: Mapping[str, Any] | None = None,
         retry_failed: bool = False,
         store: Path | None = None,
+        stages: StageStore | None = None,
     ) -> Trial:
         """Start the trial in `folder`, or go on with it where it stands.
 
-        `searched` are the keys that a study searches, for TensorBoard's table. With `retry_failed` a trial that crashed
+        `searched` are the keys that a study searches, for TensorBoard's table; from `stages` come states that another trial
+        of the same prefix has trained, and into it go those trained here. With `retry_failed` a trial that crashed
         goes on from its checkpoint; one that finished, stopped or diverged never does.
         Raises UserError where the folder holds another trial, or one from other weights or data, and WeightsRefused.
         """
         prepared = prepare(identity, config, store=store)
-        trial = cls(folder, prepared, guard, {} if searched is None else searched)
+        trial = cls(folder, prepared, guard, {} if searched is None else searched, stages)
         existing = read_record(folder)
         if existing is None:
             guard()
@@ -92,7 +105,8 @@ class Trial:
         return self._status in ENDED
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch, with the state's beginning or end where due, and return its record line.
+        """Train one epoch, with the state's beginning or end where due, and return its record line. A state that another
+        trial has trained is taken over whole; while another trains it, the line has `waiting` and little is done.
 
         The line has `state_ended`, and where that is so `val_accuracy` and `warnings` are the state's. A diverged trial
         returns its end line.
@@ -111,6 +125,7 @@ class Trial:
 
     def close(self) -> None:
         """Leave the trial where it stands: to go on later, or because its study stopped it, which its record then says."""
+        self._sharing.release()
         if self._board is not None:
             record = read_record(self.folder)
             self._board.close(self._status if record is None else record.status)
@@ -131,6 +146,13 @@ class Trial:
 
     def _step(self) -> dict[str, Any]:
         procedure = self.procedure
+        if procedure.running is None and procedure.position.epoch == 0:
+            begun = self._sharing.begin(procedure)
+            if begun == "wait":
+                time.sleep(PAUSE)
+                return {"kind": "waiting", "waiting": True, "state": procedure.position.state}
+            if begun != "train" and self._sharing.take(begun, procedure):
+                return self._taken_over(begun)
         running = procedure.running or self._start_state()
         line = running.epoch()
         self._guard()
@@ -138,17 +160,30 @@ class Trial:
         self._keep_rewind_point()
         board = self._open_board()
         board.epoch(line)
-        ended, warnings = procedure.state_ended, []
-        if ended:
-            end = self._end_state(line)
-            warnings = end.warnings
-            self._writer.append(end.to_json())
-            board.state(end)
-            procedure.end_state()
+        if not procedure.state_ended:
+            self._save_checkpoint()
+            return {**line, "state_ended": False}
+        end = self._end_state(line)
+        return self._state_ended(line, end, [*end.warnings, *self._sharing.publish(procedure, end)])
+
+    def _taken_over(self, stage: Stage) -> dict[str, Any]:
+        """Write a state's lines as this trial's own, with whose they are; returns the last one."""
+        self._guard()
+        board = self._open_board()
+        lines, end = stage.taken()
+        for line in lines:
+            self._writer.append(line)
+            board.epoch(line)
+        return self._state_ended(lines[-1], end, end.warnings)
+
+    def _state_ended(self, line: dict[str, Any], end: StateEnd, warnings: Sequence[str]) -> dict[str, Any]:
+        self._writer.append(end.to_json())
+        self._open_board().state(end)
+        self.procedure.end_state()
         self._save_checkpoint()
-        if procedure.finished:
+        if self.procedure.finished:
             self._end("finished")
-        return {**line, "state_ended": ended, "warnings": warnings}
+        return {**line, "state_ended": True, "warnings": warnings}
 
     def _start_state(self) -> RunningState:
         if self.procedure.lacks_teacher:

@@ -76,6 +76,8 @@ class StateEnd:
     file: str | None = None
     """The state's network, relative to the trial's folder."""
     structure: dict[str, Any] = field(default_factory=dict)
+    taken_from: str | None = None
+    """`RUN/TRIAL` that trained this state, where that was another trial of the same prefix."""
     warnings: list[str] = field(default_factory=list)
     """What a reader of this state's figures has to know: a penalty that did not act, a layer at its floor."""
 

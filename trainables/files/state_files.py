@@ -15,6 +15,9 @@ from trainables.files.record import StateEnd
 from trainables.states.procedure import Procedure
 from trainables.training.epoch import Evaluation
 
+REWIND_FILE = "checkpoint/rewind.safetensors"
+"""The weights of an epoch of state 0 that later states return to, relative to the trial's folder."""
+
 
 def state_file(state: int) -> str:
     """The network's file at the end of a state, relative to the trial's folder."""

@@ -81,6 +81,12 @@ class Network:
         compact(self.model, structure)
         self.structure = structure
 
+    def cut_to(self, structure: Structure) -> None:
+        """Take out whatever `structure` no longer has; it may keep nothing that is gone."""
+        groups = self.structure.groups
+        gone = {name: tuple(sorted(set(groups[name].kept) - set(structure.kept(name)))) for name in groups}
+        self.remove({name: units for name, units in gone.items() if units})
+
     def groups(self) -> tuple[UnitGroup, ...]:
         """The groups as they stand now."""
         return describe(self.model)

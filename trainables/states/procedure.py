@@ -121,6 +121,14 @@ class Procedure(Subject):
         self._restored_moments = snapshot.optimizer
         self._rewind_to = rewind_to
 
+    def adopt(self, snapshot: Snapshot, rewind_to: Mapping[str, Tensor] | None) -> None:
+        """Stand at the end of the present state as another trial of the same prefix trained it.
+
+        `rewind_to` as in `restore`, of state 0; later states return to what is known already.
+        """
+        self.network.cut_to(snapshot.structure)
+        self.restore(snapshot, self._rewind_to if rewind_to is None else rewind_to)
+
     def _prune(self, rates: tuple[float, ...]) -> None:
         images, batch_size = self.config.prune.calibration(self.config.train.batch_size)
         event = Event(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import secrets
 import shutil
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
-from models.versions import ROOT, library_versions
+from models.versions import library_versions, source_digest
 from search.run.folder import RunFolder
 from search.run.preflight import StartingPoint, preflight
 from search.study.load import load_study
@@ -40,17 +39,7 @@ def own_facts(digests: Mapping[str, Mapping[str, str]]) -> Facts:
     """Those of this process, with digests that are known already."""
     from trainables.files.environment import LIBRARIES, commit
 
-    return Facts(platform.python_version(), library_versions(LIBRARIES), code_digest(), commit(), digests)
-
-
-def code_digest(root: Path = ROOT) -> str:
-    """SHA-256 over the names and contents of the source files of the four packages."""
-    digest = hashlib.sha256()
-    for package in PACKAGES:
-        for file in sorted((root / package).rglob("*.py")):
-            digest.update(f"{file.relative_to(root)}\n".encode())
-            digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return digest.hexdigest()
+    return Facts(platform.python_version(), library_versions(LIBRARIES), source_digest(PACKAGES), commit(), digests)
 
 
 def node_facts(run: str, meeting: str, answer: str, arms: tuple[str, ...]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from models.versions import source_digest
 from search.run.folder import RunFolder
-from search.tuning.cluster.nodes import Facts, code_digest, difference, meet, meeting_place, node_facts, own_facts
+from search.tuning.cluster.nodes import PACKAGES, Facts, difference, meet, meeting_place, node_facts, own_facts
 
 DIGESTS = {"refill": {"weights": "a" * 64, "data": "b" * 64}}
 DRIVER = Facts("3.11.7", {"torch": "2.15", "ray": "2.60.0"}, "c" * 64, "d" * 40, DIGESTS)
@@ -62,9 +63,9 @@ def test_any_change_of_the_code_is_noticed(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     file = tmp_path / "models" / "one.py"
     file.write_text("a = 1\n")
-    before = code_digest(tmp_path)
+    before = source_digest(PACKAGES, tmp_path)
     file.write_text("a = 2\n")
-    changed = code_digest(tmp_path)
+    changed = source_digest(PACKAGES, tmp_path)
     file.rename(tmp_path / "models" / "two.py")
-    assert len({before, changed, code_digest(tmp_path)}) == 3
-    assert own_facts({}).code == code_digest()
+    assert len({before, changed, source_digest(PACKAGES, tmp_path)}) == 3
+    assert own_facts({}).code == source_digest(PACKAGES)

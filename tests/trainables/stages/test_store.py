@@ -1,0 +1,117 @@
+"""Stages are there whole or not at all, are trained by one process at a time, and stay within their bound."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.trainables.small_trials import run
+from tests.trainables.stages.test_sharing import opened, outcome, record_of
+from trainables.files.record import StateEnd
+from trainables.stages.stage import NETWORK_FILE, write_stage
+from trainables.stages.store import StageStore
+from trainables.states.position import Position
+
+END = StateEnd(0, 1, 0.5, 0.5, 0.5, 0.5, 10, 10, 0.0, {}, 1.0, 1.0)
+HOLDER = """
+import sys, time
+from pathlib import Path
+from trainables.stages.store import StageStore
+claim = StageStore(Path(sys.argv[1]), 1.0).claim("ab12")
+assert claim is not None
+print("holds it", flush=True)
+time.sleep(60)
+"""
+RACER = """
+import sys
+from pathlib import Path
+from tests.trainables.small_trials import run
+from tests.trainables.stages.test_sharing import opened
+Path(sys.argv[3]).touch()
+while not Path(sys.argv[4]).exists(): pass
+run(opened(Path(sys.argv[1]), Path(sys.argv[2])))
+"""
+
+
+def publish(store: StageStore, key: str, trial: Path, size: int = 1000) -> None:
+    (trial / "states").mkdir(parents=True, exist_ok=True)
+    (trial / "states/00.safetensors").unlink(missing_ok=True)
+    (trial / "states/00.safetensors").write_bytes(os.urandom(size))
+    store.publish(key, lambda folder: write_stage(folder, trial, Position(0, 1), {}, [{"epoch": 1}], END))
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Path:
+    return tmp_path / "run/trials/t-000"
+
+
+def test_what_was_published_is_found_and_nothing_else(tmp_path: Path, trial: Path) -> None:
+    store = StageStore(tmp_path / "stages", 1.0)
+    assert store.find("ab12") is None
+    publish(store, "ab12", trial)
+    stage = store.find("ab12")
+    assert stage is not None
+    assert (stage.trained_by, stage.lines, stage.end) == ("run/t-000", ({"epoch": 1},), END)
+    assert store.find("ab13") is None
+
+
+def test_a_second_publisher_changes_nothing(tmp_path: Path, trial: Path) -> None:
+    store = StageStore(tmp_path / "stages", 1.0)
+    publish(store, "ab12", trial)
+    before = (tmp_path / "stages/ab/ab12" / NETWORK_FILE).read_bytes()
+    publish(store, "ab12", trial)
+    assert (tmp_path / "stages/ab/ab12" / NETWORK_FILE).read_bytes() == before
+    assert [folder.name for folder in (tmp_path / "stages/ab").iterdir()] == ["ab12"]
+
+
+def test_what_was_not_used_for_longest_goes_first(tmp_path: Path, trial: Path) -> None:
+    store = StageStore(tmp_path / "stages", 25e3 / 1e9)
+    for number, key in enumerate(("aa01", "aa02", "aa03")):
+        publish(store, key, trial, 9_000)
+        file = tmp_path / "stages/aa" / key / "stage.json"
+        if file.exists():
+            os.utime(file, (1000 + number, 1000 + number))
+    assert [store.find(key) is not None for key in ("aa01", "aa02", "aa03")] == [False, True, True]
+    os.utime(tmp_path / "stages/aa/aa03/stage.json", (2000, 2000))
+    publish(store, "aa04", trial, 9_000)
+    assert [store.find(key) is not None for key in ("aa02", "aa03", "aa04")] == [True, False, True]
+    publish(store, "aa05", trial, 90_000)
+    assert store.find("aa05") is not None, "the newest stays, however large: somebody waits for it"
+
+
+def test_a_claim_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
+    store = StageStore(tmp_path / "stages", 1.0)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(store.folder)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "holds it\n"
+    assert store.claim("ab12") is None
+    assert store.claim("cd34") is not None
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    assert store.claim("ab12") is not None
+
+
+@pytest.mark.slow
+def test_two_processes_train_no_state_twice(tmp_path: Path) -> None:
+    stages, go = tmp_path / "stages", tmp_path / "go"
+    folders = [tmp_path / "run/trials" / name for name in ("first", "second")]
+    command = [sys.executable, "-c", RACER]
+    racers = [
+        subprocess.Popen([*command, str(folder), str(stages), str(tmp_path / folder.name), str(go)])
+        for folder in folders
+    ]
+    while not all((tmp_path / folder.name).exists() for folder in folders):
+        assert all(racer.poll() is None for racer in racers)
+        time.sleep(0.05)
+    go.touch()
+    assert [racer.wait() for racer in racers] == [0, 0]
+    run(opened(tmp_path / "run/trials/alone", None))
+    assert outcome(folders[0]) == outcome(folders[1]) == outcome(tmp_path / "run/trials/alone")
+    by_state = zip(*(record_of(folder).states for folder in folders), strict=True)
+    assert all((one.taken_from is None) != (other.taken_from is None) for one, other in by_state)

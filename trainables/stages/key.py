@@ -1,0 +1,91 @@
+"""The name of a stage: a digest of all that acted up to the end of a state.
+
+Numbers are the same bit for bit only where all of it is: the contents of weights and data, the recipes of this state and of
+those before, the seed, this code and the libraries, the device, its threads and number format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from models.versions import library_versions, source_digest
+from models.weights.digest import file_digest
+from pruning.allocation import budget_counts
+from pruning.catalogue import CRITERIA
+from trainables.stages.recipe import Recipe, recipes_of
+from trainables.states.procedure import Procedure
+from trainables.states.unit_budget import kept_fractions
+
+PACKAGES = ("models", "pruning", "trainables")
+LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow")
+ENVIRONMENT = ("python", "processor", "gpu", "precision", "threads")
+FORMAT = 1
+"""Of the key and of what a stage's folder holds."""
+
+
+def stage_keys(procedure: Procedure, header: Mapping[str, Any]) -> tuple[str, ...]:
+    """The key of each of a trial's states, in order. `procedure` has not begun yet; `header` is its record's first line."""
+    key, keys = _digest(facts_of(procedure, header)), []
+    for state, recipe in enumerate(recipes_of(procedure.config, procedure.epochs)):
+        key = _digest([key, _with_counts(procedure, state, recipe)])
+        keys.append(key)
+    return tuple(keys)
+
+
+def facts_of(procedure: Procedure, header: Mapping[str, Any]) -> dict[str, Any]:
+    """What a trial stands on before its first state, as it was found and not as it was asked for."""
+    data = header["data"]
+    return {
+        "format": FORMAT,
+        "code": _code(),
+        "plugins": _plugins(procedure),
+        "libraries": library_versions(LIBRARIES),
+        "environment": {name: header["environment"][name] for name in ENVIRONMENT},
+        "weights": header["weights"]["digest"],
+        "spec": header["spec"],
+        "structure": procedure.network.structure.to_json(),
+        "data": {name: data[name] for name in ("digest", "mean", "std", "classes", "sizes")},
+        "seed": procedure.config.seed,
+    }
+
+
+@cache
+def _code() -> str:
+    return source_digest(PACKAGES)
+
+
+def _with_counts(procedure: Procedure, state: int, recipe: Recipe) -> Recipe:
+    """The recipe with whole units to keep in place of fractions: two schedules may ask for the same."""
+    event, prune = recipe.get("event", {}), procedure.config.prune
+    if "kept" not in event or prune.widths == "imp" or prune.traits.masks:
+        return recipe
+    kept = kept_fractions(procedure.network, prune, procedure.method, state)
+    counts = budget_counts(procedure.network.structure, kept, prune.scope, prune.min_kept)
+    return {**recipe, "event": {**event, "kept": counts}}
+
+
+def _plugins(procedure: Procedure) -> dict[str, str]:
+    """Module → digest of the source of a method or criterion that is registered from outside these packages."""
+    prune = procedure.config.prune
+    used = [prune.traits.planner, CRITERIA[prune.traits.criterion or prune.criterion].scorer]
+    modules = {path.partition(":")[0] for path in used}
+    outside = sorted(one for one in modules if one.partition(".")[0] not in PACKAGES)
+    return {module: _source(module) for module in outside}
+
+
+def _source(module: str) -> str:
+    found = find_spec(module)
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError(f"{module}: its source is not there to be read")
+    return file_digest(Path(found.origin))
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,94 @@
+"""What a configuration says about each of its states: all that decides the state's outcome, and nothing else.
+
+Two trials of equal recipes up to state s, on equal data, weights and seed, stand at the same network at its end. Plain JSON,
+without torch: the study's queue asks it which trials share their beginning.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from models.units.structure import KINDS_OF_TARGET
+from pruning.schedules import kept_fraction
+from trainables.config.prune import RewindEpoch
+from trainables.config.trial import TrialConfig
+
+HOW_LONG = frozenset({"epochs_per_state", "epochs_state0", "epochs_total", "epochs_rule", "state0"})
+"""Keys of `train` that say how many epochs a state has, or what state 0 differs in; the recipe has both worked out."""
+WHERE = frozenset({"device", "threads", "precision"})
+"""Keys of `train` that ask for something; what was got stands among the facts of `key.py`."""
+Recipe = dict[str, Any]
+
+
+def shared_by_all_states(config: TrialConfig) -> Recipe:
+    """What decides every state: network, initial weights, data and split, seed. The files' contents are not looked at."""
+    data = config.data.model_dump(mode="json", exclude={"augment", "workers"})
+    train = config.train.model_dump(mode="json", include=set(WHERE))
+    return {"model": config.model.model_dump(mode="json"), "data": data, "train": train, "seed": config.seed}
+
+
+def recipes_of(config: TrialConfig, epochs: tuple[int, ...] | None = None) -> tuple[Recipe, ...]:
+    """One for each of the states 0..K. `epochs` of each state, where they are not the configuration's own."""
+    counts = config.epochs_of_states() if epochs is None else epochs
+    return tuple(_recipe(config, state, count) for state, count in enumerate(counts))
+
+
+def rewind_epoch(config: TrialConfig) -> int | None:
+    """After how many epochs of state 0 the weights are taken that later states return to; None where none are needed."""
+    rewind = config.prune.rewind
+    return rewind.epoch if isinstance(rewind, RewindEpoch) and rewind.epoch > 0 else None
+
+
+def _recipe(config: TrialConfig, state: int, epochs: int) -> Recipe:
+    train = config.train_of_state(state).model_dump(mode="json", exclude=set(HOW_LONG | WHERE))
+    if state == 0:
+        # The teacher is the network at state 0's end.
+        train.pop("distill")
+    recipe: Recipe = {
+        "epochs": epochs,
+        "train": train,
+        "augment": config.augment_of_state(state).model_dump(mode="json"),
+        "measure": config.measure.model_dump(mode="json") if config.measure.latency else None,
+    }
+    return recipe if state == 0 else recipe | {"event": _event(config, state)}
+
+
+def _event(config: TrialConfig, state: int) -> Recipe:
+    """The pruning event that begins a state."""
+    prune, traits = config.prune, config.prune.traits
+    event: Recipe = {"rewind": prune.model_dump(mode="json")["rewind"], "target": prune.target}
+    if not (traits.makes_smaller or traits.masks):
+        return event
+    event |= {
+        "acts": traits.planner,
+        "masks": traits.masks,
+        "shrinks": prune.rsst.model_dump(mode="json") if traits.shrinks else None,
+        "criterion": traits.criterion or prune.criterion,
+        "normalize": prune.normalize,
+        "scope": prune.scope,
+        "min_kept": prune.min_kept,
+        "calibration": prune.calibration(config.train.batch_size),
+        "widths": prune.widths,
+        "fillback_rate": prune.fillback_rate if prune.widths == "imp" else None,
+    }
+    return event | _amount(config, state)
+
+
+def _amount(config: TrialConfig, state: int) -> Recipe:
+    """How much stays: the kept fraction of each kind, or the target and the whole schedule that leads to it."""
+    schedule, traits = config.prune.schedule, config.prune.traits
+    kind = traits.schedule or schedule.kind
+    if schedule.macs_target is not None:
+        return {"towards": schedule.model_dump(mode="json") | {"kind": kind}}
+    kept = {
+        one: kept_fraction(
+            kind,
+            state,
+            schedule.states,
+            schedule.ratio_of(one),
+            custom=schedule.kept,
+            rate_per_state=schedule.rate_per_state,
+        )
+        for one in KINDS_OF_TARGET[config.prune.target]
+    }
+    return {"kept": kept}
