@@ -18,7 +18,7 @@ from trainables.files.request import TrialRequest, read_request
 
 RESULT_KEYS = (
     "state", "epoch", "epochs_total", "phase", "val_accuracy", "val_loss", "train_loss", "removed_percent",
-    "removed_of_all_percent", "params", "macs", "seconds", "images_per_second",
+    "removed_of_all_percent", "params", "macs", "seconds", "images_per_second", "waiting", "taken_from",
 )  # fmt: skip
 """What the driver is shown of an epoch. Test accuracy is not, and never may be."""
 
@@ -36,16 +36,30 @@ class OpenTrial(Protocol):
     def close(self) -> None: ...
 
 
-def open_trial(folder: Path, request: TrialRequest, guard: Callable[[], None], retry_failed: bool) -> OpenTrial:
+Stages = tuple[str, float]
+"""Folder of the states that trials share, and the gigabytes that they may take."""
+
+
+def open_trial(
+    folder: Path, request: TrialRequest, guard: Callable[[], None], retry_failed: bool, stages: Stages | None
+) -> OpenTrial:
     """Start or go on with the trial that a folder's request asks for."""
+    from trainables.stages.store import StageStore
     from trainables.trial import Trial
 
-    config = TrialConfig.model_validate(request.config)
-    return Trial.open(folder, request.identity, config, guard=guard, searched=request.values, retry_failed=retry_failed)
+    return Trial.open(
+        folder,
+        request.identity,
+        TrialConfig.model_validate(request.config),
+        guard=guard,
+        searched=request.values,
+        retry_failed=retry_failed,
+        stages=None if stages is None else StageStore(Path(stages[0]), stages[1]),
+    )
 
 
 class TuneTrainable(tune.Trainable):
-    """Ray's configuration is {run, folder, generation, retry_failed}; everything else is in the folder.
+    """Ray's configuration is {run, folder, generation, retry_failed, stages}; everything else is in the folder.
 
     A crash of the trial is recorded and reported as its end, so that Ray sees no error and keeps the actor. Only an
     actor that dies, or a trial whose run is driven by a later launch, is an error to Ray.
@@ -60,6 +74,7 @@ class TuneTrainable(tune.Trainable):
         self._folder = Path(config["folder"])
         self._guard = generation_guard(Path(config["run"]), int(config["generation"]))
         self._retry_failed = bool(config["retry_failed"])
+        self._stages: Stages | None = config["stages"]
 
     def step(self) -> dict[str, Any]:
         request = read_request(self._folder)
@@ -83,11 +98,11 @@ class TuneTrainable(tune.Trainable):
     def _step(self, request: TrialRequest) -> dict[str, Any]:
         result: dict[str, Any] = {"id": request.identity.id, "warnings": []}
         if self._trial is None:
-            self._trial = self.open_trial(self._folder, request, self._guard, self._retry_failed)
+            self._trial = self.open_trial(self._folder, request, self._guard, self._retry_failed, self._stages)
             result["warnings"] += self._trial.warnings
         trial = self._trial
         if not trial.done:
-            line = trial.step()
+            line = trial.step()  # which waits for a moment where another trial trains its state
             result |= {key: line[key] for key in RESULT_KEYS if key in line}
             result["state_ended"] = bool(line.get("state_ended", False))
             result["warnings"] += [f"state {line['state']}: {text}" for text in line.get("warnings", ())]

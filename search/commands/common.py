@@ -128,11 +128,20 @@ study_parameters = together(
 )
 """STUDY, --name and --set, as `load_study` takes them."""
 
+STAGES_HELP = "folder of states that trials share, for several runs to use (default: stages/ in the run's folder)"
+SHARE_HELP = "take over states that another trial with the same beginning has trained (default), or train every state"
+sharing_options = together(
+    click.option("--stages", type=PATH, metavar="DIR", help=STAGES_HELP),
+    click.option("--share/--no-share", default=None, help=SHARE_HELP),
+)
+"""Of `sweep`, `resume` and `trial`: they replace keys of the study's `resources`."""
+
 BUDGET_HELP = "start no further epoch after this long, such as 45m or 2h30m; resume goes on"
 ADDRESS_HELP = "of a running Ray cluster to use, `auto` for this machine's (default: none)"
 launch_options = together(
     click.option("--time-budget", type=Duration(), help=BUDGET_HELP),
     click.option("--max-concurrent", type=Whole(min=1), metavar="N", help="run at most N trials at once"),
     click.option("--address", metavar="ADDRESS", help=ADDRESS_HELP),
+    sharing_options,
 )
 """Options of a launch, which change nothing about the trials; `drive_command` takes them by name."""

@@ -11,7 +11,15 @@ import click
 from models.errors import WORK_FAILED, UserError
 from models.names import nearest, suggestion
 from models.units.structure import counted
-from search.commands.common import Outcome, Subcommand, Whole, check_writable, storage_option, study_parameters
+from search.commands.common import (
+    Outcome,
+    Subcommand,
+    Whole,
+    check_writable,
+    sharing_options,
+    storage_option,
+    study_parameters,
+)
 from search.console import table_text
 from search.evidence.formats import number, percent
 from search.run.begun import as_begun, former_defaults_lines
@@ -49,11 +57,18 @@ NOT_FOR_CHOOSING = (
 @click.option("--arm", metavar="ARM", help="which of the study's arms (needed where there are several)")
 @click.option("--seed", type=Whole(min=0), metavar="SEED", help="the trial's seed, in place of trial.seed")
 @storage_option
+@sharing_options
 def command(
-    study: Path, name: str | None, sets: tuple[str, ...], arm: str | None, seed: int | None, storage: Path
+    study: Path,
+    name: str | None,
+    sets: tuple[str, ...],
+    arm: str | None,
+    seed: int | None,
+    storage: Path,
+    **sharing: Any,
 ) -> Outcome:
     """Run one trial of a study in this process, without Ray. The same command again goes on, or prints the finished result."""
-    asked = load_study(study, sets, name=name)
+    asked = load_study(study, sets, name=name).with_resources(**sharing)
     return run_trial(asked, chosen_arm(asked, arm), seed, storage)
 
 
@@ -61,6 +76,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     """Its id is its arm's name; it stands in the run's folder, but outside any search."""
     _say_what_is_not_searched(arm)
     check_writable(storage / study.name, "--storage")
+    from trainables.stages.store import StageStore
     from trainables.trial import Trial
 
     run_folder = RunFolder((storage / study.name).resolve())
@@ -70,6 +86,8 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     arm = study.arms[arm.name]
     config = arm.config(seed=seed)
     folder = run_folder.trial_folder(arm.name)
+    stages = run_folder.stages_folder(study.resources)
+    store = None if stages is None else StageStore(stages, study.resources.stages_gigabytes)
     if read_record(folder) is None:
         check_arm(study, arm)
     open_run(storage, study)
@@ -78,7 +96,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     with RunFolder(folder).driven() as generation, at_its_line(arm):
         guard = generation_guard(folder, generation)
         identity = Identity(arm.name, arm.name, "trial", 0, config.seed)
-        trial = Trial.open(folder, identity, config, guard=guard, retry_failed=True)
+        trial = Trial.open(folder, identity, config, guard=guard, retry_failed=True, stages=store)
         write_request(folder, TrialRequest(identity, config.model_dump(mode="json")))
         for warning in trial.warnings:
             print(f"prunetune: warning: {warning}", file=sys.stderr)
@@ -114,11 +132,13 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> None:
     if trial.done:
         print(f"prunetune: {arm}: {trial.status} already; its result again", file=sys.stderr)
         return
+    line: dict[str, Any] = {}
     try:
         with terminated_like_interrupted():
             while not trial.done:
-                line = trial.step()
-                print(_progress(arm, line, states), file=sys.stderr, flush=True)
+                line, waited = trial.step(), line.get("waiting", False)
+                if not (waited and line.get("waiting")):
+                    print(_progress(arm, line, states), file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         trial.close()
         raise KeyboardInterrupt("the same command goes on after the last epoch that was finished") from None
@@ -132,12 +152,15 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> None:
 def _progress(arm: str, line: dict[str, Any], states: int) -> str:
     if line["kind"] == "end":
         return f"{arm}: {line['status']}: {line.get('error', '')}"
+    if "waiting" in line:
+        return f"{arm}: state {line['state']}/{states} is being trained by another trial; it is taken over then"
     text = (
         f"{arm}: state {line['state']}/{states} epoch {line['epoch']} {line['phase']:<7} "
         f"loss {line['train_loss']:.4f}  val {100 * line['val_accuracy']:.2f} %  "
         f"removed {line['removed_percent']:.1f} % ({line['removed_of_all_percent']:.1f} % of all)  {line['seconds']:.1f} s"
     )
-    return f"{text}  kept {counted(line['kept'])}" if line.get("state_ended") else text
+    kept = f"  kept {counted(line['kept'])}" if line.get("state_ended") else ""
+    return text + kept + (f"  (taken over from {line['taken_from']})" if "taken_from" in line else "")
 
 
 def result_text(result: dict[str, Any], folder: Path) -> str:

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from models import atomic
 from models.errors import UserError
+from search.study.sections import ResourcesConfig
 from trainables.files.generation import next_generation
 from trainables.files.record import RECORD_FILE
 from trainables.files.request import REQUEST_FILE
@@ -48,6 +49,12 @@ class RunFolder:
     @property
     def trials_folder(self) -> Path:
         return self.path / "trials"
+
+    def stages_folder(self, resources: ResourcesConfig) -> Path | None:
+        """Where this run's trials find and leave shared states; None where they share nothing."""
+        if not resources.share:
+            return None
+        return self.path / "stages" if resources.stages is None else resources.stages.resolve()
 
     def trial_folder(self, trial_id: str) -> Path:
         return self.trials_folder / trial_id

@@ -12,7 +12,7 @@ from search.config_file.mistakes import Sources
 
 ARM_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
 PATHS_OF_TRIAL = ("data.root", "model.init.path", "prune.scratch.file")
-PATHS_OF_STUDY = ("search.warm_start",)
+PATHS_OF_STUDY = ("search.warm_start", "resources.stages")
 Raw = dict[str, Any]
 
 

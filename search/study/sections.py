@@ -129,6 +129,12 @@ class ResourcesConfig(Section):
     """Wall-clock seconds after which no further epoch starts; also `2h30m`."""
     address: str | None = None
     """Of a Ray cluster; default: this machine."""
+    share: bool = True
+    """Trials take over the states that another trial with the same beginning has trained; the numbers are the same."""
+    stages: Path | None = None
+    """Folder of shared states, which several runs may use; default: `stages/` in the run's folder."""
+    stages_gigabytes: float = Field(20.0, gt=0)
+    """What shared states may take of the disk; those that were not used for longest go first."""
 
     @model_validator(mode="after")
     def _whole_gpus_above_one(self) -> Self:

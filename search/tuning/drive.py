@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from models.errors import WorkFailed
@@ -27,17 +28,22 @@ from search.tuning.progress import Progress
 from search.tuning.stop_request import StopRequest, signals_restored
 from search.tuning.trial_queue import TrialQueue
 
+OF_LAUNCH = ("time_budget", "max_concurrent", "address", "stages", "share")
+"""Keys of `resources` that a command line may replace for one launch."""
+
 
 @dataclass(frozen=True)
 class Launch:
     """How to drive a run this time; nothing here changes what the trials are.
 
-    `time_budget` in seconds, `max_concurrent` and `address` replace the study's own.
+    `time_budget` in seconds, `max_concurrent`, `address`, `stages` and `share` replace the study's own.
     """
 
     time_budget: float | None = None
     max_concurrent: int | None = None
     address: str | None = None
+    stages: Path | None = None
+    share: bool | None = None
     retry_failed: bool = False
     command: Sequence[str] = field(default_factory=manifest.command_line)
 
@@ -67,9 +73,7 @@ def run_study(
     WeightsRefused or UserError before any trial starts; WorkFailed when the same failure repeats.
     """
     launch = Launch() if launch is None else launch
-    study = study.with_resources(
-        time_budget=launch.time_budget, max_concurrent=launch.max_concurrent, address=launch.address
-    )
+    study = study.with_resources(**{name: getattr(launch, name) for name in OF_LAUNCH})
     with run.driven() as generation:
         manifest.check_same_study(run, study)
         store = TrialStore(run)

@@ -38,6 +38,8 @@ class Running:
     first: tuple[float, int] | None = None
     """When its first epoch of this launch ended, and how many it had then done."""
     val_accuracy: float | None = None
+    waits: bool = False
+    """For a state that another trial trains."""
     removed: str = ""
     """How much of what the target names, and of all parameters."""
 
@@ -91,7 +93,10 @@ class Progress:
         for warning in result.get("warnings", ()):
             self.say(f"{result['id']}: {warning}")
         running = self._running.get(result["id"])
-        if running is None or "epochs_total" not in result:
+        if running is None:
+            return
+        running.waits = result.get("waiting", False)
+        if "epochs_total" not in result:
             return
         running.done, running.state = result["epochs_total"], result["state"]
         running.first = running.first or (time.monotonic(), running.done)
@@ -105,7 +110,7 @@ class Progress:
         if not self._has_table:
             self.say(
                 f"{result['id']}: state {running.state} of {running.states}, val {running.val_accuracy:.4f}, "
-                f"removed {running.removed}{_left(running.remaining(time.monotonic()))}"
+                f"removed {running.removed}{_origin(result)}{_left(running.remaining(time.monotonic()))}"
             )
 
     def left(self, trial: RecordedTrial) -> None:
@@ -142,7 +147,7 @@ class Progress:
             table.add_row(
                 one.trial.identity.arm,
                 one.trial.id,
-                "loading" if one.first is None else f"{one.state} of {one.states}",
+                "waits" if one.waits else "loading" if one.first is None else f"{one.state} of {one.states}",
                 "" if one.val_accuracy is None else f"{one.val_accuracy:.4f}",
                 one.removed,
                 _duration(one.remaining(now)),
@@ -172,6 +177,10 @@ class Progress:
         under_way = sum(one.epochs - one.done for one in list(self._running.values()))
         waiting = max(0, still_outstanding(self._store.run, self._study, known) - len(self._running))
         return (now - self._first) / (self._trained - 1) * (under_way + waiting * mean)
+
+
+def _origin(result: dict[str, Any]) -> str:
+    return f", taken over from {result['taken_from']}" if "taken_from" in result else ""
 
 
 def _removed(trial: RecordedTrial) -> str:

@@ -70,6 +70,9 @@ class RecordSearcher(StaysInDriver, Searcher):
         self._launch, self._queue, self._progress = launch, launch.queue, launch.progress
         self._log = OptunaLog(launch.queue.study, launch.queue.store)
         self._ours: dict[str, str] = {}
+        resources = self._queue.study.resources
+        folder = self._queue.store.run.stages_folder(resources)
+        self._stages = None if folder is None else (str(folder), resources.stages_gigabytes)
 
     def suggest(self, trial_id: str) -> Any:
         """Ray's configuration of the next trial, None to wait, or FINISHED."""
@@ -90,6 +93,7 @@ class RecordSearcher(StaysInDriver, Searcher):
             "folder": str(trial.folder),
             "generation": self._launch.generation,
             "retry_failed": self._queue.retry_failed,
+            "stages": self._stages,
         }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

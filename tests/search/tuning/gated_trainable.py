@@ -47,7 +47,7 @@ class GatedTrial(SimulatedTrial):
 def gated_trainable(gate: str | None, failure: str | None) -> type[TuneTrainable]:
     """A class that takes both along: the processes of a cluster do not have the driver's environment."""
 
-    def open_trial(folder: Path, request: TrialRequest, guard: Callable[[], None], retry_failed: bool) -> GatedTrial:
+    def open_trial(folder: Path, request: TrialRequest, guard: Callable[[], None], *others: Any) -> GatedTrial:
         return GatedTrial(folder, guard, gate, failure)
 
     return type("GatedTrainable", (TuneTrainable,), {"open_trial": staticmethod(open_trial)})
