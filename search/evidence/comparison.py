@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from models.errors import UserError
@@ -19,7 +19,7 @@ from search.evidence.paired.units import replicates
 from search.evidence.penalty import penalty_sentences
 from search.evidence.verdict import chosen_sentence, contrast_sentence, divergence_sentence, exploratory_sentence
 from search.run.best import criterion, is_plain
-from search.run.results import RunResults
+from search.run.results import RunResults, TrainingDone
 from search.study.sections import CompareConfig, Level
 
 EXPLORATORY_SHARES = (0.75, 0.5, 0.25)
@@ -45,6 +45,8 @@ class Comparison:
     rule: Rule
     """Whether the contrasts were tested once, at looks stated before, or by evidence that is valid at any time."""
     verdict: str
+    training: TrainingDone
+    """What the run really cost; the arms' own figures are as if each trial had trained every state itself."""
     equal_cost: tuple[EqualCost, ...] = ()
     """Looked at too: the arms at equal training MACs, on validation."""
 
@@ -67,6 +69,7 @@ class Comparison:
             "primary": [contrast.to_json() for contrast in self.primary],
             "divergence": [contrast.to_json() for contrast in self.divergence],
             "secondary": [contrast.to_json() for contrast in self.secondary],
+            "training": asdict(self.training),
             "equal_training_cost": [row.to_json() for row in self.equal_cost],
             "exploratory": self.exploratory,
             "caveats": list(self.caveats),
@@ -87,7 +90,7 @@ def compare(results: RunResults) -> Comparison:
     if baseline not in names:
         raise UserError(f"compare.baseline: {baseline!r} is no arm of this study; its arms are {', '.join(names)}")
     reading = reading_of(results)
-    complete, results = results.complete, reading.read(results)
+    complete, training, results = results.complete, results.training, reading.read(results)
     rows = tuple(summarise_arm(results, arm, settings.metric, settings.alpha) for arm in names)
     # What never gets smaller (dense, imp) has no place at equal removal or equal MACs: a row, not a test.
     others = [arm for arm in removing if arm != baseline]
@@ -107,6 +110,7 @@ def compare(results: RunResults) -> Comparison:
         caveats=caveats,
         rule=reading.rule,
         verdict=" ".join([_verdict(results, rows, primary, divergence, caveats, reading), *penalty_sentences(results)]),
+        training=training,
         equal_cost=tuple(equal_cost(results, baseline, settings.alpha)),
     )
 

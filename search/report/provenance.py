@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from models.units.reach import reach_text
+from search.evidence.formats import short
 from search.run.results import RunResults
 from trainables.config.origins import splits_line
 from trainables.config.trial import TrialConfig
@@ -25,7 +26,14 @@ def run_facts(results: RunResults) -> dict[str, str]:
         "libraries": _joined(_libraries(one) for one in environments),
         "hardware": _joined(_hardware(one) for one in environments),
         "data": _joined(_data(header["data"]) for header in headers),
+        "training": _training(results),
     }
+
+
+def _training(results: RunResults) -> str:
+    done = results.training
+    spared = f" where trials alone take {short(done.macs + done.macs_taken_over)}" if done.macs_taken_over else ""
+    return f"{done.text()}; {short(done.macs)} multiply-accumulates were spent{spared}"
 
 
 def _headers(results: RunResults) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import Any
 
 from search.run.best import criterion, is_plain, no_winner
@@ -18,7 +19,7 @@ def status_text(results: RunResults) -> str:
     width = max((len(trial.id) for trial in results.trials), default=0)
     lines = [f"{trial.id:<{width}}  {_trial_text(trial)}" for trial in results.trials]
     arms = [_arm_text(results, arm) for arm in results.study.arms]
-    return "\n".join([*lines, *arms, *warning_lines(all_warnings(results)), _summary(results)])
+    return "\n".join([*lines, *arms, *warning_lines(all_warnings(results)), results.training.text(), _summary(results)])
 
 
 def _trial_text(trial: RecordedTrial) -> str:
@@ -70,6 +71,7 @@ def status_json(results: RunResults) -> dict[str, Any]:
         "trials": [_trial_json(trial) for trial in results.trials],
         "best": _best_json(results.best_of_run()),
         "arms": {arm: _arm_json(results, arm) for arm in results.study.arms},
+        "training": asdict(results.training),
         "warnings": [warning.to_json() for warning in all_warnings(results)],
     }
 

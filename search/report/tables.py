@@ -91,10 +91,19 @@ def _percents(interval: tuple[float, float] | None) -> str:
 
 def _basis_text(comparison: Comparison) -> str:
     found = {row.basis for row in comparison.rows}
+    told = f"{REMOVED_TEXT} {cost_sentence(comparison)}".strip()
     if len(found) == 1:
-        return f"Sizes and costs are those of each arm's {found.pop()}, as means. {REMOVED_TEXT}"
+        return f"Sizes and costs are those of each arm's {found.pop()}, as means. {told}"
     each = "; ".join(f"{row.arm}: {row.basis}" for row in comparison.rows)
-    return f"Sizes and costs are means over: {each}. {REMOVED_TEXT}"
+    return f"Sizes and costs are means over: {each}. {told}"
+
+
+def cost_sentence(comparison: Comparison) -> str:
+    """What the run really cost, where that is less than its trials' own costs together; else nothing."""
+    done = comparison.training
+    if done.epochs_taken_over == 0:
+        return ""
+    return f"A trial's cost is as if it had trained alone; in all the run {done.text()}."
 
 
 def final_test_sentence(test: FinalTest | None) -> str:

@@ -82,6 +82,16 @@ class RecordedTrial(TrialRequest):
         return list(epochs or TrialConfig.model_validate(self.config).epochs_of_states())
 
     @property
+    def taken_over(self) -> tuple[StateEnd, ...]:
+        """The states that another trial trained."""
+        return tuple(end for end in self.states if end.taken_from is not None)
+
+    def macs_of(self, end: StateEnd) -> float:
+        """Training multiply-accumulates of one of its states alone."""
+        before = [other.training_macs for other in self.states if other.state < end.state]
+        return end.training_macs - max(before, default=0.0)
+
+    @property
     def method(self) -> str:
         return str(self.config.get("prune", {}).get("method", DEFAULT_METHOD))
 

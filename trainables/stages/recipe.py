@@ -24,7 +24,14 @@ def shared_by_all_states(config: TrialConfig) -> Recipe:
     """What decides every state: network, initial weights, data and split, seed. The files' contents are not looked at."""
     data = config.data.model_dump(mode="json", exclude={"augment", "workers"})
     train = config.train.model_dump(mode="json", include=set(WHERE))
-    return {"model": config.model.model_dump(mode="json"), "data": data, "train": train, "seed": config.seed}
+    scratch = config.prune.scratch.model_dump(mode="json") if config.prune.traits.from_scratch else None
+    return {
+        "model": config.model.model_dump(mode="json"),
+        "data": data,
+        "train": train,
+        "seed": config.seed,
+        "scratch": scratch,
+    }
 
 
 def recipes_of(config: TrialConfig, epochs: tuple[int, ...] | None = None) -> tuple[Recipe, ...]:

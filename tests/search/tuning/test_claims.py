@@ -37,8 +37,8 @@ def test_pooled_confirms_every_arm_at_each_arms_choice_of_the_shared_keys(tmp_pa
 def test_choices_that_coincide_are_one_recipe_and_run_once(tmp_path: Path) -> None:
     search = {**CONFIRM, "trials_per_arm": 1, "pairing": "shared"}
     simulation = Simulation(make_study(tmp_path, search=search), tmp_path / "runs").go()
-    assert [name for name in simulation.order if "confirm" in name] == [
-        "refill-confirm-s101", "rsst-confirm-s101", "refill-confirm-s102", "rsst-confirm-s102",
+    assert sorted(name for name in simulation.order if "confirm" in name) == [
+        "refill-confirm-s101", "refill-confirm-s102", "rsst-confirm-s101", "rsst-confirm-s102",
     ]  # fmt: skip
     results = load_results(simulation.run.path)
     assert results.complete
