@@ -105,12 +105,6 @@ class TrialConfig(Section):
         """Number of pruning events K; a trial has the states 0..K."""
         return self.prune.schedule.states
 
-    def train_of_state(self, state: int) -> TrainConfig:
-        return self.train
-
-    def augment_of_state(self, state: int) -> AugmentConfig:
-        return self.data.augment
-
     def epochs_of_states(self) -> tuple[int, ...]:
         """Epochs of each of the states 0..K."""
         train = self.train

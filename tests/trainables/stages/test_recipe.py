@@ -124,6 +124,20 @@ def test_every_key_of_a_configuration_is_here() -> None:
     }
 
 
+OWN = {"lr": 1e-3, "batch_size": 16, "optimizer": "adamw", "weight_decay": 0.1, "momentum": 0.5, "betas": [0.9, 0.99]}
+OWN |= {"label_smoothing": 0.1, "clip_grad_norm": 2.0, "schedule": {"kind": "constant"}, "augment": {"flip": True}}
+
+
+@pytest.mark.parametrize("key", OWN)
+def test_with_a_recipe_of_its_own_state_0_does_not_hang_on_the_trials(key: str) -> None:
+    one = small_config(train={"state0": OWN})
+    trials_own = {"data.augment.flip": True} if key == "augment" else {f"train.{key}": OWN[key]}
+    other = TrialConfig.model_validate(key_tree.with_keys(one.model_dump(mode="json"), trials_own))
+    same = [before == now for before, now in zip(prefixes(one), prefixes(other), strict=True)]
+    assert same == ([True] * 3 if key == "optimizer" else [True, False, False])
+    assert prefixes(one)[0] != prefixes(small_config(train={"state0": {**OWN, key: None}}))[0] or key == "optimizer"
+
+
 def test_rssts_settings_act_in_its_own_states_alone() -> None:
     rsst = small_config(prune={"method": "rsst"})
     for key in (key for key in ACTS_FROM if key.startswith("prune.rsst.")):
