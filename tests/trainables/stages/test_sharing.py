@@ -168,3 +168,12 @@ def test_a_later_state_is_never_taken_on_another_start(tmp_path: Path) -> None:
     run(opened(trials / "second", stages, seed=6))
     keys = {folder.name for folder in stages.glob("??/*")}
     assert len(keys) == 6
+
+
+def test_what_a_taken_state_says_is_on_the_page_of_files(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        run(opened(tmp_path / "run/trials" / name, tmp_path / "stages"))
+    page = (Path(__file__).parents[3] / "docs/files.md").read_text(encoding="utf-8")
+    line = record_of(tmp_path / "run/trials/second").epochs[0]
+    assert line["taken_from"] == "run/first"
+    assert page.count("`taken_from`") >= 2
