@@ -23,7 +23,7 @@ class SlowTrial(SimulatedTrial):
         return super().step()
 
 
-def open_slow_trial(folder: Path, request: TrialRequest, guard: Callable[[], None], retry_failed: bool) -> SlowTrial:
+def open_slow_trial(folder: Path, request: TrialRequest, guard: Callable[[], None], *others: Any) -> SlowTrial:
     return SlowTrial(folder, guard)
 
 
