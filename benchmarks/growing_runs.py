@@ -1,7 +1,7 @@
 """How often whole studies that may grow tell two arms apart that are one method, and how often they find a difference.
 
 Run: python -m benchmarks.growing_runs [--studies 200] [--first 0] [--effect 1.5] [--rules fixed looks grown]
-A hundred studies of one rule take about two minutes on one core. Each goes the product's own path, search, choice, confirm phase
+A hundred studies of one rule take two minutes on one core. Each goes the product's own path, search, choice, confirm phase
 and comparison, with accuracies drawn instead of trained (see `support/null_study.py`):
 
 - `fixed`: eight confirm seeds, compared once;
