@@ -4,7 +4,7 @@ Run: python -m benchmarks.study [--kind depths] [--arms 6] [--seeds 8] [--states
 `depths` compares Refill at so many depths, the same share removed at each event, up to `--states` events; `methods` compares
 Refill by three criteria, RSST, units at random and one-shot, all of `--states` events. Nothing is searched, so that both sides
 train the same evidence: every arm on every seed. Both run on all cores, one after the other, each in a process of its own.
-Times are of the clock, from the first trial handed out to the last one's end; epochs that were really trained stand beside them.
+Times are of the clock, from the first trial handed out to the last one's end; epochs really trained stand beside them.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from tests.trainables.small_trials import numbers, run, small_config
+from tests.trainables.test_channel_trial import CHANNELS, ONE_BLOCK_A_STAGE
 from trainables.files.record import Identity, TrialRecord, read_record
 from trainables.stages import sharing
 from trainables.stages.store import StageStore
@@ -177,3 +178,16 @@ def test_what_a_taken_state_says_is_on_the_page_of_files(tmp_path: Path) -> None
     line = record_of(tmp_path / "run/trials/second").epochs[0]
     assert line["taken_from"] == "run/first"
     assert page.count("`taken_from`") >= 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["timm:resnet18", "twistnet18"])
+def test_convolutional_networks_go_on_from_a_taken_state_as_if_alone(tmp_path: Path, arch: str) -> None:
+    args = ONE_BLOCK_A_STAGE if arch == "timm:resnet18" else {}
+    for name, stages, last in (("first", "stages", 0.3), ("alone", None, 0.4), ("second", "stages", 0.4)):
+        schedule = {"kind": "custom", "states": 2, "kept": [0.7, last]}
+        prune = {**CHANNELS["prune"], "method": "rsst", "schedule": schedule}
+        changes = {**CHANNELS, "model": {"arch": arch, "args": args}, "prune": prune}
+        run(opened(tmp_path / "run/trials" / name, stages and tmp_path / stages, **changes))
+    assert taken(tmp_path / "run/trials/second") == [True, True, False]
+    assert outcome(tmp_path / "run/trials/alone") == outcome(tmp_path / "run/trials/second")
