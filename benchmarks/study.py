@@ -125,8 +125,8 @@ def main() -> None:
     print(found["study"])
     print(f"plain Tune: {theirs['seconds']:.0f} s, {theirs['epochs']:.0f} epochs trained")
     print(
-        f"prunetune:  {ours_['seconds']:.0f} s, {ours_['epochs']:.0f} epochs trained, {ours_['epochs_taken_over']:.0f} taken over "
-        f"({ours_['with_start_and_report']:.0f} s with start and report)"
+        f"prunetune:  {ours_['seconds']:.0f} s, {ours_['epochs']:.0f} epochs trained, {ours_['epochs_taken_over']:.0f} taken "
+        f"over ({ours_['with_start_and_report']:.0f} s with start and report)"
     )
     print(f"ratio of time {found['ratio']:.2f}, of epochs trained {found['ratio_of_epochs']:.2f}")
 

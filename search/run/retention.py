@@ -6,12 +6,14 @@ and an export without a budget is one.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from models.errors import UserError
 from search.config_file import key_tree
 from search.run.candidates import Candidate, fronts
+from search.run.folder import RunFolder
 from search.run.trials import RecordedTrial, order_trials
 from search.study.study import Study
 
@@ -36,6 +38,15 @@ def apply_retention(study: Study, trials: Iterable[RecordedTrial]) -> list[Path]
                 "make the run's folder writable, then resume the run"
             ) from error
     return removed
+
+
+def drop_own_stages(study: Study, run: RunFolder) -> None:
+    """Of a complete run remove the states that its trials shared, where its policy gives up networks.
+
+    Where it keeps them all, shared states are the same files and take no room; a folder that the study names is not the run's.
+    """
+    if study.retention.states != "all" and study.resources.stages is None:
+        shutil.rmtree(run.path / "stages", ignore_errors=True)
 
 
 def given_up(study: Study, trials: Sequence[RecordedTrial]) -> list[Path]:

@@ -16,7 +16,7 @@ from search.run.plan import plan_of
 from search.run.possible.machine import check_devices, check_machine
 from search.run.preflight import Checked, check_study
 from search.run.results import RunResults, load_results, still_outstanding
-from search.run.retention import apply_retention
+from search.run.retention import apply_retention, drop_own_stages
 from search.run.store import TrialStore
 from search.study.study import Study
 from search.tuning.cluster.nodes import check_nodes
@@ -99,6 +99,8 @@ def run_study(
             left = (stop_request.reason or "an error") if still_outstanding(run, study, store) else None
             manifest.close_launch(run, left or "complete")
         apply_retention(study, store)
+        if left is None:
+            drop_own_stages(study, run)
     results = load_results(run.path)
     if queue.fatal is not None:
         raise WorkFailed(

@@ -17,7 +17,8 @@ from search.evidence.selection import Budget, choose, passed_over
 from search.export.export import parts_of
 from search.run.candidates import all_candidates, fronts, named_state, pareto
 from search.run.results import RunResults, load_results
-from search.run.retention import apply_retention
+from search.run.folder import RunFolder
+from search.run.retention import apply_retention, drop_own_stages
 from search.run.trials import RecordedTrial
 from tests.search.made_runs import MadeRun, falling
 from trainables.files.record import StateEnd
@@ -234,3 +235,17 @@ def test_the_front_is_listed_with_what_is_left_of_it(made: MadeRun) -> None:
     outcome = pareto_command.command.main([str(made.path)], standalone_mode=False)
     assert [one["file_kept"] for one in outcome.json["front"]] == [True, False, False, False]
     assert outcome.text.count("not kept") == 3
+
+
+@pytest.mark.parametrize(
+    ("states", "elsewhere", "there"), [("all", False, True), ("last", False, False), ("last", True, True)]
+)
+def test_a_complete_run_keeps_shared_states_only_where_they_take_no_room(
+    tmp_path: Path, states: str, elsewhere: bool, there: bool
+) -> None:
+    folder = tmp_path / "shared" if elsewhere else tmp_path / "run" / "stages"
+    resources = {"stages": str(folder)} if elsewhere else {}
+    study = make_study(tmp_path, retention={"states": states}, resources=resources)
+    (folder / "ab").mkdir(parents=True)
+    drop_own_stages(study, RunFolder(tmp_path / "run"))
+    assert folder.exists() is there
