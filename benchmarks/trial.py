@@ -1,9 +1,9 @@
 """What a whole trial costs beside the same trial with PyTorch's own pruning, which masks and makes nothing smaller.
 
 Run: python -m benchmarks.trial [--repeats 3] [--states 16] [--epochs 1] [--arch vit_micro] [--json]
-A few minutes on one core. Both train the same states of as many epochs on the same images, to the same number of units; ours cuts
-them out, and writes its record, checkpoint and TensorBoard files besides. Times are of the processor, the two taken in turns, and
-the ratio is the median over the repeats. Nothing is shared between trials here: `benchmarks.study` is about that.
+A few minutes on one core. Both train the same states of as many epochs on the same images, to the same number of units; ours
+cuts them out, and writes its record, checkpoint and TensorBoard files besides. Times are of the processor, the two taken in
+turns, and the ratio is the median over the repeats. Nothing is shared between trials here: `benchmarks.study` is about that.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A trial as one writes it without prunetune: a loop over states around PyTorch's own pruning, which masks and removes nothing.
 
-The baseline of `benchmarks.trial` and `benchmarks.study`. Data, network, schedule and number of units are the trial's own, and the
-units to go are those of the smallest magnitude; what differs is how it is done: masks through `torch.nn.utils.prune`, an optimiser
-as PyTorch makes it by default, and nothing taken over from another trial.
+The baseline of `benchmarks.trial` and `benchmarks.study`. Data, network, schedule and number of units are the trial's own, and
+the units to go are those of the smallest magnitude; what differs is how it is done: masks through `torch.nn.utils.prune`, an
+optimiser as PyTorch makes it by default, and nothing taken over from another trial.
 """
 
 from __future__ import annotations
@@ -28,8 +28,10 @@ EVALUATION_BATCH = 256
 
 
 def masked_trial(config: TrialConfig, report: Callable[[float], None]) -> float:
-    """All states of a trial on the CPU; `report` is told validation accuracy in [0, 1] after every epoch. Returns that of the test
-    split at the last state's end."""
+    """All states of a trial on the CPU; `report` is told validation accuracy in [0, 1] after every epoch.
+
+    Returns that of the test split at the last state's end.
+    """
     torch.set_num_threads(config.train.threads)
     device = torch.device("cpu")
     data = load_data(config.data, device)

@@ -1,4 +1,4 @@
-"""The baseline that benchmarks measure against does what it says: PyTorch's masks, to the counts that the trial itself keeps."""
+"""The baseline that benchmarks measure against does what it says: PyTorch's masks, to the counts that the trial keeps."""
 
 from __future__ import annotations
 

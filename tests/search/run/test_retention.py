@@ -16,8 +16,8 @@ from search.commands import pareto as pareto_command
 from search.evidence.selection import Budget, choose, passed_over
 from search.export.export import parts_of
 from search.run.candidates import all_candidates, fronts, named_state, pareto
-from search.run.results import RunResults, load_results
 from search.run.folder import RunFolder
+from search.run.results import RunResults, load_results
 from search.run.retention import apply_retention, drop_own_stages
 from search.run.trials import RecordedTrial
 from tests.search.made_runs import MadeRun, falling
