@@ -16,12 +16,18 @@ from models.units.reach import unreached_warning
 from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from pruning.methods import get_method
 from trainables.config.trial import DataConfig, TrialConfig
-from trainables.data import Data, check_augment, load_data
+from trainables.data import Data, load_data
 from trainables.data.base import DataInfo
 from trainables.files.environment import environment
 from trainables.files.record import Identity
 from trainables.seeds import derive
-from trainables.states.feasible import check_batches, check_macs_target, check_scratch_source, unheeded
+from trainables.states.feasible import (
+    check_augment_of_state0,
+    check_batches,
+    check_macs_target,
+    check_scratch_source,
+    unheeded,
+)
 from trainables.states.network import Network
 from trainables.states.penalty_effect import penalty_warnings
 from trainables.states.procedure import Procedure
@@ -75,9 +81,7 @@ def prepare(
     if device.type == "cuda":
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
-    own_augment = config.state0_of(0).augment
-    if own_augment is not None:
-        check_augment(config.data, own_augment, "train.state0.augment")
+    check_augment_of_state0(config)
     loader = Loader(store) if loader is None else loader
     data = loader.data(config.data, device)
     method = get_method(config.prune.method)

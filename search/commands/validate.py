@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from search.commands.common import Outcome, Subcommand, study_parameters
+from search.run.foretold.dense_start import dense_starts
+from search.run.foretold.dense_start_text import dense_start_lines
 from search.run.preflight import Checked, check_study
 from search.study.arm import Arm
 from search.study.claims import claim_line
@@ -31,17 +33,19 @@ def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
         arms[arm]["weights"] = {key: starting_point.weights[key] for key in shown if key in starting_point.weights}
         arms[arm]["dense"] = starting_point.dense
         arms[arm]["reach"] = starting_point.reach
-    data = _data_sets(checked)
+    data, starts = _data_sets(checked), dense_starts(asked)
     json = {
         "study": asked.name,
         "valid": True,
         "claim": asked.compare.claim,
         "data": data,
+        "state0": starts.to_json(),
         "arms": arms,
         "warnings": list(checked.warnings),
     }
     of_data = [_data_line(one, alone=len(data) == 1) for one in data]
-    lines = [f"  {claim_line(asked)}", *of_data, *map(_line, arms, arms.values())]
+    of_state0 = [f"  {line}" for line in dense_start_lines(asked, starts)]
+    lines = [f"  {claim_line(asked)}", *of_data, *of_state0, *map(_line, arms, arms.values())]
     return Outcome(json=json, text="\n".join([f"{study}: valid", *lines]))
 
 

@@ -75,15 +75,17 @@ def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None) -> None:
     proven = [] if proven is None else proven
     from trainables.data import check_available, describe_data
     from trainables.prepare import load_weights, spec_of
+    from trainables.states.feasible import check_augment_of_state0
 
     seen: list[Any] = []
     for values in corner_values(study, arm):
         config = arm.config(values)
-        asked = (config.model, config.data, config.prune.target, config.prune.method)
+        asked = (config.model, config.data, config.prune.target, config.prune.method, config.augment_of_state(0))
         if asked in seen:
             continue
         with at_its_line(arm, values):
             check_available(config.data)
+            check_augment_of_state0(config)
             spec = spec_of(config, describe_data(config.data))
             _check_units(config, spec)
             only_chosen = seen and all(asked[:2] != one[:2] for one in seen)

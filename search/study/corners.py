@@ -13,6 +13,7 @@ from search.space.distributions import same
 from search.space.parameter import Parameter
 from search.study.arm import Arm
 from search.study.study import Study
+from trainables.config.trial import TrialConfig
 
 Forced = tuple[tuple[Parameter, Any], ...]
 MOST_PROBES = 4000
@@ -29,6 +30,20 @@ def check_samples(study: Study) -> None:
 def corner_values(study: Study, arm: Arm) -> Iterator[dict[str, Any]]:
     """An arm's configurations with one parameter at each of its corners in turn, the others at their first."""
     return (values for _, values in _probes(study, arm, 1))
+
+
+def configurations_by_parameter(study: Study, arm: Arm) -> list[tuple[str, list[TrialConfig]]]:
+    """The key of each of an arm's parameters, and its configurations with that one at each of its corners in turn, the
+    others at their first; before these, under no key, the one with all at their first.
+
+    Those that are no trial are left out.
+    """
+    found: dict[str, tuple[str, list[TrialConfig]]] = {}
+    for forced, values in _probes(study, arm, 1):
+        key, name = (forced[0][0].key, forced[0][0].name) if forced else ("", "")
+        with suppress(Mistake):
+            found.setdefault(name, (key, []))[1].append(arm.config(values))
+    return [one for one in found.values() if one[1]]
 
 
 def joint_corners(study: Study, arm: Arm, keys: tuple[str, ...]) -> Iterator[dict[str, Any]]:

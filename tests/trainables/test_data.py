@@ -10,6 +10,7 @@ import torch
 from sklearn.datasets import load_digits
 
 from tests.trainables.made_data import make_data
+from trainables.config.augment import AugmentConfig
 from trainables.config.trial import DataConfig
 from trainables.data import KINDS, Batch, Data, check_available, describe_data, load_data
 from trainables.seeds import seed_everything
@@ -82,6 +83,14 @@ def test_order_and_augmentation_depend_on_the_seed_alone(config: DataConfig) -> 
     list(again.eval_batches("val", 16))
     assert same(first, again.train_batches(8, seed=5))
     assert not all(torch.equal(a, b) for (a, _), (b, _) in zip(first, data.train_batches(8, seed=6), strict=True))
+
+
+def test_augmentation_given_for_an_epoch_stands_in_place_of_the_datas_own(config: DataConfig) -> None:
+    own = load_data(changed(config, augment=AUGMENT, train_limit=120), CPU)
+    plain = load_data(changed(config, train_limit=120), CPU)
+    assert same(plain.train_batches(8, 5, AugmentConfig.model_validate(AUGMENT)), own.train_batches(8, 5))
+    assert same(own.train_batches(8, 5, AugmentConfig()), plain.train_batches(8, 5))
+    assert not same(own.train_batches(8, 5), plain.train_batches(8, 5))
 
 
 def test_loading_leaves_the_global_generators_alone(config: DataConfig) -> None:

@@ -20,13 +20,19 @@ from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest
 from trainables.trial import Trial
 
+OWN_STATE0 = {"optimizer": "sgd", "lr": 0.01, "batch_size": 20, "augment": {"flip": True, "cutmix": 0.3}}
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["refill", "rsst", "imp"])
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
-def test_a_trial_killed_at_any_epoch_ends_with_the_same_numbers(tmp_path: Path, method: str, optimizer: str) -> None:
+@pytest.mark.parametrize(
+    ("optimizer", "state0"), [("adamw", {}), ("sgd", {}), ("adamw", OWN_STATE0)], ids=["adamw", "sgd", "own_state0"]
+)
+def test_a_trial_killed_at_any_epoch_ends_with_the_same_numbers(
+    tmp_path: Path, method: str, optimizer: str, state0: dict[str, Any]
+) -> None:
     changes: dict[str, Any] = {
-        "train": {"optimizer": optimizer, "lr": 0.01 if optimizer == "sgd" else 2e-3},
+        "train": {"optimizer": optimizer, "lr": 0.01 if optimizer == "sgd" else 2e-3, "state0": state0},
         "data": {"augment": {"crop_padding": 1, "mixup": 0.2}},
         "prune": {"method": method, "rewind": {"epoch": 1}, "criterion": "taylor"},
     }
@@ -91,7 +97,7 @@ def test_a_trial_goes_on_from_a_record_that_lacks_a_later_versions_key(tmp_path:
     path = tmp_path / "old" / "record.jsonl"
     header, *rest = path.read_text(encoding="utf-8").splitlines()
     changed = json.loads(header)
-    del changed["config"]["measure"]
+    del changed["config"]["measure"], changed["config"]["train"]["state0"]
     path.write_text("\n".join([json.dumps(changed), *rest]) + "\n", encoding="utf-8")
     open_trial(tmp_path / "old")
     changed["config"]["train"]["lr"] = 5.0

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from pydantic import ValidationError
+from safetensors.torch import load_file
 
-from tests.trainables.small_trials import merged, small_config
+from models.errors import UserError
+from tests.trainables.small_trials import merged, numbers, open_trial, run, small_config
 from trainables.config.train import DistillConfig, State0Config
+from trainables.trial import Trial
 
 SGD = {"train": {"optimizer": "sgd", "lr": 0.01}}
 
@@ -120,3 +128,140 @@ def test_epochs_of_state_0_are_its_own_and_a_budget_is_then_for_the_rest(
 def test_mistakes_are_refused_with_what_is_wrong(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         small_config(**changes)
+
+
+def after_state_0(folder: Path, changes: dict[str, Any]) -> Trial:
+    """A trial that has trained its state 0, and started the next."""
+    trial = open_trial(folder, **changes)
+    while trial.procedure.position.state == 0:
+        trial.step()
+    trial.procedure.start_state()
+    return trial
+
+
+@pytest.fixture(scope="module")
+def without(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Trial]:
+    """The trial of a field without `train.state0`, trained once for all fields that are tried in the same one."""
+
+    @cache
+    def trained(trial: str) -> Trial:
+        return after_state_0(tmp_path_factory.mktemp("plain") / "t", json.loads(trial))
+
+    return lambda field: trained(json.dumps(with_state0(field)[0]))
+
+
+def dense_weights(folder: Path) -> dict[str, torch.Tensor]:
+    weights: dict[str, torch.Tensor] = load_file(folder / "states/00.safetensors")
+    return weights
+
+
+def same_weights(folder: Path, other: Path) -> bool:
+    ours, theirs = dense_weights(folder), dense_weights(other)
+    assert ours.keys() == theirs.keys()
+    return all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@of_each_field
+def test_a_field_acts_on_the_training_of_state_0_and_on_no_later_one(
+    tmp_path: Path, field: str, without: Callable[[str], Trial]
+) -> None:
+    plain, own = without(field), after_state_0(tmp_path, with_state0(field)[1])
+    assert not same_weights(plain.folder, own.folder)
+    later, expected = own.procedure.running, plain.procedure.running
+    assert later is not None
+    assert expected is not None
+    assert (later.engine.config, later.augment, later.rates) == (
+        expected.engine.config,
+        expected.augment,
+        expected.rates,
+    )
+    assert later.steps_per_epoch == expected.steps_per_epoch
+    assert (later.engine.mix is None) == (expected.engine.mix is None)
+    assert type(later.engine.optimizer) is type(expected.engine.optimizer)
+
+
+def test_trials_of_one_seed_start_from_the_same_dense_network_whatever_recipe_they_search(tmp_path: Path) -> None:
+    state0 = {"lr": 1e-3, "batch_size": 24, "weight_decay": 0.01, "augment": {"crop_padding": 1}, "epochs": 1}
+    searched: dict[str, dict[str, Any]] = {
+        "a": {"train": {"lr": 1e-2}},
+        "b": {"train": {"lr": 1e-4, "batch_size": 64, "weight_decay": 0.1, "epochs_per_state": 3}},
+        "c": {"data": {"augment": {"mixup": 0.4, "flip": True}}, "prune": {"method": "rsst", "target": "head"}},
+        "d": {"prune": {"method": "dense"}, "train": {"epochs_total": 5, "distill": {"weight": 0.5}}},
+        "seed": {"seed": 6},
+    }
+    for name, changes in searched.items():
+        trial = open_trial(tmp_path / name, **merged({"train": {"state0": state0}}, changes))
+        trial.step()
+        assert trial.procedure.position.state == 1
+    assert all(same_weights(tmp_path / "a", tmp_path / name) for name in ("b", "c", "d"))
+    assert [numbers(tmp_path / name)[0] for name in ("b", "d")] == [numbers(tmp_path / "a")[0]] * 2
+    assert not same_weights(tmp_path / "a", tmp_path / "seed")
+
+
+def test_a_recipe_that_repeats_the_trials_own_changes_no_number(tmp_path: Path, straight: Path) -> None:
+    config = small_config()
+    said = {
+        name: getattr(config.train, name)
+        for name in State0Config.model_fields
+        if name in type(config.train).model_fields
+    }
+    state0 = {**said, "epochs": 2, "augment": config.data.augment}
+    run(open_trial(tmp_path, train={"state0": State0Config.model_validate(state0).model_dump()}))
+    assert numbers(tmp_path) == numbers(straight)
+
+
+def test_calibration_goes_by_the_trials_batch_size(tmp_path: Path) -> None:
+    changes = {"prune": {"calibration_images": None, "calibration_batches": 2, "criterion": "taylor"}}
+    asked: list[tuple[int, int]] = []
+    trial = open_trial(tmp_path, **changes, train={"state0": {"batch_size": 8}, "epochs_per_state": 1})
+    given = type(trial.procedure.data).calibration_batches
+
+    def noted(data: Any, batch_size: int, *, images: int) -> Any:
+        asked.append((batch_size, images))
+        return given(data, batch_size, images=images)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(type(trial.procedure.data), "calibration_batches", noted)
+        trial.step()
+        trial.step()
+    assert asked == [(32, 64)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"train": {"state0": {"augment": {"rand_augment": "strong"}}}},
+            r"train\.state0\.augment\.rand_augment: found 'strong'",
+        ),
+        (
+            {"train": {"state0": {"augment": {"random_resized_crop": 0.5}}}},
+            r"train\.state0\.augment\.random_resized_crop: digits has small images",
+        ),
+        (
+            {"train": {"state0": {"batch_size": 1, "augment": {"mixup": 0.2}}}},
+            r"train\.state0\.batch_size: found 1, but train\.state0\.augment\.mixup and cutmix",
+        ),
+        (
+            {"train": {"state0": {"batch_size": 1}}, "data": {"augment": {"mixup": 0.2}}},
+            r"train\.state0\.batch_size: found 1, but data\.augment\.mixup and cutmix",
+        ),
+        (
+            {"train": {"batch_size": 1, "state0": {"batch_size": 8}}, "data": {"augment": {"mixup": 0.2}}},
+            r"train\.batch_size: found 1, but data\.augment\.mixup and cutmix",
+        ),
+    ],
+)
+def test_what_cannot_work_is_named_at_its_key_before_anything_is_trained(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        open_trial(tmp_path, **changes)
+    assert not (tmp_path / "record.jsonl").exists()
+
+
+def test_batches_of_one_image_work_where_nothing_is_mixed_in_that_state(tmp_path: Path) -> None:
+    own = {"batch_size": 1, "augment": {"mixup": 0.0}, "epochs": 1}
+    trial = open_trial(tmp_path, train={"state0": own}, data={"augment": {"mixup": 0.2}, "train_limit": 16})
+    trial.step()
+    assert trial.procedure.position.state == 1

@@ -11,9 +11,10 @@ from typing import Any
 from models.units.structure import KINDS_OF_TARGET
 from pruning.schedules import kept_fraction
 from trainables.config.prune import RewindEpoch
+from trainables.config.train import EPOCH_KEYS
 from trainables.config.trial import TrialConfig
 
-HOW_LONG = frozenset({"epochs_per_state", "epochs_state0", "epochs_total", "epochs_rule", "state0"})
+HOW_LONG = frozenset({*EPOCH_KEYS, "state0"})
 """Keys of `train` that say how many epochs a state has, or what state 0 differs in; the recipe has both worked out."""
 WHERE = frozenset({"device", "threads", "precision"})
 """Keys of `train` that ask for something; what was got stands among the facts of `key.py`."""

@@ -9,11 +9,18 @@ from models.save_load import LoadedModel
 from pruning.catalogue import CRITERIA
 from pruning.methods import Method
 from trainables.config.trial import TrialConfig
-from trainables.data import Data
+from trainables.data import Data, check_augment
 from trainables.states.network import Network
 from trainables.states.unit_budget import smallest_macs
 
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def check_augment_of_state0(config: TrialConfig) -> None:
+    """UserError where `train.state0.augment` cannot be done to the images of the trial's data."""
+    augment = config.state0_of(0).augment
+    if augment is not None:
+        check_augment(config.data, augment, "train.state0.augment")
 
 
 def check_batches(config: TrialConfig, data: Data, network: Network) -> None:

@@ -14,8 +14,11 @@ from tests.search.evidence.test_comparison import SEEDS
 from tests.search.made_runs import MadeRun, falling
 
 
-def run_with(path: Path, first: dict[str, float], last: dict[str, float], **trial: object) -> Comparison:
-    """Two arms with these accuracies at state 0 and at the last state, on eight seeds, give or take a tenth of a point."""
+def run_with(
+    path: Path, first: dict[str, float], last: dict[str, float], *, one_start: bool = False, **trial: object
+) -> Comparison:
+    """Two arms with these accuracies at state 0 and at the last state, on eight seeds, give or take a tenth of a point;
+    with `one_start` both have the same at state 0 of a seed."""
     search = {"algorithm": "random", "trials_per_arm": 1, "confirm": {"seeds": SEEDS}}
     arms = {arm: {"prune.method": arm} for arm in first}
     made = MadeRun(path, arms=arms, study={"search": search})
@@ -24,8 +27,8 @@ def run_with(path: Path, first: dict[str, float], last: dict[str, float], **tria
     for column, arm in enumerate(first):
         made.add(arm, falling(last[arm], first[arm]))
         for row, seed in enumerate(SEEDS):
-            change = float(noise[row, column])
-            made.add(arm, falling(last[arm] + change, first[arm] - change), seed=seed, confirm=True, **trial)
+            change, at_first = float(noise[row, column]), float(noise[row, 0 if one_start else column])
+            made.add(arm, falling(last[arm] + change, first[arm] - at_first), seed=seed, confirm=True, **trial)
     return compare(load_results(path))
 
 
@@ -53,6 +56,19 @@ def test_what_pruning_cost_is_the_difference_of_the_differences(tmp_path: Path) 
     # The arm that won was behind before, so nothing qualifies its lead with "but already".
     assert "; before anything was pruned refill led by 1.00 points" in comparison.verdict
     assert "and since then refill lost 6.00 points more than rsst" in comparison.verdict
+
+
+def test_with_one_dense_start_for_all_no_arm_can_lead_before(tmp_path: Path) -> None:
+    comparison = run_with(
+        tmp_path / "run", {"refill": 0.95, "rsst": 0.95}, {"refill": 0.85, "rsst": 0.90}, one_start=True
+    )
+    (contrast,) = comparison.primary
+    assert contrast.state0 is not None
+    assert contrast.mean is not None
+    assert (contrast.state0.difference, contrast.state0.p_value) == (0.0, 1.0)
+    assert contrast.state0.pruning_cost == pytest.approx(-contrast.mean)
+    assert contrast.state0.pruning_cost_p == contrast.p_value
+    assert "before anything was pruned" not in comparison.verdict
 
 
 def test_arms_that_start_alike_are_told_nothing_of_it(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What a study's trials will be, told before any of them runs."""
