@@ -171,6 +171,7 @@ def _finish(
     if data.sizes["test"]:
         batches = data.eval_batches("test", EVALUATION_BATCH)
         test_accuracy = evaluate_as_exported(engine.model, batches, engine.device).accuracy
+    data.close()
     state = _state(engine.model)
     # Where files lie on this machine is nobody else's business.
     recipe = config.model_dump(mode="json", exclude={"output": True, "data": {"root"}})

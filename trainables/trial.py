@@ -126,6 +126,7 @@ class Trial:
     def close(self) -> None:
         """Leave the trial where it stands: to go on later, or because its study stopped it, which its record then says."""
         self._sharing.release()
+        self.procedure.data.close()
         if self._board is not None:
             record = read_record(self.folder)
             self._board.close(self._status if record is None else record.status)

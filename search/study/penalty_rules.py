@@ -63,10 +63,10 @@ def _doubts(config: TrialConfig, train_images: TrainImages) -> tuple[Doubt, ...]
     if not config.prune.traits.shrinks:
         return ()
     from pruning.methods import get_method
-    from trainables.data.batching import batch_bounds
+    from trainables.data.batching import batch_count
     from trainables.states.penalty_effect import Doubt, penalty_doubts
 
-    steps = len(batch_bounds(train_images(config.data), config.train_of_state(1).batch_size))
+    steps = batch_count(train_images(config.data), config.train_of_state(1).batch_size)
     try:
         return penalty_doubts(config, get_method(config.prune.method), config.epochs_of_states(), steps)
     except UserError as error:

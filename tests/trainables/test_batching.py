@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from trainables.config.trial import DataConfig
 from trainables.data import Batch, Data, load_data
-from trainables.data.batching import Normalisation, batch_bounds, channel_statistics
+from trainables.data.batching import Normalisation, batch_bounds, batch_count, channel_statistics
 
 CPU = torch.device("cpu")
 WAITS = frozenset(
@@ -52,7 +52,8 @@ def digest(batches: Iterator[Batch]) -> str:
 
 @given(count=st.integers(0, 300), size=st.integers(1, 70))
 def test_batches_cover_everything_but_a_lone_last_image(count: int, size: int) -> None:
-    bounds = batch_bounds(count, size)
+    bounds = list(batch_bounds(count, size))
+    assert batch_count(count, size) == len(bounds)
     covered = [index for start, stop in bounds for index in range(start, stop)]
     dropped = 1 if size > 1 and count % size == 1 else 0
     assert covered == list(range(count - dropped))

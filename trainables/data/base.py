@@ -117,5 +117,8 @@ class Data(Protocol):
     def calibration_batches(self, batch_size: int, *, images: int) -> list[Batch]:
         """Up to so many images of the training part without augmentation, chosen by `split_seed`, in batches."""
 
+    def close(self) -> None:
+        """End the processes that load images, if there are any; they start again when they are needed."""
+
     def warnings(self) -> tuple[str, ...]:
         """What is odd about the images and their splits, a line each."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -13,12 +13,16 @@ SMALLEST_STD = 1e-3
 """A constant channel would otherwise divide by zero."""
 
 
-def batch_bounds(count: int, batch_size: int) -> list[tuple[int, int]]:
-    """Start and stop of each training batch; a last one of a single image is left out (batch norm needs two)."""
-    bounds = [(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
-    if batch_size > 1 and bounds and bounds[-1][1] - bounds[-1][0] == 1:
-        bounds.pop()
-    return bounds
+def batch_count(images: int, batch_size: int) -> int:
+    """How many training batches there are: a last one of a single image is left out (batch norm needs two)."""
+    whole, rest = divmod(images, batch_size)
+    return whole + (rest > 1)
+
+
+def batch_bounds(images: int, batch_size: int) -> Iterator[tuple[int, int]]:
+    """Start and stop of each training batch."""
+    for number in range(batch_count(images, batch_size)):
+        yield number * batch_size, min((number + 1) * batch_size, images)
 
 
 def fit_channels(values: Sequence[float], channels: int) -> tuple[float, ...]:

@@ -19,7 +19,7 @@ from trainables.config.origins import origins
 from trainables.config.trial import DataConfig
 from trainables.data.augment import augment_small
 from trainables.data.base import Batch, DataInfo, Images
-from trainables.data.batching import Normalisation, batch_bounds, channel_statistics, fit_channels, moved
+from trainables.data.batching import Normalisation, batch_bounds, batch_count, channel_statistics, fit_channels, moved
 from trainables.data.oddities import class_counts, split_warnings
 from trainables.data.splits import hold_out, limit, ranked
 
@@ -51,7 +51,7 @@ class InMemoryData:
         return replace(self, mean=fit_channels(mean, channels), std=fit_channels(std, channels))
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        return len(batch_bounds(self.sizes["train"], batch_size))
+        return batch_count(self.sizes["train"], batch_size)
 
     def train_batches(self, batch_size: int, seed: int, augment: AugmentConfig | None = None) -> Iterator[Batch]:
         chance = seeds.generator(seeds.derive(seed, "batches"))
@@ -79,6 +79,9 @@ class InMemoryData:
         return split_warnings(
             {part: class_counts(labels.cpu().numpy(), classes) for part, labels in self.labels.items()}
         )
+
+    def close(self) -> None:
+        """No process loads these."""
 
     @property
     def _device(self) -> torch.device:

@@ -1,8 +1,4 @@
-"""Large image sets: files decoded and augmented by loader processes, normalised on the training device.
-
-What becomes of an image depends on the epoch's seed and the image alone: not on how many processes load, nor on which
-of them gets it.
-"""
+"""Large image sets: files decoded and augmented by loader processes, normalised on the training device."""
 
 from __future__ import annotations
 
@@ -10,58 +6,31 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import v2
 
 from models.errors import UserError
 from trainables import seeds
 from trainables.config.augment import AugmentConfig
 from trainables.config.origins import origins
 from trainables.config.trial import DataConfig
-from trainables.data.augment import evaluation_transform, training_transform
 from trainables.data.base import Batch, DataInfo, Files
-from trainables.data.batching import Normalisation, batch_bounds, channel_statistics, fit_channels
-from trainables.data.decoding import BadImage, decode
-from trainables.data.oddities import class_counts, file_warnings, split_warnings
+from trainables.data.batching import Normalisation, batch_bounds, batch_count, channel_statistics, fit_channels
+from trainables.data.oddities import LOOKED_AT, class_counts, file_warnings, split_warnings
 from trainables.data.splits import hold_out, hold_out_test, limit, ranked, test_fraction
+from trainables.data.workers import Request, RequestedBatches, Workers
 
-STATISTICS_IMAGES = 512
-"""Training images that the channels' mean and spread are taken from."""
-
-
-class ImageFiles(Dataset[tuple[Tensor, int]]):
-    """Decoded and transformed images, uint8 (3, size, size), with their labels; `seed` None where nothing is drawn."""
-
-    def __init__(self, files: Sequence[tuple[Path, int]], transform: v2.Transform, seed: int | None) -> None:
-        self.files = files
-        self.transform = transform
-        self.seed = seed
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        path, label = self.files[index]
-        image = decode(path)
-        if self.seed is None:
-            return self.transform(image), label
-        with seeds.isolated(seeds.derive(self.seed, "image", index)):
-            return self.transform(image), label
+STATISTICS_IMAGES, STATISTICS_BATCH = 512, 64
+"""Training images that the channels' mean and spread are taken from, and how many at a time."""
 
 
-def _one_line_errors(batches: Iterable[Batch]) -> Iterator[Batch]:
-    """The loader's batches; a loader process wraps an error's message in its whole traceback, which is undone here."""
-    try:
-        yield from batches
-    except BadImage as error:
-        text = str(error).strip().rpartition(f"{BadImage.__name__}: ")[2]
-        raise BadImage(text.removeprefix("data.root: "), key="data.root") from error
+@cache
+def calibration_order(count: int, seed: int) -> tuple[int, ...]:
+    """Training indices in the order that calibration images are taken in. Of ImageNet's size it takes seconds to find out."""
+    return tuple(ranked(np.arange(count), seed, "calibration").tolist())
 
 
 @dataclass(frozen=True)
@@ -75,6 +44,7 @@ class LoaderData:
     parts: dict[str, list[tuple[Path, int]]]
     splits: dict[str, str]
     raw: Files
+    workers: Workers
     given: tuple[tuple[float, ...], tuple[float, ...]] | None = None
     """Mean and standard deviation to normalise with, if they are not to be the training images' own."""
 
@@ -95,65 +65,53 @@ class LoaderData:
         """As given, or of some hundred training images, chosen by `split_seed`, as an evaluation sees them."""
         if self.given is not None:
             return self.given
-        chosen = self._calibration_order()[:STATISTICS_IMAGES]
-        return channel_statistics(torch.cat([images for images, _ in self._plain("train", chosen, 64)]))
+        chosen = self._calibration_order[:STATISTICS_IMAGES]
+        batches = self.workers.run(_plain_requests("train", chosen, STATISTICS_BATCH))
+        return channel_statistics(torch.cat([images for images, _ in batches]))
 
     def normalised(self, mean: Sequence[float], std: Sequence[float]) -> LoaderData:
         channels = self.info.in_chans
         return replace(self, given=(fit_channels(mean, channels), fit_channels(std, channels)))
 
     def steps_per_epoch(self, batch_size: int) -> int:
-        return len(batch_bounds(self.sizes["train"], batch_size))
+        return batch_count(self.sizes["train"], batch_size)
 
     def train_batches(self, batch_size: int, seed: int, augment: AugmentConfig | None = None) -> Iterator[Batch]:
-        order = torch.randperm(self.sizes["train"], generator=seeds.generator(seeds.derive(seed, "batches"))).tolist()
-        batches = [order[start:stop] for start, stop in batch_bounds(len(order), batch_size)]
-        transform = training_transform(augment or self.config.augment, self.info.image_size)
-        return self._ready(ImageFiles(self.parts["train"], transform, seed), batches)
-
-    def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
-        indices = range(self.sizes[part])
+        order = torch.randperm(self.sizes["train"], generator=seeds.generator(seeds.derive(seed, "batches")))
         return self._ready(
-            self._evaluation_files(part), [indices[at : at + batch_size] for at in indices[::batch_size]]
+            Request("train", order[start:stop].tolist(), seed, augment or self.config.augment)
+            for start, stop in batch_bounds(len(order), batch_size)
         )
 
+    def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
+        return self._ready(_plain_requests(part, range(self.sizes[part]), batch_size))
+
     def calibration_batches(self, batch_size: int, *, images: int) -> list[Batch]:
-        chosen = self._calibration_order()[:images]
-        batches = [chosen[start : start + batch_size] for start in range(0, len(chosen), batch_size)]
-        return list(self._ready(self._evaluation_files("train"), batches))
+        return list(self._ready(_plain_requests("train", self._calibration_order[:images], batch_size)))
 
     def warnings(self) -> tuple[str, ...]:
         counts = {part: class_counts(_labels(files), self.raw.classes) for part, files in self.parts.items()}
-        chosen = [self.parts["train"][index][0] for index in self._calibration_order()]
+        chosen = [self.parts["train"][index][0] for index in self._calibration_order[:LOOKED_AT]]
         of_files = file_warnings(self.config, self.info, self.raw.folder, chosen)
         return (*self.raw.warnings, *split_warnings(counts), *of_files)
 
-    def _calibration_order(self) -> list[int]:
-        order: list[int] = ranked(np.arange(self.sizes["train"]), self.config.split_seed, "calibration").tolist()
-        return order
+    def close(self) -> None:
+        self.workers.close()
 
-    def _evaluation_files(self, part: str) -> ImageFiles:
-        return ImageFiles(self.parts[part], evaluation_transform(self.info.image_size), None)
+    @property
+    def _calibration_order(self) -> tuple[int, ...]:
+        return calibration_order(self.sizes["train"], self.config.split_seed)
 
-    def _plain(self, part: str, indices: list[int], batch_size: int) -> Iterator[Batch]:
-        batches = [indices[start : start + batch_size] for start in range(0, len(indices), batch_size)]
-        return _one_line_errors(self._loader(self._evaluation_files(part), batches))
-
-    def _ready(self, files: ImageFiles, batches: Sequence[Sequence[int]]) -> Iterator[Batch]:
+    def _ready(self, requests: Iterable[Request]) -> Iterator[Batch]:
         normalise = Normalisation.of(*self._normalisation, self.device)
-        for images, labels in _one_line_errors(self._loader(files, batches)):
+        for images, labels in self.workers.run(requests):
             on_device = images.to(self.device, non_blocking=True)
             yield normalise(on_device), labels.to(self.device, non_blocking=True)
 
-    def _loader(self, files: ImageFiles, batches: Sequence[Sequence[int]]) -> DataLoader[tuple[Tensor, int]]:
-        # Its own generator: a loader otherwise draws a base seed from the global one, and moves what comes after.
-        return DataLoader(
-            files,
-            batch_sampler=[list(batch) for batch in batches],
-            num_workers=min(self.config.workers, len(batches)),
-            generator=seeds.generator(0),
-            pin_memory=self.device.type == "cuda",
-        )
+
+def _plain_requests(part: str, indices: Sequence[int], batch_size: int) -> Iterator[Request]:
+    for start in range(0, len(indices), batch_size):
+        yield Request(part, list(indices[start : start + batch_size]))
 
 
 def load_files(config: DataConfig, info: DataInfo, raw: Files, device: torch.device) -> LoaderData:
@@ -167,7 +125,11 @@ def load_files(config: DataConfig, info: DataInfo, raw: Files, device: torch.dev
         rest, held = hold_out(_labels(files), config.val_fraction, config.split_seed, "val", "data.val_fraction")
         files, val = [files[index] for index in rest], [files[index] for index in held]
     chosen = limit(_labels(files), np.arange(len(files)), config.train_limit, config.split_seed)
-    parts = {"train": [files[index] for index in chosen], "val": list(val), "test": list(test)}
+    parts: dict[str, list[tuple[Path, int]]] = {
+        "train": [files[index] for index in chosen],
+        "val": list(val),
+        "test": list(test),
+    }
     told_test = raw.named.get("test", test_fraction(config))
     empty = next((part for part, content in parts.items() if not content and (part != "test" or told_test != 0)), None)
     if empty is not None:
@@ -176,7 +138,8 @@ def load_files(config: DataConfig, info: DataInfo, raw: Files, device: torch.dev
         )
     digest = _digest(config, info, raw.folder, parts)
     splits = origins(config, raw.named["train"], raw.named.get("val"), told_test)
-    return LoaderData(info, config, device, digest, parts, splits, raw)
+    workers = Workers(RequestedBatches(parts, info.image_size), config.workers, pin=device.type == "cuda")
+    return LoaderData(info, config, device, digest, parts, splits, raw, workers)
 
 
 def _labels(files: Sequence[tuple[Path, int]]) -> np.ndarray:

@@ -1,0 +1,132 @@
+"""Loader processes: they decode and augment images, and stay from one pass over the images to the next.
+
+What becomes of an image depends on the pass's seed and the image alone: not on how many processes load, on which of them gets
+it, nor on what it made before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+from torchvision.transforms import v2
+
+from trainables import seeds
+from trainables.config.augment import AugmentConfig
+from trainables.data.augment import evaluation_transform, training_transform
+from trainables.data.base import Batch
+from trainables.data.decoding import BadImage, decode
+
+LabelledFiles = Sequence[tuple[Path, int]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A batch that is wanted: images of a part, augmented by `seed`, or as an evaluation sees them where there is none."""
+
+    part: str
+    indices: list[int]
+    seed: int | None = None
+    augment: AugmentConfig = AugmentConfig()
+
+
+class RequestedBatches(Dataset[Batch]):
+    """Request → uint8 images (B, 3, size, size) and labels (B,)."""
+
+    def __init__(self, parts: Mapping[str, LabelledFiles], size: int) -> None:
+        self.parts = parts
+        self.size = size
+
+    def __getitem__(self, request: Request) -> Batch:
+        images, labels = default_collate([self._one(request, index) for index in request.indices])
+        return images, labels
+
+    def _one(self, request: Request, index: int) -> tuple[Tensor, int]:
+        path, label = self.parts[request.part][index]
+        image = decode(path)
+        if request.seed is None:
+            plain: Tensor = evaluation_transform(self.size)(image)
+            return plain, label
+        with seeds.isolated(seeds.derive(request.seed, "image", index)):
+            augmented: Tensor = _training_transform(request.augment, self.size)(image)
+        return augmented, label
+
+
+@lru_cache(maxsize=4)
+def _training_transform(augment: AugmentConfig, size: int) -> v2.Transform:
+    return training_transform(augment, size)
+
+
+class Requests(Sampler[Request]):
+    """The requests of the next pass; a loader asks for them anew at each pass's start."""
+
+    def __init__(self) -> None:
+        self.next_pass: Iterable[Request] = ()
+
+    def __iter__(self) -> Iterator[Request]:
+        return iter(self.next_pass)
+
+
+class Workers:
+    """`count` processes; with none, batches are made in this one. They start when they are first needed."""
+
+    def __init__(self, batches: RequestedBatches, count: int, *, pin: bool) -> None:
+        self._batches = batches
+        self._count = count
+        self._pin = pin
+        self._requests = Requests()
+        self._kept: DataLoader[Batch] | None = None
+        self._under_way = False
+
+    def run(self, requests: Iterable[Request]) -> Iterator[Batch]:
+        """The batches in their order. A pass that begins before another has ended gets processes of its own.
+
+        Raises BadImage, in one line, for a file that is no image.
+        """
+        if self._count == 0 or self._under_way:
+            once = Requests()
+            once.next_pass = requests
+            yield from _one_line_errors(self._loader(once, stays=False))
+            return
+        self._requests.next_pass = requests
+        if self._kept is None:
+            self._kept = self._loader(self._requests, stays=True)
+        self._under_way = True
+        try:
+            yield from _one_line_errors(self._kept)
+        except Exception:
+            # Who has lost a process, or is amid a batch, is no longer relied on.
+            self.close()
+            raise
+        finally:
+            self._under_way = False
+
+    def close(self) -> None:
+        """End the processes; a later pass starts new ones."""
+        # A loader's iterator ends its processes as it is let go of.
+        self._kept = None
+
+    def _loader(self, requests: Requests, *, stays: bool) -> DataLoader[Batch]:
+        # Its own generator: a loader otherwise draws a base seed from the global one, and moves what comes after.
+        return DataLoader(
+            self._batches,
+            batch_size=None,
+            sampler=requests,
+            num_workers=self._count,
+            generator=seeds.generator(0),
+            pin_memory=self._pin,
+            persistent_workers=stays,
+        )
+
+
+def _one_line_errors(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """The loader's batches; a loader process wraps an error's message in its whole traceback, which is undone here."""
+    try:
+        yield from batches
+    except BadImage as error:
+        text = str(error).strip().rpartition(f"{BadImage.__name__}: ")[2]
+        raise BadImage(text.removeprefix("data.root: "), key="data.root") from error
