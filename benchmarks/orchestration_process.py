@@ -32,7 +32,7 @@ def bare(run: RunFolder) -> None:
         request = read_request(folder)
         if request is None:
             raise SystemExit(f"{folder}: nothing was asked for")
-        trial = opener(folder, request, lambda: None, False, None)
+        trial = opener(folder, request, lambda: None, False, None, 0.0)
         while not trial.done:
             trial.step()
 

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from models.errors import UserError
 from trainables.config.trial import TrialConfig
-from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.checkpoint import Checkpoint, Found, load_checkpoint, save_checkpoint
 from trainables.files.environment import changes as changed_environment
-from trainables.files.record import ENDED, Identity, RecordWriter, StateEnd, TrialRecord, end_line, read_record
+from trainables.files.generation import Fenced
+from trainables.files.record import ENDED, Identity, RecordWriter, StateEnd, end_line, read_record
+from trainables.files.same_trial import check_same_trial
 from trainables.files.state_files import REWIND_FILE, load_network_file, load_tensors, save_state, save_tensors
 from trainables.prepare import Prepared, prepare
 from trainables.stages.sharing import Sharing
@@ -49,6 +48,7 @@ class Trial:
         guard: Callable[[], None],
         searched: Mapping[str, Any],
         store: StageStore | None,
+        checkpoint_seconds: float,
     ) -> None:
         self.folder = folder
         self.procedure: Procedure = prepared.procedure
@@ -60,6 +60,10 @@ class Trial:
         self._board: TrialBoard | None = None
         self._sharing = Sharing.of(store, folder, prepared.procedure, prepared.header)
         self._status = "running"
+        self._checkpoint_seconds = checkpoint_seconds
+        self._saved_at = time.monotonic()
+        self._unsaved = False
+        """Whether the trial stands at an epoch's end of which there is no checkpoint."""
 
     @classmethod
     def open(
@@ -73,22 +77,24 @@ class Trial:
         retry_failed: bool = False,
         store: Path | None = None,
         stages: StageStore | None = None,
+        checkpoint_seconds: float = 0.0,
     ) -> Trial:
         """Start the trial in `folder`, or go on with it where it stands.
 
         `searched` are the keys that a study searches, for TensorBoard's table; from `stages` come states that another trial
-        of the same prefix has trained, and into it go those trained here. With `retry_failed` a trial that crashed
+        of the same prefix has trained, and into it go those trained here. Within a state a checkpoint is written at the
+        first epoch's end after `checkpoint_seconds`. With `retry_failed` a trial that crashed
         goes on from its checkpoint; one that finished, stopped or diverged never does.
         Raises UserError where the folder holds another trial, or one from other weights or data, and WeightsRefused.
         """
         prepared = prepare(identity, config, store=store)
-        trial = cls(folder, prepared, guard, {} if searched is None else searched, stages)
+        trial = cls(folder, prepared, guard, {} if searched is None else searched, stages, checkpoint_seconds)
         existing = read_record(folder)
         if existing is None:
             guard()
             trial._writer.start(prepared.header)
             return trial
-        _check_same(existing, prepared.header)
+        check_same_trial(existing, prepared.header)
         if existing.status in ENDED and not (retry_failed and existing.status in RETRYABLE):
             trial._status = existing.status
             return trial
@@ -126,6 +132,9 @@ class Trial:
     def close(self) -> None:
         """Leave the trial where it stands: to go on later, or because its study stopped it, which its record then says."""
         self._sharing.release()
+        if self._unsaved and not self.done:
+            with suppress(Fenced):  # another launch has taken over
+                self._save_checkpoint()
         self.procedure.data.close()
         if self._board is not None:
             record = read_record(self.folder)
@@ -155,6 +164,7 @@ class Trial:
             if begun != "train" and self._sharing.take(begun, procedure):
                 return self._taken_over(begun)
         running = procedure.running or self._start_state()
+        self._unsaved = False
         line = running.epoch()
         self._guard()
         self._writer.append(line)
@@ -162,7 +172,9 @@ class Trial:
         board = self._open_board()
         board.epoch(line)
         if not procedure.state_ended:
-            self._save_checkpoint()
+            self._unsaved = True
+            if time.monotonic() - self._saved_at >= self._checkpoint_seconds:
+                self._save_checkpoint()
             return {**line, "state_ended": False}
         end = self._end_state(line)
         return self._state_ended(line, end, [*end.warnings, *self._sharing.publish(procedure, end)])
@@ -205,6 +217,7 @@ class Trial:
         checkpoint = Checkpoint.of_trial(self.procedure.checkpoint(), self._writer.size())
         self._guard()
         save_checkpoint(self.folder, checkpoint)
+        self._saved_at, self._unsaved = time.monotonic(), False
 
     def _go_on(self) -> None:
         found: Found = load_checkpoint(self.folder)
@@ -238,26 +251,3 @@ class Trial:
         self._status = status
         self.close()
         return line
-
-
-def _check_same(existing: TrialRecord, header: Mapping[str, Any]) -> None:
-    """A trial goes on only from the same configuration, weights and data."""
-    # A trial that failed before its weights and data were known has a header without them.
-    for part in (part for part in ("config", "weights", "data") if part in existing.header):
-        before, now = _identifying(part, existing.header[part]), _identifying(part, header[part])
-        changes = sorted(changed_keys(before, now))
-        if changes:
-            raise UserError(
-                f"{existing.folder}: holds a trial with another {part}: {' '.join(at_most(changes, 1))}; "
-                "choose another --name or --storage, or ask for the same trial"
-            )
-
-
-def _identifying(part: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
-    if part != "config":
-        return {"digest": value["digest"]}
-    try:
-        # A key that came later is not there: its default is what the version of that time did.
-        return TrialConfig.model_validate(value).model_dump(mode="json")
-    except ValidationError:
-        return value

@@ -41,7 +41,12 @@ Stages = tuple[str, float]
 
 
 def open_trial(
-    folder: Path, request: TrialRequest, guard: Callable[[], None], retry_failed: bool, stages: Stages | None
+    folder: Path,
+    request: TrialRequest,
+    guard: Callable[[], None],
+    retry_failed: bool,
+    stages: Stages | None,
+    checkpoint_seconds: float,
 ) -> OpenTrial:
     """Start or go on with the trial that a folder's request asks for."""
     from trainables.stages.store import StageStore
@@ -55,11 +60,12 @@ def open_trial(
         searched=request.values,
         retry_failed=retry_failed,
         stages=None if stages is None else StageStore(Path(stages[0]), stages[1]),
+        checkpoint_seconds=checkpoint_seconds,
     )
 
 
 class TuneTrainable(tune.Trainable):
-    """Ray's configuration is {run, folder, generation, retry_failed, stages}; everything else is in the folder.
+    """Ray's configuration is {run, folder, generation, retry_failed, stages, checkpoint_seconds}; all else is in the folder.
 
     A crash of the trial is recorded and reported as its end, so that Ray sees no error and keeps the actor. Only an
     actor that dies, or a trial whose run is driven by a later launch, is an error to Ray.
@@ -75,6 +81,7 @@ class TuneTrainable(tune.Trainable):
         self._guard = generation_guard(Path(config["run"]), int(config["generation"]))
         self._retry_failed = bool(config["retry_failed"])
         self._stages: Stages | None = config["stages"]
+        self._checkpoint_seconds = float(config["checkpoint_seconds"])
 
     def step(self) -> dict[str, Any]:
         request = read_request(self._folder)
@@ -98,7 +105,9 @@ class TuneTrainable(tune.Trainable):
     def _step(self, request: TrialRequest) -> dict[str, Any]:
         result: dict[str, Any] = {"id": request.identity.id, "warnings": []}
         if self._trial is None:
-            self._trial = self.open_trial(self._folder, request, self._guard, self._retry_failed, self._stages)
+            self._trial = self.open_trial(
+                self._folder, request, self._guard, self._retry_failed, self._stages, self._checkpoint_seconds
+            )
             result["warnings"] += self._trial.warnings
         trial = self._trial
         if not trial.done:

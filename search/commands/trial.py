@@ -87,6 +87,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     config = arm.config(seed=seed)
     folder = run_folder.trial_folder(arm.name)
     stages = run_folder.stages_folder(study.resources)
+    pace = study.resources.checkpoint_seconds
     store = None if stages is None else StageStore(stages, study.resources.stages_gigabytes)
     if read_record(folder) is None:
         check_arm(study, arm)
@@ -96,7 +97,9 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     with RunFolder(folder).driven() as generation, at_its_line(arm):
         guard = generation_guard(folder, generation)
         identity = Identity(arm.name, arm.name, "trial", 0, config.seed)
-        trial = Trial.open(folder, identity, config, guard=guard, retry_failed=True, stages=store)
+        trial = Trial.open(
+            folder, identity, config, guard=guard, retry_failed=True, stages=store, checkpoint_seconds=pace
+        )
         write_request(folder, TrialRequest(identity, config.model_dump(mode="json")))
         for warning in trial.warnings:
             print(f"prunetune: warning: {warning}", file=sys.stderr)

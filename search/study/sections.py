@@ -129,6 +129,9 @@ class ResourcesConfig(Section):
     """Wall-clock seconds after which no further epoch starts; also `2h30m`."""
     address: str | None = None
     """Of a Ray cluster; default: this machine."""
+    checkpoint_seconds: float = Field(30.0, ge=0)
+    """A checkpoint is written at the first epoch's end after so many seconds, and at every state's end: what a trial that is
+    killed trains again, at most."""
     share: bool = True
     """Trials take over the states that another trial with the same beginning has trained; the numbers are the same."""
     stages: Path | None = None

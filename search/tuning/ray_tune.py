@@ -94,6 +94,7 @@ class RecordSearcher(StaysInDriver, Searcher):
             "generation": self._launch.generation,
             "retry_failed": self._queue.retry_failed,
             "stages": self._stages,
+            "checkpoint_seconds": self._queue.study.resources.checkpoint_seconds,
         }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

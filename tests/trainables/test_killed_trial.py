@@ -11,8 +11,10 @@ import torch
 from safetensors.torch import load_file
 
 from tests.trainables.killed_trials import Killer
+from tests.trainables.small_trials import run, small_config
 from tests.trainables.test_trial import numbers
-from trainables.files.record import read_record
+from trainables.files.record import Identity, read_record
+from trainables.trial import Trial
 
 RSST = {
     "train": {"distill": {"weight": 0.5}},
@@ -54,3 +56,52 @@ def test_a_killed_process_changes_no_number(tmp_path: Path, killer: Killer, name
             ours, theirs = load_file(killed / "states" / file), load_file(straight / "states" / file)
             assert ours.keys() == theirs.keys()
             assert all(torch.equal(ours[key], theirs[key]) for key in theirs), file
+
+
+def opened(folder: Path, checkpoint_seconds: float, **changes: Any) -> Trial:
+    return Trial.open(folder, Identity("t-000", "t"), small_config(**changes), checkpoint_seconds=checkpoint_seconds)
+
+
+def _broken(*arguments: Any) -> None:
+    raise RuntimeError("in the middle of an epoch")
+
+
+def test_checkpoints_at_intervals_cost_a_kill_some_epochs_and_no_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes: dict[str, Any] = {"train": {"epochs_per_state": 4}, "prune": {"schedule": {"states": 1}}}
+    run(opened(tmp_path / "whole", 0.0, **changes))
+    clock = [0.0]
+    monkeypatch.setattr("trainables.trial.time.monotonic", lambda: clock[0])
+    trial = opened(tmp_path / "killed", 30.0, **changes)
+    latest = tmp_path / "killed" / "checkpoint" / "latest.safetensors"
+    trial.step()
+    assert not latest.exists()
+    clock[0] += 31
+    trial.step()
+    assert latest.exists(), "the first epoch's end after so many seconds"
+    trial.step()
+    del trial  # as a kill leaves it: the third epoch is in the record and in no checkpoint
+    again = opened(tmp_path / "killed", 30.0, **changes)
+    assert again.step()["epochs_total"] == 3
+    again.close()
+    left = opened(tmp_path / "killed", 30.0, **changes)
+    assert left.step()["epochs_total"] == 4, "who leaves in good order leaves a checkpoint"
+    run(left)
+    assert numbers(tmp_path / "whole") == numbers(tmp_path / "killed")
+
+
+def test_what_breaks_within_an_epoch_leaves_no_checkpoint_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(opened(tmp_path / "whole", 0.0))
+    trial = opened(tmp_path / "broken", 30.0)
+    trial.step()
+    with monkeypatch.context() as patch:
+        patch.setattr("trainables.states.running_state.train_epoch", _broken)
+        with pytest.raises(RuntimeError, match="in the middle"):
+            trial.step()
+    trial.close()
+    assert not (tmp_path / "broken" / "checkpoint").exists()
+    run(opened(tmp_path / "broken", 30.0))
+    assert numbers(tmp_path / "whole") == numbers(tmp_path / "broken")

@@ -36,7 +36,14 @@ def asked(run: Path, name: str = "t-000", **changes: Any) -> dict[str, Any]:
     """Ray's configuration of a trial newly asked for in a run."""
     config = small_config(**changes).model_dump(mode="json")
     write_request(run / name, TrialRequest(Identity(name, "t", "search", 0, 5), config, {"train.lr": 2e-3}))
-    return {"run": str(run), "folder": str(run / name), "generation": 1, "retry_failed": False, "stages": None}
+    return {
+        "run": str(run),
+        "folder": str(run / name),
+        "generation": 1,
+        "retry_failed": False,
+        "stages": None,
+        "checkpoint_seconds": 0,
+    }
 
 
 @pytest.fixture

@@ -1,0 +1,36 @@
+"""Whether a folder's record is of the trial that is asked for: the same configuration, weights and data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from models.errors import UserError
+from trainables.config.trial import TrialConfig
+from trainables.files.changed_keys import at_most, changed_keys
+from trainables.files.record import TrialRecord
+
+
+def check_same_trial(existing: TrialRecord, header: Mapping[str, Any]) -> None:
+    """A trial goes on only from the same configuration, weights and data."""
+    # A trial that failed before its weights and data were known has a header without them.
+    for part in (part for part in ("config", "weights", "data") if part in existing.header):
+        before, now = _identifying(part, existing.header[part]), _identifying(part, header[part])
+        changes = sorted(changed_keys(before, now))
+        if changes:
+            raise UserError(
+                f"{existing.folder}: holds a trial with another {part}: {' '.join(at_most(changes, 1))}; "
+                "choose another --name or --storage, or ask for the same trial"
+            )
+
+
+def _identifying(part: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+    if part != "config":
+        return {"digest": value["digest"]}
+    try:
+        # A key that came later is not there: its default is what the version of that time did.
+        return TrialConfig.model_validate(value).model_dump(mode="json")
+    except ValidationError:
+        return value
