@@ -144,7 +144,7 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> None:
                     print(_progress(arm, line, states), file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         trial.close()
-        raise KeyboardInterrupt("the same command goes on after the last epoch that was finished") from None
+        raise KeyboardInterrupt("the same command goes on from the last checkpoint") from None
     except UserError:
         raise
     except Exception as error:

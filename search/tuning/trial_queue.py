@@ -183,7 +183,7 @@ class TrialQueue:
     def _count_crash(self, trial: RecordedTrial) -> RecordedTrial:
         self._crashes[trial.id] += 1
         if self._crashes[trial.id] <= CRASHES_ALLOWED:
-            self._note(f"{trial.id}: its process died; it goes on from its last epoch")
+            self._note(f"{trial.id}: its process died; it goes on from its last checkpoint")
             self._unfinished.append(trial.id)
             return trial
         request = TrialRequest(trial.identity, trial.config, trial.values, trial.drawn, trial.source)
