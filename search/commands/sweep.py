@@ -53,6 +53,12 @@ def estimate_text(cost: Estimate) -> str:
         for arm in cost.arms
     ]
     lines.append(f"in all {cost.trials} trials, {cost.epochs:.0f} epochs, {cost.concurrent} trials at once")
+    if cost.spared_epochs:
+        share = 100 * cost.spared_epochs / cost.epochs
+        lines.append(
+            f"of these {cost.spared_epochs:.0f} epochs ({share:.0f} %) are a state 0 that another trial of the same seed trains, and "
+            "are taken over; of later states it may be more"
+        )
     if cost.seconds is not None:
         lines.append(
             f"at most {cost.training_macs:.3g} training MACs, {(cost.disk_bytes or 0) / 1e6:.0f} MB of disk and about "

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from search.run.foretold.dense_start import dense_starts
 from search.run.plan import ArmPlan, plan_of
 from search.study.arm import Arm
 from search.study.objective_rules import objective_warnings
@@ -52,6 +53,8 @@ class Estimate:
     arms: tuple[ArmCost, ...]
     concurrent: int
     gpus_per_trial: float
+    spared_epochs: float = 0.0
+    """Of all trials' epochs those of a state 0 that another trial of the same seed trains already; none without sharing."""
     warnings: tuple[str, ...] = ()
     """What the study cannot show whatever it costs, and what is odd about its arms."""
 
@@ -85,6 +88,7 @@ class Estimate:
             "disk_bytes",
             "concurrent",
             "gpus_per_trial",
+            "spared_epochs",
             "seconds",
             "warnings",
         )
@@ -98,7 +102,8 @@ def estimate(study: Study) -> Estimate:
     plans = plan_of(study)
     arms = tuple(_arm_cost(study, arm, [plan for plan in plans if plan.arm == arm.name]) for arm in study.arms.values())
     warnings = (*objective_warnings(study), *arm_warnings(study))
-    return Estimate(study.name, arms, share.concurrent, share.gpus, warnings)
+    spared = dense_starts(study).spared_epochs if study.resources.share else 0.0
+    return Estimate(study.name, arms, share.concurrent, share.gpus, spared, warnings)
 
 
 def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan]) -> ArmCost:

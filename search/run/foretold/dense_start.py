@@ -65,9 +65,13 @@ class DenseStarts:
     starts: tuple[DenseStart, ...]
     epochs: float
 
+    @property
+    def spared_epochs(self) -> float:
+        return sum((one.spared_epochs for one in self.starts), 0.0)
+
     def to_json(self) -> dict[str, Any]:
-        spared = sum((one.spared_epochs for one in self.starts), 0.0)
-        return {"epochs": self.epochs, "spared_epochs": spared, "starts": [asdict(one) for one in self.starts]}
+        starts = [asdict(one) for one in self.starts]
+        return {"epochs": self.epochs, "spared_epochs": self.spared_epochs, "starts": starts}
 
 
 @dataclass(frozen=True)
