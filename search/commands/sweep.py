@@ -56,8 +56,8 @@ def estimate_text(cost: Estimate) -> str:
     if cost.spared_epochs:
         share = 100 * cost.spared_epochs / cost.epochs
         lines.append(
-            f"of these {cost.spared_epochs:.0f} epochs ({share:.0f} %) are a state 0 that another trial of the same seed trains, and "
-            "are taken over; of later states it may be more"
+            f"of these {cost.spared_epochs:.0f} epochs ({share:.0f} %) are a state 0 that another trial of the same seed "
+            "trains, and are taken over; of later states it may be more"
         )
     if cost.seconds is not None:
         lines.append(
