@@ -16,10 +16,10 @@ from search.run.possible.constraints import check_constraints
 from search.run.possible.machine import check_machine
 from search.run.possible.warm_start import warm_start_warnings
 from search.study.arm import Arm, at_its_line
+from search.study.compared.arms import arm_warnings
 from search.study.corners import corner_values
 from search.study.objective_rules import check_objective, objective_warnings
 from search.study.penalty_rules import with_penalty_of_space
-from search.study.rules import arm_warnings
 from search.study.study import Study
 from trainables.config.trial import DataConfig, TrialConfig
 from trainables.files.record import Identity, read_record

@@ -8,7 +8,7 @@ from typing import Any
 
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
-from search.study.rules import arm_warnings
+from search.study.compared.arms import arm_warnings
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,12 @@ import math
 from search.config_file import key_tree
 from search.space.parameter import Parameter
 from search.space.space import Space
-from search.study.replicates import SEED_KEYS, STRIDE
+from search.study.replicates import SEED_KEYS
 from search.study.sections import Claim
 from search.study.study import Study
 
 GIVEN = (*SEED_KEYS, "data.fold")
 """Keys that a claim takes for equal in the trials it compares."""
-DRAWN = ("random", "qmc")
-"""Algorithms that draw recipes without looking at any result."""
 
 
 def comparing_arms(study: Study) -> tuple[str, ...]:
@@ -52,9 +50,9 @@ def default_claim(study: Study) -> Claim:
         return "tuned"
     arms = comparing_arms(study)
     searched = any(study.arms[arm].parameters for arm in arms)
-    if _searched_although_given(study) is not None:
+    if searched_although_given(study) is not None:
         return "configurations"
-    if len(arms) > 1 and (not searched or (recipe_keys(study) and _tied(study) is None)):
+    if len(arms) > 1 and (not searched or (recipe_keys(study) and tied_to_recipe(study) is None)):
         return "pooled"
     return "configurations"
 
@@ -82,9 +80,9 @@ def claim_warnings(study: Study) -> list[str]:
     if len(searching) < len(arms):
         idle = ", ".join(arm for arm in arms if arm not in searching)
         reason = f"{idle} searches nothing, so that the arms search no key in common"
-    elif (found := _searched_although_given(study)) is not None:
+    elif (found := searched_although_given(study)) is not None:
         reason = f"{found[1]} is searched, so that no two arms have equal seeds and splits"
-    elif (tied := _tied(study)) is not None and recipe_keys(study):
+    elif (tied := tied_to_recipe(study)) is not None and recipe_keys(study):
         reason = f"whether {tied} is searched depends on a key that the arms share"
     else:
         each = "; ".join(f"{arm}: {', '.join(study.arms[arm].searched_keys)}" for arm in arms)
@@ -94,6 +92,23 @@ def claim_warnings(study: Study) -> list[str]:
         "and not about methods; let all arms search the same ranges (pooled), say search.replicates: 8 (tuned), or write "
         "compare.claim: configurations"
     ]
+
+
+def searched_although_given(study: Study) -> tuple[Parameter, str] | None:
+    """The first searched parameter of a comparing arm that decides one of GIVEN, and which."""
+    parameters = (one for arm in comparing_arms(study) for one in study.arms[arm].parameters)
+    return next(((one, key) for one in parameters for key in GIVEN if one.decides(key)), None)
+
+
+def tied_to_recipe(study: Study) -> str | None:
+    """A key of one arm's own whose condition asks for a shared key."""
+    shared = recipe_keys(study)
+    for arm in comparing_arms(study):
+        for parameter in study.arms[arm].parameters:
+            asked = any(key_tree.overlap(key, one) for key in parameter.when for one in shared)
+            if parameter.key not in shared and asked:
+                return parameter.key
+    return None
 
 
 def claim_line(study: Study) -> str:
@@ -114,114 +129,6 @@ def claim_line(study: Study) -> str:
     own = [f"{arm}'s {', '.join(keys)}" for arm in comparing_arms(study) if (keys := own_keys(study, arm))]
     chosen = f" (and of {' and '.join(own)} as chosen alone)" if own and study.compare.claim == "pooled" else ""
     return f"claim: {study.compare.claim}, {what}{chosen}; {UNIT_WORDS[key]}: {units}"
-
-
-def check_claim(study: Study) -> None:
-    """UserError where the study's search does not give what its claim rests on."""
-    claim, search = study.compare.claim, study.search
-    if search.replicates > 1 and claim != "tuned":
-        raise study.sources.error(
-            ("search", "replicates"), f": {search.replicates} searches go with compare.claim: tuned, found {claim}"
-        )
-    if claim != "configurations":
-        _check_split_is_given(study)
-    if claim == "pooled":
-        _check_pooled(study)
-    if claim == "tuned":
-        _check_tuned(study)
-    if claim == "average":
-        _check_average(study)
-
-
-def _check_split_is_given(study: Study) -> None:
-    """A seed or a split that is searched differs between trials that the claim takes for equal in it."""
-    found = _searched_although_given(study)
-    if found is None:
-        return
-    parameter, key = found
-    raise study.sources.error(
-        ("space", parameter.key),
-        f": {key} is searched, but compare.claim {study.compare.claim} compares trials of equal seeds and splits; take it out "
-        "of the space, or say compare.claim: configurations",
-    )
-
-
-def _searched_although_given(study: Study) -> tuple[Parameter, str] | None:
-    """The first searched parameter of a comparing arm that decides one of GIVEN, and which."""
-    parameters = (one for arm in comparing_arms(study) for one in study.arms[arm].parameters)
-    return next(((one, key) for one in parameters for key in GIVEN if one.decides(key)), None)
-
-
-def _check_tuned(study: Study) -> None:
-    search = study.search
-    if search.confirm is None:
-        raise study.sources.error(
-            ("compare", "claim"), ": tuned confirms each search's choice on fresh seeds; give search.confirm.seeds"
-        )
-    if search.replicates == 1:
-        raise study.sources.error(
-            ("compare", "claim"), ": tuned rests on independent searches, found one; give search.replicates, at least 6"
-        )
-    if search.warm_start is not None:
-        raise study.sources.error(
-            ("search", "warm_start"), ": searches that learn from one earlier run are not independent (claim: tuned)"
-        )
-    seeds = [*search.confirm.seeds, *(search.seeds or ())]
-    if max(seeds) - min(seeds) >= STRIDE:
-        raise study.sources.error(
-            ("search", "replicates"),
-            f": searches have their seeds {STRIDE:,} apart, so a study's own lie closer together; "
-            f"found {min(seeds)} to {max(seeds)}",
-        )
-
-
-def _check_pooled(study: Study) -> None:
-    arms = comparing_arms(study)
-    if any(study.arms[arm].parameters for arm in arms) and not recipe_keys(study):
-        raise study.sources.error(
-            ("compare", "claim"),
-            ": pooled runs every arm at each arm's choice of the keys they share, but the arms share no searched key; "
-            "say tuned (with search.replicates), or configurations",
-        )
-    if (tied := _tied(study)) is not None:
-        raise study.sources.error(
-            ("compare", "claim"),
-            f": pooled gives an arm another's choice of the shared keys, but whether {tied} is searched depends on them; "
-            "say tuned (with search.replicates), or configurations",
-        )
-
-
-def _tied(study: Study) -> str | None:
-    """A key of one arm's own whose condition asks for a shared key."""
-    shared = recipe_keys(study)
-    for arm in comparing_arms(study):
-        for parameter in study.arms[arm].parameters:
-            asked = any(key_tree.overlap(key, one) for key in parameter.when for one in shared)
-            if parameter.key not in shared and asked:
-                return parameter.key
-    return None
-
-
-def _check_average(study: Study) -> None:
-    search = study.search
-    wanted = {
-        ("search", "pairing"): (search.pairing == "shared", "pairing: shared", search.pairing),
-        # Units on one seed share whatever that seed does to an arm, so they would be no replicates.
-        ("search", "seeds"): (search.seeds is None, "a seed of its own for each recipe", f"{search.seeds}"),
-        ("search", "algorithm"): (search.algorithm in DRAWN, "algorithm: random or qmc", search.algorithm),
-        ("search", "confirm"): (search.confirm is None, "no confirm phase (nothing is chosen)", "one"),
-        ("scheduler", "kind"): (study.scheduler.kind == "none", "no early stopping", study.scheduler.kind),
-        ("search", "enqueue"): (not search.enqueue, "no enqueued configurations", f"{len(search.enqueue)}"),
-    }
-    for path, (holds, expected, found) in wanted.items():
-        if not holds:
-            raise study.sources.error(path, f": compare.claim average needs {expected}, found {found}")
-    drawn_apart = set(recipe_keys(study)) - set(study.space.shared().keys())
-    if drawn_apart:
-        raise study.sources.error(
-            ("space", min(drawn_apart)),
-            ": compare.claim average gives every arm the same draw of it; leave out `arms:`, or say another claim",
-        )
 
 
 def baseline_of(study: Study) -> str:

@@ -12,8 +12,8 @@ import torch
 from search.run.foretold.dense_start import dense_starts
 from search.run.plan import ArmPlan, plan_of
 from search.study.arm import Arm
+from search.study.compared.arms import arm_warnings
 from search.study.objective_rules import objective_warnings
-from search.study.rules import arm_warnings
 from search.study.study import Study
 from search.tuning.cluster.resources import share_of, this_machine
 from trainables.config.trial import TrialConfig

@@ -20,10 +20,10 @@ from models.units.structure import KINDS_OF_TARGET
 from search.commands.pretrain import load_config
 from search.config_file.key_tree import is_known
 from search.run.plan import plan_of
+from search.study.compared.arms import arm_warnings
 from search.study.corners import corner_values
 from search.study.load import load_study
 from search.study.objective_rules import check_objective
-from search.study.rules import arm_warnings
 from search.study.study import Study
 from tests.configs.files import CONFIGS, PRETRAININGS, STUDIES, header
 from trainables.config.trial import DataConfig, TrialConfig

@@ -8,9 +8,9 @@ import pytest
 
 from models.errors import UserError, WeightsRefused
 from search.run.preflight import check_request, check_study
+from search.study.compared.arms import arm_warnings
 from search.study.load import load_study
 from search.study.objective_rules import check_objective, objective_warnings
-from search.study.rules import arm_warnings
 from search.study.study import Study
 
 FILE = """\

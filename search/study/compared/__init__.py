@@ -1,0 +1,1 @@
+"""What arms must have in common for a comparison to mean something, and what is odd about them."""
