@@ -71,17 +71,19 @@ def units_asked(study: Study) -> tuple[int, str]:
 
 
 def claim_warnings(study: Study) -> list[str]:
-    """One where a single arm's space makes the default claim the weakest one, and the file names no claim."""
+    """One where the space makes the default claim the weakest one, and the file names no claim."""
     arms = comparing_arms(study)
     searching = [arm for arm in arms if study.arms[arm].parameters]
-    said = ("compare", "claim") in study.sources.places
-    if said or study.compare.claim != "configurations" or len(arms) < 2 or not searching:
+    claims_anything = len(arms) > 1 and units_asked(study)[0] > 0
+    if not (study.claim_by_default and study.compare.claim == "configurations" and claims_anything and searching):
         return []
-    if len(searching) < len(arms):
+    remedy = "let all arms search the same ranges (pooled), say search.replicates: 8 (tuned)"
+    if (found := searched_although_given(study)) is not None:
+        reason = f"{found[1]} is searched, so that no two arms have equal seeds and splits"
+        remedy = f"take {found[1]} out of the space"
+    elif len(searching) < len(arms):
         idle = ", ".join(arm for arm in arms if arm not in searching)
         reason = f"{idle} searches nothing, so that the arms search no key in common"
-    elif (found := searched_although_given(study)) is not None:
-        reason = f"{found[1]} is searched, so that no two arms have equal seeds and splits"
     elif (tied := tied_to_recipe(study)) is not None and recipe_keys(study):
         reason = f"whether {tied} is searched depends on a key that the arms share"
     else:
@@ -89,8 +91,7 @@ def claim_warnings(study: Study) -> list[str]:
         reason = f"the arms search no key in common ({each})"
     return [
         f"compare.claim: configurations by default, since {reason}: the verdict will be about the chosen configurations alone "
-        "and not about methods; let all arms search the same ranges (pooled), say search.replicates: 8 (tuned), or write "
-        "compare.claim: configurations"
+        f"and not about methods; {remedy}, or write compare.claim: configurations"
     ]
 
 

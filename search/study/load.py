@@ -84,7 +84,8 @@ def build_study(raw: Raw, sources: Sources) -> Study:
     )
     if study.compare.claim is not None:
         return study
-    return replace(study, compare=study.compare.model_copy(update={"claim": default_claim(study)}))
+    compare = study.compare.model_copy(update={"claim": default_claim(study)})
+    return replace(study, compare=compare, claim_by_default=True)
 
 
 def _with_grid_size(search: SearchConfig, space: Space, sources: Sources) -> SearchConfig:

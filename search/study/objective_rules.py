@@ -100,7 +100,7 @@ def objective_warnings(study: Study) -> list[str]:
             f"search.choose: of the front the point with the best {metric} is confirmed and exported, which with {free} "
             f"searched is that of the {extreme} pruning; give a constraint, such as search.constraints: '{remedy}'"
         )
-    warnings += claim_warnings(study)
+    warnings += [*claim_warnings(study), *family_warnings(study)]
     if search.confirm is None:
         return warnings
     seeds = search.confirm.seeds
@@ -109,4 +109,4 @@ def objective_warnings(study: Study) -> list[str]:
         warnings.append(
             f"search.confirm.seeds: {sorted(searched & set(seeds))} were searched with; fresh ones are needed"
         )
-    return [*warnings, *family_warnings(study)]
+    return warnings

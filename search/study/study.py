@@ -39,6 +39,8 @@ class Study:
     """In the file's order; the space's own order follows its conditions."""
     former_defaults: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """Dotted key → the value that a begun run's trials have by default, where this version's default is another one."""
+    claim_by_default: bool = field(default=False, compare=False)
+    """The file names no `compare.claim`; the study has the default one."""
     sources: Sources = field(default=Sources("study"), compare=False, repr=False)
 
     def with_former_defaults(self, defaults: Mapping[str, Any]) -> Study:

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.support.simulation import BASE, make_study
 from models.errors import UserError
 from search.study.claims import claim_line, claim_warnings, own_keys, recipe_keys
+from search.study.load import load_study
 from search.study.replicates import replicate_of
 
 RATE = {"train.lr": {"log_uniform": [1e-4, 1e-2]}}
@@ -48,11 +49,27 @@ def test_what_is_claimed_by_default(tmp_path: Path, sections: dict[str, Any], cl
 def test_a_study_that_comes_to_the_weakest_claim_unasked_is_told_why(
     tmp_path: Path, sections: dict[str, Any], reason: str
 ) -> None:
-    (warning,) = claim_warnings(make_study(tmp_path, **sections))
+    confirmed = {**sections, "search": CONFIRM}
+    (warning,) = claim_warnings(make_study(tmp_path, **confirmed))
     assert reason in warning
     assert "compare.claim: configurations by default" in warning
-    assert claim_warnings(make_study(tmp_path, **sections, compare={"claim": "configurations"})) == []
-    assert claim_warnings(make_study(tmp_path, space=RATE)) == []
+    assert claim_warnings(make_study(tmp_path, **confirmed, compare={"claim": "configurations"})) == []
+    assert claim_warnings(make_study(tmp_path, space=RATE, search=CONFIRM)) == []
+    # Without a confirm phase nothing is claimed, weak or strong.
+    assert claim_warnings(make_study(tmp_path, **sections)) == []
+
+
+def test_the_remedy_for_a_searched_seed_is_none_that_is_refused(tmp_path: Path) -> None:
+    (warning,) = claim_warnings(make_study(tmp_path, space={**RATE, "seed": {"choice": [1, 2]}}, search=CONFIRM))
+    assert "take seed out of the space, or write compare.claim: configurations" in warning
+    assert "tuned" not in warning
+
+
+@pytest.mark.parametrize("option", ["compare={claim: configurations}", "compare.claim=configurations"])
+def test_a_claim_stated_by_an_option_is_stated(tmp_path: Path, option: str) -> None:
+    make_study(tmp_path, space=SHRINK, search=CONFIRM)
+    assert claim_warnings(load_study(tmp_path / "study-file.yaml"))
+    assert claim_warnings(load_study(tmp_path / "study-file.yaml", [option])) == []
 
 
 def test_a_recipe_is_what_all_comparing_arms_search_in_the_same_way(tmp_path: Path) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.support.simulation import make_study
 from search.config_file import yaml_file
 from search.evidence.statistics import holm, subset_means
 from search.study.claims import family_size, family_warnings
 from search.study.load import load_study
+from search.study.objective_rules import objective_warnings
 from search.study.study import Study
 from tests.search.made_runs import TRIAL
 
@@ -42,6 +44,14 @@ def test_seeds_too_few_for_the_family_are_named_with_what_would_do(tmp_path: Pat
     assert "(the smallest p is 9 x 0.00781 = 0.0703 after Holm); 9 can" in warning
     assert family_warnings(study_of(tmp_path, 9, [20, 40, 60])) == []
     assert family_warnings(study_of(tmp_path, 8, [60])) == []
+
+
+def test_recipes_too_few_are_named_although_nothing_is_confirmed(tmp_path: Path) -> None:
+    search = {"algorithm": "random", "pairing": "shared", "trials_per_arm": 3}
+    space = {"train.lr": {"log_uniform": [1e-4, 1e-2]}}
+    warnings = objective_warnings(make_study(tmp_path, space=space, search=search, compare={"claim": "average"}))
+    assert "search.trials_per_arm: 3 recipes cannot settle a difference at alpha 0.05" in warnings[0]
+    assert "6 can" in warnings[0]
 
 
 @pytest.mark.parametrize("seeds", [5, 6, 7, 8, 9, 10])
