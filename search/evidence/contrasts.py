@@ -50,6 +50,8 @@ class Contrast:
     bootstrap: tuple[float, float] | None = None
     images: tuple[float, float] | None = None
     """From drawing the test images again, at the level of `interval`."""
+    images_missing: str = ""
+    """Why it is not there, where test accuracies are compared."""
     p_value: float | None = None
     p_holm: float | None = None
     p_equivalent: float | None = None
@@ -122,6 +124,7 @@ def _tested(measured: Measured, settings: CompareConfig, family: int, reading: R
         interval_single=test.interval(settings.alpha),
         bootstrap=bootstrap_interval(values, settings.alpha) if len(values) > 1 else None,
         images=measured.images.interval(level) if measured.images else None,
+        images_missing=measured.images.missing if measured.images else "",
         p_value=p_difference(test, fmean(values)),
         p_equivalent=test.p_equivalent(margin),
         state0=at_state0(measured.differences, measured.state0),

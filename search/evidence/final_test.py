@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from search.evidence.paired.images import images_right
+from search.evidence.paired.scope import test_split
 from search.evidence.selection import Choice, choice_of, final_trial
 from search.evidence.statistics import McNemar, mcnemar, wilson_interval
 from search.run.results import RunResults
@@ -67,11 +68,5 @@ def _between(finals: Sequence[RecordedTrial]) -> list[tuple[str, str, McNemar]]:
     return [
         (first.id, second.id, mcnemar(ours, theirs))
         for (first, ours), (second, theirs) in combinations(rights, 2)
-        if len(ours) == len(theirs) and _test_split(first) == _test_split(second)
+        if len(ours) == len(theirs) and test_split(first) == test_split(second)
     ]
-
-
-def _test_split(trial: RecordedTrial) -> tuple[Any, ...]:
-    """What decides the test images: independent searches have splits of their own."""
-    data = trial.config.get("data", {})
-    return tuple(data.get(key) for key in ("name", "root", "split_seed", "fold", "test_fraction"))

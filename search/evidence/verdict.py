@@ -176,7 +176,7 @@ def _before_pruning(contrast: Contrast, settings: CompareConfig) -> str:
 def _images(contrast: Contrast) -> str:
     """How far the difference would move on other test images, beside the interval of the units; signed as the sentence is."""
     if contrast.images is None:
-        return ""
+        return contrast.images_missing and f"no interval for other test images: {contrast.images_missing}, "
     low, high = contrast.images
     return f"for other test images {interval_text((-high, -low) if contrast.kind == 'worse' else (low, high))}, "
 

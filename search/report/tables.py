@@ -140,7 +140,7 @@ def _difference_row(contrast: Contrast, family: str) -> list[str]:
         family,
         points(contrast.mean),
         _interval_cell(contrast.interval),
-        _interval_cell(contrast.images),
+        f"none: {contrast.images_missing}" if contrast.images_missing else _interval_cell(contrast.images),
         f"{len(contrast.differences)}" + (f" ({contrast.lost} lost)" if contrast.lost else ""),
         p_text(contrast.p_value),
         p_text(contrast.p_holm),

@@ -13,6 +13,8 @@ from search.study.study import Study
 
 GIVEN = (*SEED_KEYS, "data.fold")
 """Keys that a claim takes for equal in the trials it compares."""
+MAKE_TEST = ("data.name", "data.root", "data.split_seed", "data.fold", "data.test_fraction")
+"""Keys that decide which images are the test split."""
 
 
 def comparing_arms(study: Study) -> tuple[str, ...]:
@@ -96,9 +98,16 @@ def claim_warnings(study: Study) -> list[str]:
 
 
 def searched_although_given(study: Study) -> tuple[Parameter, str] | None:
-    """The first searched parameter of a comparing arm that decides one of GIVEN, and which."""
-    parameters = (one for arm in comparing_arms(study) for one in study.arms[arm].parameters)
-    return next(((one, key) for one in parameters for key in GIVEN if one.decides(key)), None)
+    """The first searched parameter of a comparing arm that decides what the claim takes for equal, and which key that is.
+
+    As part of a recipe the test images are the same for both arms of a pair, but not where each search chooses its own.
+    """
+    recipe = () if study.compare.claim == "tuned" else recipe_keys(study)
+    for parameter in (one for arm in comparing_arms(study) for one in study.arms[arm].parameters):
+        keys = GIVEN if parameter.key in recipe else (*GIVEN, *MAKE_TEST)
+        if (key := next((one for one in keys if parameter.decides(one)), None)) is not None:
+            return parameter, key
+    return None
 
 
 def tied_to_recipe(study: Study) -> str | None:

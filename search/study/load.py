@@ -16,6 +16,7 @@ from search.space.reading import read_space
 from search.space.space import Space
 from search.study.arm import Arm
 from search.study.claims import default_claim
+from search.study.compared.images import check_judged_alike
 from search.study.overrides import apply_sets
 from search.study.plain_form import Raw, plain_form
 from search.study.rules import check_study_file
@@ -42,6 +43,8 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None, *,
     raw, sources = apply_sets(raw, sources, sets)
     study = build_study(as_it_was(raw) if recorded else raw, sources)
     check_study_file(study)
+    if not recorded:
+        check_judged_alike(study)
     return study
 
 

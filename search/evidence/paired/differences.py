@@ -64,7 +64,7 @@ def measure(results: RunResults, arm: str, baseline: str, level: Level, *, with_
         differences={unit: value for unit, value in found.items() if value is not None},
         state0=state0_differences(survived, metric),
         lost=lost,
-        scope=scope_text(survived, results.study.compare.claim),
+        scope=scope_text(survived, results.study.compare),
         unit=unit_word(results.study.compare.claim),
         images=image_differences(survived, level) if with_images and metric == "test_accuracy" else None,
         cost_ratio=_cost_ratio(survived, level),

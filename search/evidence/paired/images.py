@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from models.errors import UserError
+from search.evidence.paired.scope import judged_alike
 from search.evidence.paired.units import Pair
 from search.run.curves import state_weights
 from search.run.trials import RecordedTrial
@@ -24,15 +25,24 @@ DRAWS = 9_999
 GRAIN = 1e-3
 """Differences of an image are rounded to this, so that equal ones can be drawn together."""
 
+DIFFERENT, NOT_KEPT = "the two are tested on different ones", "predictions not kept"
+"""Why there may be no interval over test images."""
+
 
 @dataclass(frozen=True)
 class ImageDifferences:
-    """For each test split the mean difference of every image, and how many units it is the mean of."""
+    """For each test split the mean difference of every image, and how many units it is the mean of; or why there are none."""
 
-    splits: tuple[tuple[NDArray[np.float64], float], ...]
+    splits: tuple[tuple[NDArray[np.float64], float], ...] = ()
+    missing: str = ""
 
-    def interval(self, alpha: float, *, seed: int = 0) -> tuple[float, float]:
-        """Percentile interval of the mean difference over images drawn again with replacement, for each split apart."""
+    def interval(self, alpha: float, *, seed: int = 0) -> tuple[float, float] | None:
+        """Percentile interval of the mean difference over images drawn again with replacement, for each split apart.
+
+        None where they are missing.
+        """
+        if not self.splits:
+            return None
         random = np.random.default_rng(seed)
         total = sum(units for _, units in self.splits)
         means = np.zeros(DRAWS)
@@ -44,21 +54,23 @@ class ImageDifferences:
         return (float(low), float(high))
 
 
-def image_differences(pairs: Sequence[Pair], level: Level) -> ImageDifferences | None:
+def image_differences(pairs: Sequence[Pair], level: Level) -> ImageDifferences:
     """For every test image how much more often the first arm's networks are right at a level than the second's.
 
     Between two states an image is on the straight line between them, as accuracy is, so the mean over images is the
-    contrast's. None without pairs, or where the predictions of one trial were not kept.
+    contrast's. Missing where two arms have different test images, or where the predictions of one trial were not kept.
     """
+    if not all(map(judged_alike, pairs)):
+        return ImageDifferences(missing=DIFFERENT)
     splits: dict[bytes, list[tuple[NDArray[np.float64], float]]] = {}
     for pair in pairs:
         ours, theirs = _right_at(pair.ours, level), _right_at(pair.theirs, level)
-        if ours is None or theirs is None or ours[1] != theirs[1]:
-            return None
+        if ours is None or theirs is None:
+            return ImageDifferences(missing=NOT_KEPT)
+        if ours[1] != theirs[1]:
+            return ImageDifferences(missing=DIFFERENT)
         share = 1 / sum(other.unit == pair.unit for other in pairs)
         splits.setdefault(ours[1], []).append((ours[0] - theirs[0], share))
-    if not splits:
-        return None
     return ImageDifferences(tuple(_weighted_mean(found) for found in splits.values()))
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from search.evidence.formats import counted
 from search.evidence.paired.units import Pair
-from search.study.sections import Claim
+from search.run.trials import RecordedTrial
+from search.study.claims import MAKE_TEST
+from search.study.compared.images import Apart, apart_text, images_apart, judged_apart
+from search.study.sections import Claim, CompareConfig
 
 
 def unit_word(claim: Claim | None) -> str:
@@ -14,10 +18,29 @@ def unit_word(claim: Claim | None) -> str:
     return {"tuned": "search", "average": "recipe"}.get(str(claim), "seed")
 
 
-def scope_text(pairs: Sequence[Pair], claim: Claim | None) -> str:
-    """`over 8 seeds of one split and one search`: what an interval or a p-value of these pairs speaks of."""
+def scope_text(pairs: Sequence[Pair], compare: CompareConfig) -> str:
+    """`over 8 seeds of one split and one search`: what an interval or a p-value of these pairs speaks of, and on which images
+    where the two arms do not have the same."""
+    apart = _apart(pairs)
+    if not apart:
+        return _over(pairs, compare.claim)
+    names = (pairs[0].ours.identity.arm, pairs[0].theirs.identity.arm)
+    return f"{_over(pairs, compare.claim)}, on {apart_text(apart, names, compare.metric)}"
+
+
+def judged_alike(pair: Pair) -> bool:
+    """Whether both networks are tested on the same images."""
+    return not judged_apart(images_apart(_data(pair.ours), _data(pair.theirs)), "test_accuracy")
+
+
+def test_split(trial: RecordedTrial) -> tuple[object, ...]:
+    """What decides a trial's test images."""
+    return tuple(_data(trial).get(key.removeprefix("data.")) for key in MAKE_TEST)
+
+
+def _over(pairs: Sequence[Pair], claim: Claim | None) -> str:
     units = len({pair.unit for pair in pairs})
-    splits = len({_split(pair) for pair in pairs})
+    splits = len({test_split(trial) for pair in pairs for trial in (pair.ours, pair.theirs)})
     of_splits = "one split" if splits == 1 else f"{splits} splits"
     if claim == "tuned":
         return f"over {counted(units, 'independent search')}, each with seeds of its own"
@@ -36,6 +59,14 @@ def _most_places(pairs: Iterable[Pair]) -> int:
     return max(places.values(), default=1)
 
 
-def _split(pair: Pair) -> tuple[object, ...]:
-    data = pair.ours.config.get("data", {})
-    return (data.get("split_seed", 0), data.get("fold", 1))
+def _apart(pairs: Sequence[Pair]) -> Apart:
+    """What differs between the images of two arms, at the first pair in which it does: each search may choose anew."""
+    found: Apart = {}
+    for pair in pairs:
+        found = images_apart(_data(pair.ours), _data(pair.theirs)) | found
+    return found
+
+
+def _data(trial: RecordedTrial) -> Mapping[str, Any]:
+    data: Mapping[str, Any] = trial.config.get("data", {})
+    return data

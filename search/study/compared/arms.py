@@ -1,4 +1,4 @@
-"""What is odd about a study's arms: some are the same, or run another method than one would think."""
+"""What is odd about a study's arms: some are the same, run another method than one would think, or have other images."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Any
 
 from pruning.catalogue import DEFAULT_METHOD, METHODS
 from search.study.arm import Arm
+from search.study.compared.images import image_warnings
 from search.study.corners import corner_values
 from search.study.study import Study
 
 
 def arm_warnings(study: Study) -> list[str]:
-    """Arms that are the same, and arms that run another method than one would think."""
+    """Arms that are the same, that run another method than one would think, or that have images of their own."""
     if len(study.arms) == 1:
         return []
-    return [*_same_arms(study), *_unsaid_methods(study)]
+    return [*_same_arms(study), *_unsaid_methods(study), *image_warnings(study)]
 
 
 def _same_arms(study: Study) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from search.evidence.comparison import Comparison, compare
+from search.report.tables import difference_table
 from search.run.results import load_results
 from tests.search.made_runs import MadeRun, falling, write_predictions
 
@@ -78,10 +80,54 @@ def test_between_two_states_an_image_lies_on_the_line_as_accuracy_does(tmp_path:
     assert sum(contrast.images) / 2 == pytest.approx(contrast.mean, abs=0.003)
 
 
-def test_without_the_predictions_nothing_is_said(tmp_path: Path) -> None:
+def test_without_the_predictions_it_is_said_that_they_are_missing(tmp_path: Path) -> None:
     comparison = run_with(tmp_path / "run", kept=False)
     assert comparison.primary[0].images is None
-    assert "other test images" not in comparison.verdict
+    assert "no interval for other test images: predictions not kept, Holm-adjusted p" in comparison.verdict
+    table = difference_table(comparison)
+    assert table is not None
+    assert table.rows[0][5] == "none: predictions not kept"
+
+
+def of_two_arms(path: Path, ours: dict[str, Any], metric: str = "test_accuracy", kept: bool = True) -> Comparison:
+    """RSST beside Refill on four seeds, with these values of its own that no arm searches."""
+    seeds = [101, 102, 103, 104]
+    search = {"algorithm": "random", "trials_per_arm": 1, "confirm": {"seeds": seeds}}
+    made = MadeRun(path, study={"search": search, "compare": {"claim": "configurations", "metric": metric}})
+    for arm, own in (("refill", {}), ("rsst", ours)):
+        made.add(arm, falling(0.8), values=own)
+        for seed in seeds:
+            right = np.random.default_rng(seed).random(360) < 0.8
+            made.add(
+                arm, falling(0.8), seed=seed, confirm=True, values=own, predictions=right.tolist() if kept else None
+            )
+    return compare(load_results(path))
+
+
+def test_arms_on_different_test_images_are_said_to_be(tmp_path: Path) -> None:
+    """Their labels may come in the same order, so that nothing in the predictions shows it."""
+    comparison = of_two_arms(tmp_path / "run", {"data.split_seed": 5})
+    told = "over 4 seeds of 2 splits and one search, on different test images (data.split_seed: rsst 5, refill 0) ("
+    assert told in comparison.verdict
+    (contrast,) = comparison.primary
+    assert contrast.images is None
+    assert "no interval for other test images: the two are tested on different ones" in comparison.verdict
+    assert comparison.to_json()["primary"][0]["images_missing"] == "the two are tested on different ones"
+
+
+def test_the_same_test_images_at_another_size_are_paired_and_the_size_is_named(tmp_path: Path) -> None:
+    comparison = of_two_arms(tmp_path / "run", {"data.image_size": 16})
+    told = "of one split and one search, on images that differ (data.image_size: rsst 16, refill the default) ("
+    assert told in comparison.verdict
+    assert comparison.primary[0].images is not None
+
+
+def test_on_validation_other_validation_images_are_the_different_ones(tmp_path: Path) -> None:
+    own = {"data.val_fraction": 0.2}
+    assert "on images that differ (data.val_fraction: rsst 0.2" in of_two_arms(tmp_path / "test", own).verdict
+    validated = of_two_arms(tmp_path / "val", own, "val_accuracy").verdict
+    assert "on different validation images (data.val_fraction: rsst 0.2, refill 0.1)" in validated
+    assert "for other test images" not in validated
 
 
 def test_several_splits_are_named_and_drawn_apart(tmp_path: Path) -> None:
