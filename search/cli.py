@@ -23,7 +23,7 @@ from click.shell_completion import CompletionItem, shell_complete
 from models.errors import INTERRUPTED, REQUEST_WRONG, WORK_FAILED, UserError
 from models.names import suggestion
 from search.commands.common import DISK_FULL, WANTS_JSON, Outcome, write_example
-from search.console import OUTPUT_SCHEMA_VERSION
+from search.console import OUTPUT_SCHEMA_VERSION, clear_away
 from trainables.files.record import finite
 
 NAME = "prunetune"
@@ -108,8 +108,16 @@ NEW_OBJECTS = 10_000
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     gc.set_threshold(NEW_OBJECTS)
+    try:
+        return _ended(list(sys.argv[1:] if argv is None else argv))
+    finally:
+        with suppress(KeyboardInterrupt):
+            clear_away()
+
+
+def _ended(arguments: list[str]) -> int:
+    """The exit status of a command, after it has said how it ended."""
     try:
         status = _run(arguments)
         sys.stdout.flush()

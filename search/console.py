@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import StringIO
 
 OUTPUT_SCHEMA_VERSION = 1
@@ -19,6 +19,20 @@ UNLIMITED = 100_000
 
 def announce(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+_afterwards: list[Callable[[], object]] = []
+
+
+def afterwards(work: Callable[[], object]) -> None:
+    """Have something cleared away once the command has said how it ended, and before the program does end."""
+    _afterwards.append(work)
+
+
+def clear_away() -> None:
+    """Do what was put off by `afterwards`."""
+    while _afterwards:
+        _afterwards.pop(0)()
 
 
 def table_text(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

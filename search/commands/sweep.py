@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from search.commands.common import Outcome, Subcommand, check_writable, launch_options, storage_option, study_parameters
-from search.console import announce
+from search.console import afterwards, announce
 from search.run.manifest import open_run
-from search.run.preflight import check_request
+from search.run.plan import outstanding_trials
+from search.run.preflight import check_study
 from search.study.load import load_study
 
 if TYPE_CHECKING:
@@ -37,13 +38,28 @@ def command(
         cost = estimate(asked)
         return Outcome(cost.to_json(), estimate_text(cost))
     check_writable(storage / asked.name, "--storage")
-    if not (storage / asked.name / "study.yaml").exists():
-        announce("loading torch and checking the request")
-        # Before the run has a folder; the launch checks again, with the weights, and shows the warnings.
-        check_request(asked.with_resources(**launch))
-    from search.commands.launch import drive_command
+    if (storage / asked.name / "study.yaml").exists():
+        from search.commands.launch import drive_command
 
-    return drive_command(asked, open_run(storage, asked), **launch)
+        return drive_command(asked, open_run(storage, asked), **launch)
+    announce("loading torch and checking data, networks and initial weights")
+    from search.commands.launch import drive_command
+    from search.tuning.cluster.background import BackgroundRay
+    from search.tuning.stop_request import terminated_like_interrupted
+
+    this_time = asked.with_resources(**launch)
+    ray = BackgroundRay(this_time.resources, outstanding_trials(this_time, ()))
+    try:
+        ray.begin()
+        # Before the run has a folder: nothing is written of a request that is wrong.
+        with terminated_like_interrupted():
+            checked = check_study(this_time)
+        return drive_command(asked, open_run(storage, asked), **launch, checked=checked, ray=ray)
+    except BaseException:
+        # What is wrong is said at once, not when Ray has come up and gone.
+        ray.give_up()
+        afterwards(ray.close)
+        raise
 
 
 def estimate_text(cost: Estimate) -> str:

@@ -19,13 +19,13 @@ from search.run.results import RunResults, load_results, still_outstanding
 from search.run.retention import apply_retention, drop_own_stages
 from search.run.store import TrialStore
 from search.study.study import Study
+from search.tuning.cluster.background import BackgroundRay
 from search.tuning.cluster.nodes import check_nodes
 from search.tuning.cluster.resources import share_of
-from search.tuning.cluster.session import ray_session
 from search.tuning.optuna_log import write_optuna_log
 from search.tuning.optuna_studies import warm_trials
 from search.tuning.progress import Progress
-from search.tuning.stop_request import StopRequest, signals_restored
+from search.tuning.stop_request import StopRequest, signals_restored, terminated_like_interrupted
 from search.tuning.trial_queue import TrialQueue
 
 OF_LAUNCH = ("time_budget", "max_concurrent", "address", "stages", "share")
@@ -36,7 +36,8 @@ OF_LAUNCH = ("time_budget", "max_concurrent", "address", "stages", "share")
 class Launch:
     """How to drive a run this time; nothing here changes what the trials are.
 
-    `time_budget` in seconds, `max_concurrent`, `address`, `stages` and `share` replace the study's own.
+    `time_budget` in seconds, `max_concurrent`, `address`, `stages` and `share` replace the study's own. `checked` is what a
+    check of this study has just found, and `ray` a session for it that has begun: the launch makes its own without them.
     """
 
     time_budget: float | None = None
@@ -46,6 +47,8 @@ class Launch:
     share: bool | None = None
     retry_failed: bool = False
     command: Sequence[str] = field(default_factory=manifest.command_line)
+    checked: Checked | None = None
+    ray: BackgroundRay | None = None
 
 
 @dataclass(frozen=True)
@@ -79,25 +82,32 @@ def run_study(
         store = TrialStore(run)
         study = as_begun(study, store)
         apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
-        retries = launch.retry_failed and any(trial.status == "failed" for trial in store)
-        if not retries and still_outstanding(run, study, store) == 0:
+        retried = sum(trial.status == "failed" for trial in store) if launch.retry_failed else 0
+        outstanding = still_outstanding(run, study, store) + retried
+        if outstanding == 0:
             write_optuna_log(study, store)
             return Drive(load_results(run.path), None, False, was_complete=True)
-        announce("checking data, networks and initial weights")
-        check_machine(study)
-        checked = check(study)
-        manifest.check_starting_points(run, checked.starting_points)
-        manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
-        stop_request = StopRequest(study.resources.time_budget)
-        queue = TrialQueue(study, store, warm_trials(study), retry_failed=launch.retry_failed)
-        try:
-            with signals_restored():
-                stop_request.catch_signals()
-                _drive(queue, stop_request, generation, checked, trainable_class)
-        finally:
-            write_optuna_log(study, store)
-            left = (stop_request.reason or "an error") if still_outstanding(run, study, store) else None
-            manifest.close_launch(run, left or "complete")
+        real = trainable_class is None
+        with launch.ray or BackgroundRay(study.resources, outstanding, load_trials=real) as ray:
+            ray.begin()
+            checked = launch.checked
+            if checked is None:
+                announce("checking data, networks and initial weights")
+                with terminated_like_interrupted():
+                    check_machine(study)
+                    checked = check(study)
+            manifest.check_starting_points(run, checked.starting_points)
+            manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
+            stop_request = StopRequest(study.resources.time_budget)
+            queue = TrialQueue(study, store, warm_trials(study), retry_failed=launch.retry_failed)
+            try:
+                with signals_restored():
+                    stop_request.catch_signals()
+                    _drive(queue, stop_request, generation, checked, ray, trainable_class)
+            finally:
+                write_optuna_log(study, store)
+                left = (stop_request.reason or "an error") if still_outstanding(run, study, store) else None
+                manifest.close_launch(run, left or "complete")
         apply_retention(study, store)
         if left is None:
             drop_own_stages(study, run)
@@ -119,14 +129,22 @@ def _warnings(study: Study, checked: Checked) -> list[str]:
 
 
 def _drive(
-    queue: TrialQueue, stop_request: StopRequest, generation: int, checked: Checked, trainable_class: type[Any] | None
+    queue: TrialQueue,
+    stop_request: StopRequest,
+    generation: int,
+    checked: Checked,
+    ray: BackgroundRay,
+    trainable_class: type[Any] | None,
 ) -> None:
     study, resources = queue.study, queue.study.resources
     with Progress(study, queue.store) as progress:
         for line in _warnings(study, checked):
             progress.say(line)
         progress.stage("starting Ray" if resources.address is None else f"joining Ray at {resources.address}")
-        with ray_session(resources) as nodes:
+        with ray:
+            from search.tuning.ray_tune import ActiveLaunch, fit  # takes a moment, in which Ray goes on starting
+
+            nodes = ray.nodes()
             share = share_of(resources, nodes)
             check_devices(study, share.gpus)
             if resources.address is not None:
@@ -134,6 +152,4 @@ def _drive(
                 check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus)
             progress.say(f"{share.concurrent} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
             progress.stage("loading the trials' processes")
-            from search.tuning.ray_tune import ActiveLaunch, fit
-
             fit(ActiveLaunch(queue, stop_request, progress, generation, share), trainable_class)

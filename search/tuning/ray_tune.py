@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ray import tune
+from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -38,7 +39,11 @@ def fit(launch: ActiveLaunch, trainable_class: type[Any] | None = None) -> None:
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     share = launch.share
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.concurrent)
-    trainable = tune.with_resources(trainable_class or TuneTrainable, {"cpu": share.cpus, "gpu": share.gpus})
+    cpus = share.cpus
+    if launch.queue.study.resources.address is None:
+        take_processes_that_are_ready()
+        cpus = 1  # of as many as trials run at once
+    trainable = tune.with_resources(trainable_class or TuneTrainable, {"cpu": cpus, "gpu": share.gpus})
     tune_config = tune.TuneConfig(
         search_alg=RecordSearcher(launch), scheduler=StateEndScheduler(launch), num_samples=-1, reuse_actors=True
     )
@@ -53,6 +58,13 @@ def fit(launch: ActiveLaunch, trainable_class: type[Any] | None = None) -> None:
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
         )
         tune.Tuner(trainable, tune_config=tune_config, run_config=run_config).fit()
+
+
+def take_processes_that_are_ready() -> None:
+    """Tune gives its trials environment variables, which a process can be given only as it starts; in a session of ours all
+    have them already, and without them a trial takes a process that has started and loaded what it needs."""
+    class_cache.DEFAULT_ENV_VARS = {}
+    class_cache.ENV_VARS_TO_PROPAGATE = set()
 
 
 class StaysInDriver:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from search.study.sections import ResourcesConfig
 
 TRIALS_PER_GPU = 4
 """At most so many trials share a GPU under `auto`."""
+GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
+"""Of NVIDIA's driver, AMD's and Windows': where none is there, torch need not be loaded to find no GPU."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,9 @@ def this_machine() -> Node:
     batch node `os.cpu_count` counts what belongs to others.
     """
     import joblib
+
+    if not any(os.path.exists(device) for device in GPU_DEVICES):
+        return Node(joblib.cpu_count())
     import torch
 
     return Node(joblib.cpu_count(), torch.cuda.device_count())

@@ -9,34 +9,36 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
 from models.versions import ROOT
 from search.study.sections import ResourcesConfig
-from search.tuning.cluster.resources import Node, this_machine
+from search.tuning.cluster.resources import Node, share_of, this_machine
 
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
 """Trials pass nothing but a few numbers through Ray's object store."""
 SESSION_PREFIX = "prunetune-"
 CONNECT_SECONDS = 10
+PRELOADED = "RAY_preload_python_modules"
+"""Ray's setting: what each process of a session imports before it is given anything to do."""
 
 
 @contextmanager
 def ray_session(resources: ResourcesConfig) -> Iterator[tuple[Node, ...]]:
     """Ray, started here or joined at `resources.address`, for as long as the block lasts; gives the machines there are.
 
-    Nothing it writes outlives the session. Token authentication stays as Ray has it: on.
+    Nothing it writes outlives the session. Token authentication stays as Ray has it: on. The caller has set the environment.
     """
-    _set_environment(resources.cpus_per_trial)
     import ray
 
     remove_dead_sessions()
     folder = Path(tempfile.mkdtemp(prefix=f"{SESSION_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
     try:
         _start(ray, resources, folder)
-        yield live_nodes(ray)
+        yield live_nodes(ray) if resources.address is not None else _own_nodes(ray)
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
@@ -50,6 +52,11 @@ def live_nodes(ray: Any) -> tuple[Node, ...]:
         if node["Alive"]
     ]
     return tuple(sorted(found, key=lambda node: (node.host, node.id)))
+
+
+def _own_nodes(ray: Any) -> tuple[Node, ...]:
+    """This machine as it is: Ray was given as many CPUs as trials run at once."""
+    return tuple(replace(node, cpus=this_machine().cpus) for node in live_nodes(ray))
 
 
 def _host(node: dict[str, Any]) -> str:
@@ -71,7 +78,8 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
             ) from error
         return
     ray.init(
-        num_cpus=int(this_machine().cpus),
+        # One for each trial at a time: Ray starts as many processes at once, and each of them loads what a trial needs.
+        num_cpus=share_of(resources, (this_machine(),)).concurrent,
         include_dashboard=False,
         dashboard_host="127.0.0.1",
         object_store_memory=OBJECT_STORE_BYTES,
@@ -105,11 +113,15 @@ def worker_environment(cpus_per_trial: int) -> dict[str, str]:
     }
 
 
-def _set_environment(cpus_per_trial: int) -> None:
-    """Before Ray is imported: it and its processes read these once, as they start."""
+def set_environment(cpus_per_trial: int, *, load_trials: bool = False) -> None:
+    """Before Ray is imported: it and its processes read these once, as they start.
+
+    With `load_trials`, each process that Ray starts for trials in a session of ours loads what they need at once.
+    """
     os.environ.update(
         worker_environment(cpus_per_trial)
         | {
+            PRELOADED: "trainables.trial_process" if load_trials else "",
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_CHDIR_TO_TRIAL_DIR": "0",
             "RAY_AIR_NEW_OUTPUT": "0",

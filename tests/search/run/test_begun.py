@@ -55,6 +55,7 @@ def test_driving_an_old_run_asks_for_its_own_defaults(old_run: RunFolder, monkey
     driven: list[Any] = []
     monkeypatch.setattr(drive, "_drive", lambda queue, *others: driven.append(queue.study))
     monkeypatch.setattr(drive, "write_optuna_log", lambda *given: None)
+    monkeypatch.setattr(drive.BackgroundRay, "begin", lambda ray: None)
     checked: list[Any] = []
 
     def check(study: Any) -> Checked:

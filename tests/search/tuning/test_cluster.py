@@ -14,7 +14,13 @@ from models.errors import UserError
 from search.run.manifest import open_run
 from search.study.sections import ResourcesConfig
 from search.tuning.cluster.resources import Node, Share, share_of, this_machine
-from search.tuning.cluster.session import _check_reachable, _set_environment, remove_dead_sessions, worker_environment
+from search.tuning.cluster.session import (
+    PRELOADED,
+    _check_reachable,
+    remove_dead_sessions,
+    set_environment,
+    worker_environment,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,15 +86,14 @@ def test_what_only_all_machines_together_could_give_is_an_error(
 def test_what_this_machine_can_never_give_is_an_error_before_ray_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(*_: object) -> None:
-        raise AssertionError("Ray was started")
-
-    monkeypatch.setattr("search.tuning.drive.ray_session", start)
+    started: list[object] = []
+    monkeypatch.setattr("ray.init", lambda **options: started.append(options))
     study = make_study(tmp_path, resources={"cpus_per_trial": 4096})
     run = open_run(tmp_path / "runs", study)
     with pytest.raises(UserError, match=r"resources\.cpus_per_trial: 4096 CPUs are asked for a trial, but there are"):
         run_simulated(study, run)
     assert not run.manifest_file.exists()
+    assert started == []
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999", "no-such-host.invalid:6379"])
@@ -100,9 +105,27 @@ def test_an_address_where_nothing_listens_is_an_error_at_once(address: str) -> N
 
 def test_authentication_is_never_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {})
-    _set_environment(1)
+    set_environment(1)
     assert "RAY_AUTH_MODE" not in os.environ
     assert os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "1"
+
+
+def test_only_the_processes_of_real_trials_load_what_those_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", {})
+    set_environment(1, load_trials=True)
+    assert os.environ[PRELOADED] == "trainables.trial_process"
+    set_environment(1)
+    assert os.environ[PRELOADED] == ""
+
+
+def test_without_a_gpus_device_torch_is_not_asked_for_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr("search.tuning.cluster.resources.GPU_DEVICES", (os.devnull,))
+    assert this_machine().gpus == 3
+    monkeypatch.setattr("search.tuning.cluster.resources.GPU_DEVICES", ("/dev/no-such-device",))
+    assert this_machine().gpus == 0
 
 
 def test_trials_find_this_code_and_no_more_threads_than_theirs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,58 @@
+"""Trials run in the processes that Ray started with its session, which have loaded what a trial needs, and touched no GPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(600)]
+ROOT = Path(__file__).resolve().parents[3]
+PROGRAM = """
+import json, os, subprocess, sys, time
+from search.study.sections import ResourcesConfig
+from search.tuning.cluster.background import BackgroundRay
+
+def ready():
+    shown = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    rows = [line.split(None, 2) for line in shown.splitlines()[1:]]
+    raylets = {row[0] for row in rows if "raylet/raylet" in row[2] and f"prunetune-{os.getpid()}-" in row[2]}
+    return [int(row[0]) for row in rows if row[1] in raylets and row[2].startswith("ray::IDLE")]
+
+with BackgroundRay(ResourcesConfig(gpus_per_trial=0), trials=1) as session:
+    session.nodes()
+    end = time.monotonic() + 300
+    while not (pids := ready()) and time.monotonic() < end:
+        time.sleep(0.1)
+    from ray import tune
+    from search.tuning.ray_tune import take_processes_that_are_ready
+
+    class Tells(tune.Trainable):
+        def step(self):
+            import torch
+            loaded = [name for name in ("trainables.trial", "timm", "torch._inductor") if name in sys.modules]
+            return {"pid": os.getpid(), "loaded": loaded, "gpu": torch.cuda.is_initialized(), "done": True}
+
+    take_processes_that_are_ready()
+    tuner = tune.Tuner(
+        tune.with_resources(Tells, {"cpu": 1}), run_config=tune.RunConfig(storage_path=sys.argv[1], verbose=0)
+    )
+    (told,) = [result.metrics for result in tuner.fit()]
+    print(json.dumps({"ready": pids, **{key: told[key] for key in ("pid", "loaded", "gpu")}}))
+"""
+
+
+def test_a_trial_takes_a_process_that_is_ready(tmp_path: Path) -> None:
+    variables = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "tune")], cwd=ROOT, env=variables, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["ready"] == [told["pid"]], "one trial, one process, started before the trial was known"
+    assert told["loaded"] == ["trainables.trial", "timm"]
+    assert told["gpu"] is False
