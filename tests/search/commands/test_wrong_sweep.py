@@ -55,8 +55,8 @@ def closing(found: list[str]) -> Any:
     close = BackgroundRay.close
 
     def waits(ray: BackgroundRay) -> None:
-        found.append("waits for Ray")
         close(ray)
+        found.append("nothing is left of Ray")
 
     return waits
 
@@ -83,8 +83,8 @@ def test_what_is_wrong_is_said_before_ray_is_waited_for(
     asked = ["sweep", str(tmp_path / "study.yaml"), "--storage", str(tmp_path / "runs"), *options]
     assert cli.main(asked) == status
     said = next(index for index, what in enumerate(happened) if message in what)
-    assert happened.index("Ray starts") < said < happened.index("waits for Ray")
-    assert happened[-1] == "Ray ends"
+    assert said < happened.index("nothing is left of Ray")
+    assert [what for what in happened if "Ray" in what] == ["Ray starts", "Ray ends", "nothing is left of Ray"]
     assert not (tmp_path / "runs").exists()
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("prunetune: error:")]
     assert len(errors) == 1
@@ -100,6 +100,6 @@ def test_an_interrupt_while_the_study_is_checked_ends_ray_too(
     monkeypatch.setattr("search.commands.sweep.check_study", interrupted)
     (tmp_path / "study.yaml").write_text(STUDY)
     assert cli.main(["sweep", str(tmp_path / "study.yaml"), "--storage", str(tmp_path / "runs")]) == 130
-    assert happened == ["Ray starts", "waits for Ray", "Ray ends"]
+    assert happened == ["Ray starts", "Ray ends", "nothing is left of Ray"]
     assert capsys.readouterr().err.endswith("prunetune: interrupted\n")
     assert not (tmp_path / "runs").exists()
