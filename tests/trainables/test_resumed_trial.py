@@ -33,7 +33,7 @@ def test_a_trial_killed_at_any_epoch_ends_with_the_same_numbers(
 ) -> None:
     changes: dict[str, Any] = {
         "train": {"optimizer": optimizer, "lr": 0.01 if optimizer == "sgd" else 2e-3, "state0": state0},
-        "data": {"augment": {"crop_padding": 1, "mixup": 0.2}},
+        "data": {"augment": {"crop_padding": 1, "mixup": 0.2, "rand_augment": "rand-m9-mstd0.5-inc1"}},
         "prune": {"method": method, "rewind": {"epoch": 1}, "criterion": "taylor"},
     }
     trial = open_trial(tmp_path / "straight", **changes)

@@ -9,7 +9,6 @@ import torch
 from models.errors import UserError
 from trainables.config.augment import AugmentConfig
 from trainables.config.trial import DataConfig
-from trainables.data.augment import rand_augment_of
 from trainables.data.base import Batch, Data, DataInfo, DatasetKind, Files, Images
 from trainables.data.cifar import CIFAR_10, CIFAR_100
 from trainables.data.digits import DIGITS
@@ -19,6 +18,7 @@ from trainables.data.fetching import fetch
 from trainables.data.image_folder import IMAGE_FOLDER
 from trainables.data.in_memory import load_in_memory
 from trainables.data.loader import load_files
+from trainables.data.rand_augment import check_rand_augment, rand_augment_of
 
 __all__ = [
     "KINDS",
@@ -86,7 +86,8 @@ def _check_test_fraction(config: DataConfig, raw: Images | Files) -> None:
 def check_augment(config: DataConfig, augment: AugmentConfig, section: str = "data.augment") -> None:
     """UserError where `augment`, which stands in `section`, cannot be done to the images of this data."""
     if augment.rand_augment:
-        rand_augment_of(augment.rand_augment, f"{section}.rand_augment")
+        check = rand_augment_of if config.name in LARGE else check_rand_augment
+        check(augment.rand_augment, f"{section}.rand_augment")
     if augment.random_resized_crop is not None and config.name not in LARGE:
         raise UserError(
             f"{config.name} has small images; expected null here (it is for "

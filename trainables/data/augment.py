@@ -6,25 +6,22 @@ per decoded image: brought to size (random resized crop, or resize and centre cr
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any, cast
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
-from timm.data.auto_augment import rand_augment_transform
 from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms import v2
 
-from models.errors import UserError
 from trainables.config.augment import AugmentConfig
+from trainables.data.base import Batch
 from trainables.data.batching import moved
-from trainables.seeds import derive, isolated
+from trainables.data.rand_augment import rand_augment, rand_augment_of
+from trainables.seeds import derive
 
-GREY = (128, 128, 128)
-"""What geometric operations of RandAugment fill with."""
+SLAB = 2**22
+"""Values of the pixels that RandAugment is done to at once, or a little more: some hundred images of 64 px in colour."""
 
 
 def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
@@ -44,56 +41,37 @@ def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     return torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
 
 
-def rand_augment_of(notation: str, key: str = "data.augment.rand_augment") -> Callable[[Image.Image], Image.Image]:
-    """timm's RandAugment from its notation, which stands at `key`; UserError where timm does not know it."""
-    try:
-        transform = rand_augment_transform(notation, {"img_mean": GREY})
-    except (AssertionError, ValueError, KeyError) as error:
-        raise UserError(
-            f"found {notation!r}; expected timm's notation, such as rand-m9-mstd0.5-inc1",
-            key=key,
-        ) from error
-    for op in transform.ops:
-        if op.name.startswith("Posterize"):
-            op.level_fn = partial(_at_least_one_bit, op.level_fn)
-    return cast(Callable[[Image.Image], Image.Image], transform)
+def augment_small(
+    batches: Iterable[Batch], config: AugmentConfig, generator: torch.Generator, seed: int
+) -> Iterator[Batch]:
+    """All of the augmentation of an epoch's batches, uint8, of a set that lives in memory."""
+    placed = ((_placed(images, config, generator), labels) for images, labels in batches)
+    if not config.rand_augment:
+        yield from placed
+        return
+    for number, slab in enumerate(_slabs(placed)):
+        images = torch.cat([images for images, _ in slab])
+        changed = rand_augment(images, config.rand_augment, derive(seed, "rand_augment", number))
+        labels = [labels for _, labels in slab]
+        yield from zip(torch.split(changed, [len(those) for those in labels]), labels, strict=True)
 
 
-def _at_least_one_bit(level: Callable[..., tuple[int]], *arguments: Any) -> tuple[int]:
-    """timm's strongest posterisation keeps no bit at all, which newer versions of Pillow refuse to do."""
-    (bits,) = level(*arguments)
-    return (max(1, bits),)
-
-
-def rand_augment(images: Tensor, notation: str, seed: int) -> Tensor:
-    """RandAugment of each image on the CPU, seeded by `seed` and the image's place in the batch.
-
-    Grey images go through colour, which timm's operations fill with, and come back.
-    """
-    transform = rand_augment_of(notation)
-    changed = [_one(image, transform, derive(seed, place)) for place, image in enumerate(images.cpu())]
-    return torch.stack(changed).to(images.device)
-
-
-def _one(image: Tensor, transform: Callable[[Image.Image], Image.Image], seed: int) -> Tensor:
-    pixels = image.permute(1, 2, 0).numpy()
-    grey = pixels.shape[2] == 1
-    picture = Image.fromarray(np.repeat(pixels, 3, axis=2) if grey else pixels)
-    with isolated(seed):
-        changed = transform(picture)
-    result = np.array(changed.convert("L"))[:, :, None] if grey else np.array(changed)
-    return torch.from_numpy(result).permute(2, 0, 1)
-
-
-def augment_small(images: Tensor, config: AugmentConfig, generator: torch.Generator, seed: int) -> Tensor:
-    """All of a batch's augmentation for a set that lives in memory."""
+def _placed(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
     if config.crop_padding:
         images = random_crop(images, config.crop_padding, generator)
-    if config.flip:
-        images = random_flip(images, generator)
-    if config.rand_augment:
-        images = rand_augment(images, config.rand_augment, seed)
-    return images
+    return random_flip(images, generator) if config.flip else images
+
+
+def _slabs(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
+    """Some batches at a time: an operation that only a few images of a batch go through costs as much as for a hundred."""
+    slab: list[Batch] = []
+    for images, labels in batches:
+        slab.append((images, labels))
+        if len(slab) * images.numel() >= SLAB:
+            yield slab
+            slab = []
+    if slab:
+        yield slab
 
 
 def evaluation_transform(size: int) -> v2.Transform:

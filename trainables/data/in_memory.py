@@ -56,12 +56,9 @@ class InMemoryData:
     def train_batches(self, batch_size: int, seed: int, augment: AugmentConfig | None = None) -> Iterator[Batch]:
         chance = seeds.generator(seeds.derive(seed, "batches"))
         order = moved(torch.randperm(self.sizes["train"], generator=chance), self._device)
-        for number, (start, stop) in enumerate(batch_bounds(len(order), batch_size)):
-            images, labels = self._take("train", order[start:stop])
-            changed = augment_small(
-                images, augment or self.config.augment, chance, seeds.derive(seed, "rand_augment", number)
-            )
-            yield self._normalise(changed), labels
+        taken = (self._take("train", order[start:stop]) for start, stop in batch_bounds(len(order), batch_size))
+        for images, labels in augment_small(taken, augment or self.config.augment, chance, seed):
+            yield self._normalise(images), labels
 
     def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
         images, labels = self.images[part], self.labels[part]
