@@ -1,8 +1,8 @@
 """Meeting a target share of the dense MACs, by scaling the log-kept of all ratios by one factor.
 
 A kind with the final ratio rho ends at the kept fraction (1 - rho)^factor, so the proportions among kinds that the
-ratios express stay, and the cost decides how far to go. The callables keep networks out of this file: the caller turns
-counts into MACs.
+ratios express stay, and the cost decides how far to go; listed kept fractions are scaled alike. The callables keep
+networks out of this file: the caller turns counts into MACs.
 """
 
 from __future__ import annotations
@@ -25,6 +25,11 @@ MacsOf = Callable[[Mapping[str, int]], float]
 def scaled_ratio(ratio: float, factor: float) -> float:
     """The removed fraction whose log-kept is `factor` times that of `ratio`: 1 - (1 - ratio)^factor, in [0, 1)."""
     return min(-math.expm1(factor * math.log1p(-ratio)), LARGEST_RATIO)
+
+
+def scaled_kept(kept: float, factor: float) -> float:
+    """The kept fraction whose log is `factor` times that of `kept`: kept^factor, in (0, 1]."""
+    return max(kept**factor, 1.0 - LARGEST_RATIO)
 
 
 def check_target(target: float) -> None:

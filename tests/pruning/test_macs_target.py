@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import UserError
-from pruning.macs_target import counts_for_target, scaled_ratio, solve_factor
+from pruning.macs_target import counts_for_target, scaled_kept, scaled_ratio, solve_factor
 from pruning.schedules import unit_count
 
 HEADS, NEURONS, FIXED = 72, 18432, 50_000
@@ -30,6 +30,21 @@ def counts_at(factors, head_ratio: float = 0.5, neuron_ratio: float = 0.7, previ
 def test_the_scaled_ratio_scales_the_log_of_what_is_kept(ratio: float, factor: float) -> None:
     left = 1 - scaled_ratio(ratio, factor)
     assert left == pytest.approx((1 - ratio) ** factor, abs=1e-12)
+
+
+@given(kept=st.lists(st.floats(0.001, 1.0), min_size=1, max_size=6), factor=st.floats(0.0, 2.0**20))
+def test_listed_fractions_keep_their_course_and_their_range(kept: list[float], factor: float) -> None:
+    kept = sorted(kept, reverse=True)
+    scaled = [scaled_kept(one, factor) for one in kept]
+    assert scaled == sorted(scaled, reverse=True)
+    assert all(0.0 < one <= 1.0 for one in scaled)
+    for one, other in zip(kept, scaled, strict=True):
+        if other > 1e-15:
+            assert math.log(other) == pytest.approx(factor * math.log(one), rel=1e-6, abs=1e-9)
+
+
+def test_a_factor_of_one_leaves_what_was_listed() -> None:
+    assert [scaled_kept(one, 1.0) for one in (0.9, 0.3, 1.0)] == [0.9, 0.3, 1.0]
 
 
 @settings(max_examples=50, deadline=None)

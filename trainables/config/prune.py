@@ -42,11 +42,12 @@ class ScheduleConfig(Section):
     channel_ratio: Ratio = 0.5
     """Final share of inner convolution channels removed."""
     kept: tuple[Kept, ...] | None = None
-    """For `custom`: the kept fraction after each event, for every kind; must not rise."""
+    """For `custom`: the kept fraction after each event, for every kind; must not rise. With `macs_target` their course
+    counts and not their height: each is raised to the power that ends at the target."""
     rate_per_state: Ratio | None = None
     """Remove this share of what is left at every event, instead of the ratios: kept (1-r)^s."""
     macs_target: Annotated[float, Field(gt=0.0, lt=1.0)] | None = None
-    """Share of the dense network's MACs to end at; scales the ratios to meet it."""
+    """Share of the dense network's MACs to end at; scales the ratios, or what `kept` lists, to meet it."""
 
     @model_validator(mode="after")
     def _custom_lists_every_state(self) -> Self:
@@ -61,8 +62,10 @@ class ScheduleConfig(Section):
             raise ValueError("give `kept` or `rate_per_state`, not both")
         if self.macs_target is not None and self.states == 0:
             raise ValueError("macs_target needs at least one pruning event, but states is 0")
-        if self.macs_target is not None and (self.kept is not None or self.rate_per_state is not None):
-            raise ValueError("macs_target scales the ratios; it goes with neither `kept` nor `rate_per_state`")
+        if self.macs_target is not None and self.rate_per_state is not None:
+            raise ValueError(
+                "give macs_target, which scales the ratios, or rate_per_state, which replaces them, not both"
+            )
         return self
 
     def ratio_of(self, kind: str) -> float:

@@ -13,7 +13,7 @@ from models.units.compaction import remove
 from models.units.structure import Kind
 from pruning.allocation import Scope, budget_counts, select
 from pruning.imp_mask import imp_widths
-from pruning.macs_target import LARGEST_FACTOR, Factors, counts_for_target, scaled_ratio, solve_factor
+from pruning.macs_target import LARGEST_FACTOR, Factors, counts_for_target, scaled_kept, scaled_ratio, solve_factor
 from pruning.methods import Method
 from pruning.schedules import kept_fraction
 from trainables.config.prune import PruneConfig
@@ -28,17 +28,18 @@ def kept_fractions(
     """The kept fraction of each pruned kind after event `state`, its log scaled by the kind's factor where given."""
     schedule = config.schedule
     kind_of_schedule = method.traits.schedule or schedule.kind
-    return {
-        kind: kept_fraction(
+    kept = {}
+    for kind in network.kinds:
+        factor = 1.0 if factors is None else factors[kind]
+        kept[kind] = kept_fraction(
             kind_of_schedule,
             state,
             schedule.states,
-            scaled_ratio(schedule.ratio_of(kind), 1.0 if factors is None else factors[kind]),
-            custom=schedule.kept,
+            scaled_ratio(schedule.ratio_of(kind), factor),
+            custom=schedule.kept and [scaled_kept(listed, factor) for listed in schedule.kept],
             rate_per_state=schedule.rate_per_state,
         )
-        for kind in network.kinds
-    }
+    return kept
 
 
 def unit_budget(
@@ -87,7 +88,7 @@ def _counts_for_macs(
             known[key] = _macs_after(network, config, counts, scores)
         return float(known[key])
 
-    if state == last or "one_shot" in (method.traits.schedule, config.schedule.kind):
+    if kept_fractions(network, config, method, state) == kept_fractions(network, config, method, last):
         return counts_for_target(counts_at, macs_of, network.kinds, network.dense_macs, target)
     factor = solve_factor(
         lambda common: macs_of(counts_at(dict.fromkeys(network.kinds, common))), network.dense_macs, target
