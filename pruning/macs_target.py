@@ -29,7 +29,7 @@ def scaled_ratio(ratio: float, factor: float) -> float:
 
 def scaled_kept(kept: float, factor: float) -> float:
     """The kept fraction whose log is `factor` times that of `kept`: kept^factor, in (0, 1]."""
-    return max(kept**factor, 1.0 - LARGEST_RATIO)
+    return float(max(kept**factor, 1.0 - LARGEST_RATIO))
 
 
 def check_target(target: float) -> None:

@@ -41,21 +41,24 @@ class RemovalCost:
 
 
 def removal_cost(results: RunResults, arm: str) -> RemovalCost | None:
-    """Of the arm's trials that shrink before they remove, those confirmed where there are any; None without a removal."""
-    trials = [trial for trial in results.representatives(arm) if trial.traits.shrinks]
-    by_state: dict[int, list[tuple[float, float]]] = {}
-    for trial in trials:
-        for state, before, after in _removals(trial):
-            by_state.setdefault(state, []).append((before, after))
+    """Of the arm's trials that shrink before they remove, those confirmed where there are any; None without a removal.
+
+    Recipes with different schedules remove other things in their states, and so are counted apart.
+    """
+    by_state: dict[tuple[str, int], list[tuple[float, float]]] = {}
+    for name, trials in results.by_recipe(arm).items():
+        for trial in trials:
+            for state, before, after in _removals(trial) if trial.traits.shrinks else ():
+                by_state.setdefault((name, state), []).append((before, after))
     if not by_state:
         return None
     means = {
-        state: (fmean(pair[0] for pair in pairs), fmean(pair[1] for pair in pairs)) for state, pairs in by_state.items()
+        place: (fmean(pair[0] for pair in pairs), fmean(pair[1] for pair in pairs)) for place, pairs in by_state.items()
     }
-    dearest = max(means, key=lambda state: means[state][0] - means[state][1])
-    everything = [before - after for pairs in by_state.values() for before, after in pairs]
-    overall = fmean(everything) if len(by_state) > 1 else None
-    return RemovalCost(arm, dearest, *means[dearest], len(by_state[dearest]), bool(results.confirmed(arm)), overall)
+    name, state = dearest = max(means, key=lambda place: means[place][0] - means[place][1])
+    alike = [pairs for (other, _), pairs in by_state.items() if other == name]
+    overall = fmean(before - after for pairs in alike for before, after in pairs) if len(alike) > 1 else None
+    return RemovalCost(name, state, *means[dearest], len(by_state[dearest]), bool(results.confirmed(arm)), overall)
 
 
 def penalty_sentences(results: RunResults) -> list[str]:

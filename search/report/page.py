@@ -11,8 +11,9 @@ from search.report.plots.comparison import budget_curves, paired_differences
 from search.report.plots.drawing import Plot
 from search.report.plots.evidence import evidence_plot
 from search.report.plots.importances import importance_plot
+from search.report.plots.schedules import schedule_plot
 from search.report.plots.settings import parallel_coordinates, rate_by_epochs, settings_against_accuracy
-from search.report.plots.structure import kept_structure
+from search.report.plots.structure import kept_structures
 from search.run.results import RunResults
 from search.run.warnings import RunWarning, all_warnings
 
@@ -45,7 +46,8 @@ def run_plots(results: RunResults, comparison: Comparison) -> list[Plot]:
         paired_differences(comparison),
         evidence_plot(comparison),
         budget_curves(results),
-        *[kept_structure(results, arm, index) for index, arm in enumerate(results.arm_names)],
+        schedule_plot(results),
+        *[plot for index, arm in enumerate(results.arm_names) for plot in kept_structures(results, arm, index)],
         settings_against_accuracy(results),
         rate_by_epochs(results),
         parallel_coordinates(results),

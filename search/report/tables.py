@@ -203,9 +203,8 @@ def _arm_cells(arm: ArmAtCost | None) -> list[str]:
 
 
 def state_tables(results: RunResults) -> list[Table]:
-    """Per arm, each state's means over the trials that stand for the arm."""
-    shown = {arm: trials for arm in results.arm_names if (trials := results.representatives(arm))}
-    return [_state_table(arm, trials) for arm, trials in shown.items()]
+    """Each state's means over the trials that stand for an arm, or for a recipe of it where these have different schedules."""
+    return [_state_table(name, trials) for arm in results.arm_names for name, trials in results.by_recipe(arm).items()]
 
 
 def _state_table(arm: str, trials: Sequence[RecordedTrial]) -> Table:
@@ -239,8 +238,9 @@ def removal_table(results: RunResults) -> Table | None:
     """Accuracy just before and after each removal, and the magnitude ratio: whether shrinking first made it harmless."""
     heading = ["arm", "state", "before removal", "after removal", "lost, points", "kept/dropped magnitude"]
     rows = []
-    for arm in results.arm_names:
-        trials = [trial for trial in results.representatives(arm) if any(state.removal for state in trial.states)]
+    shown = [one for arm in results.arm_names for one in results.by_recipe(arm).items()]
+    for name, known in shown:
+        trials = [trial for trial in known if any(state.removal for state in trial.states)]
         for index, ends in enumerate(zip(*[trial.states for trial in trials], strict=False)):
             found = [end.removal for end in ends if end.removal]
             if not found:
@@ -250,6 +250,6 @@ def removal_table(results: RunResults) -> Table | None:
                 for key in ("val_accuracy_before", "val_accuracy_after", "magnitude_ratio")
             )
             rows.append(
-                [arm, str(index), percent(before), percent(after), points(before - after, sign=False), f"{ratio:.3g}"]
+                [name, str(index), percent(before), percent(after), points(before - after, sign=False), f"{ratio:.3g}"]
             )
     return Table(heading, rows, "What each removal did, on validation: means over the trials shown") if rows else None

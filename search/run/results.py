@@ -130,6 +130,18 @@ class RunResults:
         best = self.best_of_arm(arm)
         return self.confirmed(arm) or ([best] if best else [])
 
+    def by_recipe(self, arm: str) -> dict[str, list[RecordedTrial]]:
+        """`representatives` under the names that they are shown by: the arm's, or where its recipes differ in their
+        schedules, so that their states cannot be averaged one by one, a name for each recipe."""
+        trials = self.representatives(arm)
+        if len({trial.schedule for trial in trials}) < 2:
+            return {arm: trials} if trials else {}
+        found: dict[str, list[RecordedTrial]] = {}
+        for trial in trials:
+            recipe = trial.identity.recipe
+            found.setdefault(f"{arm} at {recipe}'s recipe" if recipe else arm, []).append(trial)
+        return dict(sorted(found.items()))
+
     def best_of_arm(self, arm: str) -> RecordedTrial | None:
         """The best of an arm's searched configurations (see `best.py`); None while none of them can be chosen."""
         return best_trial(self.of_arm(arm), self.study.search)

@@ -11,6 +11,7 @@ from models.errors import UserError
 from models.units.reach import Reach
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
 from search.run.curves import Axis, Curve, Quantity, curve_of
+from trainables.config.prune import ScheduleConfig
 from trainables.config.trial import TrialConfig
 from trainables.files.record import (
     ENDED,
@@ -90,6 +91,12 @@ class RecordedTrial(TrialRequest):
         """Training multiply-accumulates of one of its states alone."""
         before = [other.training_macs for other in self.states if other.state < end.state]
         return end.training_macs - max(before, default=0.0)
+
+    @property
+    def schedule(self) -> tuple[ScheduleConfig, tuple[int, ...]]:
+        """What goes when. The states of trials that have it in common can be averaged one by one."""
+        config = TrialConfig.model_validate(self.config)
+        return config.prune.schedule, config.epochs_of_states()
 
     @property
     def method(self) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from search.config_file import yaml_file
+from search.run.confirming import confirm_id
 from search.study.load import load_study
 from trainables.files.record import Identity, RecordWriter, StateEnd, end_line
 from trainables.files.request import TrialRequest, write_request
@@ -80,17 +81,19 @@ class MadeRun:
         warnings: Sequence[str] = (),
         warnings_of_states: Mapping[int, Sequence[str]] | None = None,
         removals: Mapping[int, tuple[float, float]] | None = None,
+        recipe: str = "",
     ) -> Path:
         """One trial with an accuracy per state (validation and test alike); `status` None leaves it without an end.
 
-        `removals`: state → validation accuracy just before and just after its removal.
+        `removals`: state → validation accuracy just before and just after its removal. `recipe`: the arm whose first
+        configuration a confirm trial takes the shared keys of.
         """
-        name = f"{arm}-confirm-s{seed}" if confirm else f"{arm}-{number:03d}"
+        name = confirm_id(arm, seed, recipe=recipe) if confirm else f"{arm}-{number:03d}"
         folder = self.path / "trials" / name
-        identity = Identity(name, arm, "confirm" if confirm else phase, number, seed)
+        identity = Identity(name, arm, "confirm" if confirm else phase, number, seed, recipe=recipe)
         searched = {"train.lr": lr} if values is None else dict(values)
         config = load_study(self.path / "study.yaml").arm(arm).config(searched, seed).model_dump(mode="json")
-        source = f"{arm}-000" if confirm else None
+        source = "+".join(f"{one}-000" for one in (arm, recipe) if one) if confirm else None
         write_request(folder, TrialRequest(identity, config, searched, {}, source))
         writer = RecordWriter(folder)
         writer.start({"identity": identity.to_json(), "config": config, **HEADER, "warnings": list(warnings)})

@@ -33,7 +33,8 @@ AXES: dict[Axis, AxisText] = {
 
 
 def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
-    """Mean validation accuracy of each arm's confirm trials with the range over them; else its best search trial.
+    """Mean validation accuracy of each arm's confirm trials with the range over them; else its best search trial. Recipes
+    with different schedules are a line each, hollow where the recipe is another arm's.
 
     Over what was removed, over MACs with the Pareto front, or over what training had cost by each state's end: one arm
     may get as far with more training than another.
@@ -43,12 +44,10 @@ def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
     with new_figure() as figure:
         axes = figure.add_subplot()
         for index, arm in enumerate(results.arm_names):
-            curves = [trial.curve(axis) for trial in results.representatives(arm)]
-            if not curves:
-                continue
-            places, values = _on_common_places(curves, text.scale)
-            _draw_arm(axes, index, arm, places, values)
-            described.append(f"{arm}: {_range_text(places, values.mean(axis=0))}")
+            for hollow, (name, trials) in enumerate(results.by_recipe(arm).items()):
+                places, values = _on_common_places([trial.curve(axis) for trial in trials], text.scale)
+                _draw_arm(axes, index, name, places, values, bool(hollow))
+                described.append(f"{name}: {_range_text(places, values.mean(axis=0))}")
         if axis == "macs":
             _draw_front(results, axes)
             axes.invert_xaxis()
@@ -59,10 +58,13 @@ def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
     return Plot(f"accuracy-by-{text.file}", words, figure)
 
 
-def _draw_arm(axes: Axes, index: int, arm: str, places: NDArray[np.float64], values: NDArray[np.float64]) -> None:
+def _draw_arm(
+    axes: Axes, index: int, name: str, places: NDArray[np.float64], values: NDArray[np.float64], hollow: bool
+) -> None:
     trials = len(values)
-    label = f"{arm} ({trials} trials)" if trials > 1 else f"{arm} (best of search)"
-    axes.plot(places, 100 * values.mean(axis=0), label=label, **arm_line(index))
+    label = f"{name} ({trials} trials)" if trials > 1 else f"{name} (best of search)"
+    style = {**arm_line(index), "fillstyle": "none" if hollow else "full"}
+    axes.plot(places, 100 * values.mean(axis=0), label=label, **style)
     if trials > 1:
         low, high = 100 * values.min(axis=0), 100 * values.max(axis=0)
         axes.fill_between(places, low, high, color=colour(index), alpha=0.18, linewidth=0)

@@ -17,11 +17,17 @@ from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
 
-def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
-    """Mean share of units kept in each group after each state, a panel per kind; None where no structure is known."""
-    trials = [trial for trial in results.representatives(arm) if trial.states and trial.states[0].structure]
-    if not trials:
-        return None
+def kept_structures(results: RunResults, arm: str, index: int) -> list[Plot]:
+    """Mean share of units kept in each group after each state, a panel per kind: one plot, or one for each recipe where
+    these have different schedules; none where no structure is known."""
+    known = {
+        name: [trial for trial in trials if trial.states and trial.states[0].structure]
+        for name, trials in results.by_recipe(arm).items()
+    }
+    return [_kept_structure(name, trials, index) for name, trials in known.items() if trials]
+
+
+def _kept_structure(arm: str, trials: Sequence[RecordedTrial], index: int) -> Plot:
     kinds = Structure.from_json(trials[0].states[0].structure).total_of_kind()
     panels = [(kind, *_shares(trials, kind)) for kind in KINDS if kind in kinds]
     rows = max(len(names) for _, names, _ in panels)
@@ -32,7 +38,8 @@ def kept_structure(results: RunResults, arm: str, index: int) -> Plot | None:
             axes.set_title(f"{WORDS[kind]} kept, %")
     last = "; ".join(f"{WORDS[kind]} {_described(names, shares)}" for kind, names, shares in panels)
     words = f"Kept share by layer for {arm}. After the last state: {last}."
-    return Plot(f"kept-structure-{arm}", words, figure, arm, len(trials))
+    file = re.sub(r"[^\w-]+", "-", arm.replace("'s", ""))
+    return Plot(f"kept-structure-{file}", words, figure, arm, len(trials))
 
 
 def _draw_shares(axes: Axes, shares: NDArray[np.float64], shade: str) -> None:
