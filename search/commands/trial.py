@@ -103,7 +103,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
         write_request(folder, TrialRequest(identity, config.model_dump(mode="json")))
         for warning in trial.warnings:
             print(f"prunetune: warning: {warning}", file=sys.stderr)
-        _run_to_its_end(trial, arm.name, config.states)
+        _run_to_its_end(trial, arm.name, len(config.epochs_of_states()) - 1)
     apply_retention(study, TrialStore(run_folder))
     told = {"run": str(run_folder.path), "trial": arm.name, "warnings": warnings_of(read_trial(folder, "interrupted"))}
     result = {**trial.result(), **told}

@@ -151,7 +151,7 @@ def _step_seconds(procedure: Procedure, batch_size: int) -> float:
 def _disk(procedure: Procedure, config: TrialConfig) -> float:
     """Bytes of one trial's state files and checkpoints, all counted at the dense size."""
     dense = sum(tensor.numel() * tensor.element_size() for tensor in procedure.network.model.state_dict().values())
-    return float(dense * (config.states + 1 + CHECKPOINTS * (1 + OPTIMISER_COPIES)))
+    return float(dense * (len(config.epochs_of_states()) + CHECKPOINTS * (1 + OPTIMISER_COPIES)))
 
 
 def _total(values: list[float | None]) -> float | None:

@@ -16,7 +16,7 @@ Positive = Annotated[float, Field(gt=0.0)]
 Count = Annotated[int, Field(ge=1)]
 Optimizer = Literal["sgd", "adamw"]
 
-EPOCH_KEYS = ("epochs_per_state", "epochs_state0", "epochs_total", "epochs_rule")
+EPOCH_KEYS = ("epochs_per_state", "epochs_state0", "epochs_total", "epochs_rule", "first_event")
 """Keys of `train` that say how many epochs each state has, and nothing else of how it trains."""
 
 
@@ -112,6 +112,10 @@ class TrainConfig(Section):
     `epochs_per_state`."""
     epochs_rule: Literal["equal", "last_heavy", "first_heavy"] = "equal"
     """How `epochs_total` is divided: equally, or in proportion to 1, 2, 3… rising or falling over the states."""
+    first_event: BelowOne | None = None
+    """When the first event comes: the share of `epochs_total` that is trained before it, in state 0, or where
+    `state0.epochs` fixes that, in a dense state after it; the rest is divided over the events. Default: state 0 as
+    `epochs_rule` has it, or no such state."""
     schedule: LearningRateSchedule = LearningRateSchedule()
     label_smoothing: BelowOne = 0.0
     """Label smoothing."""

@@ -102,15 +102,26 @@ class TrialConfig(Section):
 
     @property
     def states(self) -> int:
-        """Number of pruning events K; a trial has the states 0..K."""
+        """Number of pruning events K, each at the beginning of a state."""
         return self.prune.schedule.states
 
+    @property
+    def dense_states(self) -> int:
+        """States before the first event: state 0, and with `train.state0.epochs` the one that waits for `train.first_event`."""
+        return 2 if self.train.state0.epochs is not None and self._epochs_of_wait else 1
+
+    def event_of_state(self, state: int) -> int:
+        """The pruning event at the beginning of a state, 1..K; 0 in a dense state."""
+        return max(0, state + 1 - self.dense_states)
+
     def epochs_of_states(self) -> tuple[int, ...]:
-        """Epochs of each of the states 0..K."""
+        """Epochs of each state: 0..K, or 0..K+1 where a dense state waits for the first event."""
         train = self.train
         own = () if train.state0.epochs is None else (train.state0.epochs,)
         if train.epochs_total is not None:
-            return (*own, *divide_epochs(train.epochs_total, self._states_sharing_epochs, train.epochs_rule))
+            wait = self._epochs_of_wait
+            divided = divide_epochs(train.epochs_total - wait, self._states_sharing_epochs, train.epochs_rule)
+            return (*own, *((wait,) if wait else ()), *divided)
         first = own or (train.epochs_state0 or train.epochs_per_state,)
         return (*first, *[train.epochs_per_state] * self.states)
 
@@ -139,8 +150,36 @@ class TrialConfig(Section):
 
     @property
     def _states_sharing_epochs(self) -> int:
-        """Over how many states `train.epochs_total` is divided."""
-        return self.states + 1 if self.train.state0.epochs is None else self.states
+        """Over how many states `train.epochs_rule` divides."""
+        return self.states + 1 if self.train.state0.epochs is None and not self._epochs_of_wait else self.states
+
+    @property
+    def _epochs_of_wait(self) -> int:
+        """Whole epochs of `train.epochs_total` before the first event, by `train.first_event`; state 0 has at least one."""
+        train = self.train
+        if train.first_event is None or train.epochs_total is None:
+            return 0
+        return max(int(train.state0.epochs is None), int(train.first_event * train.epochs_total + 0.5))
+
+    @model_validator(mode="after")
+    def _first_event_is_a_share_of_something(self) -> Self:
+        first, total = self.train.first_event, self.train.epochs_total
+        if first is None:
+            return self
+        if total is None:
+            raise ValueError(
+                f"train.first_event: found {first:g}, a share of train.epochs_total, which is not given; give it, or say the "
+                "epochs of state 0 (train.state0.epochs)"
+            )
+        if self.states == 0:
+            raise ValueError(f"train.first_event: found {first:g}, but prune.schedule.states is 0: no event comes")
+        left = total - self._epochs_of_wait
+        if left < self.states:
+            raise ValueError(
+                f"train.first_event: {first:g} of {total} epochs leaves {left} for {self.states} states, which need one each; "
+                "lower it or raise train.epochs_total"
+            )
+        return self
 
     @model_validator(mode="after")
     def _one_way_to_count_epochs(self) -> Self:

@@ -65,7 +65,7 @@ def _with_counts(procedure: Procedure, state: int, recipe: Recipe) -> Recipe:
     event, prune = recipe.get("event", {}), procedure.config.prune
     if "kept" not in event or prune.widths == "imp" or prune.traits.masks:
         return recipe
-    kept = kept_fractions(procedure.network, prune, procedure.method, state)
+    kept = kept_fractions(procedure.network, prune, procedure.method, procedure.config.event_of_state(state))
     counts = budget_counts(procedure.network.structure, kept, prune.scope, prune.min_kept)
     return {**recipe, "event": {**event, "kept": counts}}
 

@@ -36,7 +36,7 @@ def shared_by_all_states(config: TrialConfig) -> Recipe:
 
 
 def recipes_of(config: TrialConfig, epochs: tuple[int, ...] | None = None) -> tuple[Recipe, ...]:
-    """One for each of the states 0..K. `epochs` of each state, where they are not the configuration's own."""
+    """One for each state. `epochs` of each state, where they are not the configuration's own."""
     counts = config.epochs_of_states() if epochs is None else epochs
     return tuple(_recipe(config, state, count) for state, count in enumerate(counts))
 
@@ -58,11 +58,12 @@ def _recipe(config: TrialConfig, state: int, epochs: int) -> Recipe:
         "augment": config.augment_of_state(state).model_dump(mode="json"),
         "measure": config.measure.model_dump(mode="json") if config.measure.latency else None,
     }
-    return recipe if state == 0 else recipe | {"event": _event(config, state)}
+    number = config.event_of_state(state)
+    return recipe | {"event": _event(config, number)} if number else recipe
 
 
-def _event(config: TrialConfig, state: int) -> Recipe:
-    """The pruning event that begins a state."""
+def _event(config: TrialConfig, number: int) -> Recipe:
+    """The pruning event of this number, counted from 1."""
     prune, traits = config.prune, config.prune.traits
     event: Recipe = {"rewind": prune.model_dump(mode="json")["rewind"], "target": prune.target}
     if not (traits.makes_smaller or traits.masks):
@@ -79,10 +80,10 @@ def _event(config: TrialConfig, state: int) -> Recipe:
         "widths": prune.widths,
         "fillback_rate": prune.fillback_rate if prune.widths == "imp" else None,
     }
-    return event | _amount(config, state)
+    return event | _amount(config, number)
 
 
-def _amount(config: TrialConfig, state: int) -> Recipe:
+def _amount(config: TrialConfig, number: int) -> Recipe:
     """How much stays: the kept fraction of each kind, or the target and the whole schedule that leads to it."""
     schedule, traits = config.prune.schedule, config.prune.traits
     kind = traits.schedule or schedule.kind
@@ -91,7 +92,7 @@ def _amount(config: TrialConfig, state: int) -> Recipe:
     kept = {
         one: kept_fraction(
             kind,
-            state,
+            number,
             schedule.states,
             schedule.ratio_of(one),
             custom=schedule.kept,

@@ -66,7 +66,7 @@ def penalty_warnings(
 def penalty_doubts(
     config: TrialConfig, method: Method, epochs: tuple[int, ...], steps_per_epoch: int
 ) -> tuple[Doubt, ...]:
-    """Of a trial whose states 0..K have these epochs, of so many optimiser steps each.
+    """Of a trial whose states have these epochs, from state 0 on, of so many optimiser steps each.
 
     UserError where the method cannot act as asked over the learning rates of a state that removes units.
     """
@@ -107,7 +107,7 @@ def _planned_states(
     if not method.traits.makes_smaller:
         return
     train = config.train_of_state(FIRST_PRUNED)
-    for count in sorted(set(epochs[1:])):
+    for count in sorted(set(epochs[config.dense_states :])):
         rates = learning_rates(train.schedule, train.lr, count * steps_per_epoch)
         yield PlannedState(rates, method.plan({"any group": (0,)}, rates, config.prune.rsst))
 

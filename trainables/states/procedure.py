@@ -1,7 +1,7 @@
-"""The procedure of one trial in memory: states 0..K, each a fixed list of epochs. Writes no files.
+"""The procedure of one trial in memory: states from 0 on, each a fixed list of epochs. Writes no files.
 
-Order at the start of state s >= 1, the same for every method: score and select on the trained end of state s-1; rewind
-every surviving tensor; let the method act; start optimiser and learning rates afresh.
+Order at the start of a state s with a pruning event, the same for every method: score and select on the trained end of state
+s-1; rewind every surviving tensor; let the method act; start optimiser and learning rates afresh.
 """
 
 from __future__ import annotations
@@ -52,6 +52,11 @@ class Procedure(Subject):
         return not self.finished and self.position.epoch >= self.epochs[self.position.state]
 
     @property
+    def event(self) -> int:
+        """The pruning event at the beginning of the present state, 1..K; 0 in a dense state."""
+        return self.config.event_of_state(self.position.state)
+
+    @property
     def rewind_epoch(self) -> int | None:
         """After how many epochs of state 0 the weights to return to are taken; None where they are not needed."""
         rewind = self.config.prune.rewind
@@ -71,7 +76,7 @@ class Procedure(Subject):
         train, state = self.train, self.position.state
         steps_per_epoch = self.steps_per_epoch(state)
         rates = learning_rates(train.schedule, train.lr, self.epochs[state] * steps_per_epoch)
-        if state > 0 and self.position.epoch == 0:
+        if self.event > 0 and self.position.epoch == 0:
             self._prune(rates)
         shrinking = Shrinking.of(self._plan(rates), rates, self.network)
         augment = self.config.augment_of_state(state)
@@ -134,7 +139,7 @@ class Procedure(Subject):
         event = Event(
             config=self.config.prune,
             method=self.method,
-            state=self.position.state,
+            number=self.event,
             seed=self.config.seed,
             batches=lambda: self.data.calibration_batches(batch_size, images=images),
         )
@@ -162,6 +167,6 @@ class Procedure(Subject):
         return self._rewind_to
 
     def _plan(self, rates: tuple[float, ...]) -> StatePlan:
-        if self.position.state == 0 or not self.method.traits.makes_smaller:
+        if self.event == 0 or not self.method.traits.makes_smaller:
             return StatePlan()
         return self.method.plan(self.position.chosen(), rates, self.config.prune.rsst)

@@ -29,11 +29,11 @@ SHOWN = 4
 
 @dataclass(frozen=True)
 class Event:
-    """One pruning event. `state` counts from 1; `seed` is the trial's."""
+    """One pruning event. `number` counts from 1; `seed` is the trial's."""
 
     config: PruneConfig
     method: Method
-    state: int
+    number: int
     seed: int
     batches: Callable[[], Sequence[Batch]]
     """The calibration batches, which only some criteria look at: images may have to be decoded for them."""
@@ -54,7 +54,7 @@ def update_masks(network: Network, event: Event) -> None:
     Where a method applies them, what was masked stays masked. For widths and scores they are taken afresh: the units
     that stayed were refilled, so all their weights take part again.
     """
-    fractions = kept_fractions(network, event.config, event.method, event.state)
+    fractions = kept_fractions(network, event.config, event.method, event.number)
     groups = network.pruned_groups()
     previous = network.masks if event.method.traits.masks and network.masks else None
     network.masks = global_masks(network.model, groups, fractions, network.weight_totals, previous)
@@ -69,12 +69,12 @@ def choose_drop(network: Network, event: Event) -> Drop:
         groups,
         batches=event.batches() if criterion.needs_batches else None,
         loss=functional.cross_entropy,
-        generator=torch.Generator().manual_seed(derive(event.seed, "importance", event.state)),
+        generator=torch.Generator().manual_seed(derive(event.seed, "importance", event.number)),
         masks=network.masks,
     )
     how = in_force(event.config.normalize, criterion)
     scores = normalize(raw, groups, how, unit_sizes(network.model, groups))
-    scope, counts = unit_budget(network, event.config, event.method, event.state, scores)
+    scope, counts = unit_budget(network, event.config, event.method, event.number, scores)
     min_kept = event.config.min_kept
     selection = select(
         scores, groups, network.structure, kinds=network.kinds, counts=counts, scope=scope, min_kept=min_kept

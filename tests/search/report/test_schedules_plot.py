@@ -114,6 +114,10 @@ def test_one_schedule_alone_was_not_searched(tmp_path: Path) -> None:
             {"prune.schedule": {"kind": "custom", "states": 2, "kept": [0.75, 0.5]}},
             "custom, kept 0.75, 0.5, 2 events",
         ),
+        (
+            {"train.first_event": 0.25, "prune.schedule.states": 3, "train.epochs_rule": "last_heavy"},
+            "3 events, epochs last_heavy, first after 25 %",
+        ),
         ({"prune.schedule.states": 3, "prune.schedule.head_ratio": 0.5}, "3 events, head_ratio 0.5"),
         ({"train.lr": 0.1}, ""),
     ],
