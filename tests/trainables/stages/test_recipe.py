@@ -44,6 +44,7 @@ ACTS_FROM: dict[str, tuple[Any, int]] = {
     "train.epochs_state0": (3, 0),
     "train.epochs_total": (7, 0),
     "train.epochs_rule": ("last_heavy", NEVER),
+    "train.first_event": (0.5, 0),
     "train.schedule.kind": ("constant", 0),
     "train.schedule.warmup": (0.2, 0),
     "train.schedule.final": (0.1, 0),
@@ -97,6 +98,7 @@ WITH: dict[str, dict[str, Any]] = {
     "model.init.tag": {"model.init.source": "pretrained"},
     "model.init.path": {"model.init.source": "path"},
     "prune.schedule.kept": {"prune.schedule.kind": "custom"},
+    "train.first_event": {"train.epochs_total": 6},
     "prune.rsst.coupling": {"prune.rsst.lambda_max": 1.0},
 }
 """What has to be said besides."""
@@ -154,3 +156,13 @@ def test_two_schedules_share_the_events_that_ask_for_the_same() -> None:
     )
     same = [before == now for before, now in zip(prefixes(one), prefixes(other), strict=True)]
     assert same == [True, True, True, False]
+
+
+def test_trials_that_wait_share_the_wait_whatever_removes_units_after_it() -> None:
+    waits = {"epochs_total": 8, "first_event": 0.5, "state0": {"epochs": 2}}
+    one, other = (small_config(train=waits, prune={"method": method}) for method in ("refill", "rsst"))
+    same = [before == now for before, now in zip(prefixes(one), prefixes(other), strict=True)]
+    assert same == [True, True, False, False]
+    at_once = small_config(train={**waits, "first_event": 0.0})
+    same = [before == now for before, now in zip(prefixes(one), prefixes(at_once), strict=False)]
+    assert same == [True, False, False], "state 1 of this one begins with an event"

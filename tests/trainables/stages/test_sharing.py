@@ -86,6 +86,15 @@ def test_what_is_shared_is_the_common_beginning_and_the_rest_is_as_if_alone(
     assert outcome(trials / "alone") == outcome(trials / "second")
 
 
+def test_a_wait_for_the_first_event_is_trained_once_for_all_methods(tmp_path: Path) -> None:
+    waits = {"epochs_total": 4, "first_event": 0.5, "state0": {"epochs": 1}}
+    trials, stages = tmp_path / "run/trials", tmp_path / "stages"
+    for name, method, store in (("first", "refill", stages), ("second", "rsst", stages), ("alone", "rsst", None)):
+        run(opened(trials / name, store, train=waits, prune={"method": method}))
+    assert taken(trials / "second") == [True, True, False, False]
+    assert outcome(trials / "alone") == outcome(trials / "second")
+
+
 def test_a_deeper_schedule_goes_on_where_a_shallower_one_ended(tmp_path: Path) -> None:
     trials, stages = tmp_path / "run/trials", tmp_path / "stages"
     for states in (1, 2, 3):
