@@ -53,7 +53,7 @@ def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
             axes.invert_xaxis()
         axes.set_xlabel(text.label)
         axes.set_ylabel("validation accuracy, %")
-        legend_above(figure, columns=3)
+        legend_above(figure, columns=2 if len(described) > len(results.arm_names) else 3)
     words = f"Validation accuracy against {text.what}. {'; '.join(described)}."
     return Plot(f"accuracy-by-{text.file}", words, figure)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -29,6 +30,8 @@ WORDS = {
 }
 """Keys that decide how much is left when, in the order in which a schedule is named by their values."""
 COLUMNS = 2
+NAME_WIDTH = 34
+"""Letters that a panel has room for above it."""
 SHADES = ("#7c3f9e", "#c8466f", "#e0862f")
 """Of the least to the most accurate: as far from the paper of the light theme as from that of the dark one."""
 STEPS = 24
@@ -69,7 +72,7 @@ def schedule_plot(results: RunResults) -> Plot | None:
             best = _chosen(results, arm, found)
             _draw_schedules(axes, found, best, shades)
             name = "" if best is None else schedule_name(best.trial.values)
-            axes.set_title(f"{arm}\n{name}" if name else arm, fontsize=9)
+            axes.set_title("\n".join([arm, *_lines(name)]), fontsize=9)
             described.append(_described(arm, name, best, found))
         for axes in panels[len(tried) :]:
             axes.set_visible(False)
@@ -105,9 +108,15 @@ def schedule_name(values: Mapping[str, Any]) -> str:
 
 
 def _in_words(key: str, value: Any) -> str:
-    plain = ", ".join(f"{one:g}" for one in value) if isinstance(value, list | tuple) else value
+    plain = f"({', '.join(f'{one:g}' for one in value)})" if isinstance(value, list | tuple) else value
     text = WORDS.get(key, f"{key.rpartition('.')[2]} {{}}").format(plain)
     return re.sub(r"(?<=\d)%", " %", text)
+
+
+def _lines(name: str) -> list[str]:
+    """A schedule's name in lines that a panel has room for, broken between its values and not within one."""
+    tied = name.replace(" ", "\u00a0").replace(",\u00a0", ", ")
+    return textwrap.wrap(tied, NAME_WIDTH)
 
 
 def _tried(trials: Sequence[RecordedTrial]) -> Tried:

@@ -50,7 +50,7 @@ def panels(plot: Plot) -> list[Axes]:
 
 
 def test_a_panel_for_each_arm_that_searched_its_schedule_names_its_choice(made: MadeRun) -> None:
-    titles = [axes.get_title() for axes in panels(plot_of(made))]
+    titles = [axes.get_title().replace("\u00a0", " ") for axes in panels(plot_of(made))]
     assert titles == ["refill\ngeometric, epochs last_heavy", "rsst\ngeometric, epochs last_heavy"]
 
 
@@ -112,7 +112,7 @@ def test_one_schedule_alone_was_not_searched(tmp_path: Path) -> None:
         ({"train.lr": 0.1, "train.epochs_rule": "equal", "prune.schedule.kind": "linear"}, "linear, epochs equal"),
         (
             {"prune.schedule": {"kind": "custom", "states": 2, "kept": [0.75, 0.5]}},
-            "custom, kept 0.75, 0.5, 2 events",
+            "custom, kept (0.75, 0.5), 2 events",
         ),
         (
             {"train.first_event": 0.25, "prune.schedule.states": 3, "train.epochs_rule": "last_heavy"},
@@ -124,6 +124,19 @@ def test_one_schedule_alone_was_not_searched(tmp_path: Path) -> None:
 )
 def test_a_schedule_is_named_by_what_was_searched_of_it(values: dict[str, Any], name: str) -> None:
     assert schedule_name(values) == name
+
+
+def test_long_names_are_broken_so_that_panels_do_not_run_into_each_other(tmp_path: Path) -> None:
+    run = searched_run(tmp_path / "run")
+    long = {
+        "prune.schedule": {"kind": "custom", "states": 3, "kept": [0.9, 0.85, 0.5]},
+        "train.epochs_rule": "last_heavy",
+    }
+    for number, values in enumerate((EARLY, long)):
+        run.add("refill", falling(0.8 + number / 10), number=number, values=values)
+    (axes,) = panels(plot_of(run))
+    lines = axes.get_title().replace("\u00a0", " ").splitlines()
+    assert lines == ["refill", "custom, kept (0.9, 0.85, 0.5),", "3 events, epochs last_heavy"]
 
 
 def test_the_page_shows_it_under_its_own_heading(made: MadeRun) -> None:
