@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 
 from trainables.config.trial import DataConfig
 from trainables.data import Batch, Data, load_data
-from trainables.data.batching import Normalisation, batch_bounds, batch_count, channel_statistics
+from trainables.data.batching import CHANNELS_LAST_FROM, Normalisation, batch_bounds, batch_count, channel_statistics
 
 CPU = torch.device("cpu")
 WAITS = frozenset(
@@ -81,6 +81,16 @@ def test_normalisation_is_of_every_channel_apart() -> None:
         expected = (images[:, channel].double() / 255 - mean[channel]) / std[channel]
         torch.testing.assert_close(found[:, channel].double(), expected, rtol=1e-6, atol=1e-6)
     assert images.dtype == torch.uint8
+
+
+@pytest.mark.parametrize(("side", "channels_last"), [(CHANNELS_LAST_FROM - 1, False), (CHANNELS_LAST_FROM, True)])
+def test_channels_of_large_images_lie_together_and_nothing_else_is_changed(side: int, channels_last: bool) -> None:
+    images = torch.randint(0, 256, (2, 3, side, side), dtype=torch.uint8)
+    found = Normalisation.of((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), CPU)(images)
+    assert found.is_contiguous(memory_format=torch.channels_last) is channels_last
+    assert found.is_contiguous() is not channels_last
+    mean, std = torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1), torch.tensor([0.4, 0.5, 0.6]).view(1, 3, 1, 1)
+    assert torch.equal(found, (images.float() / 255 - mean) / std)
 
 
 @pytest.mark.parametrize(
