@@ -53,12 +53,12 @@ class Trial:
         self.folder = folder
         self.procedure: Procedure = prepared.procedure
         self.warnings: tuple[str, ...] = prepared.warnings
-        self._header = prepared.header
         self._writer = RecordWriter(folder)
         self._guard = guard
         self._searched = dict(searched)
         self._board: TrialBoard | None = None
         self._sharing = Sharing.of(store, folder, prepared.procedure, prepared.header)
+        self._header = {**prepared.header, "begun_as": self._sharing.begun_as}
         self._status = "running"
         self._checkpoint_seconds = checkpoint_seconds
         self._saved_at = time.monotonic()
@@ -81,10 +81,10 @@ class Trial:
     ) -> Trial:
         """Start the trial in `folder`, or go on with it where it stands.
 
-        `searched` are the keys that a study searches, for TensorBoard's table; from `stages` come states that another trial
-        of the same prefix has trained, and into it go those trained here. Within a state a checkpoint is written at the
-        first epoch's end after `checkpoint_seconds`. With `retry_failed` a trial that crashed
-        goes on from its checkpoint; one that finished, stopped or diverged never does.
+        `searched` are the keys that a study searches, for TensorBoard's table. From `stages` come states that another trial of
+        the same prefix has trained, and into it go those trained here. Within a state a checkpoint is written at the first
+        epoch's end after `checkpoint_seconds`. With `retry_failed` a trial that crashed goes on from its checkpoint; one
+        that finished, stopped or diverged never does.
         Raises UserError where the folder holds another trial, or one from other weights or data, and WeightsRefused.
         """
         prepared = prepare(identity, config, store=store)
@@ -92,13 +92,14 @@ class Trial:
         existing = read_record(folder)
         if existing is None:
             guard()
-            trial._writer.start(prepared.header)
+            trial._writer.start(trial._header)
             return trial
         check_same_trial(existing, prepared.header)
         if existing.status in ENDED and not (retry_failed and existing.status in RETRYABLE):
             trial._status = existing.status
             return trial
         trial.warnings += changed_environment(existing.header.get("environment", {}), prepared.header["environment"])
+        trial._sharing.go_on(existing.header.get("begun_as"))
         trial._go_on()
         return trial
 
@@ -124,6 +125,9 @@ class Trial:
             return self._step()
         except Diverged as error:
             return self._end("diverged", state=self.procedure.position.state, step=error.step, error=str(error))
+        except BaseException:
+            self._sharing.release()  # whoever waits for this state may train it
+            raise
 
     def fail(self, error: str) -> None:
         """Record that the trial crashed; its checkpoint stays."""
@@ -132,14 +136,16 @@ class Trial:
     def close(self) -> None:
         """Leave the trial where it stands: to go on later, or because its study stopped it, which its record then says."""
         self._sharing.release()
-        if self._unsaved and not self.done:
-            with suppress(Fenced):  # another launch has taken over
-                self._save_checkpoint()
-        self.procedure.data.close()
-        if self._board is not None:
-            record = read_record(self.folder)
-            self._board.close(self._status if record is None else record.status)
-            self._board = None
+        try:
+            if self._unsaved and not self.done:
+                with suppress(Fenced):  # another launch has taken over
+                    self._save_checkpoint()
+        finally:
+            self.procedure.data.close()
+            if self._board is not None:
+                record = read_record(self.folder)
+                self._board.close(self._status if record is None else record.status)
+                self._board = None
 
     def result(self) -> dict[str, Any]:
         """The trial as `prunetune trial --json` prints it."""
@@ -156,13 +162,15 @@ class Trial:
 
     def _step(self) -> dict[str, Any]:
         procedure = self.procedure
-        if procedure.running is None and procedure.position.epoch == 0:
+        if procedure.running is None:
+            self._open_board()  # which hides what an earlier launch wrote from here on
             begun = self._sharing.begin(procedure)
             if begun == "wait":
                 time.sleep(PAUSE)
                 return {"kind": "waiting", "waiting": True, "state": procedure.position.state}
-            if begun != "train" and self._sharing.take(begun, procedure):
-                return self._taken_over(begun)
+            if begun != "train":
+                # A stage that turns out damaged is removed, and looked for again: somebody may be training it by now.
+                return self._taken_over(begun) if self._sharing.take(begun, procedure) else self._step()
         running = procedure.running or self._start_state()
         self._unsaved = False
         line = running.epoch()

@@ -120,6 +120,8 @@ class TuneTrainable(tune.Trainable):
     def _failed(self, request: TrialRequest, error: Exception) -> dict[str, Any]:
         self._guard()
         text = describe(error)
+        # Before its end is written, and not when Ray lets go of this actor: others may wait for the state that it has claimed.
+        self._drop()
         record_failure(self._folder, request, text, error)
         return {"id": request.identity.id, "status": "failed", "error": text, "done": True}
 

@@ -6,6 +6,7 @@ and an export without a budget is one.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -43,10 +44,14 @@ def apply_retention(study: Study, trials: Iterable[RecordedTrial]) -> list[Path]
 def drop_own_stages(study: Study, run: RunFolder) -> None:
     """Of a complete run remove the states that its trials shared, where its policy gives up networks.
 
-    Where it keeps them all, shared states are the same files and take no room; a folder that the study names is not the run's.
+    The dense starts stay: more trials would begin with them. Where the policy keeps all networks, shared states are the same
+    files and take no room; a folder that the study names is not the run's.
     """
-    if study.retention.states != "all" and study.resources.stages is None:
-        shutil.rmtree(run.path / "stages", ignore_errors=True)
+    if study.retention.states == "all" or study.resources.stages is not None:
+        return
+    for file in (run.path / "stages").glob("??/*/stage.json"):
+        if json.loads(file.read_text(encoding="utf-8"))["end"]["state"] > 0:
+            shutil.rmtree(file.parent, ignore_errors=True)
 
 
 def given_up(study: Study, trials: Sequence[RecordedTrial]) -> list[Path]:

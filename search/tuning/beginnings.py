@@ -21,8 +21,8 @@ from trainables.stages.recipe import recipes_of, shared_by_all_states
 class Beginnings:
     """The states that a run's trials have trained, and those that trials under way are training."""
 
-    _known: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Trial → the names of its beginnings up to each state."""
+    _known: dict[tuple[str, str | None], tuple[str, ...]] = field(default_factory=dict)
+    """Trial and what it repeats → the names of its beginnings up to each state."""
 
     def would_wait(self, config: Mapping[str, Any], trials: Iterable[RecordedTrial], live: Iterable[str]) -> bool:
         """Whether a trial of this configuration begins with states that are there, and goes on with one being trained."""
@@ -38,9 +38,10 @@ class Beginnings:
         return following in training
 
     def _names(self, trial: RecordedTrial) -> tuple[str, ...]:
-        if trial.id not in self._known:
-            self._known[trial.id] = beginnings_of(trial.config)
-        return self._known[trial.id]
+        key = trial.id, trial.source
+        if key not in self._known:
+            self._known[key] = beginnings_of(trial.config)
+        return self._known[key]
 
 
 def beginnings_of(config: Mapping[str, Any]) -> tuple[str, ...]:

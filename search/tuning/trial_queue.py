@@ -142,9 +142,13 @@ class TrialQueue:
             if plan in offered or number >= plan.configurations:
                 continue
             for seed in plan.seeds:
-                if plan.search_id(number, seed) not in self.store:
-                    yield from self._configuration(plan, number, seed)
+                if plan.search_id(number, seed) in self.store:
+                    continue
+                for request in self._configuration(plan, number, seed):
+                    yield request
                     offered.add(plan)
+                if plan.search_id(number, seed) not in self.store:
+                    offered.add(plan)  # it waits for what it starts from, and so does what comes after it
         for replicate in range(len(self._studies)):
             plans = [plan for plan in self._plans if plan.replicate in (0, replicate)]
             over = [

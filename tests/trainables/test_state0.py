@@ -19,7 +19,6 @@ from trainables.config.train import DistillConfig, State0Config
 from trainables.trial import Trial
 
 SGD = {"train": {"optimizer": "sgd", "lr": 0.01}}
-
 FIELDS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "lr": ({"lr": 5e-4}, {}),
     "batch_size": ({"batch_size": 48}, {}),
@@ -70,8 +69,7 @@ def test_a_field_changes_the_recipe_of_state_0_and_of_no_other(field: str) -> No
 def test_without_it_every_state_trains_as_the_trial_says() -> None:
     config = small_config(train={"distill": {"weight": 0.5}})
     assert config.train_of_state(1) == config.train_of_state(2) == config.train
-    nothing_distilled = config.train.model_copy(update={"distill": DistillConfig()})
-    assert config.train_of_state(0) == nothing_distilled
+    assert config.train_of_state(0) == config.train.model_copy(update={"distill": DistillConfig()})
     assert config.augment_of_state(0) is config.augment_of_state(1) is config.data.augment
 
 

@@ -114,6 +114,16 @@ def test_a_crash_is_the_trials_end_and_its_traceback_is_kept(run: Path, error: E
     assert "Traceback" in (run / "t-000" / "error.txt").read_text()
 
 
+def test_a_crash_lets_go_of_the_state_that_others_wait_for(run: Path) -> None:
+    launch = {**asked(run), "stages": (str(run / "stages"), 1.0)}
+    trainable, other = TuneTrainable(launch), TuneTrainable({**asked(run, "t-001"), "stages": launch["stages"]})
+    trainable.step()
+    assert other.step()["waiting"]
+    trainable._trial.procedure.running.epoch = None  # type: ignore[union-attr]
+    assert trainable.step()["status"] == "failed"
+    assert "epochs_total" in other.step(), "while the actor of the failed trial is still there"
+
+
 def test_a_trial_of_an_earlier_launch_stops_without_writing(run: Path) -> None:
     trainable = TuneTrainable(asked(run))
     trainable.step()

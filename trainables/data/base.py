@@ -93,6 +93,10 @@ class Data(Protocol):
         """SHA-256 over images (or file names and sizes), labels and the split."""
 
     @property
+    def version(self) -> str:
+        """Another one wherever an image may have changed: of files that `digest` knows by name and size, their times too."""
+
+    @property
     def mean(self) -> tuple[float, ...]:
         """Mean of each channel, of pixels in [0, 1]: what images are normalised with."""
 

@@ -43,6 +43,10 @@ class InMemoryData:
     splits: dict[str, str]
 
     @property
+    def version(self) -> str:
+        return self.digest
+
+    @property
     def sizes(self) -> dict[str, int]:
         return {part: len(labels) for part, labels in self.labels.items()}
 

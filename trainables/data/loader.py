@@ -41,6 +41,7 @@ class LoaderData:
     config: DataConfig
     device: torch.device
     digest: str
+    version: str
     parts: dict[str, list[tuple[Path, int]]]
     splits: dict[str, str]
     raw: Files
@@ -136,21 +137,26 @@ def load_files(config: DataConfig, info: DataInfo, raw: Files, device: torch.dev
         raise UserError(
             f"{raw.folder} has no images in its {empty} part; add some or remove that folder", key="data.root"
         )
-    digest = _digest(config, info, raw.folder, parts)
+    digest, version = _digests(config, info, raw.folder, parts)
     splits = origins(config, raw.named["train"], raw.named.get("val"), told_test)
     workers = Workers(RequestedBatches(parts, info.image_size), config.workers, pin=device.type == "cuda")
-    return LoaderData(info, config, device, digest, parts, splits, raw, workers)
+    return LoaderData(info, config, device, digest, version, parts, splits, raw, workers)
 
 
 def _labels(files: Sequence[tuple[Path, int]]) -> np.ndarray:
     return np.asarray([label for _, label in files], dtype=np.int64)
 
 
-def _digest(config: DataConfig, info: DataInfo, folder: Path, parts: dict[str, list[tuple[Path, int]]]) -> str:
-    """Over names, sizes and labels of the files in each part: opening every one would take minutes."""
+def _digests(
+    config: DataConfig, info: DataInfo, folder: Path, parts: dict[str, list[tuple[Path, int]]]
+) -> tuple[str, str]:
+    """Over names, sizes and labels of the files in each part, and over their times too: opening all would take minutes."""
     digest = hashlib.sha256(json.dumps([config.name, info.image_size]).encode())
+    version = digest.copy()
     for part, files in parts.items():
         for path, label in sorted(files):
-            line = [part, path.relative_to(folder).as_posix(), path.stat().st_size, label]
+            found = path.stat()
+            line = [part, path.relative_to(folder).as_posix(), found.st_size, label]
             digest.update(json.dumps(line).encode() + b"\n")
-    return digest.hexdigest()
+            version.update(json.dumps([*line, found.st_mtime_ns]).encode() + b"\n")
+    return digest.hexdigest(), version.hexdigest()

@@ -14,7 +14,7 @@ import torch
 
 from models.versions import ROOT, library_versions
 
-LIBRARIES = ("torch", "torchvision", "timm", "numpy", "safetensors", "ray", "optuna")
+LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "safetensors", "ray", "optuna")
 """A trial runs without Ray and Optuna, so they may be missing."""
 
 
@@ -50,8 +50,9 @@ def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...
             "torchvision",
             "timm",
             "numpy",
+            "pillow",
         )
-        if old.get(key) != new.get(key)
+        if old.get(key, new.get(key)) != new.get(key)  # an older record does not know all of them
     )
 
 

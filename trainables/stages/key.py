@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from models.versions import library_versions, source_digest
 from models.weights.digest import file_digest
@@ -25,17 +28,24 @@ from trainables.states.unit_budget import kept_fractions
 PACKAGES = ("models", "pruning", "trainables")
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow")
 ENVIRONMENT = ("python", "processor", "gpu", "precision", "threads")
+CHOOSING = ("ATEN_", "CUBLAS", "CUDNN_", "DNNL_", "MKL_", "NVIDIA_TF32", "ONEDNN_", "TORCH_ALLOW_TF32")
+NOT_CHOOSING = ("MKL_NUM_THREADS",)
+"""Threads are set by the trial."""
 FORMAT = 1
 """Of the key and of what a stage's folder holds."""
 
 
-def stage_keys(procedure: Procedure, header: Mapping[str, Any]) -> tuple[str, ...]:
-    """The key of each of a trial's states, in order. `procedure` has not begun yet; `header` is its record's first line."""
-    key, keys = _digest(facts_of(procedure, header)), []
+def stage_keys(procedure: Procedure, header: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """A digest of all that a trial stands on before its first state, and the key of each of its states, in order.
+
+    `procedure` has not begun yet; `header` is its record's first line.
+    """
+    begun_as = key = _digest(facts_of(procedure, header))
+    keys = []
     for state, recipe in enumerate(recipes_of(procedure.config, procedure.epochs)):
         key = _digest([key, _with_counts(procedure, state, recipe)])
         keys.append(key)
-    return tuple(keys)
+    return begun_as, tuple(keys)
 
 
 def facts_of(procedure: Procedure, header: Mapping[str, Any]) -> dict[str, Any]:
@@ -47,11 +57,27 @@ def facts_of(procedure: Procedure, header: Mapping[str, Any]) -> dict[str, Any]:
         "plugins": _plugins(procedure),
         "libraries": library_versions(LIBRARIES),
         "environment": {name: header["environment"][name] for name in ENVIRONMENT},
+        "arithmetic": _arithmetic(),
         "weights": header["weights"]["digest"],
         "spec": header["spec"],
         "structure": procedure.network.structure.to_json(),
         "data": {name: data[name] for name in ("digest", "mean", "std", "classes", "sizes")},
+        "images": procedure.data.version,
         "seed": procedure.config.seed,
+    }
+
+
+def _arithmetic() -> dict[str, Any]:
+    """What decides which kernels compute: their instruction set, versions, and variables that choose among them."""
+    variables = {
+        name: value for name, value in os.environ.items() if name.startswith(CHOOSING) and name not in NOT_CHOOSING
+    }
+    return {
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+        "tf32": [torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32],
+        "variables": variables,
     }
 
 
@@ -80,10 +106,13 @@ def _plugins(procedure: Procedure) -> dict[str, str]:
 
 
 def _source(module: str) -> str:
-    found = find_spec(module)
+    """Of the module, or of the whole package that it lies in: it may import its neighbours."""
+    package = module.partition(".")[0]
+    found = find_spec(package)
     if found is None or found.origin is None:
         raise ModuleNotFoundError(f"{module}: its source is not there to be read")
-    return file_digest(Path(found.origin))
+    origin = Path(found.origin)
+    return source_digest((package,), origin.parents[1]) if origin.name == "__init__.py" else file_digest(origin)
 
 
 def _digest(value: Any) -> str:

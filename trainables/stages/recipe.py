@@ -10,7 +10,6 @@ from typing import Any
 
 from models.units.structure import KINDS_OF_TARGET
 from pruning.schedules import kept_fraction
-from trainables.config.prune import RewindEpoch
 from trainables.config.train import EPOCH_KEYS
 from trainables.config.trial import TrialConfig
 
@@ -39,12 +38,6 @@ def recipes_of(config: TrialConfig, epochs: tuple[int, ...] | None = None) -> tu
     """One for each state. `epochs` of each state, where they are not the configuration's own."""
     counts = config.epochs_of_states() if epochs is None else epochs
     return tuple(_recipe(config, state, count) for state, count in enumerate(counts))
-
-
-def rewind_epoch(config: TrialConfig) -> int | None:
-    """After how many epochs of state 0 the weights are taken that later states return to; None where none are needed."""
-    rewind = config.prune.rewind
-    return rewind.epoch if isinstance(rewind, RewindEpoch) and rewind.epoch > 0 else None
 
 
 def _recipe(config: TrialConfig, state: int, epochs: int) -> Recipe:

@@ -8,15 +8,21 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filelock import FileLock
+from safetensors import SafetensorError
 
+from models import atomic
 from trainables.files.record import StateEnd, read_record
 from trainables.files.state_files import REWIND_FILE, predictions_file, save_state_file, save_tensors
 from trainables.stages.key import stage_keys
-from trainables.stages.stage import DamagedStage, Stage, rewind_file, second_name, write_stage
+from trainables.stages.stage import PREDICTIONS_FILE, DamagedStage, Stage, rewind_file, take_file, write_stage
 from trainables.stages.store import StageStore
 from trainables.states.procedure import Procedure
 
 Begin = Stage | Literal["train", "wait"]
+
+
+MIXED_FILE = "checkpoint/mixed"
+"""In a trial's folder: it was gone on with by other code, libraries or hardware, so its states are those of no key."""
 
 
 @dataclass
@@ -26,26 +32,45 @@ class Sharing:
     store: StageStore | None
     folder: Path
     """The trial's."""
-    keys: tuple[str, ...] = ()
+    begun_as: str
+    """A digest of all that the trial stands on before its first state."""
+    keys: tuple[str, ...]
     _claim: FileLock | None = field(default=None, init=False)
+    _told: list[str] = field(default_factory=list, init=False)
 
     @classmethod
     def of(cls, store: StageStore | None, folder: Path, procedure: Procedure, header: Mapping[str, Any]) -> Sharing:
         """For a trial that has not begun, whose record's first line is `header`."""
-        return cls(store, folder, stage_keys(procedure, header) if store else ())
+        begun_as, keys = stage_keys(procedure, header)
+        return cls(store, folder, begun_as, keys)
+
+    def go_on(self, begun_as: str | None) -> None:
+        """Share nothing from here on where the trial began on something else, or was once gone on with so."""
+        mixed = self.folder / MIXED_FILE
+        if begun_as == self.begun_as and not mixed.exists():
+            return
+        self.store = None
+        atomic.write_text(mixed, "\n")
 
     def begin(self, procedure: Procedure) -> Begin:
-        """What to do at the beginning of the present state. `train` goes with the claim to it."""
+        """What to do where the present state is to be trained on. `train` goes with the claim to it, if that is free."""
         if self.store is None or self._claim is not None:
             return "train"
-        key = self.keys[procedure.position.state]
-        if (stage := self._usable(key, procedure)) is not None:
+        try:
+            return self._begin(self.store, procedure)
+        except OSError as error:
+            self._give_up(self.store, error)
+            return "train"
+
+    def _begin(self, store: StageStore, procedure: Procedure) -> Begin:
+        key, halfway = self.keys[procedure.position.state], procedure.position.epoch > 0
+        if not halfway and (stage := self._usable(store, key, procedure)) is not None:
             return stage
-        claim = self.store.claim(key)
+        claim = store.claim(key)
         if claim is None:
-            return "wait"
+            return "train" if halfway else "wait"
         # Its trainer may have published and let go between the two looks.
-        if (stage := self._usable(key, procedure)) is not None:
+        if not halfway and (stage := self._usable(store, key, procedure)) is not None:
             claim.release()
             return stage
         self._claim = claim
@@ -57,17 +82,17 @@ class Sharing:
         False where the stage turned out damaged, or was removed meanwhile: it is discarded, and nothing has changed.
         """
         assert self.store is not None, "a stage comes from a store"
-        epoch = procedure.rewind_epoch
+        state, epoch = stage.end.state, procedure.rewind_epoch
         try:
             snapshot = stage.snapshot()
-            point = None if epoch is None or stage.end.state > 0 else stage.rewind_point(epoch)
-            if stage.predictions is not None:
-                second_name(stage.predictions, self.folder / predictions_file(stage.end.state))
+            point = {} if epoch is None or state > 0 else stage.tensors(rewind_file(epoch))
+            if stage.has_predictions:
+                take_file(stage.checked(PREDICTIONS_FILE), self.folder / predictions_file(state))
         except (DamagedStage, FileNotFoundError):
-            self.store.discard(self.keys[procedure.position.state])
+            self.store.discard(self.keys[state])
             return False
-        procedure.adopt(snapshot, point)
-        if point is not None:
+        procedure.adopt(snapshot, point or None)
+        if point:
             save_tensors(self.folder / REWIND_FILE, point)
         save_state_file(self.folder, procedure, val_accuracy=stage.end.val_accuracy)
         return True
@@ -75,24 +100,32 @@ class Sharing:
     def publish(self, procedure: Procedure, end: StateEnd) -> list[str]:
         """Share the state that has just ended, whose files are written, and let go of the claim to it.
 
-        Returns what is to be told where that is not possible; the trial itself is none the worse.
+        Returns what is to be told where something is not shared; the trial itself is none the worse.
         """
-        if self.store is None:
-            return []
+        if self.store is not None:
+            try:
+                self._publish(self.store, procedure, end)
+            except (OSError, SafetensorError) as error:
+                self._give_up(self.store, error)
+            finally:
+                self.release()
+        told, self._told = self._told, []
+        return told
+
+    def _publish(self, store: StageStore, procedure: Procedure, end: StateEnd) -> None:
         key, epoch, record = self.keys[end.state], procedure.rewind_epoch, read_record(self.folder)
         lines = [line for line in record.epochs if line["state"] == end.state] if record else []
         masks = procedure.network.masks if procedure.network.masked else {}
-        try:
-            self.store.publish(
-                key, lambda target: write_stage(target, self.folder, procedure.position, masks, lines, end)
-            )
-            if end.state == 0 and epoch is not None:
-                self.store.add(key, rewind_file(epoch), self.folder / REWIND_FILE)
-        except OSError as error:
-            return [f"state {end.state} is not shared with other trials: {self.store.folder}: {error.strerror}"]
-        finally:
-            self.release()
-        return []
+        store.publish(key, lambda target: write_stage(target, self.folder, procedure.position, masks, lines, end))
+        if end.state == 0 and epoch is not None:
+            store.add(key, rewind_file(epoch), self.folder / REWIND_FILE)
+
+    def _give_up(self, store: StageStore, error: Exception) -> None:
+        """Train every state from here on: a place that cannot be written to is no reason to end a trial."""
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        self._told.append(f"states are not shared with other trials any more: {store.folder}: {reason}")
+        self.store = None
+        self.release()
 
     def release(self) -> None:
         """Let go of what is claimed: whoever waits for it may train it."""
@@ -100,10 +133,9 @@ class Sharing:
             self._claim.release()
             self._claim = None
 
-    def _usable(self, key: str, procedure: Procedure) -> Stage | None:
+    def _usable(self, store: StageStore, key: str, procedure: Procedure) -> Stage | None:
         """The stage, where it has all that this trial needs of it."""
-        assert self.store is not None, "asked only of a store"
-        stage, epoch = self.store.find(key), procedure.rewind_epoch
+        stage, epoch = store.find(key), procedure.rewind_epoch
         if stage is None:
             return None
         lacking = stage.end.state == 0 and epoch is not None and not stage.has_rewind_point(epoch)

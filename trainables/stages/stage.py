@@ -22,7 +22,7 @@ from models import atomic
 from models.errors import UserError
 from models.save_load import load_parts
 from models.weights.digest import file_digest
-from trainables.files.record import StateEnd
+from trainables.files.record import StateEnd, finite
 from trainables.files.state_files import load_tensors, predictions_file, save_tensors, state_file
 from trainables.stages.key import FORMAT
 from trainables.states.position import Position, Snapshot
@@ -46,7 +46,8 @@ class Stage:
     position: Position
     lines: tuple[dict[str, Any], ...]
     end: StateEnd
-    network_digest: str
+    files: Mapping[str, str]
+    """Name → SHA-256 of everything else in its folder."""
 
     def taken(self) -> tuple[list[dict[str, Any]], StateEnd]:
         """Its lines as they stand in the record of a trial that takes it over: with whose they are."""
@@ -54,33 +55,40 @@ class Stage:
         return lines, replace(self.end, taken_from=self.trained_by)
 
     @property
-    def predictions(self) -> Path | None:
-        """The file of its predictions; None without a test split."""
-        path = self.folder / PREDICTIONS_FILE
-        return path if path.exists() else None
+    def has_predictions(self) -> bool:
+        """Whether there was a test split."""
+        return PREDICTIONS_FILE in self.files
 
     def has_rewind_point(self, epoch: int) -> bool:
         """Whether the weights after so many epochs of state 0 are there: its trainer may not have needed them."""
-        return (self.folder / rewind_file(epoch)).exists()
+        return rewind_file(epoch) in self.files
 
-    def rewind_point(self, epoch: int) -> dict[str, Tensor]:
-        """Those weights. DamagedStage where they cannot be read."""
+    def checked(self, name: str) -> Path:
+        """One of its files. DamagedStage where it is not there, or not as it was published."""
+        path = self.folder / name
         try:
-            return load_tensors(self.folder / rewind_file(epoch))
+            if file_digest(path) == self.files[name]:
+                return path
+        except (OSError, KeyError) as error:
+            raise DamagedStage(f"{path}: {error}") from error
+        raise DamagedStage(f"{path}: is not what was published")
+
+    def tensors(self, name: str) -> dict[str, Tensor]:
+        """What is in one of its files; nothing where it was published without it."""
+        if name not in self.files:
+            return {}
+        try:
+            return load_tensors(self.checked(name))
         except (OSError, SafetensorError) as error:
             raise DamagedStage(str(error)) from error
 
     def snapshot(self) -> Snapshot:
         """The trained network at the state's end. DamagedStage where it is not the one that was published."""
-        network, masks = self.folder / NETWORK_FILE, self.folder / MASKS_FILE
         try:
-            if file_digest(network) != self.network_digest:
-                raise DamagedStage(f"{network}: is not the network that was published")
-            parts = load_parts(network)
-            applied = load_tensors(masks) if masks.exists() else {}
-        except (OSError, SafetensorError, UserError) as error:
+            parts = load_parts(self.checked(NETWORK_FILE))
+        except UserError as error:
             raise DamagedStage(str(error)) from error
-        return Snapshot(self.position, parts.structure, parts.state, {}, applied)
+        return Snapshot(self.position, parts.structure, parts.state, {}, self.tensors(MASKS_FILE))
 
 
 def rewind_file(epoch: int) -> str:
@@ -99,7 +107,7 @@ def read_stage(folder: Path) -> Stage | None:
             position=Position.from_json(value["position"]),
             lines=tuple(value["lines"]),
             end=StateEnd.from_json(value["end"]),
-            network_digest=value["network_digest"],
+            files=value["files"],
         )
     except FileNotFoundError:
         return None
@@ -115,7 +123,10 @@ def write_stage(
     lines: Sequence[Mapping[str, Any]],
     end: StateEnd,
 ) -> None:
-    """Fill a new folder from the trial that has just ended a state; `position` is at that end. OSError for a full disk."""
+    """Fill a new folder from the trial that has just ended a state; `position` is at that end.
+
+    OSError or SafetensorError where it cannot be written.
+    """
     folder.mkdir(parents=True)
     state = end.state
     _second_name(trial_folder / state_file(state), folder / NETWORK_FILE)
@@ -129,12 +140,22 @@ def write_stage(
         "position": position.to_json(),
         "lines": [dict(line) for line in lines],
         "end": end.to_json(),
-        "network_digest": file_digest(folder / NETWORK_FILE),
+        "files": {file.name: file_digest(file) for file in sorted(folder.iterdir())},
     }
+    atomic.write_json(folder / STAGE_FILE, finite(value))
+
+
+def add_file(folder: Path, name: str, source: Path) -> None:
+    """Give a published stage one more file, unless it has it. OSError where it cannot be written, or the stage is gone."""
+    value = json.loads((folder / STAGE_FILE).read_text(encoding="utf-8"))
+    if name in value["files"]:
+        return
+    take_file(source, folder / name)
+    value["files"][name] = file_digest(folder / name)
     atomic.write_json(folder / STAGE_FILE, value)
 
 
-def second_name(source: Path, target: Path) -> None:
+def take_file(source: Path, target: Path) -> None:
     """`target` becomes the same file as `source`, or where that cannot be a copy of it; replaced as a whole."""
     with atomic.replace_via(target) as temporary:
         _second_name(source, temporary)

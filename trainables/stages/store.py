@@ -6,8 +6,10 @@ when the process that holds it dies; whoever waited for the stage then trains it
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -17,9 +19,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from models import atomic
-from trainables.stages.stage import STAGE_FILE, DamagedStage, Stage, read_stage, second_name
+from trainables.stages.stage import STAGE_FILE, DamagedStage, Stage, add_file, read_stage
 
-UNFINISHED = ".unfinished-"
+PASSING = ".passing-"
+ABANDONED = 3600.0
+"""Seconds after which nobody writes or removes a folder any more that has not changed."""
 GIGABYTE = 1e9
 
 
@@ -62,13 +66,17 @@ class StageStore:
         target = self._folder_of(key)
         if (target / STAGE_FILE).exists():
             return
+        if target.exists():  # what a process that died in removing it has left
+            self.discard(key)
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = target.parent / f"{UNFINISHED}{key}-{uuid.uuid4().hex[:8]}"
+        temporary = self._passing(key)
         try:
             write(temporary)
             os.rename(temporary, target)
             atomic.sync_folder(target.parent)
-        except FileExistsError:
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
             return  # another process was faster, and has published the same
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -76,18 +84,24 @@ class StageStore:
 
     def add(self, key: str, name: str, source: Path) -> None:
         """Give a stage one more file, unless it has it. OSError for a full disk, or where the stage is gone."""
-        target = self._folder_of(key) / name
-        if not target.exists():
-            second_name(source, target)
+        add_file(self._folder_of(key), name, source)
 
     def discard(self, key: str) -> None:
-        """Remove a stage; who reads it at this moment finds it damaged, and trains."""
-        shutil.rmtree(self._folder_of(key), ignore_errors=True)
+        """Remove a stage, as a whole and at once; who reads it at this moment finds it damaged, and trains."""
+        gone = self._passing(key)
+        with suppress(FileNotFoundError):  # another process has removed it
+            os.rename(self._folder_of(key), gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+    def _passing(self, key: str) -> Path:
+        """A name for what is being written or removed, which no key finds."""
+        return self.folder / key[:2] / f"{PASSING}{key}-{uuid.uuid4().hex[:8]}"
 
     def _folder_of(self, key: str) -> Path:
         return self.folder / key[:2] / key
 
     def _keep_within_bound(self, newest: str) -> None:
+        self._clear_up()
         stages = sorted(self._stages(), key=lambda one: one[1])
         total = sum(size for _, _, size in stages)
         for key, _, size in stages:
@@ -97,10 +111,17 @@ class StageStore:
                 self.discard(key)
                 total -= size
 
+    def _clear_up(self) -> None:
+        """Remove what processes that died in writing or removing have left behind."""
+        for folder in self.folder.glob(f"??/{PASSING}*"):
+            with suppress(FileNotFoundError):
+                if time.time() - folder.stat().st_mtime > ABANDONED:
+                    shutil.rmtree(folder, ignore_errors=True)
+
     def _stages(self) -> Iterator[tuple[str, float, int]]:
         """Key, when it was last used, and bytes of each; what another process removes meanwhile is left out."""
         for file in self.folder.glob(f"??/*/{STAGE_FILE}"):
-            if not file.parent.name.startswith(UNFINISHED):
+            if not file.parent.name.startswith(PASSING):
                 with suppress(FileNotFoundError):
                     used = file.stat().st_mtime
                     yield file.parent.name, used, sum(one.stat().st_size for one in file.parent.iterdir())

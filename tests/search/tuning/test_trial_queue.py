@@ -215,3 +215,11 @@ def test_enqueued_configurations_come_first(tmp_path: Path) -> None:
     assert found["refill-000"]["train"]["lr"] == found["rsst-000"]["train"]["lr"] == 0.05
     assert found["rsst-001"]["train"]["lr"] == 0.002
     assert found["refill-001"]["train"]["lr"] != 0.002
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_control_whose_source_chose_nothing_is_settled_wholly(tmp_path: Path, workers: int) -> None:
+    arms = {"refill": {"prune.method": "refill"}, "scratch": {"prune.method": "scratch", "prune.scratch.arm": "refill"}}
+    study = make_study(tmp_path, arms=arms, space={"train.lr": BASE["space"]["train.lr"]}, search={"trials_per_arm": 4})
+    simulation = Simulation(study, tmp_path / "runs", workers, outcome=lambda request, epochs: "diverged").go()
+    assert sorted(trial.status for trial in simulation.store) == ["diverged"] * 4 + ["failed"] * 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,6 @@ from safetensors.torch import load_file
 from tests.trainables.small_trials import numbers, run, small_config
 from tests.trainables.test_channel_trial import CHANNELS, ONE_BLOCK_A_STAGE
 from trainables.files.record import Identity, TrialRecord, read_record
-from trainables.stages import sharing
 from trainables.stages.store import StageStore
 from trainables.trial import Trial
 
@@ -131,35 +129,6 @@ def test_while_another_trains_a_state_one_waits_and_then_takes_it(tmp_path: Path
     assert taken(trials / "first") == [False] * 3
 
 
-def test_a_damaged_stage_is_trained_anew(tmp_path: Path) -> None:
-    trials, stages = tmp_path / "run/trials", tmp_path / "stages"
-    run(opened(trials / "first", stages))
-    for file in stages.glob("??/*/network.safetensors"):
-        content = bytearray(file.read_bytes())
-        content[-1] ^= 1
-        file.unlink()
-        file.write_bytes(content)
-    run(opened(trials / "second", stages))
-    assert taken(trials / "second") == [False] * 3
-    run(opened(trials / "third", stages))
-    assert taken(trials / "third") == [True] * 3
-    assert outcome(trials / "first") == outcome(trials / "third")
-
-
-def test_a_full_disk_costs_the_sharing_and_not_the_trial(tmp_path: Path, monkeypatch: Any) -> None:
-    def full(*arguments: Any) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(sharing, "write_stage", full)
-    trial = opened(tmp_path / "run/trials/first", tmp_path / "stages")
-    trial.step()
-    (warning,) = trial.step()["warnings"]
-    assert "state 0 is not shared with other trials" in warning
-    assert "No space left" in warning
-    assert run(trial)["status"] == "finished"
-    assert not list((tmp_path / "stages").glob("??/*")), "nothing half written stays"
-
-
 def test_what_a_trial_keeps_under_its_own_name_takes_no_second_room(tmp_path: Path) -> None:
     run(opened(tmp_path / "run/trials/first", tmp_path / "stages"))
     for end in record_of(tmp_path / "run/trials/first").states:
@@ -200,3 +169,13 @@ def test_convolutional_networks_go_on_from_a_taken_state_as_if_alone(tmp_path: P
         run(opened(tmp_path / "run/trials" / name, stages and tmp_path / stages, **changes))
     assert taken(tmp_path / "run/trials/second") == [True, True, False]
     assert outcome(tmp_path / "run/trials/alone") == outcome(tmp_path / "run/trials/second")
+
+
+def test_who_goes_on_in_the_middle_of_a_state_claims_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainables.trial.PAUSE", 0.0)
+    trials, stages = tmp_path / "run/trials", tmp_path / "stages"
+    first = opened(trials / "first", stages)
+    first.step(), first.close()
+    again, other = opened(trials / "first", stages), opened(trials / "second", stages)
+    again.step()
+    assert other.step()["taken_from"] == "run/first"

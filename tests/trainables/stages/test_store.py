@@ -115,3 +115,17 @@ def test_two_processes_train_no_state_twice(tmp_path: Path) -> None:
     assert outcome(folders[0]) == outcome(folders[1]) == outcome(tmp_path / "run/trials/alone")
     by_state = zip(*(record_of(folder).states for folder in folders), strict=True)
     assert all((one.taken_from is None) != (other.taken_from is None) for one, other in by_state)
+
+
+def test_what_a_dead_process_left_blocks_nothing_and_goes(tmp_path: Path, trial: Path) -> None:
+    store = StageStore(tmp_path / "stages", 1.0)
+    half_removed = tmp_path / "stages/ab/ab12"
+    half_removed.mkdir(parents=True)
+    (half_removed / NETWORK_FILE).write_bytes(b"left over")
+    unfinished = tmp_path / "stages/ab/.passing-ab99-0"
+    unfinished.mkdir()
+    os.utime(unfinished, (1000, 1000))
+    assert store.find("ab12") is None
+    publish(store, "ab12", trial)
+    assert store.find("ab12") is not None
+    assert not unfinished.exists()
