@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -96,3 +98,30 @@ def test_numbers_that_are_not_finite_become_null() -> None:
         "b": [None, 1.0],
         "c": {"d": [2, None]},
     }
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b'{"kind": "epoch"\n"state": 0}\n',
+        b'{"kind": [1\n2]}\n{"kind": "epoch"}\n',
+        b'{"kind": "epoch"}, {"kind": "epoch"}\n',
+        b"\x00\x00\x00\n",
+        b"{}\n\n{\n",
+    ],
+)
+def test_lines_that_are_no_values_by_themselves_are_damaged_even_where_together_they_are(
+    tmp_path: Path, damaged: bytes
+) -> None:
+    path = record_path(tmp_path)
+    path.write_bytes(damaged)
+    with pytest.raises(json.JSONDecodeError):
+        complete_lines(path)
+
+
+def test_an_empty_record_and_empty_lines_hold_nothing(tmp_path: Path) -> None:
+    path = record_path(tmp_path)
+    path.write_bytes(b"")
+    assert complete_lines(path) == []
+    path.write_bytes(b'\n{"a": 1}\n \n{"b": 2}\n')
+    assert complete_lines(path) == [{"a": 1}, {"b": 2}]

@@ -146,11 +146,13 @@ def record_of(folder: Path, lines: list[dict[str, Any]]) -> TrialRecord | None:
 
 def complete_lines(path: Path) -> list[dict[str, Any]]:
     """The lines of a JSON-lines file, without a last one that was torn off in writing."""
-    lines: list[dict[str, Any]] = []
-    for raw in path.read_bytes().split(b"\n")[:-1]:
-        if raw.strip():
-            lines.append(json.loads(raw))
-    return lines
+    lines = [line for line in path.read_bytes().split(b"\n")[:-1] if line.strip()]
+    try:
+        # All at once takes half the time. Where that gives another number of values, a line is no value by itself.
+        values: list[dict[str, Any]] = json.loads(b"[" + b",".join(lines) + b"]")
+    except ValueError:
+        values = []
+    return values if len(values) == len(lines) else [json.loads(line) for line in lines]
 
 
 class RecordWriter:
