@@ -36,7 +36,7 @@ STUDY: dict[str, Any] = {
     "space": {"train.lr": {"log_uniform": [1e-3, 5e-3]}},
     "search": {"algorithm": "tpe", "trials_per_arm": 2, "confirm": {"seeds": [101]}},
     "compare": {"claim": "configurations"},
-    "resources": {"gpus_per_trial": 0, "max_concurrent": 2},
+    "resources": {"gpus_per_trial": 0, "max_concurrent": 2, "checkpoint_seconds": 0},
 }
 EPOCHS_SEEN = 11
 """With two trials at a time, of six epochs each, one of them has then ended."""
