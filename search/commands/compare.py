@@ -26,5 +26,5 @@ def command(run: Path) -> Outcome:
             f"{run}: its only arm is {comparison.rows[0].arm!r}; a comparison needs two or more under `arms`"
         )
     test, warnings = final_test(results), all_warnings(results)
-    told = {"test": test.to_json() if test else None, "warnings": [warning.to_json() for warning in warnings]}
+    told = {"test": test.to_json(), "warnings": [warning.to_json() for warning in warnings]}
     return Outcome(json={**comparison.to_json(), **told}, text=comparison_text(comparison, test, warnings))

@@ -9,7 +9,7 @@ from typing import Any
 
 from search.evidence.paired.images import images_right
 from search.evidence.paired.scope import test_split
-from search.evidence.selection import Choice, choice_of, final_trial
+from search.evidence.selection import Choice, choice_of, final_trial, why_nothing
 from search.evidence.statistics import McNemar, mcnemar, wilson_interval
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
@@ -44,11 +44,22 @@ class FinalTest:
         }
 
 
-def final_test(results: RunResults) -> FinalTest | None:
-    """Look at the test split once; None where nothing can be chosen. UserError for a damaged predictions file."""
+@dataclass(frozen=True)
+class NothingChosen:
+    """The test split was not looked at, since there is no network to look with."""
+
+    reason: str
+    between: tuple[()] = ()
+
+    def to_json(self) -> None:
+        return None
+
+
+def final_test(results: RunResults) -> FinalTest | NothingChosen:
+    """Look at the test split once, where a network can be chosen. UserError for a damaged predictions file."""
     best = final_trial(results)
     if best is None:
-        return None
+        return NothingChosen(why_nothing(results))
     right = images_right(best)
     finals = [final for arm in results.arm_names if (final := final_trial(results, arm)) is not None]
     return FinalTest(

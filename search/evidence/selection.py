@@ -166,11 +166,17 @@ def best_configuration(results: RunResults, arm: str | None = None) -> RecordedT
     best = final_trial(results, arm)
     if best is not None:
         return best
+    of_arm = f" of arm {arm}" if arm else ""
+    raise UserError(
+        f"{results.run}: no network{of_arm} to take: {why_nothing(results, arm)}; one can be named with --state TRIAL:K"
+    )
+
+
+def why_nothing(results: RunResults, arm: str | None = None) -> str:
+    """Why `final_trial` finds nothing."""
     trials = results.of_competing(arm)
     confirmed = [trial for trial in trials if trial.identity.phase == "confirm" and trial.finished]
-    reason = no_winner(confirmed or trials, results.study.search)
-    of_arm = f" of arm {arm}" if arm else ""
-    raise UserError(f"{results.run}: no network{of_arm} to take: {reason}; one can be named with --state TRIAL:K")
+    return no_winner(confirmed or trials, results.study.search)
 
 
 def final_trial(results: RunResults, arm: str | None = None) -> RecordedTrial | None:

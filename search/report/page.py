@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from search.evidence.comparison import Comparison, compare
-from search.evidence.final_test import FinalTest, final_test
+from search.evidence.final_test import FinalTest, NothingChosen, final_test
 from search.report.plots.accuracy import accuracy_plot
 from search.report.plots.comparison import budget_curves, paired_differences
 from search.report.plots.drawing import Plot
@@ -25,7 +25,7 @@ class RunReport:
     name: str
     results: RunResults
     comparison: Comparison
-    test: FinalTest | None
+    test: FinalTest | NothingChosen
     plots: tuple[Plot, ...]
     warnings: tuple[RunWarning, ...] = ()
 

@@ -12,7 +12,7 @@ from search.evidence.arm_summary import SINGLE, ArmSummary
 from search.evidence.comparison import Comparison
 from search.evidence.contrasts import AtState0, Contrast
 from search.evidence.equal_cost import ArmAtCost
-from search.evidence.final_test import FinalTest
+from search.evidence.final_test import FinalTest, NothingChosen
 from search.evidence.formats import interval_text, number, p_text, percent, plural, points, short
 from search.evidence.paired.scope import unit_word
 from search.evidence.verdict import more_seeds_text
@@ -106,10 +106,10 @@ def cost_sentence(comparison: Comparison) -> str:
     return f"A trial's cost is as if it had trained alone; in all the run {done.text()}."
 
 
-def final_test_sentence(test: FinalTest | None) -> str:
+def final_test_sentence(test: FinalTest | NothingChosen) -> str:
     """The one look at the test split, for the network that was chosen on validation."""
-    if test is None:
-        return "No network was chosen, so the test split was not looked at: no finished trial keeps to the study's constraints."
+    if isinstance(test, NothingChosen):
+        return f"No network was chosen, so the test split was not looked at: {test.reason}."
     images = f"{_percents(test.interval)} on {test.images} images" if test.interval else ""
     if test.accuracy is None:
         return f"No test split (data.test_fraction: 0): {test.id} was chosen {test.choice.text}, and nothing else judged it."

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from search.console import table_text
 from search.evidence.comparison import Comparison
-from search.evidence.final_test import FinalTest
+from search.evidence.final_test import FinalTest, NothingChosen
 from search.report.tables import arm_table, cost_sentence, final_test_sentence
 from search.run.warnings import RunWarning, warning_lines
 
 
-def comparison_text(comparison: Comparison, test: FinalTest | None, warnings: Sequence[RunWarning] = ()) -> str:
+def comparison_text(
+    comparison: Comparison, test: FinalTest | NothingChosen, warnings: Sequence[RunWarning] = ()
+) -> str:
     """Table, verdict with what a reader of it has to know, and the one look at the test split."""
     table = arm_table(comparison)
     verdict = "\n".join(filter(None, [comparison.verdict, *warning_lines(warnings), cost_sentence(comparison)]))

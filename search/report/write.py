@@ -49,7 +49,7 @@ def _write_files(report: RunReport, out: Path) -> list[str]:
     content = {
         "schema_version": OUTPUT_SCHEMA_VERSION,
         **report.comparison.to_json(),
-        "test": report.test.to_json() if report.test else None,
+        "test": report.test.to_json(),
         "warnings": [warning.to_json() for warning in report.warnings],
     }
     atomic.write_text(out / "trials.csv", trials_csv(report.results))

@@ -121,6 +121,9 @@ def no_winner(trials: Iterable[RecordedTrial], search: SearchConfig) -> str:
         return "no trial finished yet"
     if search.constraints and not any(keeps_to([trial], search) for trial in finished):
         return f"no finished trial keeps to {constraints_text(search)}"
+    beyond = [one.at for one in search.objective if all(value_of(trial, one) is None for trial in finished)]
+    if beyond:
+        return f"no finished trial gets to {beyond[0]:g} % removed, where the objective is read"
     return "no configuration has finished where the objective is read"
 
 

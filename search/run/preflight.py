@@ -13,6 +13,8 @@ from models.spec import ModelSpec
 from search.config_file.key_tree import replaced
 from search.run.folder import RunFolder
 from search.run.possible.constraints import check_constraints
+from search.run.possible.ends import Ends
+from search.run.possible.levels import check_levels
 from search.run.possible.machine import check_machine
 from search.run.possible.warm_start import warm_start_warnings
 from search.study.arm import Arm, at_its_line
@@ -37,9 +39,12 @@ class Checked:
     warnings: tuple[str, ...]
 
 
-def check_study(study: Study) -> Checked:
-    """All checks, the initial weights' proof included. UserError or WeightsRefused for the first mistake."""
-    warnings = check_request(study)
+def check_study(study: Study, *, begun: bool = False) -> Checked:
+    """All checks, the initial weights' proof included. UserError or WeightsRefused for the first mistake.
+
+    `begun`: the study is that of a run with trials.
+    """
+    warnings = check_request(study, begun=begun)
     starting_points = preflight(study)
     return Checked(starting_points, (*warnings, *_told_once(starting_points)))
 
@@ -53,18 +58,34 @@ def _told_once(starting_points: dict[str, StartingPoint]) -> Iterator[str]:
     return (f"{', '.join(named)}: {line}" for line, named in arms.items())
 
 
-def check_request(study: Study) -> tuple[str, ...]:
+def check_request(study: Study, *, begun: bool = False) -> tuple[str, ...]:
     """Rules, this machine, data and networks of every arm, and the weights of every network that the space may choose.
 
-    Returns warnings. UserError, with the line, for the first mistake.
+    Returns warnings. UserError, with the line, for the first mistake; what a run that has `begun` asks in vain is a warning.
     """
     check_objective(study)
     check_machine(study)
     proven: list[Any] = []
     for arm in study.arms.values():
         check_arm(study, arm, proven)
-    check_constraints(study)
-    return (*objective_warnings(study), *arm_warnings(study), *warm_start_warnings(study))
+    return (
+        *objective_warnings(study),
+        *arm_warnings(study),
+        *_reach_warnings(study, begun),
+        *warm_start_warnings(study),
+    )
+
+
+def _reach_warnings(study: Study, begun: bool) -> list[str]:
+    """About sizes that networks do not get to. UserError for one that none does; a run that has begun is only told."""
+    ends = Ends(study)
+    try:
+        check_constraints(study, ends)
+        return check_levels(study, ends)
+    except UserError as error:
+        if not begun:
+            raise
+        return [str(error)]
 
 
 def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None) -> None:

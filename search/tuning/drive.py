@@ -68,11 +68,11 @@ def run_study(
     launch: Launch | None = None,
     *,
     trainable_class: type[Any] | None = None,
-    check: Callable[[Study], Checked] = check_study,
+    check: Callable[[Study], Checked] | None = None,
 ) -> Drive:
     """Run what is still to be run of a study, under the run's lock.
 
-    `trainable_class` is what Ray runs (default: TuneTrainable), `check` is done before anything starts.
+    `trainable_class` is what Ray runs (default: TuneTrainable), `check` is done before any trial (default: `check_study`).
     WeightsRefused or UserError before any trial starts; WorkFailed when the same failure repeats.
     """
     launch = Launch() if launch is None else launch
@@ -95,7 +95,7 @@ def run_study(
                 announce("checking data, networks and initial weights")
                 with terminated_like_interrupted():
                     check_machine(study)
-                    checked = check(study)
+                    checked = check_study(study, begun=any(store)) if check is None else check(study)
             manifest.check_starting_points(run, checked.starting_points)
             manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
             stop_request = StopRequest(study.resources.time_budget)

@@ -32,12 +32,12 @@ AXES: dict[Axis, AxisText] = {
 }
 
 
-def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
+def accuracy_plot(results: RunResults, axis: Axis) -> Plot | None:
     """Mean validation accuracy of each arm's confirm trials with the range over them; else its best search trial. Recipes
     with different schedules are a line each, hollow where the recipe is another arm's.
 
     Over what was removed, over MACs with the Pareto front, or over what training had cost by each state's end: one arm
-    may get as far with more training than another.
+    may get as far with more training than another. None where there is nothing to draw.
     """
     text = AXES[axis]
     described = []
@@ -51,10 +51,12 @@ def accuracy_plot(results: RunResults, axis: Axis) -> Plot:
         if axis == "macs":
             _draw_front(results, axes)
             axes.invert_xaxis()
+        if not axes.has_data():
+            return None
         axes.set_xlabel(text.label)
         axes.set_ylabel("validation accuracy, %")
         legend_above(figure, columns=2 if len(described) > len(results.arm_names) else 3)
-    words = f"Validation accuracy against {text.what}. {'; '.join(described)}."
+    words = f"Validation accuracy against {text.what}. {'; '.join(described) or 'No arm has chosen a network'}."
     return Plot(f"accuracy-by-{text.file}", words, figure)
 
 

@@ -66,7 +66,10 @@ def arm_line(index: int) -> dict[str, Any]:
 
 
 def legend_above(figure: Figure, columns: int = 4, axes: Axes | None = None) -> None:
-    """The arms' legend outside the panels: of every panel's labels, or of those of `axes` alone."""
+    """The arms' legend outside the panels: of every panel's labels, or of those of `axes` alone; none where nothing has one."""
+    panels = figure.axes if axes is None else [axes]
+    if not any(panel.get_legend_handles_labels()[1] for panel in panels):
+        return
     entries = () if axes is None else axes.get_legend_handles_labels()
     figure.legend(*entries, loc="outside upper right", ncols=columns)
 

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import Any
-
 from models.errors import UserError
-from search.study.arm import Arm, at_its_line
-from search.study.corners import joint_corners
+from search.run.possible.ends import Ends
+from search.study.arm import Arm
 from search.study.objectives import Constraint
 from search.study.study import Study
 
-MOST_CONFIGURATIONS = 64
-"""Ends of an arm that are looked at; where a space has more corners, no constraint is called impossible."""
-DECIDES_THE_END = (
-    "model",
-    "data",
-    "prune.target",
-    "prune.method",
-    "prune.schedule",
-    "prune.scope",
-    "prune.widths",
-    "prune.fillback_rate",
-    "prune.min_kept",
-)
-"""Keys on which the size of the last state's network depends."""
 
-
-def check_constraints(study: Study) -> None:
+def check_constraints(study: Study, ends: Ends) -> None:
     """UserError for a constraint that no state of an arm can meet, at the constraint's line."""
     for constraint in study.search.constraints:
         if constraint.metric == "val_accuracy" and constraint.op == ">=" and constraint.bound > 1:
@@ -36,33 +18,18 @@ def check_constraints(study: Study) -> None:
     # A constraint on cost is not for references whose network stays as large as it began.
     for arm in study.arms.values():
         if on_cost and arm.traits.makes_smaller:
-            _check_arm(study, arm, on_cost)
+            _check_arm(study, arm, on_cost, ends)
 
 
 def _bounds_the_end(constraint: Constraint) -> bool:
     return (constraint.metric, constraint.op) in {("macs", "<="), ("params", "<="), ("removed_percent", ">=")}
 
 
-def _check_arm(study: Study, arm: Arm, constraints: list[Constraint]) -> None:
-    from trainables.data import describe_data
-    from trainables.prepare import spec_of
-    from trainables.states.smallest_end import smallest_end
-
+def _check_arm(study: Study, arm: Arm, constraints: list[Constraint], ends: Ends) -> None:
     nearest: dict[Constraint, tuple[float, str]] = {}
-    ends = list(islice(joint_corners(study, arm, DECIDES_THE_END), MOST_CONFIGURATIONS + 1))
-    if len(ends) > MOST_CONFIGURATIONS:
-        return
-    seen: list[Any] = []
-    for values in ends:
-        config = arm.config(values)
-        asked = (config.model, config.data, config.prune)
-        if asked in seen:
-            continue
-        seen.append(asked)
-        if not config.prune.traits.makes_smaller:
+    for end in ends.of(arm):
+        if end is None:
             return
-        with at_its_line(arm, values):
-            end = smallest_end(config, spec_of(config, describe_data(config.data)))
         reached = {
             "macs": (end.macs, end.dense_macs, f"{end.macs:,} MACs"),
             "params": (end.params, end.dense_params, f"{end.params:,} parameters"),
@@ -76,6 +43,8 @@ def _check_arm(study: Study, arm: Arm, constraints: list[Constraint]) -> None:
             nearest[constraint] = min(nearest.get(constraint, (lacking, text + share)), (lacking, text + share))
         if all(lacking <= 0 for lacking, _ in nearest.values()):
             return
+    if not nearest:
+        return
     constraint, (_, best) = max(nearest.items(), key=lambda entry: entry[1][0] > 0)
     raise _impossible(
         study,

@@ -9,7 +9,7 @@ from models.errors import UserError
 from search.evidence.arm_summary import ArmSummary
 from search.evidence.comparison import Comparison, compare
 from search.evidence.contrasts import decide
-from search.evidence.final_test import final_test
+from search.evidence.final_test import FinalTest, final_test
 from search.evidence.paired.differences import Measured
 from search.run.results import load_results
 from search.study.sections import CompareConfig, Level
@@ -214,7 +214,7 @@ def test_nothing_finished_is_one_clear_line(tmp_path: Path) -> None:
 def test_test_accuracy_is_shown_for_the_validation_chosen_trial_with_its_interval(tmp_path: Path) -> None:
     two_arm_run(tmp_path / "run")
     shown = final_test(load_results(tmp_path / "run"))
-    assert shown is not None
+    assert isinstance(shown, FinalTest)
     assert shown.arm == "rsst"
     assert (shown.choice.configurations, shown.choice.confirm_trials, shown.images) == (4, 16, 360)
     assert shown.interval is not None

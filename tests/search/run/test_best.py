@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from rich.console import Console
 from benchmarks.support.simulation import Simulation, make_study
 from search.commands import compare as compare_command
 from search.evidence.comparison import compare
-from search.evidence.final_test import final_test
+from search.evidence.final_test import FinalTest, NothingChosen, final_test
 from search.evidence.selection import Budget, choose, how_chosen
+from search.report.page import run_report
 from search.report.status import status_json, status_text
 from search.report.tables import final_test_sentence
 from search.run.folder import RunFolder
@@ -73,7 +75,7 @@ def test_the_confirmed_winner_is_the_one_by_the_objective_too(tmp_path: Path) ->
             made.add(arm, falling(accuracy), seed=seed, confirm=True, removed=removed)
     results = load_results(tmp_path / "run")
     test = final_test(results)
-    assert test is not None
+    assert isinstance(test, FinalTest)
     # 0.91 on average keeps to it; of its two networks only the first does.
     assert test.id == "refill-confirm-s101"
     assert choose(results, Budget()).name == "refill-confirm-s101:3"
@@ -100,10 +102,33 @@ def test_nothing_that_keeps_to_the_constraints_is_said_and_nothing_is_taken(
     results = load_results(tmp_path / "run")
     assert results.best_of_run() is None, "the dense control must not stand in for a small network"
     assert "refill: no finished trial keeps to macs <= 0.3 of dense" in status_text(results)
-    assert final_test(results) is None
-    compare_command.command.main([str(tmp_path / "run")], standalone_mode=False)
+    assert final_test(results) == NothingChosen("no finished trial keeps to macs <= 0.3 of dense")
+    outcome = compare_command.command.main([str(tmp_path / "run")], standalone_mode=False)
+    assert outcome.json["test"] is None
+    assert "not looked at: no finished trial keeps to macs <= 0.3 of dense." in outcome.text
     with pytest.raises(Exception, match=r"no network to take: no finished trial keeps to macs <= 0.3 of dense"):
         choose(results, Budget())
+
+
+def test_a_place_that_no_trial_gets_to_is_the_reason_that_is_told(tmp_path: Path) -> None:
+    made = made_run(tmp_path / "run", {"objective": {"metric": "val_accuracy", "at": 95}}, ("refill", "rsst"))
+    for arm in ("refill", "rsst"):
+        made.add(arm, falling(0.97), removed=LARGE)
+    results = load_results(tmp_path / "run")
+    reason = "no finished trial gets to 95 % removed, where the objective is read"
+    assert final_test(results) == NothingChosen(reason)
+    assert final_test_sentence(NothingChosen(reason)).endswith(f"was not looked at: {reason}.")
+    assert f"rsst: {reason}" in status_text(results)
+
+
+def test_a_report_of_a_run_that_chose_nothing_draws_without_a_word_on_stderr(tmp_path: Path) -> None:
+    made = made_run(tmp_path / "run", {"objective": {"metric": "val_accuracy", "at": 95}}, ("refill",))
+    made.add("refill", falling(0.97), removed=LARGE)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report = run_report(load_results(tmp_path / "run"), "run")
+    # What stands for an arm is drawn in none of them; of the states there are, the front is.
+    assert [plot.name for plot in report.plots] == ["accuracy-by-macs"]
 
 
 def test_an_arm_that_nothing_is_confirmed_of_says_why(tmp_path: Path) -> None:
@@ -176,5 +201,5 @@ def test_controls_are_no_candidates_of_the_final_test(tmp_path: Path) -> None:
     made.add("dense", falling(0.99), removed=(0, 0, 0, 0))
     made.add("refill", falling(0.9))
     test = final_test(load_results(tmp_path / "run"))
-    assert test is not None
+    assert isinstance(test, FinalTest)
     assert (test.arm, test.to_json()["candidates"], test.to_json()["confirm_trials"]) == ("refill", 1, 0)

@@ -10,6 +10,8 @@ import torch
 
 from models.errors import UserError
 from search.run.possible.constraints import check_constraints
+from search.run.possible.ends import Ends
+from search.run.possible.levels import check_levels
 from search.run.possible.machine import check_machine
 from search.run.preflight import check_request
 from tests.search.run.test_checks import path, study_of
@@ -117,9 +119,77 @@ def test_a_constraint_that_no_state_can_meet_is_refused(sets: list[str], told: s
     ],
 )
 def test_a_constraint_that_some_state_may_meet_is_not(sets: list[str], path: Path) -> None:
-    check_constraints(study_of(path, *sets))
+    study = study_of(path, *sets)
+    check_constraints(study, Ends(study))
 
 
 def test_references_need_not_meet_a_constraint(path: Path) -> None:
     arms = "arms={dense: {prune.method: dense}, imp: {prune.method: imp}}"
-    check_constraints(study_of(path, "search.constraints=macs <= 0.01", arms))
+    study = study_of(path, "search.constraints=macs <= 0.01", arms)
+    check_constraints(study, Ends(study))
+
+
+def level_warnings(path: Path, *sets: str) -> list[str]:
+    study = study_of(path, *sets)
+    return check_levels(study, Ends(study))
+
+
+RATIOS = "space.prune.schedule={choice: [{head_ratio: 0.3, neuron_ratio: 0.3}, {head_ratio: 0.75, neuron_ratio: 0.75}]}"
+OWN_RATIO = RATIOS.replace("]}", "], arms: [rsst]}")
+WITH_DENSE = "arms={refill: {}, dense: {prune.method: dense}}"
+FAR = "prune.schedule.head_ratio: 0.75, prune.schedule.neuron_ratio: 0.75"
+ONE_FAR = f"arms={{refill: {{prune.method: refill}}, far: {{prune.method: rsst, {FAR}}}}}"
+TWO_FAR = ONE_FAR.replace("arms={", f"arms={{other: {{prune.method: random, {FAR}}}, ")
+AT_60 = "search.objective={metric: val_accuracy, at: 60}"
+
+
+@pytest.mark.parametrize(
+    ("sets", "told"),
+    [
+        (
+            ["search.objective={metric: val_accuracy, at: 95}"],
+            r"val_accuracy at 95 % removed: no state of arm refill gets there: its smallest last state has 50\.0 % removed",
+        ),
+        (["search.objective=[macs, {metric: val_loss, at: 50.1}]"], "val_loss at 50.1 % removed: no state of arm refill"),
+        ([AT_60, OWN_RATIO], r"no state of arm refill gets there"),
+        (["compare.at=[30, 95]"], r"95 % removed: no two arms .*: rsst 50\.0 % removed, refill 50\.0 % removed\)"),
+        (["compare.at={macs: 0.1}"], r"10 % of dense MACs: no two arms .*: rsst 50\.\d % of dense MACs, refill 50"),
+        # The baseline is in every pair.
+        (["compare.at=[60]", ONE_FAR], r"states: refill 50\.0 % removed\)"),
+        (["compare.at=[30]", "compare.baseline=dense", WITH_DENSE], r"states: dense 0\.0 % removed\)"),
+    ],
+)  # fmt: skip
+def test_a_place_that_no_network_gets_to_is_refused(sets: list[str], told: str, path: Path) -> None:
+    message = refused(path, *sets)
+    assert message.startswith(f"--set {sets[0]}: {sets[0].partition('=')[0]}: ")
+    assert re.search(told, message), message
+
+
+@pytest.mark.parametrize(
+    ("sets", "told"),
+    [
+        (["compare.at=[30, 50]"], []),
+        ([AT_60, RATIOS, "compare.at=[60]"], []),
+        (["search.constraints=removed_percent >= 60", RATIOS, "compare.at=[60]"], []),
+        (["search.constraints=macs <= 0.4", RATIOS, "compare.at={macs: 0.4}"], []),
+        ([RATIOS, "compare.at=[60]"], ["rsst is compared there only if", "refill is compared there only if"]),
+        (["compare.at=[60]", "compare.baseline=far", TWO_FAR], ["refill is not compared there, since its smallest last"]),
+    ],
+)  # fmt: skip
+def test_a_place_that_some_networks_get_to_is_warned_of(sets: list[str], told: list[str], path: Path) -> None:
+    found = level_warnings(path, *sets)
+    assert len(found) == len(told), found
+    assert all(one in line for one, line in zip(told, found, strict=True)), found
+
+
+def test_a_size_that_another_arm_decides_is_not_judged(path: Path) -> None:
+    arms = "arms={refill: {prune.method: refill}, scratch: {prune.method: scratch, prune.scratch.arm: refill}}"
+    assert level_warnings(path, arms, "compare.at=[40]") == []
+
+
+def test_a_run_that_has_begun_is_told_and_goes_on(path: Path) -> None:
+    """An earlier version let it begin, and what it compares may not change any more."""
+    study = study_of(path, "compare.at=[95]")
+    with pytest.raises(UserError, match="no two arms"):
+        check_request(study)
+    assert any("no two arms can be compared there" in line for line in check_request(study, begun=True))
