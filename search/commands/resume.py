@@ -12,6 +12,7 @@ from models.errors import UserError
 from search.commands.common import Outcome, Subcommand, Whole, launch_options, run_argument
 from search.run.folder import RunFolder
 from search.run.manifest import check_free_to_change, grown
+from search.run.possible.machine import check_machine
 from search.study.load import load_study
 
 SET_HELP = "change a key of `resources` or `retention`, in the run's study.yaml from now on (may be repeated)"
@@ -48,6 +49,9 @@ def command(
         raise UserError(
             f"{run}: this run is being driven by process {run_folder.driver() or 'unknown'}; stop it before it changes"
         )
+    if sets:
+        # Before it is written: the run's next launch would be refused.
+        check_machine(study.with_resources(address=launch["address"]))
     if grows:
         study = grown(run_folder, study, trials_per_arm, confirm_seeds)
     if sets:

@@ -41,7 +41,7 @@ def command(
     if (storage / asked.name / "study.yaml").exists():
         from search.commands.launch import drive_command
 
-        return drive_command(asked, open_run(storage, asked), **launch)
+        return drive_command(asked, open_run(storage, asked, asked.with_resources(**launch)), **launch)
     announce("loading torch and checking data, networks and initial weights")
     from search.commands.launch import drive_command
     from search.tuning.cluster.background import BackgroundRay

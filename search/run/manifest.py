@@ -19,6 +19,7 @@ from models.versions import library_versions
 from search.console import announce
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
+from search.run.possible.machine import check_machine
 from search.run.preflight import StartingPoint
 from search.run.trials import read_trial
 from search.study.load import as_it_was, load_study
@@ -162,10 +163,11 @@ def command_line() -> list[str]:
     return ["prunetune", *sys.argv[1:]]
 
 
-def open_run(storage: Path, study: Study) -> RunFolder:
+def open_run(storage: Path, study: Study, launched: Study | None = None) -> RunFolder:
     """The run of `study` under `storage`, made if it is not there yet. What it changes of `resources` and `retention` holds.
 
-    UserError, naming what changed, where a run of another study has that name.
+    `launched` is the study with the resources of this launch, where they are not its own. UserError, naming what changed, where
+    a run of another study has that name; and for what this machine does not have, before anything is written.
     """
     run = RunFolder((storage / study.name).resolve())
     plan_of(study)
@@ -174,6 +176,7 @@ def open_run(storage: Path, study: Study) -> RunFolder:
         if not changes:
             return run
         if all(change.partition(".")[0] in FREE_TO_CHANGE for change in changes) and not run.is_driven():
+            check_machine(study if launched is None else launched)
             announce(f"{run.path}: changed since its last launch: {', '.join(at_most(changes))}")
             atomic.write_text(run.study_file, study.to_yaml())
             return run

@@ -70,6 +70,19 @@ def test_a_wrong_value_leaves_the_run_as_it_is(
     assert (run.study_file.read_text(), driven) == (before, [])
 
 
+@pytest.mark.parametrize("grows", [[], ["--trials-per-arm", "9"]])
+def test_what_cannot_run_here_leaves_the_run_as_it_is(
+    grows: list[str], run: RunFolder, driven: list[Study], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Or the plain `resume` after it would be refused for what this one has written."""
+    before = run.study_file.read_text()
+    asked = ["resume", str(run.path), "--set", "resources.cpus_per_trial=4096", *grows]
+    assert cli.main(asked) == 2
+    assert "resources.cpus_per_trial: 4096 CPUs are asked for a trial, but there are" in capsys.readouterr().err
+    assert (run.study_file.read_text(), driven) == (before, [])
+    assert cli.main([*asked, "--address", "head:6379"]) == 0
+
+
 def test_nothing_changes_under_whoever_drives_the_run(
     run: RunFolder, driven: list[Study], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -35,6 +35,17 @@ def test_resources_may_change_whichever_command_says_so(tmp_path: Path, capsys: 
     assert load_study(again.study_file) == make_study(tmp_path)
 
 
+def test_resources_that_are_not_here_are_refused_before_they_are_written(tmp_path: Path) -> None:
+    run = Simulation(make_study(tmp_path), tmp_path / "runs").go(1).run
+    before = run.study_file.read_text()
+    other = make_study(tmp_path, resources={"cpus_per_trial": 4096})
+    with pytest.raises(UserError, match="4096 CPUs are asked for a trial"):
+        open_run(tmp_path / "runs", other)
+    assert run.study_file.read_text() == before
+    open_run(tmp_path / "runs", other, other.with_resources(address="head:6379"))
+    assert load_study(run.study_file) == other
+
+
 def test_a_request_found_wrong_before_its_first_trial_may_be_mended(tmp_path: Path) -> None:
     run = open_run(tmp_path / "runs", make_study(tmp_path))
     mended = make_study(tmp_path, scheduler={"kind": "median"})
