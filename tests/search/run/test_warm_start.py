@@ -9,8 +9,11 @@ import pytest
 
 from benchmarks.support.simulation import BASE, Simulation, make_study
 from models.errors import UserError
+from search.config_file import yaml_file
 from search.run.possible.warm_start import warm_start_warnings
 from search.study.study import Study
+from search.tuning.optuna_studies import USEFUL, warm_trials
+from tests.search.made_runs import MadeRun, falling
 
 
 def learning(tmp_path: Path, run: Path, **trial: Any) -> Study:
@@ -36,6 +39,40 @@ def test_the_same_procedure_with_other_seeds_and_ranges_is_nothing_to_tell(tmp_p
     (missing,) = warm_start_warnings(learning(tmp_path, earlier, seed=9))
     assert "arm rsst" in missing
     assert warm_start_warnings(make_study(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("sections", "reason"),
+    [
+        ({"space": {"train.lr": {"log_uniform": [0.1, 1.0]}}}, "2 with searched values that this study's space does not hold"),
+        ({"space": {"train.lr": BASE["space"]["train.lr"], "train.batch_size": {"choice": [32, 64]}}}, "2 with"),
+        ({"search": {"objective": {"metric": "val_accuracy", "at": 85}}}, "2 with no value of this study's objective"),
+    ],
+)  # fmt: skip
+def test_an_earlier_run_that_nothing_can_be_learnt_from_is_told(
+    tmp_path: Path, earlier: Path, sections: dict[str, Any], reason: str
+) -> None:
+    search = {"warm_start": str(earlier), "trials_per_arm": 2, **sections.get("search", {})}
+    alone = {"arms": {"refill": BASE["arms"]["refill"]}, "space": {"train.lr": BASE["space"]["train.lr"]}}
+    study = make_study(tmp_path, **{**alone, **sections, "search": search})
+    (warning,) = warm_start_warnings(study)
+    assert f"none of the 2 configurations of arm refill in {earlier} can be learnt from: {reason}" in warning
+    assert [one for one in warm_trials(study)["refill"] if one.state in USEFUL] == []
+
+
+def test_what_failed_teaches_nothing(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "earlier")
+    made.add("refill", falling(0.9), number=0, status="failed")
+    made.add("refill", falling(0.9), number=1, status="diverged")
+    made.add("rsst", falling(0.9), number=0, status="diverged")
+    made.add("rsst", falling(0.9), number=1)
+    document = yaml_file.read(made.path / "study.yaml").content
+    search = {"algorithm": "tpe", "trials_per_arm": 2, "warm_start": str(made.path)}
+    study = make_study(tmp_path, **{**document, "search": search})
+    (warning,) = warm_start_warnings(study)
+    assert "none of the 2 configurations of arm refill" in warning
+    assert warning.endswith("2 with no result (failed, diverged or not ended)")
+    assert {arm: len(found) for arm, found in warm_trials(study).items()} == {"refill": 0, "rsst": 1}
 
 
 def test_a_run_that_is_not_there_is_found_by_validate(tmp_path: Path) -> None:
