@@ -35,7 +35,7 @@ def command(
     if dry_run:
         from search.tuning.estimate import estimate
 
-        cost = estimate(asked)
+        cost = estimate(asked.with_resources(**launch))
         return Outcome(cost.to_json(), estimate_text(cost))
     check_writable(storage / asked.name, "--storage")
     if (storage / asked.name / "study.yaml").exists():

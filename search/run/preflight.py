@@ -3,7 +3,7 @@ and its initial weights. What is found of each arm is what its trials start from
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -46,14 +46,16 @@ def check_study(study: Study, *, begun: bool = False) -> Checked:
     """
     warnings = check_request(study, begun=begun)
     starting_points = preflight(study)
-    return Checked(starting_points, (*warnings, *_told_once(starting_points)))
+    return Checked(
+        starting_points, (*warnings, *told_once({arm: one.warnings for arm, one in starting_points.items()}))
+    )
 
 
-def _told_once(starting_points: dict[str, StartingPoint]) -> Iterator[str]:
-    """Each warning behind the arms that it is about."""
+def told_once(warnings: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Arms' warnings: each once, behind the arms that it is about."""
     arms: dict[str, list[str]] = {}
-    for arm, starting_point in starting_points.items():
-        for line in starting_point.warnings:
+    for arm, lines in warnings.items():
+        for line in lines:
             arms.setdefault(line, []).append(arm)
     return (f"{', '.join(named)}: {line}" for line, named in arms.items())
 

@@ -11,9 +11,8 @@ import torch
 
 from search.run.foretold.dense_start import dense_starts
 from search.run.plan import ArmPlan, plan_of
+from search.run.preflight import check_request, told_once
 from search.study.arm import Arm
-from search.study.compared.arms import arm_warnings
-from search.study.objective_rules import objective_warnings
 from search.study.study import Study
 from search.tuning.cluster.resources import share_of, this_machine
 from trainables.config.trial import TrialConfig
@@ -98,16 +97,21 @@ class Estimate:
 
 def estimate(study: Study) -> Estimate:
     """UserError and WeightsRefused as a real start would raise them."""
+    of_request = check_request(study)
     share = share_of(study.resources, [this_machine()])
     plans = plan_of(study)
-    arms = tuple(_arm_cost(study, arm, [plan for plan in plans if plan.arm == arm.name]) for arm in study.arms.values())
-    warnings = (*objective_warnings(study), *arm_warnings(study))
+    found = {
+        name: _arm_cost(study, arm, [plan for plan in plans if plan.arm == name]) for name, arm in study.arms.items()
+    }
+    arms = tuple(cost for cost, _ in found.values())
+    warnings = (*of_request, *told_once({arm: lines for arm, (_, lines) in found.items()}))
     spared = dense_starts(study).spared_epochs if study.resources.share else 0.0
     return Estimate(study.name, arms, share.concurrent, share.gpus, spared, warnings)
 
 
-def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan]) -> ArmCost:
-    """`plans` are the arm's in each search; recipes are counted as if no two arms chose alike."""
+def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan]) -> tuple[ArmCost, tuple[str, ...]]:
+    """And warnings about its weights and images. `plans` are the arm's in each search; recipes are counted as if no two arms
+    chose alike."""
     configs = [arm.config(study.space.sample(arm.name, seed)) for seed in range(SAMPLES)]
     of_state0 = sum(config.epochs_of_states()[0] for config in configs) / len(configs)
     epochs = sum(sum(config.epochs_of_states()) for config in configs) / len(configs)
@@ -115,14 +119,16 @@ def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan]) -> ArmCost:
     cost = ArmCost(arm.name, sum(len(plan.search_ids) for plan in plans), confirming, epochs)
     if arm.traits.from_scratch:
         # Its network is not known before its source arm has been searched.
-        return cost
-    procedure = prepare(Identity("dry-run"), configs[0]).procedure
-    return replace(
+        return cost, ()
+    prepared = prepare(Identity("dry-run"), configs[0])
+    procedure = prepared.procedure
+    measured = replace(
         cost,
         training_macs=3.0 * procedure.network.dense_macs * procedure.data.sizes["train"] * epochs * cost.trials,
         seconds=cost.trials * _seconds(procedure, of_state0, epochs - of_state0),
         disk_bytes=_disk(procedure, configs[0]) * cost.trials,
     )
+    return measured, prepared.warnings
 
 
 def _seconds(procedure: Procedure, of_state0: float, of_later: float) -> float:

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 
 from benchmarks.support.simulation import BASE, make_study
+from models.errors import UserError
 from search.commands.sweep import estimate_text
+from search.run.preflight import check_study
 from search.tuning.estimate import estimate
+from tests.search.made_runs import MadeRun, falling
 
 TRAIN = {"epochs_per_state": 2, "state0": {"lr": 1.0e-3}}
 SEARCH = {"algorithm": "tpe", "trials_per_arm": 3, "confirm": {"seeds": [101, 102]}}
@@ -19,6 +22,14 @@ def sections(**resources: Any) -> dict[str, Any]:
     data = {**BASE["trial"]["data"], "train_limit": 100}
     trial = {**BASE["trial"], "data": data, "train": {**TRAIN, "device": "cpu"}}
     return {"trial": trial, "search": SEARCH, "resources": {"max_concurrent": 1, **resources}}
+
+
+def made_run(tmp_path: Path) -> Path:
+    """An earlier run that nothing can be learnt from."""
+    made = MadeRun(tmp_path / "earlier")
+    for arm in ("refill", "rsst"):
+        made.add(arm, falling(0.9), status="diverged")
+    return made.path
 
 
 @pytest.mark.parametrize(("share", "spared"), [(True, 22.0), (False, 0.0)])
@@ -34,3 +45,28 @@ def test_one_dense_start_is_counted_once_for_each_seed(tmp_path: Path, share: bo
 def test_what_cannot_be_settled_is_said_with_the_cost(tmp_path: Path) -> None:
     text = estimate_text(estimate(make_study(tmp_path, **sections())))
     assert "warning: search.confirm.seeds: 2 seeds cannot settle a difference at alpha 0.05" in text
+
+
+def test_what_validate_says_of_the_request_and_of_the_images_is_said_too(tmp_path: Path) -> None:
+    asked = sections()
+    asked["trial"]["data"]["train_limit"] = 10
+    warm = {**SEARCH, "warm_start": str(made_run(tmp_path))}
+    study = make_study(tmp_path, **{**asked, "search": warm, "compare": {"at": [60]}})
+    told, shown = estimate(study).warnings, check_study(study).warnings
+    assert any(line.startswith("search.warm_start: ") for line in told)
+    assert any("classes with one training image: 10 of 10" in line for line in told)
+    # But for what takes a proof of the weights, or a state's plan at every corner of the space.
+    assert {line for line in shown if "the penalty" not in line and "probe" not in line} == set(told)
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ({"resources": {"cpus_per_trial": 4096}}, "4096 CPUs are asked for a trial"),
+        ({"compare": {"at": [95]}}, "no two arms can be compared there"),
+        ({"search": {**SEARCH, "constraints": ["macs <= 0.001"]}}, "no state of arm refill can meet it"),
+    ],
+)
+def test_what_validate_refuses_is_refused(tmp_path: Path, section: dict[str, Any], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        estimate(make_study(tmp_path, **{**sections(), **section}))
