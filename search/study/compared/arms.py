@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pruning.catalogue import DEFAULT_METHOD, METHODS
+from search.config_file import key_tree
+from search.config_file.mistakes import Mistake
+from search.space.parameter import Parameter
 from search.study.arm import Arm
 from search.study.compared.images import image_warnings
-from search.study.corners import corner_values
+from search.study.corners import corner_values, paired_corner_values
 from search.study.study import Study
+from trainables.config.trial import TrialConfig
+from trainables.stages.recipe import recipes_of, shared_by_all_states
 
 
 def arm_warnings(study: Study) -> list[str]:
@@ -19,27 +25,69 @@ def arm_warnings(study: Study) -> list[str]:
 
 
 def _same_arms(study: Study) -> list[str]:
-    by_request: list[tuple[Any, list[str]]] = []
+    groups: list[list[Arm]] = []
+    outcomes = {arm.name: _outcome(_first(study, arm)) for arm in study.arms.values()}
     for arm in study.arms.values():
-        request = _request(study, arm)
-        names = next((names for known, names in by_request if known == request), None)
-        if names is None:
-            by_request.append((request, [arm.name]))
+        alike = (group for group in groups if outcomes[group[0].name] == outcomes[arm.name])
+        known = next((group for group in alike if _search_the_same(study, group[0], arm)), None)
+        if known is None:
+            groups.append([arm])
         else:
-            names.append(arm.name)
-    return [
-        f"arms: {', '.join(names[:-1])} and {names[-1]} ask for the same trials, which is an A/A study: any difference "
+            known.append(arm)
+    return [_same_text(study, group) for group in groups if len(group) > 1]
+
+
+def _first(study: Study, arm: Arm) -> TrialConfig:
+    return arm.config(next(corner_values(study, arm)))
+
+
+def _outcome(config: TrialConfig) -> Any:
+    """All that decides what becomes of a trial."""
+    return shared_by_all_states(config), recipes_of(config)
+
+
+def _searched(arm: Arm) -> dict[str, Any]:
+    return {one.name: one.spec() | {"arms": None} for one in arm.parameters}
+
+
+def _search_the_same(study: Study, first: Arm, second: Arm) -> bool:
+    """Whether two arms search the same, but for what changes nothing in their trials."""
+    unlike = _unlike(_searched(first), _searched(second))
+    return not any(_acts(study, arm, one) for arm in (first, second) for one in arm.parameters if one.name in unlike)
+
+
+def _acts(study: Study, arm: Arm, parameter: Parameter) -> bool:
+    """Whether different values of the parameter make different trials, whatever one other is set to."""
+    outcomes: list[tuple[dict[str, Any], Any]] = []
+    for values in paired_corner_values(study, arm, arm.parameters):
+        if parameter.key not in values:
+            continue
+        others = {key: value for key, value in values.items() if key != parameter.key}
+        try:
+            outcome = _outcome(arm.config(values))
+        except Mistake:
+            continue
+        if any(known == others and found != outcome for known, found in outcomes):
+            return True
+        outcomes.append((others, outcome))
+    return False
+
+
+def _unlike(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> set[str]:
+    return {key for key in {*ours, *theirs} if ours.get(key) != theirs.get(key)}
+
+
+def _same_text(study: Study, arms: Sequence[Arm]) -> str:
+    names = [arm.name for arm in arms]
+    first, *others = (
+        dict(key_tree.leaves(_first(study, arm).model_dump(mode="json"))) | _searched(arm) for arm in arms
+    )
+    differing = sorted({key.partition("#")[0] for other in others for key in _unlike(first, other)})
+    unlike = f" (they differ in {', '.join(differing)}, without effect there)" if differing else ""
+    return (
+        f"arms: {', '.join(names[:-1])} and {names[-1]} ask for the same trials, which is an A/A study{unlike}: any difference "
         "between them is chance, and a claim of one is false"
-        for _, names in by_request
-        if len(names) > 1
-    ]
-
-
-def _request(study: Study, arm: Arm) -> Any:
-    """All that an arm's trials come from, defaults filled in; two arms with the same are the same."""
-    values = next(corner_values(study, arm))
-    searched = [(one.key, one.spec() | {"arms": None}) for one in arm.parameters]
-    return arm.config(values).model_dump(mode="json"), searched
+    )
 
 
 def _unsaid_methods(study: Study) -> list[str]:

@@ -162,6 +162,43 @@ def test_arms_that_search_other_things_are_not_the_same(path: Path) -> None:
     assert arm_warnings(study_of(path, arms, of_one)) == []
 
 
+@pytest.mark.parametrize(
+    ("own", "unlike"),
+    [
+        ("prune.method: refill, prune.rsst.shrink: 0.01", "prune.rsst.shrink"),
+        ("prune.method: refill, prune.scratch.match: macs, data.workers: 0", "data.workers, prune.scratch.match"),
+        ("prune.method: refill, train.epochs_state0: 1", None),
+        ("prune.method: rsst, prune.rsst.shrink: 0.01", None),
+        ("prune.method: refill, prune.criterion: l2", None),
+        ("prune.method: refill, seed: 1", None),
+    ],
+)
+def test_arms_that_differ_only_in_what_acts_in_neither_are_the_same(own: str, unlike: str | None, path: Path) -> None:
+    warnings = arm_warnings(study_of(path, f"arms={{a: {{prune.method: refill}}, b: {{{own}}}}}", "space=null"))
+    told = [line for line in warnings if "the same trials" in line]
+    assert [f"A/A study (they differ in {unlike}, without effect there): any" in line for line in told] == [
+        True
+    ] * bool(unlike)
+
+
+def test_a_searched_key_that_acts_in_neither_makes_no_difference(path: Path) -> None:
+    arms = "arms={a: {prune.method: refill}, b: {prune.method: refill}}"
+    inert = "space.prune.rsst.shrink={uniform: [0.1, 0.2], arms: [b]}"
+    (warning,) = arm_warnings(study_of(path, arms, inert))
+    assert "a and b ask for the same trials, which is an A/A study (they differ in prune.rsst.shrink, " in warning
+    acting = "space.prune.schedule.neuron_ratio={uniform: [0.1, 0.2], arms: [b]}"
+    assert arm_warnings(study_of(path, arms, acting)) == []
+
+
+def test_a_searched_key_that_acts_only_beside_another_makes_a_difference(path: Path) -> None:
+    arms = "arms={a: {prune.method: refill}, b: {prune.method: refill}}"
+    widths = "space.prune.widths={choice: [budget, imp]}"
+    fillback = "space.prune.fillback_rate={uniform: [0.1, 0.5], arms: [b]}"
+    assert arm_warnings(study_of(path, arms, fillback, widths)) == []
+    (warning,) = arm_warnings(study_of(path, arms, fillback))
+    assert "they differ in prune.fillback_rate, without effect there" in warning
+
+
 def test_the_methods_may_stand_in_the_trial(path: Path) -> None:
     arms = "arms={fast: {train.optimizer: sgd}, slow: {train.optimizer: adamw}}"
     assert arm_warnings(study_of(path, arms, "trial.prune.method=rsst")) == []
