@@ -59,8 +59,10 @@ def test_32_bit_integers_are_read_as_8_bits_where_they_are(tmp_path: Path) -> No
         (np.where(RAMP > 0.5, np.nan, RAMP).astype(np.float32), "expected 0 to 1"),
         ((RAMP * 65535).astype(np.int32), "integers of 0 to 65535"),
         (alpha_only(255), "nothing is left on white"),
+        (alpha_only(0, np.zeros_like(GREY_OF_RAMP)), "transparent throughout, so that nothing of it is seen"),
+        (alpha_only(255, np.zeros_like(GREY_OF_RAMP)), "transparent throughout"),
     ],
-    ids=["0..255", "negative", "nan", "32 bits", "white on nothing"],
+    ids=["0..255", "negative", "nan", "32 bits", "white on nothing", "black unseen", "white unseen"],
 )
 def test_what_has_no_one_reading_is_refused_by_its_name(pixels: np.ndarray, told: str, tmp_path: Path) -> None:
     path = saved(tmp_path, "odd.tif", pixels)

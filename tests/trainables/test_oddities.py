@@ -72,9 +72,39 @@ def test_images_far_smaller_than_the_default_size(tmp_path: Path) -> None:
     assert "say data.image_size" in line
 
 
+def test_images_smaller_than_the_smallest_size_are_told_a_size_that_is_allowed(tmp_path: Path) -> None:
+    sound(tmp_path)
+    for path in (tmp_path / "train").rglob("*.png"):
+        Image.fromarray(np.arange(12, dtype=np.uint8).reshape(2, 2, 3)).save(path)
+    remedy = next(line for line in told(tmp_path, image_size=None) if line.startswith("small images"))
+    assert "images of 2 px" in remedy
+    assert remedy.endswith("say data.image_size, such as 4")
+    assert told(tmp_path, image_size=int(remedy.rpartition(" ")[2]))
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"), [("a.png", "RGB"), ("a.jpg", "RGB"), ("a.png", "L"), ("a.tif", "F"), ("a.png", "P")]
+)
+def test_images_of_one_colour_are_named(name: str, mode: str, tmp_path: Path) -> None:
+    sound(tmp_path)
+    Image.new(mode, (40, 40), 1).save(tmp_path / "train" / "class0" / name)
+    (line,) = told(tmp_path)
+    assert line.startswith("blank images: 1 of 25 training images looked at are of one colour throughout")
+    assert f"(train/class0/{name})" in line
+
+
+def test_a_small_mark_on_a_large_page_is_no_blank(tmp_path: Path) -> None:
+    """As a JPEG read small it may look like one."""
+    sound(tmp_path)
+    page = np.full((512, 512, 3), 255, dtype=np.uint8)
+    page[100:104, 100:104] = 0
+    Image.fromarray(page).save(tmp_path / "train" / "class0" / "a.jpg", quality=95)
+    assert told(tmp_path) == []
+
+
 def test_a_file_of_two_pixels_is_named(tmp_path: Path) -> None:
     sound(tmp_path)
-    Image.new("RGB", (2, 2)).save(tmp_path / "train" / "class0" / "thumb.png")
+    Image.fromarray(np.arange(4, dtype=np.uint8).reshape(2, 2)).save(tmp_path / "train" / "class0" / "thumb.png")
     (line,) = told(tmp_path)
     assert line.startswith("tiny images: 1 of 25 training images looked at are under 8 px on a side")
     assert "(train/class0/thumb.png: 2 x 2 px)" in line
@@ -83,7 +113,7 @@ def test_a_file_of_two_pixels_is_named(tmp_path: Path) -> None:
 def test_sixteen_bits_of_which_twelve_are_used(tmp_path: Path) -> None:
     sound(tmp_path)
     for path in (tmp_path / "train").rglob("*.png"):
-        Image.fromarray(np.full((20, 20), 4095, dtype=np.uint16)).save(path)
+        Image.fromarray(np.linspace(0, 4095, 400).reshape(20, 20).astype(np.uint16)).save(path)
     (line,) = told(tmp_path)
     assert line.startswith("dark images: the brightest pixel of 24 images of 16 bits looked at is 4095")
 

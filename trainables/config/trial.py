@@ -50,6 +50,8 @@ class ModelConfig(Section):
     """Further arguments of the network's builder, such as `drop_path_rate`."""
 
 
+SMALLEST_SIDE = 4
+"""Pixels below which no network is asked to look at an image."""
 DatasetName = Literal["digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "dtd"]
 
 
@@ -60,7 +62,7 @@ class DataConfig(Section):
     """Which data set."""
     root: Path | None = None
     """Where the files are, or are downloaded to; default: `$PRUNETUNE_DATA`, else `~/.cache/prunetune/data`."""
-    image_size: int | None = Field(None, ge=4)
+    image_size: int | None = Field(None, ge=SMALLEST_SIDE)
     """Side in pixels that images are resized to; default: the data's own."""
     val_fraction: float = Field(0.1, gt=0, lt=1)
     """Share of the training images held out, stratified by class, to choose by; where there is no validation part already."""

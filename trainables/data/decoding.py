@@ -104,6 +104,8 @@ def _on_white(image: Image.Image) -> Image.Image:
     alpha = np.asarray(image.getchannel("A"))
     if alpha.min() == 255:
         return image.convert("RGB")
+    if alpha.max() == 0:
+        raise ValueError("transparent throughout, so that nothing of it is seen")
     page = Image.new("RGBA", image.size, WHITE)
     page.alpha_composite(image)
     flat = page.convert("RGB")

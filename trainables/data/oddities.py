@@ -9,7 +9,7 @@ from statistics import median
 
 import numpy as np
 
-from trainables.config.trial import DataConfig
+from trainables.config.trial import SMALLEST_SIDE, DataConfig
 from trainables.data.base import DataInfo
 from trainables.data.decoding import WIDEST_GREY, is_sixteen_bit, opened
 
@@ -22,7 +22,7 @@ ENLARGED = 2.0
 LOOKED_AT = 256
 """Training images whose heads are read."""
 READ_WHOLE = 32
-"""Images of 16 bits whose pixels are read too."""
+"""Images whose pixels are read too."""
 DARK = 4096
 """An image of 16 bits that stays below this holds 12 bits at most, and is nearly black beside the full range."""
 
@@ -84,7 +84,7 @@ def _some(names: Sequence[str], most: int = 3) -> str:
 
 
 def file_warnings(config: DataConfig, info: DataInfo, folder: Path, files: Sequence[Path]) -> tuple[str, ...]:
-    """About some of the training images' files, by their heads alone; of a few with 16 bits the pixels are read too.
+    """About some of the training images' files, by their heads alone; of a few the pixels are read too.
 
     Raises BadImage for a file that is no image.
     """
@@ -95,7 +95,34 @@ def file_warnings(config: DataConfig, info: DataInfo, folder: Path, files: Seque
             sides[path] = image.size
             if is_sixteen_bit(image) and len(brightest) < READ_WHOLE:
                 brightest.append(int(np.asarray(image).max()))
-    return (*_tiny(folder, sides), *_enlarged(config, info, sides), *_dark(brightest))
+    blank = [path for path in files[:READ_WHOLE] if _is_blank(path)]
+    return (
+        *_tiny(folder, sides),
+        *_enlarged(config, info, sides),
+        *_dark(brightest),
+        *_blank(folder, blank, min(len(files), READ_WHOLE)),
+    )
+
+
+def _is_blank(path: Path) -> bool:
+    """Whether all pixels are equal. A JPEG is first read at a fraction of its size, which settles it for most."""
+    return _is_one_colour(path, hasty=True) and _is_one_colour(path, hasty=False)
+
+
+def _is_one_colour(path: Path, hasty: bool) -> bool:
+    with opened(path) as image:
+        if hasty:
+            image.draft(None, (TINY, TINY))
+        pixels = np.asarray(image)
+        return bool((pixels == pixels[:1, :1]).all())
+
+
+def _blank(folder: Path, blank: Sequence[Path], looked_at: int) -> Iterator[str]:
+    if blank:
+        yield (
+            f"blank images: {len(blank)} of {looked_at} training images looked at are of one colour throughout "
+            f"({blank[0].relative_to(folder)}), so nothing is drawn in them; look at the files, or at what wrote them"
+        )
 
 
 def _tiny(folder: Path, sides: Mapping[Path, tuple[int, int]]) -> Iterator[str]:
@@ -115,7 +142,7 @@ def _enlarged(config: DataConfig, info: DataInfo, sides: Mapping[Path, tuple[int
         yield (
             f"small images: data.image_size is not given, so images of {shorter} px on the shorter side (median of "
             f"{len(sides)} looked at) are enlarged to {info.image_size} px, {factor**2:.0f} times the pixels and about as many "
-            f"times the cost; say data.image_size, such as {shorter}"
+            f"times the cost; say data.image_size, such as {max(shorter, SMALLEST_SIDE)}"
         )
 
 
