@@ -52,7 +52,7 @@ def _warning(study: Study, arm: Arm, earlier: Path, trials: Sequence[RecordedTri
     reasons = Counter(_left_out(study, arm, found, wanted) for found in configurations.values())
     if "" not in reasons:
         told = "; ".join(f"{count} with {reason}" for reason, count in reasons.items())
-        return f"none of the {len(configurations)} configurations of arm {arm.name} in {earlier} can be learnt from: {told}"
+        return f"no configuration of arm {arm.name} in {earlier} can be learnt from: {told}"
     if changes := _changes(arm, ended[0]):
         return (
             f"arm {arm.name} learns from trials of another procedure than its own; in {earlier} "

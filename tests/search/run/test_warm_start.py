@@ -56,7 +56,7 @@ def test_an_earlier_run_that_nothing_can_be_learnt_from_is_told(
     alone = {"arms": {"refill": BASE["arms"]["refill"]}, "space": {"train.lr": BASE["space"]["train.lr"]}}
     study = make_study(tmp_path, **{**alone, **sections, "search": search})
     (warning,) = warm_start_warnings(study)
-    assert f"none of the 2 configurations of arm refill in {earlier} can be learnt from: {reason}" in warning
+    assert f"no configuration of arm refill in {earlier} can be learnt from: {reason}" in warning
     assert [one for one in warm_trials(study)["refill"] if one.state in USEFUL] == []
 
 
@@ -70,7 +70,7 @@ def test_what_failed_teaches_nothing(tmp_path: Path) -> None:
     search = {"algorithm": "tpe", "trials_per_arm": 2, "warm_start": str(made.path)}
     study = make_study(tmp_path, **{**document, "search": search})
     (warning,) = warm_start_warnings(study)
-    assert "none of the 2 configurations of arm refill" in warning
+    assert "no configuration of arm refill in " in warning
     assert warning.endswith("2 with no result (failed, diverged or not ended)")
     assert {arm: len(found) for arm, found in warm_trials(study).items()} == {"refill": 0, "rsst": 1}
 
