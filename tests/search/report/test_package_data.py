@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from setuptools import find_namespace_packages
 
+from search.export.export import FILES
+
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("models", "pruning", "trainables", "search", "weights")
 LOADS = """\
@@ -22,6 +24,14 @@ from models.versions import ROOT
 from models.weights.initial_weights import InitRequest, initial_weights
 weights = initial_weights(resolve_spec("vit_micro", 10, 8, 1), InitRequest("pretrained", None, None), seed=0)
 print(ROOT, weights.verdict)
+"""
+STUDY = """\
+name: small
+trial:
+  model: {arch: vit_micro, init: {source: pretrained}}
+  data: {name: digits, train_limit: 100}
+  train: {epochs_per_state: 1, device: cpu}
+  prune: {method: refill, schedule: {states: 1}}
 """
 
 
@@ -55,10 +65,10 @@ def test_every_folder_with_package_data_is_a_package(asked: dict[str, Any]) -> N
     assert {package.partition(".")[0] for package in packages} == set(PACKAGES)
 
 
-@pytest.mark.slow
-def test_the_wheel_has_proven_weights_in_it(tmp_path: Path) -> None:
-    """Built from a copy, unpacked away from the checkout, and loaded from there."""
-    source, installed = tmp_path / "source", tmp_path / "installed"
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy and unpacked away from the checkout."""
+    source, installed = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
     for package in PACKAGES:
         shutil.copytree(ROOT / package, source / package, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "README.md", "LICENSE"):
@@ -68,8 +78,30 @@ def test_the_wheel_has_proven_weights_in_it(tmp_path: Path) -> None:
     (wheel,) = (source / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
-    environment = {**os.environ, "PYTHONPATH": str(installed), "HOME": str(tmp_path)}
+    return installed
+
+
+def run_there(installed: Path, folder: Path, *arguments: str) -> str:
+    """Standard output of a Python that has the wheel and no checkout, run in `folder`."""
+    environment = {**os.environ, "PYTHONPATH": str(installed), "HOME": str(folder)}
     done = subprocess.run(
-        [sys.executable, "-c", LOADS], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+        [sys.executable, *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.split() == [str(installed), "proven"]
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_wheel_has_proven_weights_in_it(installed: Path, tmp_path: Path) -> None:
+    assert run_there(installed, tmp_path, "-c", LOADS).split() == [str(installed), "proven"]
+
+
+@pytest.mark.slow
+def test_the_wheel_trains_a_trial_and_exports_its_network(installed: Path, tmp_path: Path) -> None:
+    """Templates, the example and the ONNX and torch.export files too; the example then runs beside them."""
+    (tmp_path / "small.yaml").write_text(STUDY)
+    command = ("-c", "from search.cli import run; run()")
+    run_there(installed, tmp_path, *command, "trial", "small.yaml")
+    run_there(installed, tmp_path, *command, "export", "runs/small", "--out", "small")
+    assert {path.name for path in (tmp_path / "small").iterdir()} >= set(FILES)
+    assert "prunetune" in (tmp_path / "small" / "MODEL_CARD.md").read_text()
+    assert run_there(installed, tmp_path, str(tmp_path / "small" / "load_example.py"))
