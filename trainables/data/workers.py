@@ -13,6 +13,7 @@ from pathlib import Path
 
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from torchvision.transforms import v2
 
 from trainables import seeds
@@ -90,7 +91,11 @@ class Workers:
         if self._count == 0 or self._under_way:
             once = Requests()
             once.next_pass = requests
-            yield from _one_line_errors(self._loader(once, stays=False))
+            iterator = iter(self._loader(once, stays=False))
+            try:
+                yield from _one_line_errors(iterator)
+            finally:
+                _end(iterator)
             return
         self._requests.next_pass = requests
         if self._kept is None:
@@ -107,8 +112,8 @@ class Workers:
 
     def close(self) -> None:
         """End the processes; a later pass starts new ones."""
-        # A loader's iterator ends its processes as it is let go of.
-        self._kept = None
+        kept, self._kept = self._kept, None
+        _end(getattr(kept, "_iterator", None))
 
     def _loader(self, requests: Requests, *, stays: bool) -> DataLoader[Batch]:
         # Its own generator: a loader otherwise draws a base seed from the global one, and moves what comes after.
@@ -121,6 +126,12 @@ class Workers:
             pin_memory=self._pin,
             persistent_workers=stays,
         )
+
+
+def _end(iterator: object) -> None:
+    """End a loader's processes. By itself it does so only as its iterator is collected, which a traceback puts off."""
+    if isinstance(iterator, _MultiProcessingDataLoaderIter):
+        iterator._shutdown_workers()
 
 
 def _one_line_errors(batches: Iterable[Batch]) -> Iterator[Batch]:
