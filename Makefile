@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 export UV_NO_CONFIG := 1
 
-.PHONY: setup sweep test test-fast lint lock clean
+.PHONY: setup sweep test test-fast bench lint lock clean
 
 setup: $(VENV)/.ready
 
@@ -27,6 +27,14 @@ test: setup
 
 test-fast: setup
 	$(BIN)/python -m pytest -m "not slow and not ray"
+
+# Ratios against a baseline of the same run; say nothing on a machine that does other work as well.
+bench: setup
+	$(BIN)/python -m benchmarks.step
+	$(BIN)/python -m benchmarks.trial
+	$(BIN)/python -m benchmarks.study --seeds 2
+	$(BIN)/python -m benchmarks.startup --repeats 3
+	$(BIN)/python -m benchmarks.orchestration --real 1 --epochs 30 --short 60 --seconds 0.4
 
 lint: setup
 	$(BIN)/ruff check .
