@@ -78,7 +78,8 @@ def estimate_text(cost: Estimate) -> str:
     if cost.seconds is not None:
         lines.append(
             f"at most {cost.training_macs:.3g} training MACs, {(cost.disk_bytes or 0) / 1e6:.0f} MB of disk and about "
-            f"{cost.seconds / 60:.1f} minutes (a dense step was measured; pruning and early stopping make it less)"
+            f"{cost.seconds / 60:.1f} minutes (a dense step was measured, "
+            "without evaluation; pruning, sharing and early stopping make it less)"
         )
     lines += [f"warning: {warning}" for warning in cost.warnings]
     return "\n".join([f"{cost.study}: nothing was started", *lines])

@@ -131,7 +131,7 @@ def claim_line(study: Study) -> str:
     what = {
         "pooled": f"at the arms' choices of {', '.join(recipe_keys(study))}"
         if recipe_keys(study)
-        else "as the file says",
+        else "at the arms' own settings",
         "tuned": f"{study.search.trials_per_arm} configurations in each of several searches",
         "average": "over random recipes",
         "configurations": "of the chosen configurations alone",
