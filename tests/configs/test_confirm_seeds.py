@@ -26,4 +26,4 @@ def test_quickstart_says_why_it_has_too_few() -> None:
     study = load_study(CONFIGS / "quickstart.yaml")
     assert study.search.confirm is not None
     assert len(study.search.confirm.seeds) == 3 < fewest_pairs(study.compare.alpha)
-    assert "Three keep it at six minutes" in header(CONFIGS / "quickstart.yaml")
+    assert "Three keep it at four minutes" in header(CONFIGS / "quickstart.yaml")
