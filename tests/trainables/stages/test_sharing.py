@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from models.weights.digest import tensor_digest
 from tests.trainables.small_trials import numbers, run, small_config
 from tests.trainables.test_channel_trial import CHANNELS, ONE_BLOCK_A_STAGE
 from trainables.files.record import Identity, TrialRecord, read_record
@@ -40,7 +41,7 @@ def outcome(folder: Path) -> list[Any]:
         {key: value for key, value in line.items() if key not in ("taken_from", "identity")} for line in numbers(folder)
     ]
     files = sorted((folder / "states").glob("*.safetensors"))
-    tensors = [{name: tensor.tolist() for name, tensor in load_file(file).items()} for file in files]
+    tensors = [{name: tensor_digest(tensor) for name, tensor in load_file(file).items()} for file in files]
     return [lines, [file.name for file in files], tensors]
 
 
