@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.support.processes import variables
 from benchmarks.support.simulation import BASE, make_study
 from search.run.folder import RunFolder
 from search.run.manifest import grown, open_run
@@ -53,9 +54,9 @@ def timed(mode: str, run: RunFolder, environment: dict[str, str]) -> Timed:
     """Drive or run `run` in a process of its own, and watch for its first new epoch."""
     began, clock = time.monotonic(), time.time()
     command = [sys.executable, "-m", "benchmarks.orchestration_process", mode, str(run.path)]
-    variables = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), **environment}
+    with_own = {**variables(ROOT), **environment}
     with (run.path / f"{mode}.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=variables, stdout=log, stderr=log)
+        process = subprocess.Popen(command, cwd=ROOT, env=with_own, stdout=log, stderr=log)
         begun: float | None = None
         while process.poll() is None:
             if begun is None and trains(run, clock):

@@ -11,7 +11,6 @@ the processor's seconds.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from collections.abc import Callable
@@ -19,7 +18,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.support.machine import machine_text
+from benchmarks.support.machine import machine_text, options_of, show
 from benchmarks.support.processes import Took, to_its_end, until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -104,28 +103,27 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return {"machine": machine_text(), "trials": options.trials, "repeats": options.repeats, "rows": rows}
 
 
+def lines(found: dict[str, Any]) -> list[str]:
+    return [_line(name, values) for name, values in found["rows"].items()]
+
+
+def _line(name: str, values: dict[str, float]) -> str:
+    line = f"{name:<13} {values['seconds']:6.2f} s, processor {values['processor']:6.2f} s"
+    if "ratio" not in values:
+        return line
+    other = f"other {values['other_seconds']:6.2f} s, processor {values['other_processor']:6.2f} s"
+    return f"{line}   {other}, ratio {values['ratio']:.2f}"
+
+
 def main() -> None:
     """Print a row for each command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--trials", type=int, default=100, help="of the run whose status is asked for")
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another checkout, measured in turns")
     parser.add_argument("--only", nargs="+", metavar="ROW", choices=ROWS, help="these rows alone")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = measure(options)
-    if options.json:
-        print(json.dumps(found))
-        return
-    print(found["machine"])
-    for name, values in found["rows"].items():
-        other = ""
-        if "ratio" in values:
-            other = (
-                f"   other {values['other_seconds']:6.2f} s, processor {values['other_processor']:6.2f} s, "
-                f"ratio {values['ratio']:.2f}"
-            )
-        print(f"{name:<13} {values['seconds']:6.2f} s, processor {values['processor']:6.2f} s{other}")
+    show(options, measure(options), lines)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,7 @@ of the processor, a few steps of each in turns; a ratio is the median over the r
 
 from __future__ import annotations
 
-import argparse
 import copy
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -21,7 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.support.machine import machine_text
+from benchmarks.support.bare_step import bare_step
+from benchmarks.support.machine import machine_text, options_of, show
 from trainables.config.trial import TrialConfig
 from trainables.files.record import Identity
 from trainables.prepare import prepare
@@ -79,13 +78,7 @@ def bare(running: RunningState, model: nn.Module, fused: bool) -> Callable[[int]
         order = torch.randperm(len(images), generator=torch.Generator().manual_seed(seed))
         model.train()
         for rate, (taken, truth) in zip(rates, _taken(images, labels, order, train.batch_size), strict=False):
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            loss = nn.functional.cross_entropy(model(taken), truth)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), train.clip_grad_norm or float("inf"))
-            optimiser.step()
+            bare_step(model, optimiser, rate, taken, truth, train.clip_grad_norm)
 
     return run
 
@@ -118,25 +111,24 @@ def measure(case: Case, rounds: int, steps: int) -> dict[str, Any]:
     return {"case": f"{case.arch} at {case.image_size} px, batches of {case.batch_size}", **found, **speeds}
 
 
+def lines(found: dict[str, Any]) -> list[str]:
+    return [
+        f"{one['case']}: {one['ours_milliseconds']:.1f} ms a step, bare {one['bare_milliseconds']:.1f}, "
+        f"best {one['best_milliseconds']:.1f}; {one['of_bare']:.2f} times as fast as bare, "
+        f"{one['of_best']:.2f} times as the best"
+        for one in found["cases"]
+    ]
+
+
 def main() -> None:
     """Print a line for each network."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=8, help="steps of each loop in a round")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     machine = machine_text()
     cases = [measure(case, options.rounds, options.steps) for case in CASES]
-    if options.json:
-        print(json.dumps({"machine": machine, "cases": cases}))
-        return
-    print(machine)
-    for found in cases:
-        print(
-            f"{found['case']}: {found['ours_milliseconds']:.1f} ms a step, bare {found['bare_milliseconds']:.1f}, "
-            f"best {found['best_milliseconds']:.1f}; {found['of_bare']:.2f} times as fast as bare, "
-            f"{found['of_best']:.2f} times as the best"
-        )
+    show(options, {"machine": machine, "cases": cases}, lines)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,10 +18,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.support.machine import machine_text
+from benchmarks.support.machine import machine_text, options_of, show
+from benchmarks.support.processes import variables
 from search.config_file import yaml_file
 from search.run.results import load_results
-from search.study.load import load_study
 
 ROOT = Path(__file__).resolve().parents[1]
 RATE = 0.07
@@ -38,7 +37,7 @@ METHODS: dict[str, dict[str, Any]] = {
 
 
 def study_of(options: argparse.Namespace) -> dict[str, Any]:
-    """The study file: arms on common confirm seeds, and nothing searched."""
+    """The study file: arms on common seeds, and nothing searched."""
     schedule = {"kind": "geometric", "states": options.states, "rate_per_state": RATE}
     if options.kind == "depths":
         depths = [round(options.states * (number + 1) / options.arms) for number in range(options.arms)]
@@ -61,10 +60,10 @@ def study_of(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def ours(file: Path, folder: Path) -> dict[str, float]:
-    """`prunetune sweep`, from its first epoch's end to the end of its last trial."""
+    """`prunetune sweep`, from its first trial handed out to the end of its last one."""
     command = [sys.executable, "-m", "search.cli", "sweep", str(file), "--storage", str(folder)]
     subprocess.run(
-        command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment()
+        command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=variables(ROOT)
     )
     results = load_results(folder / "evidence")
     records = [trial.folder / "record.jsonl" for trial in results.trials]
@@ -80,20 +79,15 @@ def ours(file: Path, folder: Path) -> dict[str, float]:
 def plain(file: Path) -> dict[str, float]:
     """Plain Tune, a grid over arms and seeds of masked trials."""
     command = [sys.executable, "-m", "benchmarks.support.plain_tune", str(file)]
-    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, env=environment())
+    done = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True, env=variables(ROOT))
     found: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
-
-
-def environment() -> dict[str, str]:
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "evidence.yaml"
         file.write_text(yaml_file.dump(study_of(options)), encoding="utf-8")
-        load_study(file)
         theirs, began = plain(file), time.time()
         found = ours(file, Path(folder) / "runs")
         whole = time.time() - began
@@ -107,28 +101,26 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def lines(found: dict[str, Any]) -> list[str]:
+    own, theirs = found["ours"], found["plain"]
+    return [
+        found["study"],
+        f"plain Tune: {theirs['seconds']:.0f} s, {theirs['epochs']:.0f} epochs trained",
+        f"prunetune:  {own['seconds']:.0f} s, {own['epochs']:.0f} epochs trained, {own['epochs_taken_over']:.0f} taken over "
+        f"({own['with_start_and_report']:.0f} s with start and report)",
+        f"ratio of time {found['ratio']:.2f}, of epochs trained {found['ratio_of_epochs']:.2f}",
+    ]
+
+
 def main() -> None:
     """Print both sides and their ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--kind", choices=["depths", "methods"], default="depths")
     for name, default in {"arms": 6, "seeds": 8, "states": 16, "epochs": 1, "images": 400}.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--arch", default="vit_micro")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = measure(options)
-    if options.json:
-        print(json.dumps(found))
-        return
-    ours_, theirs = found["ours"], found["plain"]
-    print(found["machine"])
-    print(found["study"])
-    print(f"plain Tune: {theirs['seconds']:.0f} s, {theirs['epochs']:.0f} epochs trained")
-    print(
-        f"prunetune:  {ours_['seconds']:.0f} s, {ours_['epochs']:.0f} epochs trained, {ours_['epochs_taken_over']:.0f} taken "
-        f"over ({ours_['with_start_and_report']:.0f} s with start and report)"
-    )
-    print(f"ratio of time {found['ratio']:.2f}, of epochs trained {found['ratio_of_epochs']:.2f}")
+    show(options, measure(options), lines)
 
 
 if __name__ == "__main__":

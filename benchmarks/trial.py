@@ -9,14 +9,13 @@ turns, and the ratio is the median over the repeats. Nothing is shared between t
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.support.machine import machine_text
+from benchmarks.support.machine import machine_text, options_of, show
 from benchmarks.support.masked_trial import masked_trial
 from trainables.config.trial import TrialConfig
 from trainables.files.record import Identity
@@ -65,23 +64,23 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def lines(found: dict[str, Any]) -> list[str]:
+    return [
+        f"{found['trial']}: {found['seconds']:.1f} s of processor, masked {found['masked_seconds']:.1f} s",
+        f"ratio ours / masked: {found['ratio']:.2f}",
+    ]
+
+
 def main() -> None:
     """Print the ratio."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options_of(__doc__)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--states", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--images", type=int, default=1000, help="training images")
     parser.add_argument("--arch", default="vit_micro")
-    parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    found = measure(options)
-    if options.json:
-        print(json.dumps(found))
-        return
-    print(found["machine"])
-    print(f"{found['trial']}: {found['seconds']:.1f} s of processor, masked {found['masked_seconds']:.1f} s")
-    print(f"ratio ours / masked: {found['ratio']:.2f}")
+    show(options, measure(options), lines)
 
 
 if __name__ == "__main__":

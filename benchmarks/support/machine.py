@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 import os
+from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -13,3 +17,18 @@ def machine_text() -> str:
     """Processor, cores of this process, load, and PyTorch's version, in one line."""
     cores, (load, *_) = len(os.sched_getaffinity(0)), os.getloadavg()
     return f"{processor()}, {cores} cores for this process, load {load:.1f}, torch {torch.__version__}"
+
+
+def options_of(about: str | None) -> argparse.ArgumentParser:
+    """A parser to which a program adds its own options; `--json` is among them."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true")
+    return parser
+
+
+def show(options: argparse.Namespace, found: dict[str, Any], lines: Callable[[dict[str, Any]], list[str]]) -> None:
+    """Print what was found, its `machine` first: as `lines` puts it, or as one JSON object."""
+    if options.json:
+        print(json.dumps(found))
+        return
+    print("\n".join([found["machine"], *lines(found)]))

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
+from benchmarks.support.bare_step import bare_step
 from models.networks.registry import build
 from models.units.base import UnitGroup
 from models.units.describe import describe
@@ -100,13 +101,7 @@ def _train(model: nn.Module, data: Data, config: TrialConfig, epochs: int, repor
     for epoch in range(epochs):
         model.train()
         for images, labels in data.train_batches(train.batch_size, epoch, config.data.augment):
-            for group in optimiser.param_groups:
-                group["lr"] = rates[step]
-            loss = nn.functional.cross_entropy(model(images), labels)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(model.parameters(), train.clip_grad_norm or float("inf"))
-            optimiser.step()
+            bare_step(model, optimiser, rates[step], images, labels, train.clip_grad_norm)
             step += 1
         report(_accuracy(model, data, "val"))
 

@@ -54,8 +54,14 @@ def until(happened: Callable[[], bool], command: Sequence[str], checkout: Path) 
 
 def start(command: Sequence[str], checkout: Path) -> subprocess.Popen[bytes]:
     """With one thread, and what it says is thrown away."""
-    variables = {**os.environ, "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, cwd=checkout, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command, cwd=checkout, env=variables(checkout), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+def variables(checkout: Path) -> dict[str, str]:
+    """The environment of a process that runs a checkout's code with one thread."""
+    return {**os.environ, "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"}
 
 
 def processor_seconds(root: int) -> dict[int, float]:
