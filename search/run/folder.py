@@ -50,11 +50,16 @@ class RunFolder:
     def trials_folder(self) -> Path:
         return self.path / "trials"
 
+    @property
+    def own_stages(self) -> Path:
+        """The run's own folder of shared states."""
+        return self.path / "stages"
+
     def stages_folder(self, resources: ResourcesConfig) -> Path | None:
         """Where this run's trials find and leave shared states; None where they share nothing."""
         if not resources.share:
             return None
-        return self.path / "stages" if resources.stages is None else resources.stages.resolve()
+        return self.own_stages if resources.stages is None else resources.stages.resolve()
 
     def trial_folder(self, trial_id: str) -> Path:
         return self.trials_folder / trial_id

@@ -6,8 +6,6 @@ and an export without a budget is one.
 
 from __future__ import annotations
 
-import json
-import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -49,9 +47,9 @@ def drop_own_stages(study: Study, run: RunFolder) -> None:
     """
     if study.retention.states == "all" or study.resources.stages is not None:
         return
-    for file in (run.path / "stages").glob("??/*/stage.json"):
-        if json.loads(file.read_text(encoding="utf-8"))["end"]["state"] > 0:
-            shutil.rmtree(file.parent, ignore_errors=True)
+    from trainables.stages.store import StageStore
+
+    StageStore(run.own_stages, study.resources.stages_gigabytes).discard_after_dense_starts()
 
 
 def given_up(study: Study, trials: Sequence[RecordedTrial]) -> list[Path]:

@@ -6,36 +6,44 @@ configurations; whether a state can really be taken over the trial itself finds 
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from search.run.trials import RecordedTrial
 from trainables.config.trial import TrialConfig
-from trainables.stages.recipe import recipes_of, shared_by_all_states
+from trainables.stages.recipe import chained, digest_of, recipes_of, shared_by_all_states
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The states that a run's trials have trained, and those that trials under way are training, each by its name."""
+
+    trained: frozenset[str]
+    training: frozenset[str]
+
+    def would_wait(self, config: Mapping[str, Any]) -> bool:
+        """Whether a trial of this configuration begins with states that are there, and goes on with one being trained."""
+        following = next((name for name in beginnings_of(config) if name not in self.trained), None)
+        return following in self.training
 
 
 @dataclass
 class Beginnings:
-    """The states that a run's trials have trained, and those that trials under way are training."""
+    """Of each trial and what it repeats the names of its states; they are worked out once."""
 
     _known: dict[tuple[str, str | None], tuple[str, ...]] = field(default_factory=dict)
-    """Trial and what it repeats → the names of its beginnings up to each state."""
 
-    def would_wait(self, config: Mapping[str, Any], trials: Iterable[RecordedTrial], live: Iterable[str]) -> bool:
-        """Whether a trial of this configuration begins with states that are there, and goes on with one being trained."""
+    def standing(self, trials: Iterable[RecordedTrial], live: Collection[str]) -> Standing:
+        """As these trials stand now, of which `live` are under way."""
         trained: set[str] = set()
         training: set[str] = set()
-        under_way = frozenset(live)
         for trial in trials:
             names, done = self._names(trial), len(trial.states)
             trained.update(names[:done])
-            if trial.id in under_way and not trial.ended:
+            if trial.id in live and not trial.ended:
                 training.update(names[done : done + 1])
-        following = next((name for name in beginnings_of(config) if name not in trained), None)
-        return following in training
+        return Standing(frozenset(trained), frozenset(training))
 
     def _names(self, trial: RecordedTrial) -> tuple[str, ...]:
         key = trial.id, trial.source
@@ -47,13 +55,4 @@ class Beginnings:
 def beginnings_of(config: Mapping[str, Any]) -> tuple[str, ...]:
     """A name for a trial's states up to each: the same where two configurations ask for the same up to there."""
     trial = TrialConfig.model_validate(config)
-    digest = hashlib.sha256(_text(shared_by_all_states(trial)))
-    names = []
-    for recipe in recipes_of(trial):
-        digest.update(_text(recipe))
-        names.append(digest.hexdigest())
-    return tuple(names)
-
-
-def _text(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True).encode()
+    return chained(digest_of(shared_by_all_states(trial)), recipes_of(trial))

@@ -98,10 +98,9 @@ class TrialQueue:
         first = next(offers, None)
         if first is None or not self.live or not self.study.resources.share:
             return first
-        for request in islice(chain([first], offers), LOOKED_AT):
-            if not self._beginnings.would_wait(request.config, self.store, self.live):
-                return request
-        return first
+        standing = self._beginnings.standing(self.store, self.live)
+        offered = islice(chain([first], offers), LOOKED_AT)
+        return next((request for request in offered if not standing.would_wait(request.config)), first)
 
     def give_back(self, trial_id: str, *, crashed: bool) -> RecordedTrial:
         """A trial has left its process: it ended, it stands at an epoch's end, or (`crashed`) its process died."""

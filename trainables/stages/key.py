@@ -6,8 +6,6 @@ those before, the seed, this code and the libraries, the device, its threads and
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -17,11 +15,11 @@ from typing import Any
 
 import torch
 
-from models.versions import library_versions, source_digest
+from models.versions import source_digest
 from models.weights.digest import file_digest
 from pruning.allocation import budget_counts
 from pruning.catalogue import CRITERIA
-from trainables.stages.recipe import Recipe, recipes_of
+from trainables.stages.recipe import Recipe, chained, digest_of, recipes_of
 from trainables.states.procedure import Procedure
 from trainables.states.unit_budget import kept_fractions
 
@@ -40,12 +38,9 @@ def stage_keys(procedure: Procedure, header: Mapping[str, Any]) -> tuple[str, tu
 
     `procedure` has not begun yet; `header` is its record's first line.
     """
-    begun_as = key = _digest(facts_of(procedure, header))
-    keys = []
-    for state, recipe in enumerate(recipes_of(procedure.config, procedure.epochs)):
-        key = _digest([key, _with_counts(procedure, state, recipe)])
-        keys.append(key)
-    return begun_as, tuple(keys)
+    begun_as = digest_of(facts_of(procedure, header))
+    recipes = enumerate(recipes_of(procedure.config, procedure.epochs))
+    return begun_as, chained(begun_as, (_with_counts(procedure, state, recipe) for state, recipe in recipes))
 
 
 def facts_of(procedure: Procedure, header: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,7 +50,7 @@ def facts_of(procedure: Procedure, header: Mapping[str, Any]) -> dict[str, Any]:
         "format": FORMAT,
         "code": _code(),
         "plugins": _plugins(procedure),
-        "libraries": library_versions(LIBRARIES),
+        "libraries": {name: header["environment"]["libraries"].get(name) for name in LIBRARIES},
         "environment": {name: header["environment"][name] for name in ENVIRONMENT},
         "arithmetic": _arithmetic(),
         "weights": header["weights"]["digest"],
@@ -113,8 +108,3 @@ def _source(module: str) -> str:
         raise ModuleNotFoundError(f"{module}: its source is not there to be read")
     origin = Path(found.origin)
     return source_digest((package,), origin.parents[1]) if origin.name == "__init__.py" else file_digest(origin)
-
-
-def _digest(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()

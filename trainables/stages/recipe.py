@@ -6,6 +6,9 @@ without torch: the study's queue asks it which trials share their beginning.
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Iterable
 from typing import Any
 
 from models.units.structure import KINDS_OF_TARGET
@@ -32,6 +35,21 @@ def shared_by_all_states(config: TrialConfig) -> Recipe:
         "seed": config.seed,
         "scratch": scratch,
     }
+
+
+def chained(root: str, recipes: Iterable[Recipe]) -> tuple[str, ...]:
+    """A name for a trial's states up to each: the same where it begins on the same and has had the same recipes up to there."""
+    names = []
+    for recipe in recipes:
+        root = digest_of([root, recipe])
+        names.append(root)
+    return tuple(names)
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 of plain data, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def recipes_of(config: TrialConfig, epochs: tuple[int, ...] | None = None) -> tuple[Recipe, ...]:

@@ -7,6 +7,7 @@ when the process that holds it dies; whoever waited for the stage then trains it
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
 import time
@@ -93,6 +94,13 @@ class StageStore:
             os.rename(self._folder_of(key), gone)
         shutil.rmtree(gone, ignore_errors=True)
 
+    def discard_after_dense_starts(self) -> None:
+        """Remove every stage of a state after state 0."""
+        for file in self._files():
+            with suppress(FileNotFoundError):
+                if json.loads(file.read_text(encoding="utf-8"))["end"]["state"] > 0:
+                    self.discard(file.parent.name)
+
     def _passing(self, key: str) -> Path:
         """A name for what is being written or removed, which no key finds."""
         return self.folder / key[:2] / f"{PASSING}{key}-{uuid.uuid4().hex[:8]}"
@@ -120,8 +128,12 @@ class StageStore:
 
     def _stages(self) -> Iterator[tuple[str, float, int]]:
         """Key, when it was last used, and bytes of each; what another process removes meanwhile is left out."""
-        for file in self.folder.glob(f"??/*/{STAGE_FILE}"):
-            if not file.parent.name.startswith(PASSING):
-                with suppress(FileNotFoundError):
-                    used = file.stat().st_mtime
-                    yield file.parent.name, used, sum(one.stat().st_size for one in file.parent.iterdir())
+        for file in self._files():
+            with suppress(FileNotFoundError):
+                used = file.stat().st_mtime
+                yield file.parent.name, used, sum(one.stat().st_size for one in file.parent.iterdir())
+
+    def _files(self) -> list[Path]:
+        """What says of each published stage what it is."""
+        found = self.folder.glob(f"??/*/{STAGE_FILE}")
+        return [file for file in found if not file.parent.name.startswith(PASSING)]
