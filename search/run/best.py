@@ -40,15 +40,21 @@ def competing(trials: Iterable[RecordedTrial]) -> tuple[RecordedTrial, ...]:
     return tuple(trial for trial in found if trial.identity.phase == "search" or trial.identity.arm not in searched)
 
 
+def by_configuration(trials: Iterable[RecordedTrial]) -> dict[tuple[str, int, int], list[RecordedTrial]]:
+    """(arm, replicate, number) → the trials of that configuration, one for each of the search's seeds."""
+    groups: dict[tuple[str, int, int], list[RecordedTrial]] = {}
+    for trial in trials:
+        one = trial.identity
+        groups.setdefault((one.arm, one.replicate, one.number), []).append(trial)
+    return groups
+
+
 def best_trial(trials: Iterable[RecordedTrial], search: SearchConfig) -> RecordedTrial | None:
     """The trial, on the lowest seed, of the search's best configuration, judged by its mean over the search's seeds.
 
     Each of its seeds must have finished and keep to the constraints. None where no configuration does.
     """
-    groups: dict[tuple[str, int, int], list[RecordedTrial]] = {}
-    for trial in competing(trials):
-        one = trial.identity
-        groups.setdefault((one.arm, one.replicate, one.number), []).append(trial)
+    groups = by_configuration(competing(trials))
     wanted = len(search.seeds) if search.seeds else 1
     whole = [group for group in groups.values() if len(group) >= wanted and all(one.finished for one in group)]
     ranked = [

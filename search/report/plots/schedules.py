@@ -18,6 +18,7 @@ from search.config_file import key_tree
 from search.evidence.formats import percent
 from search.report.plots.drawing import INK, Plot, new_figure
 from search.report.plots.settings import finished_search
+from search.run.best import by_configuration
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
@@ -89,10 +90,7 @@ def tried_schedules(results: RunResults, arm: str) -> list[Tried]:
     trials = [trial for trial in finished_search(results, arm) if trial.traits.makes_smaller]
     if len({str(schedule_values(trial.values)) for trial in trials}) < 2:
         return []
-    configurations: dict[tuple[int, int], list[RecordedTrial]] = {}
-    for trial in trials:
-        configurations.setdefault((trial.identity.replicate, trial.identity.number), []).append(trial)
-    return sorted(map(_tried, configurations.values()), key=lambda one: one.accuracy)
+    return sorted(map(_tried, by_configuration(trials).values()), key=lambda one: one.accuracy)
 
 
 def schedule_values(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ weights, data and split, how state 0 trains and for how many epochs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from statistics import fmean
@@ -109,15 +109,12 @@ def dense_starts(study: Study) -> DenseStarts:
     found = [_of_arm(study, arm) for arm in study.arms.values()]
     pruning = [one for one in found if not one.arm.traits.from_scratch and any(config.states for config in one.configs)]
     loose = {key for one in pruning for key in _varying(one.flats)}
-    groups: list[tuple[Flat, list[_OfArm]]] = []
-    for one in pruning:
-        firm = {key: value for key, value in one.flats[0].items() if key not in loose and _in_state0(key) is None}
-        group = next((group for known, group in groups if known == firm), None)
-        if group is None:
-            groups.append((firm, [one]))
-        else:
-            group.append(one)
-    return DenseStarts(tuple(_told(group) for _, group in groups), sum(one.epochs for one in found))
+
+    def firm(one: _OfArm) -> Flat:
+        return {key: value for key, value in one.flats[0].items() if key not in loose and _in_state0(key) is None}
+
+    groups = _grouped(pruning, firm)
+    return DenseStarts(tuple(map(_told, groups)), sum(one.epochs for one in found))
 
 
 def decides_state0(config: TrialConfig) -> Flat:
@@ -167,14 +164,20 @@ def _told(group: Sequence[_OfArm]) -> DenseStart:
 
 def _alike(group: Iterable[_OfArm]) -> list[list[_OfArm]]:
     """Arms that share their state 0 as things stand."""
-    found: list[list[_OfArm]] = []
-    for one in (one for one in group if not _varying(one.flats)):
-        alike = next((alike for alike in found if alike[0].flats[0] == one.flats[0]), None)
-        if alike is None:
-            found.append([one])
+    return _grouped((one for one in group if not _varying(one.flats)), lambda one: one.flats[0])
+
+
+def _grouped(arms: Iterable[_OfArm], key: Callable[[_OfArm], Flat]) -> list[list[_OfArm]]:
+    """Arms of equal keys together, in their order."""
+    groups: list[tuple[Flat, list[_OfArm]]] = []
+    for one in arms:
+        own = key(one)
+        group = next((group for known, group in groups if known == own), None)
+        if group is None:
+            groups.append((own, [one]))
         else:
-            alike.append(one)
-    return found
+            group.append(one)
+    return [group for _, group in groups]
 
 
 def _spared(alike: Sequence[_OfArm]) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from search.config_file import key_tree
 from search.run.begun import FILLED_IN
-from search.run.best import value_of
+from search.run.best import by_configuration, value_of
 from search.run.folder import RunFolder
 from search.run.trials import RecordedTrial, read_trial
 from search.study.arm import Arm
@@ -42,10 +42,8 @@ def warm_start_warnings(study: Study) -> list[str]:
 
 def _warning(study: Study, arm: Arm, earlier: Path, trials: Sequence[RecordedTrial], wanted: int) -> str:
     """`wanted` is on how many seeds the earlier run had each configuration."""
-    configurations: dict[int, list[RecordedTrial]] = {}
-    for trial in trials:
-        if trial.identity.phase == "search" and trial.identity.replicate == 0:
-            configurations.setdefault(trial.identity.number, []).append(trial)
+    searched = (one for one in trials if one.identity.phase == "search" and one.identity.replicate == 0)
+    configurations = by_configuration(searched)
     ended = [trial for found in configurations.values() for trial in found if trial.ended]
     if not ended:
         return f"{earlier} has no ended search trial of arm {arm.name} to learn from"
