@@ -38,16 +38,15 @@ def command(
         cost = estimate(asked.with_resources(**launch))
         return Outcome(cost.to_json(), estimate_text(cost))
     check_writable(storage / asked.name, "--storage")
-    if (storage / asked.name / "study.yaml").exists():
-        from search.commands.launch import drive_command
-
-        return drive_command(asked, open_run(storage, asked, asked.with_resources(**launch)), **launch)
-    announce("loading torch and checking data, networks and initial weights")
+    begun, this_time = (storage / asked.name / "study.yaml").exists(), asked.with_resources(**launch)
+    if not begun:
+        announce("loading torch and checking data, networks and initial weights")
     from search.commands.launch import drive_command
     from search.tuning.cluster.background import BackgroundRay
     from search.tuning.stop_request import terminated_like_interrupted
 
-    this_time = asked.with_resources(**launch)
+    if begun:
+        return drive_command(asked, open_run(storage, asked, this_time), **launch)
     ray = BackgroundRay(this_time.resources, outstanding_trials(this_time, ()))
     try:
         ray.begin()

@@ -28,7 +28,7 @@ from search.run.manifest import open_run
 from search.run.preflight import check_arm, with_structure
 from search.run.retention import apply_retention
 from search.run.store import TrialStore
-from search.run.trials import read_trial
+from search.run.trials import read_trial, removed_text
 from search.run.warnings import warnings_of
 from search.study.arm import Arm, at_its_line
 from search.study.load import load_study
@@ -160,7 +160,7 @@ def _progress(arm: str, line: dict[str, Any], states: int) -> str:
     text = (
         f"{arm}: state {line['state']}/{states} epoch {line['epoch']} {line['phase']:<7} "
         f"loss {line['train_loss']:.4f}  val {100 * line['val_accuracy']:.2f} %  "
-        f"removed {line['removed_percent']:.1f} % ({line['removed_of_all_percent']:.1f} % of all)  {line['seconds']:.1f} s"
+        f"removed {removed_text(line['removed_percent'], line['removed_of_all_percent'])}  {line['seconds']:.1f} s"
     )
     kept = f"  kept {counted(line['kept'])}" if line.get("state_ended") else ""
     return text + kept + (f"  (taken over from {line['taken_from']})" if "taken_from" in line else "")

@@ -3,7 +3,7 @@ settled everything."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from models.errors import UserError
@@ -69,15 +69,13 @@ class ConfirmPhase:
     _note: Callable[[str], None]
 
     def __post_init__(self) -> None:
-        self.looks = ConfirmLooks(self._study, self._store)
+        self._looks = ConfirmLooks(self._study, self._store)
 
     def early(self, replicate: int, arms: Collection[str]) -> Iterator[TrialRequest]:
         """The choices of arms whose own search is over, each at its own recipe; the others' recipes are still to come."""
         trials = [trial for trial in self._store if trial.identity.arm in arms]
-        wanted = confirming_trials(self._study, trials, replicate)
-        seeds = list(dict.fromkeys(one.seed for one in wanted))[: self.looks.seeds]
-        for one in wanted:
-            if not one.recipe and one.seed in seeds and one.id not in self._store:
+        for one in self._within_looks(confirming_trials(self._study, trials, replicate)):
+            if not one.recipe and one.id not in self._store:
                 yield from self._confirm(one)
 
     def all_of(self, replicate: int, live: Collection[str]) -> Iterator[TrialRequest]:
@@ -93,16 +91,19 @@ class ConfirmPhase:
                     f"{arm}: {no_winner(searched, self._study.search)}{in_search}, so there is nothing to confirm"
                 )
         self._set_aside_all_but({one.id for one in wanted} | set(live), replicate)
-        seeds = list(dict.fromkeys(one.seed for one in wanted))[: self.looks.seeds]
-        for one in wanted:
-            if one.seed in seeds:
-                yield from self._confirm(one)
+        for one in self._within_looks(wanted):
+            yield from self._confirm(one)
 
     def next_looks(self, live: Collection[str]) -> Iterator[TrialRequest]:
         """Once every search is over: look at what is confirmed as often as a stated look is due, and go on from there."""
-        while found := self.looks.look():
+        while found := self._looks.look():
             self._note(found)
             yield from self.all_of(0, live)
+
+    def _within_looks(self, wanted: Sequence[Confirming]) -> list[Confirming]:
+        """Those on the seeds that may be run now."""
+        seeds = list(dict.fromkeys(one.seed for one in wanted))[: self._looks.seeds]
+        return [one for one in wanted if one.seed in seeds]
 
     def _confirm(self, wanted: Confirming) -> Iterator[TrialRequest]:
         existing = self._store.get(wanted.id)

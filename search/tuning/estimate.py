@@ -17,7 +17,7 @@ from search.study.study import Study
 from search.tuning.cluster.resources import share_of, this_machine
 from trainables.config.trial import TrialConfig
 from trainables.files.record import Identity
-from trainables.prepare import prepare
+from trainables.prepare import Loader, prepare
 from trainables.states.procedure import Procedure
 
 SAMPLES = 8
@@ -100,8 +100,10 @@ def estimate(study: Study) -> Estimate:
     of_request = check_request(study)
     share = share_of(study.resources, [this_machine()])
     plans = plan_of(study)
+    loader = Loader()
     found = {
-        name: _arm_cost(study, arm, [plan for plan in plans if plan.arm == name]) for name, arm in study.arms.items()
+        name: _arm_cost(study, arm, [plan for plan in plans if plan.arm == name], loader)
+        for name, arm in study.arms.items()
     }
     arms = tuple(cost for cost, _ in found.values())
     warnings = (*of_request, *told_once({arm: lines for arm, (_, lines) in found.items()}))
@@ -109,7 +111,7 @@ def estimate(study: Study) -> Estimate:
     return Estimate(study.name, arms, share.concurrent, share.gpus, spared, warnings)
 
 
-def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan]) -> tuple[ArmCost, tuple[str, ...]]:
+def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan], loader: Loader) -> tuple[ArmCost, tuple[str, ...]]:
     """And warnings about its weights and images. `plans` are the arm's in each search; recipes are counted as if no two arms
     chose alike."""
     configs = [arm.config(study.space.sample(arm.name, seed)) for seed in range(SAMPLES)]
@@ -120,7 +122,7 @@ def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan]) -> tuple[ArmCost
     if arm.traits.from_scratch:
         # Its network is not known before its source arm has been searched.
         return cost, ()
-    prepared = prepare(Identity("dry-run"), configs[0])
+    prepared = prepare(Identity("dry-run"), configs[0], loader=loader)
     procedure = prepared.procedure
     measured = replace(
         cost,
