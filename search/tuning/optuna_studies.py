@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.run.curves import violation
 from search.run.plan import plan_of
+from search.run.possible.warm_start import why_nothing_to_learn
 from search.run.results import load_results
 from search.study.study import Study
 from search.tuning.configurations import Configuration, configurations_of_arm
@@ -147,9 +148,9 @@ def _outside(study: Study, configuration: Configuration) -> Mapping[str, Any]:
 
 
 def warm_trials(study: Study) -> dict[str, list[FrozenTrial]]:
-    """Arm → the ended configurations of `search.warm_start`'s arm of the same name, as this study would tell them.
+    """Arm → the configurations of `search.warm_start`'s arm of the same name, as this study would tell them.
 
-    Those whose values this study's space does not hold are left out. UserError where there is no run.
+    Only those that it can be told of (`warm_start.py` says which). UserError where there is no run.
     """
     if study.search.warm_start is None:
         return {}
@@ -158,7 +159,7 @@ def warm_trials(study: Study) -> dict[str, list[FrozenTrial]]:
         plan.arm: [
             frozen_trial(study, one)
             for one in configurations_of_arm(earlier.trials, plan.arm, len(plan.seeds))
-            if one.told() in USEFUL and study.space.accepts(one.values, one.arm)
+            if not why_nothing_to_learn(study, study.arms[plan.arm], one.trials, one.wanted)
         ]
         for plan in plan_of(earlier.study)
         if plan.arm in study.arms and plan.replicate == 0

@@ -47,7 +47,7 @@ def _warning(study: Study, arm: Arm, earlier: Path, trials: Sequence[RecordedTri
     ended = [trial for found in configurations.values() for trial in found if trial.ended]
     if not ended:
         return f"{earlier} has no ended search trial of arm {arm.name} to learn from"
-    reasons = Counter(_left_out(study, arm, found, wanted) for found in configurations.values())
+    reasons = Counter(why_nothing_to_learn(study, arm, found, wanted) for found in configurations.values())
     if "" not in reasons:
         told = "; ".join(f"{count} with {reason}" for reason, count in reasons.items())
         return f"no configuration of arm {arm.name} in {earlier} can be learnt from: {told}"
@@ -59,8 +59,11 @@ def _warning(study: Study, arm: Arm, earlier: Path, trials: Sequence[RecordedTri
     return ""
 
 
-def _left_out(study: Study, arm: Arm, trials: Sequence[RecordedTrial], wanted: int) -> str:
-    """Why a configuration, on its seeds, is none that this study's search can be told; empty where it is."""
+def why_nothing_to_learn(study: Study, arm: Arm, trials: Sequence[RecordedTrial], wanted: int) -> str:
+    """Why an earlier run's configuration is none that this study's search can be told; empty where it is one.
+
+    `trials` are the configuration's, one for each seed; `wanted` is on how many seeds the earlier run was to have it.
+    """
     if len(trials) < wanted or not all(trial.ended and trial.status not in ("failed", "diverged") for trial in trials):
         return FAILED
     if not study.space.accepts(trials[0].values, arm.name):
