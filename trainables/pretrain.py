@@ -24,7 +24,7 @@ from models.weights.repository import DIGESTS, committed_digests, repository_fol
 from trainables.config.origins import splits_line
 from trainables.config.pretrain import PretrainConfig
 from trainables.data import Data, load_data
-from trainables.data.mixing import make_mix
+from trainables.data.augmentation.mixing import make_mix
 from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from trainables.files.environment import environment

@@ -28,7 +28,7 @@ from search.study.study import Study
 from tests.configs.files import CONFIGS, PRETRAININGS, STUDIES, header
 from trainables.config.trial import DataConfig, TrialConfig
 from trainables.data import KINDS, describe_data
-from trainables.data.augment import rand_augment_of
+from trainables.data.augmentation.rand_augment import rand_augment_of
 
 SCHEDULED = ("train.epochs_rule", "train.first_event")
 """Keys that deal out the same epochs differently."""

@@ -1,13 +1,15 @@
-"""Versions of installed libraries, by name."""
+"""Versions of installed libraries, by name, and of this code."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
+import pytest
 import timm
 
-from models.versions import library_versions
+from models.versions import library_versions, source_digest
 
 
 def test_each_installed_library_has_its_version_and_the_others_are_left_out() -> None:
@@ -18,3 +20,15 @@ def test_asking_for_versions_imports_no_library() -> None:
     program = "import sys, models.versions as m; m.library_versions(('torch', 'ray')); print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "False"
+
+
+@pytest.mark.parametrize("file", ["one.py", "data/sets/one.py"])
+def test_what_a_source_file_says_and_where_it_lies_changes_the_digest(file: str, tmp_path: Path) -> None:
+    source = tmp_path / "trainables" / file
+    source.parent.mkdir(parents=True)
+    source.write_text("X = 1\n", encoding="utf-8")
+    before = source_digest(("trainables",), tmp_path)
+    source.write_text("X = 2\n", encoding="utf-8")
+    changed = source_digest(("trainables",), tmp_path)
+    source.rename(source.with_name("other.py"))
+    assert len({before, changed, source_digest(("trainables",), tmp_path)}) == 3

@@ -9,16 +9,12 @@ import torch
 from models.errors import UserError
 from trainables.config.augment import AugmentConfig
 from trainables.config.trial import DataConfig
-from trainables.data.base import Batch, Data, DataInfo, DatasetKind, Files, Images
-from trainables.data.cifar import CIFAR_10, CIFAR_100
-from trainables.data.digits import DIGITS
-from trainables.data.dtd import DTD
-from trainables.data.fashion_mnist import FASHION_MNIST
-from trainables.data.fetching import fetch
-from trainables.data.image_folder import IMAGE_FOLDER
+from trainables.data.augmentation.rand_augment import check_rand_augment, rand_augment_of
+from trainables.data.base import Batch, Data, DataInfo, Files, Images
 from trainables.data.in_memory import load_in_memory
 from trainables.data.loader import load_files
-from trainables.data.rand_augment import check_rand_augment, rand_augment_of
+from trainables.data.sets.catalogue import KINDS, LARGE
+from trainables.data.sets.fetching import fetch
 
 __all__ = [
     "KINDS",
@@ -31,16 +27,6 @@ __all__ = [
     "fetch_data",
     "load_data",
 ]
-
-KINDS: dict[str, DatasetKind] = {
-    "digits": DIGITS,
-    "fashion_mnist": FASHION_MNIST,
-    "cifar10": CIFAR_10,
-    "cifar100": CIFAR_100,
-    "image_folder": IMAGE_FOLDER,
-    "dtd": DTD,
-}
-LARGE = frozenset({"image_folder", "dtd"})
 
 
 def describe_data(config: DataConfig) -> DataInfo:

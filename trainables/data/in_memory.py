@@ -17,7 +17,7 @@ from trainables import seeds
 from trainables.config.augment import AugmentConfig
 from trainables.config.origins import origins
 from trainables.config.trial import DataConfig
-from trainables.data.augment import augment_small
+from trainables.data.augmentation.batches import augment_small
 from trainables.data.base import Batch, DataInfo, Images
 from trainables.data.batching import Normalisation, batch_bounds, batch_count, channel_statistics, fit_channels, moved
 from trainables.data.oddities import class_counts, split_warnings

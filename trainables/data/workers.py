@@ -18,7 +18,7 @@ from torchvision.transforms import v2
 
 from trainables import seeds
 from trainables.config.augment import AugmentConfig
-from trainables.data.augment import evaluation_transform, training_transform
+from trainables.data.augmentation.transforms import evaluation_transform, training_transform
 from trainables.data.base import Batch
 from trainables.data.decoding import BadImage, decode
 

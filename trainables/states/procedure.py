@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pruning.methods import Method, StatePlan
 from trainables.config.prune import RewindEpoch
-from trainables.data.mixing import make_mix
+from trainables.data.augmentation.mixing import make_mix
 from trainables.states.position import Snapshot
 from trainables.states.pruning_event import Event, choose_drop, floor_warnings, update_masks
 from trainables.states.running_state import RunningState

@@ -16,7 +16,7 @@ from search.export.model_card import model_card
 from search.run.candidates import Candidate
 from search.run.results import load_results
 from tests.search.made_runs import MadeRun, falling
-from tests.trainables.made_data import write_images
+from tests.trainables.data.made_data import write_images
 
 STUDY = """\
 name: flowers

@@ -16,8 +16,7 @@ from timm.data import auto_augment as timm_ops
 from torch import Tensor
 
 from models.errors import UserError
-from trainables.data import image_geometry as geometry
-from trainables.data import image_operations as tones
+from trainables.data.augmentation import geometry, tones
 from trainables.data.batching import moved
 from trainables.seeds import isolated
 

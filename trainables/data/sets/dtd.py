@@ -13,8 +13,8 @@ from torchvision.datasets import DTD as TorchvisionDTD
 from models.errors import UserError
 from trainables.config.trial import DataConfig
 from trainables.data.base import DataInfo, DatasetKind, Files, Part
-from trainables.data.fetching import search_folders
-from trainables.data.image_folder import DEFAULT_SIZE
+from trainables.data.sets.fetching import search_folders
+from trainables.data.sets.image_folder import DEFAULT_SIZE
 
 CLASSES = 47
 LAYOUTS = (Path("dtd/dtd"), Path("dtd"), Path("."))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from trainables.data.augmentation.per_image import per_image
+
 FILL = 128
 """What comes in from outside the picture, in every channel."""
 BILINEAR, BICUBIC = (0, 1), (-1, 0, 1, 2)
@@ -19,7 +21,7 @@ def slide_rows(images: Tensor, slope: Tensor, shift: Tensor, *, cubic: bool) -> 
     """Each row taken from `slope` times its own place plus `shift` pixels further right."""
     width = images.shape[3]
     rows, columns = _centres(images)
-    across = columns + _each(slope) * rows + _each(shift)
+    across = columns + per_image(slope) * rows + per_image(shift)
     left, beyond = _split(across)
     near = [(left + tap).clamp_(0, width - 1).expand(images.shape) for tap in (BICUBIC if cubic else BILINEAR)]
     values = _between([images.gather(3, column) for column in near], beyond)
@@ -35,7 +37,7 @@ def rotate(images: Tensor, cosine: Tensor, sine: Tensor, *, cubic: bool) -> Tens
     """About the middle, by the angle that Pillow has these of."""
     height, width = images.shape[2:]
     rows, columns = _centres(images)
-    cos, sin = _each(cosine), _each(sine)
+    cos, sin = per_image(cosine), per_image(sine)
     across = cos * columns + sin * rows + (cos * (-width / 2) + sin * (-height / 2) + width / 2)
     down = -sin * columns + cos * rows + (-sin * (-width / 2) + cos * (-height / 2) + height / 2)
     (left, beyond), (top, below) = _split(across), _split(down)
@@ -48,10 +50,6 @@ def rotate(images: Tensor, cosine: Tensor, sine: Tensor, *, cubic: bool) -> Tens
         lines.append(_between([flat.gather(2, place).view_as(images) for place in places], beyond))
     inside = (across >= 0) & (across < width) & (down >= 0) & (down < height)
     return _finished(_between(lines, below), inside)
-
-
-def _each(values: Tensor) -> Tensor:
-    return values.view(-1, 1, 1, 1)
 
 
 def _centres(images: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,7 +15,7 @@ from torchvision.datasets import CIFAR10, CIFAR100
 from models.errors import UserError
 from trainables.config.trial import DataConfig
 from trainables.data.base import DataInfo, DatasetKind, Images
-from trainables.data.fetching import search_folders
+from trainables.data.sets.fetching import search_folders
 
 
 def _find(dataset: type[CIFAR10], config: DataConfig) -> Path | None:

@@ -1,4 +1,5 @@
-"""RandAugment's operations on batches of uint8 images (N, C, H, W), C 1 or 3, each image with its own argument (N,).
+"""RandAugment's operations on tones, sharpness and blur: on batches of uint8 images (N, C, H, W), C 1 or 3, each image with its
+own argument (N,).
 
 To the bit what Pillow makes of one image at a time, which timm's operations are made of: the same arithmetic in the same order,
 truncation included. Grey images come out as colour ones of three equal channels would.
@@ -8,6 +9,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+
+from trainables.data.augmentation.per_image import per_image
 
 LEVELS = 256
 PASSES = 3
@@ -44,19 +47,19 @@ def invert(images: Tensor) -> Tensor:
 
 def solarize(images: Tensor, threshold: Tensor) -> Tensor:
     """Invert what is at or above the threshold."""
-    return torch.where(images < _each(threshold), images, 255 - images)
+    return torch.where(images < per_image(threshold), images, 255 - images)
 
 
 def solarize_add(images: Tensor, addend: Tensor) -> Tensor:
     """Brighten the darker half by a whole number."""
-    brightened = (images.short() + _each(addend).short()).clamp(max=255).to(torch.uint8)
+    brightened = (images.short() + per_image(addend).short()).clamp(max=255).to(torch.uint8)
     return torch.where(images < LEVELS // 2, brightened, images)
 
 
 def posterize(images: Tensor, bits: Tensor) -> Tensor:
     """Keep so many of each value's highest bits, 8 and more being all."""
     lost = 2 ** (8 - bits.clamp(max=8)).long()
-    return images - (images % _each(lost)).to(torch.uint8)
+    return images - (images % per_image(lost)).to(torch.uint8)
 
 
 def brightness(images: Tensor, factor: Tensor) -> Tensor:
@@ -120,12 +123,8 @@ def _box_blur_of_rows(images: Tensor, inner: Tensor, outer: Tensor, reach: Tenso
     total = torch.zeros(images.shape, dtype=torch.long, device=images.device)
     for distance in range(-WIDEST_BOX, WIDEST_BOX + 1):
         weight = torch.where(reach >= abs(distance), inner, torch.where(reach + 1 == abs(distance), outer, 0))
-        total += _each(weight) * images[:, :, :, (column + distance).clamp(0, width - 1)]
+        total += per_image(weight) * images[:, :, :, (column + distance).clamp(0, width - 1)]
     return ((total + 2**23) >> 24).to(torch.uint8)
-
-
-def _each(values: Tensor) -> Tensor:
-    return values.view(-1, 1, 1, 1)
 
 
 def _grey(images: Tensor) -> Tensor:
@@ -139,4 +138,4 @@ def _grey(images: Tensor) -> Tensor:
 def _blend(start: Tensor, images: Tensor, factor: Tensor) -> Tensor:
     """From `start` at 0 through the images at 1 and beyond, in float32 and cut off to whole numbers."""
     begin = start.float()
-    return (begin + _each(factor.float()) * (images - begin)).clamp(0, 255).to(torch.uint8)
+    return (begin + per_image(factor.float()) * (images - begin)).clamp(0, 255).to(torch.uint8)

@@ -1,23 +1,19 @@
-"""Augmentation of training images.
-
-Small sets, as uint8 tensors (B, C, H, W) on the training device: crop, flip, RandAugment, in this order. Large sets,
-per decoded image: brought to size (random resized crop, or resize and centre crop), then crop, flip, RandAugment.
-"""
+"""Augmentation of small sets, as batches of uint8 tensors (B, C, H, W) on the training device: crop, flip, RandAugment, in
+this order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchvision.transforms import v2
 
 from trainables.config.augment import AugmentConfig
+from trainables.data.augmentation.per_image import per_image
+from trainables.data.augmentation.rand_augment import rand_augment
 from trainables.data.base import Batch
 from trainables.data.batching import moved
-from trainables.data.rand_augment import rand_augment, rand_augment_of
 from trainables.seeds import derive
 
 SLAB = 2**22
@@ -38,7 +34,7 @@ def random_crop(images: Tensor, padding: int, generator: torch.Generator) -> Ten
 def random_flip(images: Tensor, generator: torch.Generator) -> Tensor:
     """Mirror each image left to right with probability one half."""
     mirrored = moved(torch.rand(len(images), generator=generator) < 0.5, images.device)
-    return torch.where(mirrored.view(-1, 1, 1, 1), images.flip(3), images)
+    return torch.where(per_image(mirrored), images.flip(3), images)
 
 
 def augment_small(
@@ -72,27 +68,3 @@ def _slabs(batches: Iterable[Batch]) -> Iterator[list[Batch]]:
             slab = []
     if slab:
         yield slab
-
-
-def evaluation_transform(size: int) -> v2.Transform:
-    """Shorter side to `size` (bicubic, antialiased), centre crop, uint8 tensor (C, size, size)."""
-    bicubic = v2.InterpolationMode.BICUBIC
-    return v2.Compose([v2.Resize(size, bicubic, antialias=True), v2.CenterCrop(size), v2.PILToTensor()])
-
-
-def training_transform(config: AugmentConfig, size: int) -> v2.Transform:
-    """What a large set's decoded training image goes through; ends as a uint8 tensor (C, size, size)."""
-    bicubic = v2.InterpolationMode.BICUBIC
-    steps: list[Any] = []
-    if config.random_resized_crop is not None:
-        scale = (config.random_resized_crop, 1.0)
-        steps.append(v2.RandomResizedCrop(size, scale, interpolation=bicubic, antialias=True))
-    else:
-        steps += [v2.Resize(size, bicubic, antialias=True), v2.CenterCrop(size)]
-    if config.crop_padding:
-        steps.append(v2.RandomCrop(size, padding=config.crop_padding))
-    if config.flip:
-        steps.append(v2.RandomHorizontalFlip())
-    if config.rand_augment:
-        steps.append(rand_augment_of(config.rand_augment))
-    return v2.Compose([*steps, v2.PILToTensor()])

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from models.errors import UserError
-from tests.trainables.made_data import write_images
+from tests.trainables.data.made_data import write_images
 from trainables.config.trial import DataConfig
 from trainables.data import load_data
 from trainables.data.decoding import decode

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from models.errors import UserError
-from tests.trainables.made_data import write_images
+from tests.trainables.data.made_data import write_images
 from tests.trainables.small_trials import open_trial
 from trainables.config.augment import AugmentConfig
 from trainables.config.trial import DataConfig

@@ -98,7 +98,7 @@ def test_channels_of_large_images_lie_together_and_nothing_else_is_changed(side:
     [{}, {"crop_padding": 2, "flip": True}, {"rand_augment": "rand-m9-n3-mstd0.5-inc1"}, {"rand_augment": "rand-t3a"}],
 )
 def test_no_batch_but_the_first_waits_for_the_device(augment: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trainables.data.augment.SLAB", 1)
+    monkeypatch.setattr("trainables.data.augmentation.batches.SLAB", 1)
     data = digits(**augment)
     for batches in (data.train_batches(64, seed=1), data.eval_batches("val", 32)):
         next(batches)

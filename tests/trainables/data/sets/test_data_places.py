@@ -12,11 +12,12 @@ import torch
 from PIL import Image
 
 from models.errors import UserError
-from tests.trainables.made_data import idx, make_data, write_dtd, write_fashion_mnist, write_images
+from tests.trainables.data.made_data import idx, make_data, write_dtd, write_fashion_mnist, write_images
 from trainables.config.trial import DataConfig
-from trainables.data import Data, check_available, describe_data, fetch_data, fetching, load_data
+from trainables.data import Data, check_available, describe_data, fetch_data, load_data
 from trainables.data.base import DatasetKind
-from trainables.data.fashion_mnist import FASHION_MNIST
+from trainables.data.sets import fetching
+from trainables.data.sets.fashion_mnist import FASHION_MNIST
 
 CPU = torch.device("cpu")
 
@@ -29,7 +30,7 @@ def no_network(folder: Path) -> None:
 def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No network, no system packages, and an empty default place."""
     for name in ("fashion_mnist.FashionMNIST", "dtd.TorchvisionDTD"):
-        monkeypatch.setattr(f"trainables.data.{name}", lambda *_, **__: no_network(tmp_path))
+        monkeypatch.setattr(f"trainables.data.sets.{name}", lambda *_, **__: no_network(tmp_path))
     monkeypatch.setattr(
         "torchvision.datasets.cifar.download_and_extract_archive", lambda *_, **__: no_network(tmp_path)
     )

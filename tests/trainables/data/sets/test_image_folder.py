@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.errors import UserError
-from tests.trainables.made_data import make_data, write_images
+from tests.trainables.data.made_data import make_data, write_images
 from trainables.config.trial import DataConfig
 from trainables.data import Data, load_data
 

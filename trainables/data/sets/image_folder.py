@@ -13,7 +13,7 @@ from torchvision.datasets.folder import IMG_EXTENSIONS
 from models.errors import UserError
 from trainables.config.trial import DataConfig
 from trainables.data.base import DataInfo, DatasetKind, Files, Part
-from trainables.data.fetching import search_folders
+from trainables.data.sets.fetching import search_folders
 
 DEFAULT_SIZE = 224
 VALIDATION_FOLDERS = ("val", "valid", "validation")

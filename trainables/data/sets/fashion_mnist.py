@@ -13,7 +13,7 @@ from torchvision.datasets import FashionMNIST
 from models.errors import UserError
 from trainables.config.trial import DataConfig
 from trainables.data.base import DataInfo, DatasetKind, Images
-from trainables.data.fetching import search_folders
+from trainables.data.sets.fetching import search_folders
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 UNSIGNED_BYTES = 8

@@ -19,8 +19,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import functional
 
 from models.errors import UserError
-from trainables.data import rand_augment as module
-from trainables.data.rand_augment import check_rand_augment, rand_augment, rand_augment_of
+from trainables.data.augmentation import rand_augment as module
+from trainables.data.augmentation.rand_augment import check_rand_augment, rand_augment, rand_augment_of
 from trainables.seeds import generator, isolated
 
 NAMES = sorted(

@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from tests.trainables.made_data import make_data
+from tests.trainables.data.made_data import make_data
 from trainables.config.augment import AugmentConfig
 from trainables.config.trial import DataConfig
 from trainables.data import KINDS, Batch, Data, check_available, describe_data, load_data

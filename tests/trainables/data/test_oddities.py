@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from models.errors import UserError
-from tests.trainables.made_data import write_images
+from tests.trainables.data.made_data import write_images
 from tests.trainables.small_trials import small_config
 from trainables.config.trial import DataConfig
 from trainables.data import load_data
