@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from models.spec import ModelSpec
+from models.weights.proof.verify import Verdict, verify_file
 from models.weights.provenance import TransferReport, record_state, write_weights_file
 from models.weights.sources import Source, channel_values, open_tag, pretrained_tag
 from models.weights.store import StoredFile, find_stored, set_aside, store_folder
 from models.weights.transfer import transfer
-from models.weights.verify import Verdict, verify_file
 from models.weights.weights_file import refuse
 
 # The stored head is a placeholder: every trial draws its own from its seed.

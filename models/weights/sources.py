@@ -14,8 +14,8 @@ from models.networks.native import filtered, outline, timm_native_spec
 from models.networks.registry import TIMM_PREFIX, default_pretrained
 from models.spec import ModelSpec
 from models.weights import hub
+from models.weights.proof.verify import Verdict, judge, judge_for
 from models.weights.repository import PREFIX, repository_file
-from models.weights.verify import Verdict, judge, judge_for
 from models.weights.weights_file import WeightsFile, read_weights_file, refuse
 
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from models.errors import UserError, WeightsRefused
 from models.networks.native import head_names, native_model, seeded
 from models.spec import ModelSpec
-from models.weights.strict_load import Hows, load_strictly, some
+from models.weights.proof.strict_load import Hows, load_strictly, some
 
 
 @dataclass(frozen=True)

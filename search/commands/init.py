@@ -81,7 +81,7 @@ def _geometry(arch: str, data: str | None) -> tuple[int, int, int]:
 @click.argument("file", type=PATH, help="a safetensors or PyTorch file")
 def verify_command(file: Path) -> Outcome:
     """Judge a file of weights: proven, unproven or refused, and why."""
-    from models.weights.verify import verify_file
+    from models.weights.proof.verify import verify_file
 
     if not file.is_file():
         raise UserError(f"{file}: there is no such file; give a safetensors or PyTorch file")

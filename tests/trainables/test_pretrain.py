@@ -13,7 +13,7 @@ from models.errors import UserError, WorkFailed
 from models.networks.registry import build, resolve_spec
 from models.weights import repository
 from models.weights.initial_weights import InitRequest, initial_weights
-from models.weights.verify import verify_file
+from models.weights.proof.verify import verify_file
 from models.weights.weights_file import read_weights_file
 from trainables.config.pretrain import PretrainConfig
 from trainables.config.train import TrainConfig

@@ -3,9 +3,9 @@ import torch
 
 from models.networks.native import head_names, native_model, random_state
 from models.networks.registry import resolve_spec
-from models.weights.fingerprints import initialisation_evidence, not_finite, part_of
+from models.weights.proof.fingerprints import initialisation_evidence, not_finite, part_of
 from tests.models.networks import NETWORKS, spec_of
-from tests.models.weights_cases import INITIALISERS, really_trained, shaken, small_spec, trained_state, untrained_vit
+from tests.models.weights.cases import INITIALISERS, really_trained, shaken, small_spec, trained_state, untrained_vit
 
 
 @pytest.mark.parametrize("initialiser", INITIALISERS)

@@ -10,11 +10,11 @@ from safetensors.torch import load_file, save_file
 from models.networks.native import native_model, random_state
 from models.networks.registry import resolve_spec
 from models.weights.digest import file_digest
+from models.weights.proof.training_signs import figures_of, spectral_ratio, warnings_of
+from models.weights.proof.verify import judge, verify_file
 from models.weights.provenance import record_state, write_weights_file
-from models.weights.training_signs import figures_of, spectral_ratio, warnings_of
-from models.weights.verify import judge, verify_file
 from tests.models.networks import NETWORKS, spec_of
-from tests.models.weights_cases import (
+from tests.models.weights.cases import (
     INITIALISERS,
     really_trained,
     small_spec,

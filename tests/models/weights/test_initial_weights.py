@@ -12,7 +12,7 @@ from models.networks.registry import build, resolve_spec
 from models.spec import ModelSpec
 from models.weights.digest import state_digest
 from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
-from tests.models.weights_cases import (
+from tests.models.weights.cases import (
     HUB_TAG,
     INITIALISERS,
     put_in_hub_cache,

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from models.errors import WeightsRefused
 from models.weights.weights_file import read_weights_file
-from tests.models.weights_cases import small_spec, trained_state, weights_file
+from tests.models.weights.cases import small_spec, trained_state, weights_file
 
 
 @pytest.mark.parametrize("wrap", [None, "state_dict", "model", "model_state_dict"])

@@ -11,10 +11,10 @@ from models.errors import WeightsRefused
 from models.networks.native import filtered, head_names, infer_native, native_model, random_state, timm_native_spec
 from models.networks.registry import build, resolve_spec
 from models.spec import ModelSpec
-from models.weights.strict_load import load_strictly, mismatch_evidence
+from models.weights.proof.strict_load import load_strictly, mismatch_evidence
 from models.weights.transfer import transfer
 from tests.models.networks import NETWORKS, spec_of
-from tests.models.weights_cases import HUB_TAG, small_spec, trained_state
+from tests.models.weights.cases import HUB_TAG, small_spec, trained_state
 
 
 @pytest.mark.parametrize("network", sorted(NETWORKS))

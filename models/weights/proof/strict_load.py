@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.networks.native import head_names
-from models.weights.fingerprints import part_of
+from models.weights.proof.fingerprints import part_of
 from models.weights.provenance import How
 
 COUNTER = ".num_batches_tracked"

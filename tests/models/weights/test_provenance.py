@@ -8,7 +8,7 @@ from safetensors import safe_open
 from models.errors import UserError
 from models.weights.provenance import HEADER_KEY, Provenance, content_name, record_state, write_weights_file
 from models.weights.weights_file import read_provenance, read_weights_file
-from tests.models.weights_cases import small_spec, trained_state, weights_file
+from tests.models.weights.cases import small_spec, trained_state, weights_file
 
 
 def test_a_written_file_gives_back_its_state_and_provenance(tmp_path: Path) -> None:

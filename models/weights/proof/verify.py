@@ -13,13 +13,13 @@ from models.errors import UserError, WeightsRefused
 from models.networks.native import as_float, filtered, head_names, infer_native, outline
 from models.networks.registry import ARCHITECTURES, TIMM_PREFIX
 from models.spec import ModelSpec
-from models.weights.completeness import incompleteness
 from models.weights.digest import tensor_digest
-from models.weights.fingerprints import TOKENS, initialisation_evidence, not_finite
+from models.weights.proof.completeness import incompleteness
+from models.weights.proof.fingerprints import TOKENS, initialisation_evidence, not_finite
+from models.weights.proof.strict_load import COUNTER, OTHER_HEADS, mismatch_evidence
+from models.weights.proof.training_signs import figures_of, warnings_of
 from models.weights.provenance import RANDOM_ORIGIN, Provenance
 from models.weights.repository import committed_digests
-from models.weights.strict_load import COUNTER, OTHER_HEADS, mismatch_evidence
-from models.weights.training_signs import figures_of, warnings_of
 from models.weights.weights_file import WeightsFile, read_weights_file
 
 Word = Literal["proven", "unproven", "refused"]

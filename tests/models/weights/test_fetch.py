@@ -14,10 +14,10 @@ from models.networks.registry import resolve_spec
 from models.weights import hub
 from models.weights.fetch import fetch
 from models.weights.initial_weights import InitRequest, initial_weights
+from models.weights.proof.verify import verify_file
 from models.weights.store import list_store, store_folder
-from models.weights.verify import verify_file
 from models.weights.weights_file import read_provenance
-from tests.models.weights_cases import HUB_TAG, put_in_hub_cache, small_spec, trained_state, weights_file
+from tests.models.weights.cases import HUB_TAG, put_in_hub_cache, small_spec, trained_state, weights_file
 
 SPEC = resolve_spec(HUB_TAG, 10, 32, 3)
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from models.networks.native import random_state
-from models.weights.completeness import foreign_prefix, incompleteness
-from models.weights.verify import verify_file
+from models.weights.proof.completeness import foreign_prefix, incompleteness
+from models.weights.proof.verify import verify_file
 from tests.models.networks import NETWORKS, spec_of
-from tests.models.weights_cases import small_spec, trained_state
+from tests.models.weights.cases import small_spec, trained_state
 
 
 @pytest.mark.parametrize("network", sorted(NETWORKS))
