@@ -185,20 +185,21 @@ class Trial:
                 self._save_checkpoint()
             return {**line, "state_ended": False}
         end = self._end_state(line)
-        return self._state_ended(line, end, [*end.warnings, *self._sharing.publish(procedure, end)])
+        warnings = [*end.warnings, *self._sharing.publish(procedure, end)]
+        self._writer.append(end.to_json())
+        return self._state_ended(line, end, warnings)
 
     def _taken_over(self, stage: Stage) -> dict[str, Any]:
         """Write a state's lines as this trial's own, with whose they are; returns the last one."""
         self._guard()
         board = self._open_board()
         lines, end = stage.taken()
+        self._writer.append(*lines, end.to_json())
         for line in lines:
-            self._writer.append(line)
             board.epoch(line)
         return self._state_ended(lines[-1], end, end.warnings)
 
     def _state_ended(self, line: dict[str, Any], end: StateEnd, warnings: Sequence[str]) -> dict[str, Any]:
-        self._writer.append(end.to_json())
         self._open_board().state(end)
         self.procedure.end_state()
         self._save_checkpoint()

@@ -69,6 +69,36 @@ def test_a_torn_last_line_is_dropped_wherever_it_tore(tmp_path_factory, torn: in
     assert len(complete_lines(path)) == 1
 
 
+@settings(max_examples=60)
+@given(kept=st.integers(0, 200))
+def test_a_kill_leaves_the_first_of_many_lines_whole(tmp_path_factory: pytest.TempPathFactory, kept: int) -> None:
+    writer = RecordWriter(tmp_path_factory.mktemp("killed"))
+    writer.start(HEADER)
+    before = writer.size()
+    lines = [{**EPOCH, "epoch": epoch} for epoch in range(1, 4)]
+    writer.append(*lines)
+    written = writer.path.read_bytes()[before:]
+    whole = written[:kept].count(b"\n")
+    writer.cut(before + kept)
+    assert complete_lines(writer.path)[1:] == lines[:whole]
+    writer.append(*lines[whole:])
+    assert writer.path.read_bytes()[before:] == written
+
+
+def test_many_lines_are_those_written_one_by_one_and_reach_the_disk_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together, singly = RecordWriter(tmp_path / "together"), RecordWriter(tmp_path / "singly")
+    lines = [EPOCH, {**EPOCH, "train_loss": float("nan")}, state_end(0).to_json()]
+    for line in lines:
+        singly.append(line)
+    flushed: list[int] = []
+    monkeypatch.setattr("os.fsync", flushed.append)
+    together.append(*lines)
+    assert len(flushed) == 1
+    assert together.path.read_bytes() == singly.path.read_bytes()
+
+
 def test_cutting_back_keeps_exactly_the_first_bytes(tmp_path: Path) -> None:
     writer = RecordWriter(tmp_path)
     writer.start(HEADER)

@@ -166,10 +166,11 @@ class RecordWriter:
         """Begin the record with its configuration line, replacing nothing that is there."""
         atomic.write_bytes(self.path, encode({"kind": "config", "schema_version": RECORD_SCHEMA_VERSION, **header}))
 
-    def append(self, line: Mapping[str, Any]) -> None:
+    def append(self, *lines: Mapping[str, Any]) -> None:
+        """All of them at once: of what a kill leaves, only the last line can be torn."""
         with self.path.open("a+b") as handle:
             _drop_torn_line(handle)
-            handle.write(encode(line))
+            handle.write(b"".join(encode(line) for line in lines))
             handle.flush()
             os.fsync(handle.fileno())
 
