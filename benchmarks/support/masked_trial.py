@@ -18,7 +18,7 @@ from models.networks.registry import build
 from models.units.base import UnitGroup
 from models.units.describe import describe
 from models.units.structure import KINDS_OF_TARGET
-from pruning.schedules import kept_fraction, unit_count
+from pruning.schedules import unit_count
 from pruning.unit_sums import unit_sums
 from trainables.config.trial import TrialConfig
 from trainables.data import Data, load_data
@@ -56,18 +56,10 @@ def _mask(
     model: nn.Module, groups: list[UnitGroup], kept: dict[str, torch.Tensor], config: TrialConfig, state: int
 ) -> None:
     """Mask the smallest units of each group down to the schedule's count."""
-    schedule = config.prune.schedule
     _for_good(model)
     sums = unit_sums(model, groups, torch.abs)
     for group in groups:
-        share = kept_fraction(
-            schedule.kind,
-            state,
-            schedule.states,
-            schedule.ratio_of(group.kind),
-            custom=schedule.kept,
-            rate_per_state=schedule.rate_per_state,
-        )
+        share = config.prune.schedule.kept_fraction(group.kind, state)
         count = unit_count(group.count, share, 1, int(kept[group.name].sum()))
         order = sums[group.name].masked_fill(~kept[group.name], -1.0).argsort(descending=True)
         kept[group.name] = torch.zeros(group.count, dtype=torch.bool).index_fill(0, order[:count], True)

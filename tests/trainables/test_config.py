@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from trainables.config.prune import ScheduleConfig
 from trainables.config.trial import TrialConfig, divide_epochs
 
 
@@ -89,3 +90,20 @@ def test_mistakes_are_refused_with_what_is_wrong(changes: dict[str, Any], messag
 def test_rsst_without_a_strength_shrinks_to_a_thousandth() -> None:
     assert config().prune.rsst.effective_shrink == 1e-3
     assert config(prune={"rsst": {"shrink": 0.2}}).prune.rsst.effective_shrink == 0.2
+
+
+def test_a_schedule_keeps_of_each_kind_what_its_own_ratio_says() -> None:
+    schedule = ScheduleConfig(kind="linear", states=4, head_ratio=0.8, neuron_ratio=0.4)
+    assert schedule.kept_fraction("head", 3) == pytest.approx(1 - 0.8 * 3 / 4)
+    assert schedule.kept_fraction("neuron", 3) == pytest.approx(1 - 0.4 * 3 / 4)
+    assert schedule.kept_fraction("head", 1, course="one_shot") == pytest.approx(0.2)
+    assert ScheduleConfig(states=4, rate_per_state=0.1).kept_fraction("head", 3) == pytest.approx(0.9**3)
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.0, 2.0])
+def test_a_factor_raises_what_is_kept_in_the_end_to_its_power(factor: float) -> None:
+    falling = ScheduleConfig(kind="linear", states=2, head_ratio=0.7)
+    assert falling.kept_fraction("head", 2, factor=factor) == pytest.approx(0.3**factor)
+    assert falling.kept_fraction("head", 1, factor=factor) == pytest.approx((1 + 0.3**factor) / 2)
+    listed = ScheduleConfig(kind="custom", states=2, kept=(0.8, 0.3))
+    assert listed.kept_fraction("head", 1, factor=factor) == pytest.approx(0.8**factor)

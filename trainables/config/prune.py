@@ -11,6 +11,8 @@ from pydantic import AfterValidator, Field, model_validator
 from models.section import OneOf, Section, described
 from models.units.structure import Target
 from pruning.catalogue import CRITERIA, DEFAULT_CRITERION, DEFAULT_METHOD, METHODS, MethodTraits, RsstConfig, traits_of
+from pruning.macs_target import scaled_kept, scaled_ratio
+from pruning.schedules import kept_fraction
 
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
 Kept = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -76,6 +78,20 @@ class ScheduleConfig(Section):
             "token_neuron": self.token_ratio,
             "channel": self.channel_ratio,
         }[kind]
+
+    def kept_fraction(self, kind: str, event: int, *, course: str | None = None, factor: float | None = None) -> float:
+        """The share of a kind of unit that is kept after an event (0..`states`), in (0, 1].
+
+        A method may have a `course` of its own, in place of how this schedule falls. `factor` scales the log of what is kept in
+        the end, as `macs_target` needs.
+        """
+        ratio, listed = self.ratio_of(kind), self.kept
+        if factor is not None:
+            ratio = scaled_ratio(ratio, factor)
+            listed = listed and tuple(scaled_kept(one, factor) for one in listed)
+        return kept_fraction(
+            course or self.kind, event, self.states, ratio, custom=listed, rate_per_state=self.rate_per_state
+        )
 
 
 class ScratchConfig(Section):

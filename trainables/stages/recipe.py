@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from models.units.structure import KINDS_OF_TARGET
-from pruning.schedules import kept_fraction
 from trainables.config.train import EPOCH_KEYS
 from trainables.config.trial import TrialConfig
 
@@ -97,18 +96,7 @@ def _event(config: TrialConfig, number: int) -> Recipe:
 def _amount(config: TrialConfig, number: int) -> Recipe:
     """How much stays: the kept fraction of each kind, or the target and the whole schedule that leads to it."""
     schedule, traits = config.prune.schedule, config.prune.traits
-    kind = traits.schedule or schedule.kind
     if schedule.macs_target is not None:
-        return {"towards": schedule.model_dump(mode="json") | {"kind": kind}}
-    kept = {
-        one: kept_fraction(
-            kind,
-            number,
-            schedule.states,
-            schedule.ratio_of(one),
-            custom=schedule.kept,
-            rate_per_state=schedule.rate_per_state,
-        )
-        for one in KINDS_OF_TARGET[config.prune.target]
-    }
-    return {"kept": kept}
+        return {"towards": schedule.model_dump(mode="json") | {"kind": traits.schedule or schedule.kind}}
+    kinds = KINDS_OF_TARGET[config.prune.target]
+    return {"kept": {kind: schedule.kept_fraction(kind, number, course=traits.schedule) for kind in kinds}}

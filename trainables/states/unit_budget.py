@@ -13,9 +13,8 @@ from models.units.compaction import remove
 from models.units.structure import Kind
 from pruning.allocation import Scope, budget_counts, select
 from pruning.imp_mask import imp_widths
-from pruning.macs_target import LARGEST_FACTOR, Factors, counts_for_target, scaled_kept, scaled_ratio, solve_factor
+from pruning.macs_target import LARGEST_FACTOR, Factors, counts_for_target, solve_factor
 from pruning.methods import Method
-from pruning.schedules import kept_fraction
 from trainables.config.prune import PruneConfig
 from trainables.states.network import Network
 
@@ -26,20 +25,13 @@ def kept_fractions(
     network: Network, config: PruneConfig, method: Method, state: int, factors: Factors | None = None
 ) -> dict[Kind, float]:
     """The kept fraction of each pruned kind after event `state`, its log scaled by the kind's factor where given."""
-    schedule = config.schedule
-    kind_of_schedule = method.traits.schedule or schedule.kind
-    kept = {}
-    for kind in network.kinds:
-        factor = 1.0 if factors is None else factors[kind]
-        kept[kind] = kept_fraction(
-            kind_of_schedule,
-            state,
-            schedule.states,
-            scaled_ratio(schedule.ratio_of(kind), factor),
-            custom=schedule.kept and [scaled_kept(listed, factor) for listed in schedule.kept],
-            rate_per_state=schedule.rate_per_state,
+    course = method.traits.schedule
+    return {
+        kind: config.schedule.kept_fraction(
+            kind, state, course=course, factor=1.0 if factors is None else factors[kind]
         )
-    return kept
+        for kind in network.kinds
+    }
 
 
 def unit_budget(
