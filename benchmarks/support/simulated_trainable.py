@@ -10,6 +10,7 @@ from typing import Any
 
 from benchmarks.support.simulated_trial import SimulatedTrial
 from search.run.folder import RunFolder
+from search.run.possible.machine import check_machine
 from search.run.preflight import Checked
 from search.study.study import Study
 from search.tuning.drive import Drive, Launch, run_study
@@ -32,7 +33,8 @@ class SimulatedTrainable(TuneTrainable):
 
 
 def unchecked(study: Study) -> Checked:
-    """In place of `check_study`, where there are no data and no weights."""
+    """What is left of `check_study` where there are no data and no weights."""
+    check_machine(study)
     return Checked({}, ())
 
 

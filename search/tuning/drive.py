@@ -13,7 +13,7 @@ from search.run import manifest
 from search.run.begun import as_begun, former_defaults_lines
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
-from search.run.possible.machine import check_devices, check_machine
+from search.run.possible.machine import check_devices
 from search.run.preflight import Checked, check_study
 from search.run.results import RunResults, load_results, still_outstanding
 from search.run.retention import apply_retention, drop_own_stages
@@ -94,7 +94,6 @@ def run_study(
             if checked is None:
                 announce("checking data, networks and initial weights")
                 with terminated_like_interrupted():
-                    check_machine(study)
                     checked = check_study(study, begun=any(store)) if check is None else check(study)
             manifest.check_starting_points(run, checked.starting_points)
             manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
