@@ -16,28 +16,16 @@ from search.export.model_card import model_card
 from search.run.candidates import Candidate
 from search.run.results import load_results
 from tests.search.made_runs import MadeRun, falling
+from tests.search.small_study import small_study
 from tests.trainables.data.made_data import write_images
-
-STUDY = """\
-name: flowers
-trial:
-  model: {arch: vit_micro, init: {source: random}, args: {depth: 2}}
-  data: {name: image_folder, root: flowers, image_size: 16, workers: 0}
-  train: {epochs_per_state: 1, device: cpu, batch_size: 8}
-  prune: {schedule: {states: 1}}
-arms:
-  refill: {prune.method: refill}
-  rsst: {prune.method: rsst}
-"""
 
 
 @pytest.fixture
 def study(tmp_path: Path) -> Path:
     for part, count in (("train", 12), ("val", 3)):
         write_images(tmp_path / "flowers" / part, ["daisy", "rose"], count, seed=count)
-    path = tmp_path / "study.yaml"
-    path.write_text(STUDY)
-    return path
+    data = {"name": "image_folder", "root": "flowers", "image_size": 16, "workers": 0, "train_limit": None}
+    return small_study(tmp_path, trial={"data": data, "train": {"batch_size": 8}})
 
 
 def test_validate_says_which_split_comes_from_where(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

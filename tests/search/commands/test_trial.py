@@ -9,26 +9,20 @@ from typing import Any
 import pytest
 
 from search import cli
+from tests.search.small_study import small_study
 from trainables.files.record import read_record
 from trainables.trial import Trial
 
-FILE = """\
-name: small
-trial:
-  model: {arch: vit_micro, init: {source: random}}
-  data: {name: digits, train_limit: 120}
-  train: {epochs_per_state: 1, device: cpu}
-  prune: {schedule: {states: 1}}
-arms:
-  refill: {prune.method: refill}
-  again: {prune.method: scratch, prune.scratch.arm: refill}
-"""
+ARMS = {
+    "refill": {"prune.method": "refill"},
+    "again": {"prune.method": "scratch", "prune.scratch.arm": "refill"},
+}
 
 
 @pytest.fixture
 def command(tmp_path: Path) -> list[str]:
-    (tmp_path / "small.yaml").write_text(FILE)
-    return ["trial", str(tmp_path / "small.yaml"), "--storage", str(tmp_path / "runs"), "--json"]
+    file = small_study(tmp_path, arms=ARMS)
+    return ["trial", str(file), "--storage", str(tmp_path / "runs"), "--json"]
 
 
 def json_of(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

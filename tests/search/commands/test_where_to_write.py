@@ -10,14 +10,8 @@ from models.errors import UserError
 from search import cli
 from search.commands.common import check_writable
 from tests.search.made_runs import MadeRun, falling
+from tests.search.small_study import small_study
 
-STUDY = """\
-name: small
-trial:
-  model: {arch: vit_micro, init: {source: random}}
-  data: {name: digits, train_limit: 120}
-  train: {device: cpu}
-"""
 PRETRAINING = """\
 name: tiny
 model: {arch: vit_micro}
@@ -43,8 +37,7 @@ def refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
 
 @pytest.mark.parametrize("command", ["sweep", "trial"])
 def test_of_a_study(command: str, in_the_way: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    study = in_the_way.with_name("small.yaml")
-    study.write_text(STUDY)
+    study = small_study(in_the_way.parent, arms=None)
     line = refused([command, str(study), "--storage", str(in_the_way)], capsys)
     assert line.startswith(
         f"prunetune: error: {in_the_way}/small: cannot be written to ({in_the_way}: Not a directory)"

@@ -11,17 +11,7 @@ import pytest
 
 from search import cli, console
 from search.tuning.cluster.resources import Node
-
-STUDY = """\
-name: wrong
-trial:
-  model: {arch: vit_micro, init: {source: random}}
-  data: {name: digits, train_limit: 64}
-  train: {epochs_per_state: 1, device: cpu}
-  prune: {schedule: {states: 1}}
-arms:
-  refill: {prune.method: refill}
-"""
+from tests.search.small_study import small_study
 
 
 @pytest.fixture
@@ -77,10 +67,9 @@ def test_what_is_wrong_is_said_before_ray_is_waited_for(
     message: str,
     status: int,
 ) -> None:
-    (tmp_path / "study.yaml").write_text(STUDY)
     (tmp_path / "noise.pt").write_bytes(b"no weights at all")
     options = [part for one in sets for part in ("--set", one.format(tmp_path))]
-    asked = ["sweep", str(tmp_path / "study.yaml"), "--storage", str(tmp_path / "runs"), *options]
+    asked = ["sweep", str(small_study(tmp_path)), "--storage", str(tmp_path / "runs"), *options]
     assert cli.main(asked) == status
     said = next(index for index, what in enumerate(happened) if message in what)
     assert said < happened.index("nothing is left of Ray")
@@ -98,8 +87,7 @@ def test_an_interrupt_while_the_study_is_checked_ends_ray_too(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("search.commands.sweep.check_study", interrupted)
-    (tmp_path / "study.yaml").write_text(STUDY)
-    assert cli.main(["sweep", str(tmp_path / "study.yaml"), "--storage", str(tmp_path / "runs")]) == 130
+    assert cli.main(["sweep", str(small_study(tmp_path)), "--storage", str(tmp_path / "runs")]) == 130
     assert happened == ["Ray starts", "Ray ends", "nothing is left of Ray"]
     assert capsys.readouterr().err.endswith("prunetune: interrupted\n")
     assert not (tmp_path / "runs").exists()

@@ -15,6 +15,7 @@ import pytest
 from setuptools import find_namespace_packages
 
 from search.export.export import FILES
+from tests.search.small_study import small_study
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGES = ("models", "pruning", "trainables", "search", "weights")
@@ -24,14 +25,6 @@ from models.versions import ROOT
 from models.weights.initial_weights import InitRequest, initial_weights
 weights = initial_weights(resolve_spec("vit_micro", 10, 8, 1), InitRequest("pretrained", None, None), seed=0)
 print(ROOT, weights.verdict)
-"""
-STUDY = """\
-name: small
-trial:
-  model: {arch: vit_micro, init: {source: pretrained}}
-  data: {name: digits, train_limit: 100}
-  train: {epochs_per_state: 1, device: cpu}
-  prune: {method: refill, schedule: {states: 1}}
 """
 
 
@@ -98,7 +91,8 @@ def test_the_wheel_has_proven_weights_in_it(installed: Path, tmp_path: Path) -> 
 @pytest.mark.slow
 def test_the_wheel_trains_a_trial_and_exports_its_network(installed: Path, tmp_path: Path) -> None:
     """Templates, the example and the ONNX and torch.export files too; the example then runs beside them."""
-    (tmp_path / "small.yaml").write_text(STUDY)
+    pretrained = {"model": {"init": {"source": "pretrained"}}}
+    small_study(tmp_path, trial=pretrained, arms={"refill": {"prune.method": "refill"}})
     command = ("-c", "from search.cli import run; run()")
     run_there(installed, tmp_path, *command, "trial", "small.yaml")
     run_there(installed, tmp_path, *command, "export", "runs/small", "--out", "small")

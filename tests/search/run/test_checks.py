@@ -12,27 +12,18 @@ from search.study.compared.arms import arm_warnings
 from search.study.load import load_study
 from search.study.objective_rules import check_objective, objective_warnings
 from search.study.study import Study
-
-FILE = """\
-name: small
-trial:
-  model: {arch: vit_micro, init: {source: random}}
-  data: {name: digits}
-  prune: {schedule: {states: 2}}
-arms:
-  refill: {prune.method: refill}
-  rsst: {prune.method: rsst}
-space:
-  train.lr: {log_uniform: [3.0e-4, 3.0e-3]}
-search: {confirm: {seeds: [11, 12, 13, 14, 15, 16, 17, 18]}}
-"""
+from tests.search.small_study import small_study
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    file = tmp_path / "small.yaml"
-    file.write_text(FILE)
-    return file
+    trial = {
+        "data": {"train_limit": None},
+        "train": {"device": "auto", "epochs_per_state": 2},
+        "prune": {"schedule": {"states": 2}},
+    }
+    search = {"confirm": {"seeds": list(range(11, 19))}}
+    return small_study(tmp_path, trial=trial, space={"train.lr": {"log_uniform": [3e-4, 3e-3]}}, search=search)
 
 
 def study_of(path: Path, *sets: str) -> Study:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,32 +14,28 @@ from search.run.foretold.dense_start_text import dense_start_lines
 from search.run.plan import plan_of
 from search.study.load import load_study
 from search.study.study import Study
+from tests.search.small_study import SMALL, small_study
 
-FILE = """\
-name: small
-trial:
-  model: {arch: vit_micro, init: {source: random}}
-  data: {name: digits}
-  train: {lr: 1.0e-3, epochs_per_state: 3}
-  prune: {schedule: {states: 2}}
-arms:
-  refill: {prune.method: refill}
-  rsst: {prune.method: rsst}
-  dense: {prune.method: dense}
-space:
-  train.lr: {log_uniform: [3.0e-4, 3.0e-3], arms: [refill, rsst]}
-  prune.rsst.shrink: {log_uniform: [1.0e-4, 0.3], arms: [rsst]}
-search: {trials_per_arm: 4, confirm: {seeds: [11, 12]}}
-compare: {claim: configurations}
-"""
+STUDY: dict[str, Any] = {
+    "trial": {
+        "data": {"train_limit": None},
+        "train": {"lr": 1e-3, "epochs_per_state": 3},
+        "prune": {"schedule": {"states": 2}},
+    },
+    "arms": {**SMALL["arms"], "dense": {"prune.method": "dense"}},
+    "space": {
+        "train.lr": {"log_uniform": [3e-4, 3e-3], "arms": ["refill", "rsst"]},
+        "prune.rsst.shrink": {"log_uniform": [1e-4, 0.3], "arms": ["rsst"]},
+    },
+    "search": {"trials_per_arm": 4, "confirm": {"seeds": [11, 12]}},
+    "compare": {"claim": "configurations"},
+}
 OWN = "trial.train.state0={lr: 1.0e-3, epochs: 5}"
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    file = tmp_path / "small.yaml"
-    file.write_text(FILE)
-    return file
+    return small_study(tmp_path, **STUDY)
 
 
 def told(path: Path, *sets: str) -> tuple[Study, DenseStarts, list[str]]:
@@ -149,8 +146,8 @@ def test_arms_that_can_never_share_are_told_apart(path: Path) -> None:
 
 def test_scratch_has_no_dense_start_but_its_epochs_are_the_studys(path: Path) -> None:
     _, without, _ = told(path, OWN)
-    scratch = "  scratch: {prune.method: scratch, prune.scratch.arm: refill}\n"
-    path.write_text(FILE.replace("space:\n", f"{scratch}space:\n"))
+    scratch = {"prune.method": "scratch", "prune.scratch.arm": "refill"}
+    small_study(path.parent, **{**STUDY, "arms": {**STUDY["arms"], "scratch": scratch}})
     _, found, (line,) = told(path, OWN)
     assert found.starts == without.starts
     assert found.epochs == without.epochs + 3 * 11

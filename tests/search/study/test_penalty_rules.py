@@ -10,26 +10,16 @@ from search.run.preflight import check_study
 from search.study.load import load_study
 from search.study.penalty_rules import penalty_warnings_of_space
 from search.study.study import Study
-
-FILE = """\
-name: small
-trial:
-  model: {arch: vit_micro, init: {source: random}}
-  data: {name: digits}
-  train: {optimizer: adamw, lr: 1.0e-3, epochs_per_state: 1, batch_size: 44}
-  prune: {schedule: {states: 2}}
-arms:
-  refill: {prune.method: refill}
-  rsst: {prune.method: rsst}
-space:
-  train.lr: {log_uniform: [3.0e-4, 3.0e-3]}
-"""
+from tests.search.small_study import small_study
 
 
 def study_of(folder: Path, *sets: str) -> Study:
-    file = folder / "small.yaml"
-    file.write_text(FILE)
-    return load_study(file, sets)
+    trial = {
+        "data": {"train_limit": None},
+        "train": {"lr": 1e-3, "batch_size": 44},
+        "prune": {"schedule": {"states": 2}},
+    }
+    return load_study(small_study(folder, trial=trial, space={"train.lr": {"log_uniform": [3e-4, 3e-3]}}), sets)
 
 
 def warnings_of(folder: Path, *sets: str, images: int = 1294) -> tuple[str, ...]:
