@@ -26,6 +26,7 @@ from search.run.begun import as_begun, former_defaults_lines
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.preflight import check_arm, with_structure
+from search.run.results import with_found_recipes
 from search.run.retention import apply_retention
 from search.run.store import TrialStore
 from search.run.trials import read_trial, removed_text
@@ -80,7 +81,8 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     from trainables.trial import Trial
 
     run_folder = RunFolder((storage / study.name).resolve())
-    study = as_begun(study, TrialStore(run_folder))
+    study = as_begun(with_found_recipes(run_folder, study), TrialStore(run_folder))
+    _say_what_state0_is(study)
     for line in former_defaults_lines(study):
         print(f"prunetune: {line}", file=sys.stderr)
     arm = study.arms[arm.name]
@@ -128,6 +130,13 @@ def _say_what_is_not_searched(arm: Arm) -> None:
     if arm.searched_keys:
         text = "one trial takes the trial section's own value, or the default, for what the study searches"
         print(f"prunetune: {text}: {', '.join(arm.searched_keys)} (--set KEY=VALUE gives another)", file=sys.stderr)
+
+
+def _say_what_state0_is(study: Study) -> None:
+    if study.search.state0 is not None and not study.dense_recipes:
+        keys = ", ".join(study.dense_space.keys())
+        text = "search.state0 has found no recipe in this run; state 0 takes the trial section's own, or the default"
+        print(f"prunetune: {text}: {keys}", file=sys.stderr)
 
 
 def _run_to_its_end(trial: Trial, arm: str, states: int) -> None:

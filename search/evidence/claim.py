@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from search.evidence.formats import counted
+from search.evidence.formats import counted, values_text
 from search.run.plan import plan_of
 from search.run.results import RunResults
 from search.study.claims import own_keys
@@ -32,7 +32,7 @@ def _pooled(results: RunResults, arms: tuple[str, ...]) -> str:
         text = (
             f"At {'this recipe' if len(recipes) == 1 else f'these {len(recipes)} recipes'} ({_recipes_text(recipes)})"
         )
-    tuned = [f"{arm} at {_values_text(own)}" for arm in arms if (own := _own(results, arm))]
+    tuned = [f"{arm} at {values_text(own)}" for arm in arms if (own := _own(results, arm))]
     if not tuned:
         return text
     return f"{text}, and of {' and '.join(tuned)} alone, as its search chose (claim: tuned would speak of the method)"
@@ -45,13 +45,7 @@ def _own(results: RunResults, arm: str) -> dict[str, Any]:
 
 
 def _recipes_text(recipes: Iterable[Mapping[str, Any]]) -> str:
-    return "; ".join(_values_text(recipe) for recipe in recipes)
-
-
-def _values_text(values: Mapping[str, Any]) -> str:
-    return ", ".join(
-        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
-    )
+    return "; ".join(values_text(recipe) for recipe in recipes)
 
 
 def _chosen_of(results: RunResults, arms: Iterable[str]) -> str:

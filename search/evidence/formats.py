@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 
 def points(difference: float | None, sign: bool = True) -> str:
@@ -59,3 +61,10 @@ def counted(count: int, word: str) -> str:
 def plural(word: str) -> str:
     """`seeds`, `searches`."""
     return word + ("es" if word.endswith("ch") else "s")
+
+
+def values_text(values: Mapping[str, Any]) -> str:
+    """`train.lr 0.001, train.batch_size 64`."""
+    return ", ".join(
+        f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
+    )

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from search.report.dense_start import dense_start_json, dense_start_lines
 from search.run.best import criterion, is_plain, no_winner
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
@@ -19,7 +20,10 @@ def status_text(results: RunResults) -> str:
     width = max((len(trial.id) for trial in results.trials), default=0)
     lines = [f"{trial.id:<{width}}  {_trial_text(trial)}" for trial in results.trials]
     arms = [_arm_text(results, arm) for arm in results.study.arms]
-    return "\n".join([*lines, *arms, *warning_lines(all_warnings(results)), results.training.text(), _summary(results)])
+    first = dense_start_lines(results)
+    return "\n".join(
+        [*first, *lines, *arms, *warning_lines(all_warnings(results)), results.training.text(), _summary(results)]
+    )
 
 
 def _trial_text(trial: RecordedTrial) -> str:
@@ -68,6 +72,7 @@ def status_json(results: RunResults) -> dict[str, Any]:
     return {
         "run": str(results.run),
         "complete": results.complete,
+        "state0": dense_start_json(results),
         "trials": [_trial_json(trial) for trial in results.trials],
         "best": _best_json(results.best_of_run()),
         "arms": {arm: _arm_json(results, arm) for arm in results.study.arms},

@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from models import atomic
 from models.errors import UserError
+from search.study.dense_recipe import DENSE_ARM
 from search.study.sections import ResourcesConfig
 from trainables.files.generation import next_generation
 from trainables.files.record import RECORD_FILE
@@ -54,6 +55,10 @@ class RunFolder:
     def own_stages(self) -> Path:
         """The run's own folder of shared states."""
         return self.path / "stages"
+
+    def dense_run(self, replicate: int) -> RunFolder:
+        """The run of `search.state0`, for one of the study's searches; it lies within this one."""
+        return RunFolder(self.path / (f"{DENSE_ARM}.r{replicate}" if replicate else DENSE_ARM))
 
     def stages_folder(self, resources: ResourcesConfig) -> Path | None:
         """Where this run's trials find and leave shared states; None where they share nothing."""

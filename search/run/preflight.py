@@ -13,6 +13,7 @@ from models.spec import ModelSpec
 from search.config_file.key_tree import replaced
 from search.run.folder import RunFolder
 from search.run.possible.constraints import check_constraints
+from search.run.possible.dense_recipe import check_dense_recipe
 from search.run.possible.ends import Ends
 from search.run.possible.levels import check_levels
 from search.run.possible.machine import check_machine
@@ -20,6 +21,7 @@ from search.run.possible.warm_start import warm_start_warnings
 from search.study.arm import Arm, at_its_line
 from search.study.compared.arms import arm_warnings
 from search.study.corners import corner_values
+from search.study.dense_recipe import DENSE_ARM, dense_study, with_any_recipe
 from search.study.objective_rules import check_objective, objective_warnings
 from search.study.penalty_rules import with_penalty_of_space
 from search.study.study import Study
@@ -67,9 +69,13 @@ def check_request(study: Study, *, begun: bool = False) -> tuple[str, ...]:
     """
     check_objective(study)
     check_machine(study)
+    check_dense_recipe(study)
     proven: list[Any] = []
     for arm in study.arms.values():
         check_arm(study, arm, proven)
+    if study.search.state0 is not None:
+        dense = dense_study(study)
+        check_arm(dense, dense.arms[DENSE_ARM], proven)
     return (
         *objective_warnings(study),
         *arm_warnings(study),
@@ -172,7 +178,7 @@ def preflight(study: Study) -> dict[str, StartingPoint]:
     """
     from trainables.prepare import Loader
 
-    loader, probes = Loader(), Probes()
+    study, loader, probes = with_any_recipe(study), Loader(), Probes()
     found: dict[str, StartingPoint] = {}
     for name, arm in study.arms.items():
         if arm.traits.from_scratch:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -16,6 +16,7 @@ from search.run.folder import RunFolder
 from search.run.manifest import read_manifest
 from search.run.plan import outstanding_trials, plan_of
 from search.run.trials import RecordedTrial, TrialGone, order_trials, read_trial
+from search.study.dense_recipe import DENSE_ARM, dense_study, with_dense_recipes
 from search.study.load import load_study
 from search.study.study import Study
 
@@ -50,6 +51,8 @@ class RunResults:
     trials: tuple[RecordedTrial, ...]
     driver: str | None = None
     """The process that drives the run now, `PID` or `PID on HOST`; None where nobody does."""
+    dense: tuple[RunResults, ...] = ()
+    """Of `search.state0`: the run of its trials for each of the study's searches, of those that have begun."""
 
     def of_arm(self, arm: str, phase: str | None = None) -> tuple[RecordedTrial, ...]:
         """An arm's trials, of one phase or of all."""
@@ -62,16 +65,22 @@ class RunResults:
 
     @property
     def outstanding(self) -> int:
-        """Trials that the study asks for, as far as its looks have left it unsettled, and that have not ended."""
-        return still_outstanding(RunFolder(self.run), self.study, self.trials)
+        """Trials that the study asks for, as far as its looks have left it unsettled, and that have not ended; those that
+        search its dense recipe too."""
+        unbegun = range(len(self.dense), self.study.search.replicates if self.study.search.state0 else 0)
+        first = [one.outstanding for one in self.dense]
+        first += [outstanding_trials(dense_study(self.study, index), ()) for index in unbegun]
+        return still_outstanding(RunFolder(self.run), self.study, self.trials) + sum(first)
 
     @cached_property
     def training(self) -> TrainingDone:
-        """What the run really cost; a trial's own `training_macs` are as if it had trained every state itself."""
-        epochs = [line for trial in self.trials if trial.record for line in trial.record.epochs]
+        """What the run really cost, with the search of its dense recipe; a trial's own `training_macs` are as if it had
+        trained every state itself."""
+        trials = [*self.trials, *(trial for one in self.dense for trial in one.trials)]
+        epochs = [line for trial in trials if trial.record for line in trial.record.epochs]
         taken = sum("taken_from" in line for line in epochs)
-        macs = sum(trial.last.training_macs for trial in self.trials if trial.states)
-        spared = sum(trial.macs_of(end) for trial in self.trials for end in trial.taken_over)
+        macs = sum(trial.last.training_macs for trial in trials if trial.states)
+        spared = sum(trial.macs_of(end) for trial in trials for end in trial.taken_over)
         return TrainingDone(len(epochs) - taken, taken, macs - spared, spared)
 
     @property
@@ -175,7 +184,31 @@ def load_results(run: Path) -> RunResults:
         with suppress(TrialGone):  # its driver has set it aside since it was listed
             trials.append(read_trial(folder.trial_folder(trial_id), unended))
     driver = (folder.driver() or "unknown") if driven else None
-    return RunResults(folder.path, study, order_trials(trials, list(study.arms)), driver)
+    dense = dense_results(folder, study)
+    study = with_dense_recipes(study, recipes_found(study, dense))
+    return RunResults(folder.path, study, order_trials(trials, list(study.arms)), driver, dense)
+
+
+def dense_results(run: RunFolder, study: Study) -> tuple[RunResults, ...]:
+    """What `search.state0` has in a run's folder, of the searches that have begun."""
+    if study.search.state0 is None:
+        return ()
+    runs = (run.dense_run(index) for index in range(study.search.replicates))
+    return tuple(load_results(one.path) for one in runs if one.study_file.exists())
+
+
+def with_found_recipes(run: RunFolder, study: Study) -> Study:
+    """The study with the dense recipe that its run has found, if it has."""
+    return with_dense_recipes(study, recipes_found(study, dense_results(run, study)))
+
+
+def recipes_found(study: Study, dense: Sequence[RunResults]) -> tuple[dict[str, Any], ...]:
+    """The recipe of state 0 for each of the study's searches; empty while one is still sought, and where none was found."""
+    if study.search.state0 is None or len(dense) < study.search.replicates:
+        return ()
+    best = [one.best_of_arm(DENSE_ARM) if one.complete else None for one in dense]
+    found = tuple(one.values for one in best if one is not None)
+    return found if len(found) == len(best) else ()
 
 
 def note_settled(run: RunFolder, seeds: int) -> None:

@@ -17,6 +17,7 @@ from search.space.space import Space
 from search.study.arm import Arm
 from search.study.claims import default_claim
 from search.study.compared.images import check_judged_alike
+from search.study.dense_recipe import divided
 from search.study.overrides import apply_sets
 from search.study.plain_form import Raw, plain_form
 from search.study.rules import check_study_file
@@ -69,7 +70,7 @@ def build_study(raw: Raw, sources: Sources) -> Study:
         raise sources.error(place, text) from None
     patches = sections.arms or {"trial": {}}
     trees = {name: key_tree.with_keys(sections.trial, patch) for name, patch in patches.items()}
-    space = read_space(sections.space or {}, trees, sources)
+    space, dense_space = divided(read_space(sections.space or {}, trees, sources), sections.search)
     grid = sections.search.algorithm == "grid"
     search = _with_grid_size(sections.search, space, sources) if grid else sections.search
     study = Study(
@@ -77,6 +78,7 @@ def build_study(raw: Raw, sources: Sources) -> Study:
         trial=sections.trial,
         arms={name: Arm(name, patch, trees[name], space.for_arm(name), sources) for name, patch in patches.items()},
         space=space,
+        dense_space=dense_space,
         search=search,
         scheduler=sections.scheduler,
         resources=sections.resources,

@@ -18,12 +18,13 @@ SEED_KEYS = ("seed", "data.split_seed")
 def replicate_of(study: Study, index: int) -> Study:
     """Search `index` of a study: `index` times 10,000 is added to the seeds of search, trials, splits and confirming.
 
-    Replicate 0 is the study itself. All arms of a replicate have their seeds in common.
+    Replicate 0 is the study itself. All arms of a replicate have their seeds in common, and the dense recipe found for it.
     """
     if index == 0:
         return study
     shift, search = index * STRIDE, study.search
     confirm = search.confirm
+    recipe = study.dense_recipes[index] if study.dense_recipes else {}
     moved = {
         "seed": search.seed + shift,
         "seeds": search.seeds and seeds_in(search.seeds, index),
@@ -32,7 +33,7 @@ def replicate_of(study: Study, index: int) -> Study:
     return replace(
         study,
         trial=_moved(study.trial, shift),
-        arms={name: _moved_arm(arm, shift) for name, arm in study.arms.items()},
+        arms={name: _moved_arm(arm, shift, recipe) for name, arm in study.arms.items()},
         search=search.model_copy(update=moved),
     )
 
@@ -42,8 +43,8 @@ def seeds_in(seeds: Sequence[int], index: int) -> tuple[int, ...]:
     return tuple(seed + index * STRIDE for seed in seeds)
 
 
-def _moved_arm(arm: Arm, shift: int) -> Arm:
-    return replace(arm, tree=_moved(arm.tree, shift))
+def _moved_arm(arm: Arm, shift: int, recipe: Mapping[str, Any]) -> Arm:
+    return replace(arm, tree=key_tree.with_keys(_moved(arm.tree, shift), recipe))
 
 
 def _moved(tree: Mapping[str, Any], shift: int) -> dict[str, Any]:

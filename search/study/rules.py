@@ -11,8 +11,9 @@ from search.config_file.key_tree import is_known, unknown
 from search.config_file.mistakes import Mistake, no_arm
 from search.study.arm import Arm
 from search.study.compared.claim_checks import check_claim
+from search.study.compared.looks import check_looks
 from search.study.corners import check_samples, corner_values
-from search.study.looks import check_looks
+from search.study.dense_recipe import check_dense_search
 from search.study.study import Study
 
 
@@ -36,6 +37,7 @@ def check_study_file(study: Study) -> None:
         _check_shared(study)
     check_claim(study)
     check_looks(study)
+    check_dense_search(study)
 
 
 def _check_patches(study: Study) -> None:
@@ -99,7 +101,7 @@ def _check_scratch(study: Study, arm: Arm) -> None:
 
 def _check_enqueue(study: Study) -> None:
     """Enqueued configurations give searched keys values that make a trial; they may lie outside the ranges."""
-    searched = study.space.keys()
+    searched = (*study.space.keys(), *study.dense_space.keys())
     for number, entry in enumerate(study.search.enqueue):
         path = ("search", "enqueue", number)
         arms = entry.get("arms", list(study.arms))

@@ -32,6 +32,14 @@ class ConfirmConfig(Section):
     seeds: Seeds
 
 
+class State0Search(Section):
+    """The dense recipe is searched before the arms: the keys of the space in `train.state0`, by validation accuracy at the end
+    of state 0. All arms begin with the best; under `search.replicates` each search finds its own."""
+
+    trials: int = Field(ge=1)
+    """Configurations of state 0."""
+
+
 class SearchConfig(Section):
     """How the space is searched. Every arm gets the same number of configurations and the same seeds."""
 
@@ -63,6 +71,9 @@ class SearchConfig(Section):
     confirm: Annotated[ConfirmConfig | None, described("`{seeds: [...]}` or null")] = None
     """`{seeds: [...]}`: run what validation chose again on these fresh seeds, to the end; under `compare.claim: pooled` every
     arm at each arm's choice of the keys they share."""
+    state0: Annotated[State0Search | None, described("`{trials: N}` or null")] = None
+    """`{trials: N}`: find the dense recipe first. The keys of the space in `train.state0` are searched once, in N trials of
+    state 0 alone, and all arms begin with the best by validation; without it they are searched like any other key."""
     replicates: int = Field(1, ge=1)
     """Independent searches of every arm, each with its own search, split and training seeds and each confirmed by itself: what
     `compare.claim: tuned` rests on."""

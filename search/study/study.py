@@ -30,6 +30,8 @@ class Study:
     arms: dict[str, Arm]
     """By name, in the file's order."""
     space: Space = field(default_factory=Space)
+    dense_space: Space = field(default_factory=Space)
+    """What `search.state0` searches before the arms (`dense_recipe.py`)."""
     search: SearchConfig = SearchConfig()
     scheduler: SchedulerConfig = SchedulerConfig()
     resources: ResourcesConfig = ResourcesConfig()
@@ -39,6 +41,8 @@ class Study:
     """In the file's order; the space's own order follows its conditions."""
     former_defaults: Mapping[str, Any] = field(default_factory=dict, compare=False)
     """Dotted key → the value that a begun run's trials have by default, where this version's default is another one."""
+    dense_recipes: tuple[Mapping[str, Any], ...] = field(default=(), compare=False)
+    """What `search.state0` has found for each of the study's searches; the arms' trees have the first."""
     claim_by_default: bool = field(default=False, compare=False)
     """The file names no `compare.claim`; the study has the default one."""
     sources: Sources = field(default=Sources("study"), compare=False, repr=False)
@@ -86,6 +90,7 @@ class Study:
         }
 
     def _spec(self, key: str) -> Any:
-        alternatives = sorted((one for one in self.space.parameters if one.key == key), key=lambda one: one.alternative)
+        searched = (*self.space.parameters, *self.dense_space.parameters)
+        alternatives = sorted((one for one in searched if one.key == key), key=lambda one: one.alternative)
         specs = [one.spec() for one in alternatives]
         return specs[0] if len(specs) == 1 else specs

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,17 @@ from search.run.folder import RunFolder
 from search.run.plan import plan_of
 from search.run.possible.machine import check_devices
 from search.run.preflight import Checked, check_study
-from search.run.results import RunResults, load_results, still_outstanding
+from search.run.results import RunResults, load_results, still_outstanding, with_found_recipes
 from search.run.retention import apply_retention, drop_own_stages
 from search.run.store import TrialStore
 from search.study.study import Study
 from search.tuning.cluster.background import BackgroundRay
 from search.tuning.cluster.nodes import check_nodes
 from search.tuning.cluster.resources import share_of
-from search.tuning.optuna_log import write_optuna_log
-from search.tuning.optuna_studies import warm_trials
+from search.tuning.dense_search import search_dense_recipes
 from search.tuning.progress import Progress
+from search.tuning.proposals.optuna_log import write_optuna_log
+from search.tuning.proposals.optuna_studies import warm_trials
 from search.tuning.stop_request import StopRequest, signals_restored, terminated_like_interrupted
 from search.tuning.trial_queue import TrialQueue
 
@@ -80,7 +82,7 @@ def run_study(
     with run.driven() as generation:
         manifest.check_same_study(run, study)
         store = TrialStore(run)
-        study = as_begun(study, store)
+        study = as_begun(with_found_recipes(run, study), store)
         apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
         retried = sum(trial.status == "failed" for trial in store) if launch.retry_failed else 0
         outstanding = still_outstanding(run, study, store) + retried
@@ -90,6 +92,12 @@ def run_study(
         real = trainable_class is None
         with launch.ray or BackgroundRay(study.resources, outstanding, load_trials=real) as ray:
             ray.begin()
+            dense = search_dense_recipes(
+                study, run, launch, ray, partial(run_study, trainable_class=trainable_class, check=check)
+            )
+            if dense.left is not None:
+                return replace(dense.left, results=load_results(run.path))
+            study = dense.study
             checked = launch.checked
             if checked is None:
                 announce("checking data, networks and initial weights")

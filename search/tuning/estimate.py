@@ -13,6 +13,7 @@ from search.run.foretold.dense_start import dense_starts
 from search.run.plan import ArmPlan, plan_of
 from search.run.preflight import check_request, told_once
 from search.study.arm import Arm
+from search.study.dense_recipe import DENSE_ARM, dense_study, with_any_recipe
 from search.study.study import Study
 from search.tuning.cluster.resources import share_of, this_machine
 from trainables.config.trial import TrialConfig
@@ -25,6 +26,8 @@ SAMPLES = 8
 STEPS = 3
 OPTIMISER_COPIES = 2
 CHECKPOINTS = 2
+BEFORE_ARMS = "search.state0"
+"""Stands for an arm where the dense recipe is searched before them; no arm can have that name."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +102,31 @@ def estimate(study: Study) -> Estimate:
     """UserError and WeightsRefused as a real start would raise them."""
     of_request = check_request(study)
     share = share_of(study.resources, [this_machine()])
-    plans = plan_of(study)
     loader = Loader()
-    found = {
-        name: _arm_cost(study, arm, [plan for plan in plans if plan.arm == name], loader)
-        for name, arm in study.arms.items()
-    }
+    found = {**_dense_cost(study, loader), **_costs(with_any_recipe(study), plan_of(study), loader)}
     arms = tuple(cost for cost, _ in found.values())
     warnings = (*of_request, *told_once({arm: lines for arm, (_, lines) in found.items()}))
     spared = dense_starts(study).spared_epochs if study.resources.share else 0.0
     return Estimate(study.name, arms, share.concurrent, share.gpus, spared, warnings)
+
+
+Found = dict[str, tuple[ArmCost, tuple[str, ...]]]
+
+
+def _dense_cost(study: Study, loader: Loader) -> Found:
+    """Of what `search.state0` runs before the arms, in all searches."""
+    if study.search.state0 is None:
+        return {}
+    dense = [dense_study(study, index) for index in range(study.search.replicates)]
+    cost, warnings = _costs(dense[0], [plan for one in dense for plan in plan_of(one)], loader)[DENSE_ARM]
+    return {BEFORE_ARMS: (replace(cost, arm=BEFORE_ARMS), warnings)}
+
+
+def _costs(study: Study, plans: Sequence[ArmPlan], loader: Loader) -> Found:
+    return {
+        name: _arm_cost(study, arm, [plan for plan in plans if plan.arm == name], loader)
+        for name, arm in study.arms.items()
+    }
 
 
 def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan], loader: Loader) -> tuple[ArmCost, tuple[str, ...]]:

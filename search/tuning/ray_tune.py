@@ -15,8 +15,8 @@ from ray.tune.search import Searcher
 
 from search.tuning.cluster.resources import Share
 from search.tuning.cluster.session import SESSION_PREFIX
-from search.tuning.optuna_log import OptunaLog
 from search.tuning.progress import Progress
+from search.tuning.proposals.optuna_log import OptunaLog
 from search.tuning.stop_request import StopRequest
 from search.tuning.trial_queue import TrialQueue
 from trainables.tune_trainable import TuneTrainable

@@ -32,7 +32,7 @@ from search.tuning.configurations import (
 )
 from search.tuning.confirm_phase import ConfirmPhase, fail_unstarted
 from search.tuning.early_stopping import stop_reason
-from search.tuning.optuna_studies import propose
+from search.tuning.proposals.optuna_studies import propose
 from trainables.files.failure import record_failure
 from trainables.files.record import Identity
 from trainables.files.request import TrialRequest

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from search.evidence.growth.inversion import outermost_kept
 from search.evidence.statistics import EXACT_PAIRS
-from search.study.looks import spent
+from search.study.compared.looks import spent
 
 T = TypeVar("T")
 LEVELS: tuple[float, ...] = tuple(float(level) for level in np.geomspace(1.0, 1e-5, 241))

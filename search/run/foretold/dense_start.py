@@ -18,6 +18,7 @@ from search.space.space import defaults
 from search.study.arm import Arm
 from search.study.claims import seed_of_recipe
 from search.study.corners import configurations_by_parameter
+from search.study.dense_recipe import DENSE_ARM, dense_study, with_any_recipe
 from search.study.replicates import STRIDE
 from search.study.study import Study
 from trainables.config.train import State0Config
@@ -59,11 +60,22 @@ class DenseStart:
 
 
 @dataclass(frozen=True)
+class SoughtFirst:
+    """What `search.state0` does before the arms."""
+
+    keys: tuple[str, ...]
+    trials: int
+    epochs: Span
+    """Of a trial."""
+
+
+@dataclass(frozen=True)
 class DenseStarts:
-    """Of a whole study. `epochs` are those of all its trials, as if none were stopped early."""
+    """Of a whole study. `epochs` are those of all its arms' trials, as if none were stopped early."""
 
     starts: tuple[DenseStart, ...]
     epochs: float
+    sought: SoughtFirst | None = None
 
     @property
     def spared_epochs(self) -> float:
@@ -71,7 +83,8 @@ class DenseStarts:
 
     def to_json(self) -> dict[str, Any]:
         starts = [asdict(one) for one in self.starts]
-        return {"epochs": self.epochs, "spared_epochs": self.spared_epochs, "starts": starts}
+        sought = self.sought and asdict(self.sought)
+        return {"epochs": self.epochs, "spared_epochs": self.spared_epochs, "starts": starts, "sought_first": sought}
 
 
 @dataclass(frozen=True)
@@ -106,15 +119,28 @@ class _OfArm:
 
 def dense_starts(study: Study) -> DenseStarts:
     """Of the arms that prune a dense network; those that share a state 0, or could, are told together."""
+    study = with_any_recipe(study)
     found = [_of_arm(study, arm) for arm in study.arms.values()]
     pruning = [one for one in found if not one.arm.traits.from_scratch and any(config.states for config in one.configs)]
     loose = {key for one in pruning for key in _varying(one.flats)}
 
     def firm(one: _OfArm) -> Flat:
-        return {key: value for key, value in one.flats[0].items() if key not in loose and _in_state0(key) is None}
+        return {key: value for key, value in one.flats[0].items() if key not in loose and in_state0(key) is None}
 
     groups = _grouped(pruning, firm)
-    return DenseStarts(tuple(map(_told, groups)), sum(one.epochs for one in found))
+    return DenseStarts(tuple(map(_told, groups)), sum(one.epochs for one in found), _sought_first(study))
+
+
+def _sought_first(study: Study) -> SoughtFirst | None:
+    if study.search.state0 is None:
+        return None
+    dense = [dense_study(study, index) for index in range(study.search.replicates)]
+    arm = dense[0].arms[DENSE_ARM]
+    epochs = [
+        config.epochs_of_states()[0] for _, configs in configurations_by_parameter(dense[0], arm) for config in configs
+    ]
+    trials = sum(len(plan.search_ids) for one in dense for plan in plan_of(one))
+    return SoughtFirst(dense[0].searched_keys, trials, _span(epochs))
 
 
 def decides_state0(config: TrialConfig) -> Flat:
@@ -144,7 +170,7 @@ def _seeds(study: Study, arm: Arm, plan: ArmPlan) -> Iterator[tuple[int, int]]:
 def _told(group: Sequence[_OfArm]) -> DenseStart:
     flats = [flat for one in group for flat in one.flats]
     varying, searched = _varying(flats), {key for one in group for key in _varying(one.flats)}
-    settled = {key: said for key in varying if (said := _in_state0(key)) is not None}
+    settled = {key: said for key in varying if (said := in_state0(key)) is not None}
     configs = [config for one in group for config in one.configs]
     seeds = [seed for one in group for seed in one.seeds]
     return DenseStart(
@@ -190,7 +216,7 @@ def _varying(flats: Sequence[Flat]) -> list[str]:
     return [key for key in keys if any(flat.get(key) != flats[0].get(key) for flat in flats)]
 
 
-def _in_state0(key: str) -> str | None:
+def in_state0(key: str) -> str | None:
     """Where `train.state0` says what stands at a key of the trial; None where it cannot."""
     for section in ("train.state0.", "train.", "data."):
         inner = key.removeprefix(section)

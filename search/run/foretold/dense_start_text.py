@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from search.run.foretold.dense_start import DenseStart, DenseStarts, Span
+from search.run.foretold.dense_start import DenseStart, DenseStarts, SoughtFirst, Span
 from search.study.study import Study
 
 
 def dense_start_lines(study: Study, found: DenseStarts) -> list[str]:
     """One for each start: whether it is shared and what that spares, or why not and what would make it so."""
-    return [_line(one, found.epochs, of_all=len(one.arms) == len(study.arms)) for one in found.starts]
+    first = [] if found.sought is None else [_sought_line(found.sought)]
+    return [*first, *(_line(one, found.epochs, of_all=len(one.arms) == len(study.arms)) for one in found.starts)]
+
+
+def _sought_line(sought: SoughtFirst) -> str:
+    trials = f"{sought.trials} trial{'' if sought.trials == 1 else 's'} of {_span(sought.epochs)} epochs"
+    return f"state 0: its recipe is sought first (search.state0): {', '.join(sought.keys)}, in {trials}"
 
 
 def _line(one: DenseStart, epochs: float, *, of_all: bool) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +28,7 @@ class BackgroundRay:
         self._up, self._over = threading.Event(), threading.Event()
         self._nodes: tuple[Node, ...] = ()
         self._error: BaseException | None = None
+        self._is_lent = False
 
     def begin(self) -> None:
         """Start a session of ours. A cluster is joined when its machines are asked for: who does not answer is not waited for
@@ -51,13 +54,23 @@ class BackgroundRay:
         if self._thread is not None:
             self._thread.join()
 
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Within the block the session outlives the blocks that use it: another study is to be run in it."""
+        self._is_lent = True
+        try:
+            yield
+        finally:
+            self._is_lent = False
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.close()
+        if not self._is_lent:
+            self.close()
 
     def _start(self) -> None:
         if self._thread is None:

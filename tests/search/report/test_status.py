@@ -39,7 +39,7 @@ def test_a_run_being_driven_is_never_said_to_need_a_resume_before_its_first_tria
 def test_status_json_has_every_field_and_no_test_accuracy(tmp_path: Path) -> None:
     results = half_way(tmp_path)
     status = status_json(results)
-    assert set(status) == {"run", "complete", "trials", "best", "arms", "training", "warnings"}
+    assert set(status) == {"run", "complete", "state0", "trials", "best", "arms", "training", "warnings"}
     identity = {"id", "arm", "phase", "number", "seed", "replicate", "recipe", "source"}
     assert set(status["trials"][0]) == identity | {"status", "config", "metrics"}
     assert set(status["best"]) == {"id", "arm", "state", "val_accuracy"}

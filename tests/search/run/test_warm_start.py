@@ -12,7 +12,7 @@ from models.errors import UserError
 from search.config_file import yaml_file
 from search.run.possible.warm_start import warm_start_warnings
 from search.study.study import Study
-from search.tuning.optuna_studies import warm_trials
+from search.tuning.proposals.optuna_studies import warm_trials
 from tests.search.made_runs import MadeRun, falling
 
 

@@ -14,9 +14,9 @@ from optuna.trial import TrialState
 from benchmarks.support.simulation import BASE, Simulation, make_study
 from models.errors import UserError
 from search.tuning.configurations import configurations_of_arm
-from search.tuning.optuna_log import write_optuna_log
-from search.tuning.optuna_studies import propose, warm_trials
-from search.tuning.samplers import make_sampler
+from search.tuning.proposals.optuna_log import write_optuna_log
+from search.tuning.proposals.optuna_studies import propose, warm_trials
+from search.tuning.proposals.samplers import make_sampler
 from trainables.files.request import TrialRequest
 
 SEARCHED = {

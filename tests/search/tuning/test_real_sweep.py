@@ -20,7 +20,7 @@ from search.config_file import yaml_file
 from search.run.results import load_results
 from search.run.trials import RecordedTrial
 from search.study.load import load_study
-from search.tuning.optuna_studies import propose
+from search.tuning.proposals.optuna_studies import propose
 from tests.trainables.small_trials import BASE
 from trainables.config.trial import TrialConfig
 from trainables.files.checkpoint import load_checkpoint

@@ -27,7 +27,7 @@ from search.run.manifest import check_same_study, grown, write_launch
 from search.run.results import load_results
 from search.run.store import TrialStore
 from search.study.load import load_study
-from search.tuning.optuna_log import write_optuna_log
+from search.tuning.proposals.optuna_log import write_optuna_log
 from trainables.files.generation import Fenced, generation_guard
 
 SEARCH = {"algorithm": "random", "trials_per_arm": 4, "confirm": {"seeds": [101]}}

@@ -13,7 +13,7 @@ from scipy import stats
 
 from search.evidence.growth.sequential import LEVELS, SequentialFlips, sequential_flips
 from search.evidence.statistics import EXACT_PAIRS, subset_means
-from search.study.looks import can_reject, spent
+from search.study.compared.looks import can_reject, spent
 
 # Multiples of 1/64, so that sums are exact and ties are ties in the brute-force test as well.
 EXACT = st.integers(-64, 64).map(lambda value: value / 64)

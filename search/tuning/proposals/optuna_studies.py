@@ -21,7 +21,7 @@ from search.run.possible.warm_start import why_nothing_to_learn
 from search.run.results import load_results
 from search.study.study import Study
 from search.tuning.configurations import Configuration, configurations_of_arm
-from search.tuning.samplers import make_sampler, seed_of
+from search.tuning.proposals.samplers import make_sampler, seed_of
 
 USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
 """What a later study learns from, and what a constraint is told of."""

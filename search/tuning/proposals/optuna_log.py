@@ -18,7 +18,7 @@ from search.run.plan import plan_of
 from search.run.store import TrialStore
 from search.study.study import Study
 from search.tuning.configurations import configurations_of_arm
-from search.tuning.optuna_studies import rebuild
+from search.tuning.proposals.optuna_studies import rebuild
 
 REST = 20.0
 """Seconds without rewriting the journal for each second that it took."""
