@@ -36,15 +36,16 @@ def dense_start_lines(results: RunResults) -> Iterator[str]:
     """For the terminal, one for each search; one where none has begun."""
     if results.study.search.state0 is not None and not results.dense:
         yield "search.state0: the dense recipe is sought first; nothing of it has begun"
-    for dense in results.dense:
+    for index, dense in enumerate(results.dense):
+        head = "search.state0" + (f" of search {index}" if results.study.search.replicates > 1 else "")
         best, trials = dense.best_of_arm(DENSE_ARM), counted(len(dense.trials), "trial")
         if not dense.complete:
-            yield f"search.state0: {dense.outstanding} trials to go before the arms ({dense.run.name}/)"
+            yield f"{head}: {dense.outstanding} trials to go before the arms ({dense.run.name}/)"
         elif best is None:
-            yield f"search.state0: none of {trials} finished, so the arms have nothing to begin with ({dense.run.name}/)"
+            yield f"{head}: none of {trials} finished, so the arms have nothing to begin with ({dense.run.name}/)"
         else:
             found = f"{best.id} of {trials}, validation {percent(best.val_accuracy)}"
-            yield f"search.state0: every arm begins with {values_text(best.values)} ({found})"
+            yield f"{head}: every arm begins with {values_text(best.values)} ({found})"
 
 
 def dense_start_json(results: RunResults) -> list[dict[str, Any]]:

@@ -83,7 +83,9 @@ def _with_a_winner(results: RunResults, run: RunFolder) -> RunResults:
             f"{results.run}: search.state0: none of {trials} trials of state 0 finished, so the arms have nothing to begin "
             f"with; see `prunetune status {results.run}`, mend it, then `prunetune resume {run.path} --retry-failed`"
         )
-    announce(f"search.state0: every arm begins with {values_text(best.values)} ({best.id} of {trials})")
+    announce(
+        f"search.state0: every arm begins with {values_text(best.values)} ({results.run.name}/{best.id} of {trials})"
+    )
     return results
 
 
