@@ -7,16 +7,16 @@ number of weights of the kind. Chen et al., ICML 2022, arXiv 2202.04736.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from models.units.base import TiedSlice, UnitGroup
+from models.units.base import UnitGroup
 from models.units.structure import Kind, Structure
 from pruning.allocation import floor_of
 from pruning.schedules import ROUNDING_GUARD
-from pruning.unit_sums import per_index
+from pruning.unit_sums import Counted, sum_by_unit, unit_sizes
 
 Masks = dict[str, Tensor]
 
@@ -72,26 +72,12 @@ def apply_masks(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
 
 def surviving(model: nn.Module, groups: Sequence[UnitGroup], masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Group name → (count,) float64 on the CPU: each unit's weights that the masks let live."""
-    parameters = dict(model.named_parameters())
-    counts = {}
-    for group in groups:
-        total = torch.zeros(group.count, dtype=torch.float64)
-        for tied in _weights_of(parameters, group):
-            total += per_index(masks[tied.tensor], tied.dim)[tied.index.cpu()].sum(dim=1)
-        counts[group.name] = total
-    return counts
+    return sum_by_unit(groups, lambda name: masks[name], _maskable(model))
 
 
 def unit_weights(model: nn.Module, groups: Sequence[UnitGroup]) -> dict[str, int]:
     """Maskable weights that one unit of each group holds in the present network: the unit size of `imp_widths`."""
-    parameters = dict(model.named_parameters())
-    return {
-        group.name: sum(
-            tied.index.shape[1] * (parameters[tied.tensor].numel() // max(1, parameters[tied.tensor].shape[tied.dim]))
-            for tied in _weights_of(parameters, group)
-        )
-        for group in groups
-    }
+    return unit_sizes(model, groups, _maskable(model))
 
 
 def imp_widths(
@@ -119,21 +105,20 @@ def imp_widths(
 
 def _owned_by_kind(model: nn.Module, groups: Sequence[UnitGroup]) -> dict[Kind, Masks]:
     """Kind → parameter name → bool, True on the elements tied to a unit of that kind, in the groups' order."""
-    parameters = dict(model.named_parameters())
+    parameters, maskable = dict(model.named_parameters()), _maskable(model)
     owned: dict[Kind, Masks] = {}
     for group in groups:
         tensors = owned.setdefault(group.kind, {})
-        for tied in _weights_of(parameters, group):
+        for tied in filter(maskable, group.slices):
             weight = parameters[tied.tensor]
             own = tensors.setdefault(tied.tensor, torch.zeros_like(weight, dtype=torch.bool))
             own.index_fill_(tied.dim, tied.index.flatten().to(weight.device), True)
     return owned
 
 
-def _weights_of(parameters: Mapping[str, Tensor], group: UnitGroup) -> Iterator[TiedSlice]:
-    for tied in group.slices:
-        if tied.is_parameter and parameters[tied.tensor].dim() >= 2:
-            yield tied
+def _maskable(model: nn.Module) -> Counted:
+    parameters = dict(model.named_parameters())
+    return lambda tied: tied.is_parameter and parameters[tied.tensor].dim() >= 2
 
 
 def _largest(sizes: Tensor, budget: int) -> Tensor:

@@ -7,7 +7,14 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from models.units.base import UnitGroup
+from models.units.base import TiedSlice, UnitGroup
+
+Counted = Callable[[TiedSlice], bool]
+
+
+def every_parameter(tied: TiedSlice) -> bool:
+    """Biases and norm weights included; buffers are none."""
+    return tied.is_parameter
 
 
 def unit_sums(model: nn.Module, groups: Sequence[UnitGroup], element: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
@@ -19,14 +26,16 @@ def unit_sums(model: nn.Module, groups: Sequence[UnitGroup], element: Callable[[
     return sum_by_unit(groups, lambda name: element(parameters[name].detach()))
 
 
-def sum_by_unit(groups: Sequence[UnitGroup], values: Callable[[str], Tensor]) -> dict[str, Tensor]:
-    """Like `unit_sums`, over any tensors shaped like the parameters, which `values` gives by parameter name."""
+def sum_by_unit(
+    groups: Sequence[UnitGroup], values: Callable[[str], Tensor], counted: Counted = every_parameter
+) -> dict[str, Tensor]:
+    """Like `unit_sums`, over any tensors shaped like the parameters, which `values` gives by parameter name; of those that are
+    `counted`."""
     sums = {}
     for group in groups:
         total = torch.zeros(group.count, dtype=torch.float64)
-        for tied in group.slices:
-            if tied.is_parameter:
-                total += per_index(values(tied.tensor), tied.dim)[tied.index.cpu()].sum(dim=1)
+        for tied in filter(counted, group.slices):
+            total += per_index(values(tied.tensor), tied.dim)[tied.index.cpu()].sum(dim=1)
         sums[group.name] = total
     return sums
 
@@ -39,14 +48,13 @@ def per_index(values: Tensor, dim: int) -> Tensor:
     return values.sum(dim=others, dtype=torch.float64).cpu()
 
 
-def unit_sizes(model: nn.Module, groups: Sequence[UnitGroup]) -> dict[str, int]:
-    """Elements of the tied parameters that one unit of each group holds."""
+def unit_sizes(model: nn.Module, groups: Sequence[UnitGroup], counted: Counted = every_parameter) -> dict[str, int]:
+    """Elements of the tied parameters that one unit of each group holds, of those that are `counted`."""
     parameters = dict(model.named_parameters())
     return {
         group.name: sum(
             tied.index.shape[1] * (parameters[tied.tensor].numel() // max(1, parameters[tied.tensor].shape[tied.dim]))
-            for tied in group.slices
-            if tied.is_parameter
+            for tied in filter(counted, group.slices)
         )
         for group in groups
     }

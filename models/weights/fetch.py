@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from models.spec import ModelSpec
+from models.weights.proof.strict_load import Hows
 from models.weights.proof.verify import Verdict, verify_file
-from models.weights.provenance import TransferReport, record_state, write_weights_file
+from models.weights.provenance import Provenance, TransferReport, record_state, write_weights_file
 from models.weights.sources import Source, channel_values, open_tag, pretrained_tag
 from models.weights.store import StoredFile, find_stored, set_aside, store_folder
 from models.weights.transfer import transfer
@@ -61,11 +64,12 @@ def fetch(spec: ModelSpec, tag: str | None = None, *, store: Path | None = None,
         report = known.provenance.report
         return FetchReport(known.path, origin, known.provenance.spec, source.sha256, report, verdict, None, True)
     moved = None if known is None else set_aside(known.path)
-    path, report = _store(source, spec, store_folder(store))
+    state, provenance = brought_over(source, spec, HEAD_SEED)
+    path = write_weights_file(store_folder(store), state, provenance)
     verdict = verify_file(path)
     if verdict.word != "proven":
         raise refuse(str(path), verdict.evidence)
-    return FetchReport(path, origin, spec, source.sha256, report, verdict, moved, False)
+    return FetchReport(path, origin, spec, source.sha256, provenance.report, verdict, moved, False)
 
 
 def is_stale(known: StoredFile, source_sha256: str) -> bool:
@@ -80,16 +84,22 @@ def _sound(known: StoredFile, source: Source) -> Verdict | None:
     return verdict if verdict.word == "proven" else None
 
 
-def _store(source: Source, spec: ModelSpec, folder: Path) -> tuple[Path, TransferReport]:
-    moved = transfer(source.state, source.native, spec, HEAD_SEED)
+def brought_over(
+    source: Source, spec: ModelSpec, seed: int, earlier: Hows | None = None
+) -> tuple[dict[str, Tensor], Provenance]:
+    """The source's state at the geometry of `spec`, with a head drawn from `seed`, and where each tensor comes from.
+
+    `earlier` is how its tensors came over when the source itself was made.
+    """
+    moved = transfer(source.state, source.native, spec, seed)
     provenance = record_state(
         moved.state,
         spec,
         origin=source.origin,
         source_sha256=source.sha256,
-        hows=moved.hows,
+        hows={**(earlier or {}), **moved.hows},
         mean=channel_values(source.mean, spec.in_chans),
         std=channel_values(source.std, spec.in_chans),
         extra=source.extra,
     )
-    return write_weights_file(folder, moved.state, provenance), provenance.report
+    return moved.state, provenance

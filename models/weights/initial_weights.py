@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -14,12 +13,12 @@ from models.networks.native import random_state
 from models.spec import ModelSpec
 from models.weights import hub
 from models.weights.digest import file_digest
-from models.weights.fetch import fetch, is_stale
-from models.weights.provenance import RANDOM_ORIGIN, How, Provenance, record_state
+from models.weights.fetch import brought_over, fetch, is_stale
+from models.weights.proof.strict_load import Hows
+from models.weights.provenance import RANDOM_ORIGIN, Provenance, record_state
 from models.weights.repository import PREFIX
-from models.weights.sources import Source, channel_values, open_file, open_tag, pretrained_tag
+from models.weights.sources import Source, open_file, open_tag, pretrained_tag
 from models.weights.store import StoredFile, find_stored
-from models.weights.transfer import transfer
 from models.weights.weights_file import read_provenance, refuse
 
 SourceKind = Literal["pretrained", "path", "random"]
@@ -121,24 +120,12 @@ def _stale(known: StoredFile, tag: str) -> bool:
     return cached is not None and is_stale(known, cached.recorded or file_digest(cached.path))
 
 
-def _transferred(
-    source: Source, spec: ModelSpec, seed: int, earlier: Mapping[str, tuple[How, str]] | None = None
-) -> InitialWeights:
-    moved = transfer(source.state, source.native, spec, seed)
-    provenance = record_state(
-        moved.state,
-        spec,
-        origin=source.origin,
-        source_sha256=source.sha256,
-        hows={**(earlier or {}), **moved.hows},
-        mean=channel_values(source.mean, spec.in_chans),
-        std=channel_values(source.std, spec.in_chans),
-        extra=source.extra,
-    )
+def _transferred(source: Source, spec: ModelSpec, seed: int, earlier: Hows | None = None) -> InitialWeights:
+    state, provenance = brought_over(source, spec, seed, earlier)
     verdict = source.verdict
     word: Literal["proven", "unproven"] = "proven" if verdict.word == "proven" else "unproven"
     evidence = (*verdict.evidence, f"transfer of {source.origin}: {provenance.report}")
-    return InitialWeights(moved.state, word, provenance, provenance.digest, evidence, verdict.warnings)
+    return InitialWeights(state, word, provenance, provenance.digest, evidence, verdict.warnings)
 
 
 def _proven(weights: InitialWeights, tag: str) -> InitialWeights:

@@ -10,6 +10,7 @@ last digits, and a run compared earlier must keep its numbers. The tests hold th
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
@@ -30,8 +31,31 @@ TOLERANCE = 1e-9
 """Levels nearer than this are equal, so that a sum of floats decides nothing."""
 
 
+class PairedTest(ABC):
+    """What every rule answers about paired differences."""
+
+    @abstractmethod
+    def p_above(self, delta: float) -> float:
+        """One-sided p-value of "the centre is at most delta" against "above"; small where the data lie above."""
+
+    @abstractmethod
+    def p_below(self, delta: float) -> float:
+        """One-sided p-value of "the centre is at least delta" against "below"."""
+
+    @abstractmethod
+    def interval(self, alpha: float) -> tuple[float, float] | None:
+        """The centres that are not rejected at `alpha`; None where there is none."""
+
+    def p_two_sided(self, delta: float = 0.0) -> float:
+        return min(1.0, 2 * min(self.p_above(delta), self.p_below(delta)))
+
+    def p_equivalent(self, margin: float) -> float:
+        """Two one-sided tests (Schuirmann 1987): the larger p-value of "at most -margin" and "at least margin"."""
+        return max(self.p_above(-margin), self.p_below(margin))
+
+
 @dataclass(frozen=True)
-class SubsetMeans:
+class SubsetMeans(PairedTest):
     """Sorted means of the differences over subsets of the seeds, and the number of sign patterns they stand for.
 
     The sign-flip test of "the differences are symmetric about delta" flips a subset of the seeds; flipping leaves the
@@ -47,20 +71,11 @@ class SubsetMeans:
     """Means nearer to delta than this tie with it."""
 
     def p_above(self, delta: float) -> float:
-        """One-sided p-value of "the centre is at most delta" against "above"; small where the data lie above."""
         return (1 + int(np.searchsorted(self.means, delta + self.tolerance, side="right"))) / self.patterns
 
     def p_below(self, delta: float) -> float:
-        """One-sided p-value of "the centre is at least delta" against "below"."""
         below = int(np.searchsorted(self.means, delta - self.tolerance, side="left"))
         return (1 + len(self.means) - below) / self.patterns
-
-    def p_two_sided(self, delta: float = 0.0) -> float:
-        return min(1.0, 2 * min(self.p_above(delta), self.p_below(delta)))
-
-    def p_equivalent(self, margin: float) -> float:
-        """Two one-sided tests (Schuirmann 1987): the larger p-value of "at most -margin" and "at least margin"."""
-        return max(self.p_above(-margin), self.p_below(margin))
 
     def interval(self, alpha: float) -> tuple[float, float]:
         """All centres that the two-sided test at `alpha` does not reject; endless where too few pairs can reject any."""

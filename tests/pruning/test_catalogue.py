@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import subprocess
-import sys
 from typing import Annotated, Literal
 
 import pytest
@@ -25,6 +23,7 @@ from pruning.catalogue import (
 from pruning.importance import score
 from pruning.importance.base import Evidence, Scores
 from pruning.methods import get_method
+from tests.fresh_process import loaded
 from tests.pruning.nets import token_net
 from trainables.config.prune import PruneConfig
 
@@ -80,8 +79,7 @@ def test_an_unknown_or_searched_method_counts_as_one_that_removes_units(name: st
 
 
 def test_methods_are_known_without_torch() -> None:
-    code = "import sys, trainables.config.prune; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert loaded("import trainables.config.prune", "torch") == []
 
 
 @pytest.mark.parametrize("given", ["refil", "", 3, None, True, ["refill"], {"refill": 1}])

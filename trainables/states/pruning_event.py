@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.units.structure import Kind, Structure
-from pruning.allocation import Drop, emptied, select
+from pruning.allocation import Drop, emptied
 from pruning.catalogue import CRITERIA
 from pruning.imp_mask import global_masks
 from pruning.importance import score
@@ -20,7 +20,7 @@ from pruning.unit_sums import unit_sizes
 from trainables.config.prune import PruneConfig
 from trainables.seeds import derive
 from trainables.states.network import Network
-from trainables.states.unit_budget import kept_fractions, unit_budget
+from trainables.states.unit_budget import kept_fractions, lowest_units, unit_budget
 
 Batch = tuple[Tensor, Tensor]
 SHOWN = 4
@@ -75,11 +75,7 @@ def choose_drop(network: Network, event: Event) -> Drop:
     how = in_force(event.config.normalize, criterion)
     scores = normalize(raw, groups, how, unit_sizes(network.model, groups))
     scope, counts = unit_budget(network, event.config, event.method, event.number, scores)
-    min_kept = event.config.min_kept
-    selection = select(
-        scores, groups, network.structure, kinds=network.kinds, counts=counts, scope=scope, min_kept=min_kept
-    )
-    return selection.drop
+    return lowest_units(network, event.config, counts, scores, scope)
 
 
 def floor_warnings(network: Network, event: Event, drop: Drop) -> list[str]:

@@ -17,13 +17,13 @@ from torch import Tensor
 from models.networks.registry import build
 from models.spec import ModelSpec
 from models.units.compaction import remove
-from pruning.allocation import budget_counts, select
+from pruning.allocation import budget_counts
 from pruning.macs_target import LARGEST_FACTOR
 from pruning.methods import get_method
 from trainables.config.prune import PruneConfig
 from trainables.config.trial import TrialConfig
 from trainables.states.network import Cost, Network
-from trainables.states.unit_budget import kept_fractions
+from trainables.states.unit_budget import kept_fractions, lowest_units
 
 SAFE_SHARE = 0.95
 """Of what is found where two groups share a convolution: what a unit of one saves then depends on the other."""
@@ -72,17 +72,9 @@ def _network_after(network: Network, prune: PruneConfig, saved: Mapping[str, flo
     by_floors = prune.widths == "imp" or prune.schedule.macs_target is not None
     factors = dict.fromkeys(network.kinds, LARGEST_FACTOR) if by_floors else None
     kept = kept_fractions(network, prune, get_method(prune.method), prune.schedule.states, factors)
-    groups = network.pruned_groups()
-    selection = select(
-        {group.name: _scores(group.count, saved.get(group.name, 0.0)) for group in groups},
-        groups,
-        network.structure,
-        kinds=network.kinds,
-        counts=budget_counts(network.structure, kept, prune.scope, prune.min_kept),
-        scope=prune.scope,
-        min_kept=prune.min_kept,
-    )
-    return _without(network, dict(selection.drop))
+    scores = {group.name: _scores(group.count, saved.get(group.name, 0.0)) for group in network.pruned_groups()}
+    counts = budget_counts(network.structure, kept, prune.scope, prune.min_kept)
+    return _without(network, dict(lowest_units(network, prune, counts, scores)))
 
 
 def _scores(count: int, saved: float) -> Tensor:

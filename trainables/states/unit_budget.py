@@ -11,7 +11,7 @@ from torch import Tensor
 from models.cost import count_macs
 from models.units.compaction import remove
 from models.units.structure import Kind
-from pruning.allocation import Scope, budget_counts, select
+from pruning.allocation import Drop, Scope, budget_counts, select
 from pruning.imp_mask import imp_widths
 from pruning.macs_target import LARGEST_FACTOR, Factors, counts_for_target, solve_factor
 from pruning.methods import Method
@@ -89,17 +89,23 @@ def _counts_for_macs(
     return budget_counts(network.structure, kept, config.scope, config.min_kept)
 
 
-def _macs_after(network: Network, config: PruneConfig, counts: Mapping[str, int], scores: Scores) -> int:
-    """MACs of the network that selecting to these counts, with today's scores, would leave."""
-    selection = select(
+def lowest_units(
+    network: Network, config: PruneConfig, counts: Mapping[str, int], scores: Scores, scope: Scope | None = None
+) -> Drop:
+    """The units of the lowest scores, so many that these counts are left; `scope` where it is not the configuration's."""
+    return select(
         scores,
         network.pruned_groups(),
         network.structure,
         kinds=network.kinds,
         counts=counts,
-        scope=config.scope,
+        scope=scope or config.scope,
         min_kept=config.min_kept,
-    )
+    ).drop
+
+
+def _macs_after(network: Network, config: PruneConfig, counts: Mapping[str, int], scores: Scores) -> int:
+    """MACs of the network that selecting to these counts, with today's scores, would leave."""
     trial = copy.deepcopy(network.model)
-    remove(trial, network.structure, selection.drop)
+    remove(trial, network.structure, lowest_units(network, config, counts, scores))
     return count_macs(trial, network.spec.input_shape)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.evidence.growth.inversion import HALVINGS, outermost_kept
+from search.evidence.statistics import PairedTest
 
 RATES = tuple(2.0**power for power in range(-3, 4))
 """Rates of betting, over the margin: the mixture's grid, fixed before any data. A true difference of c margins with a
@@ -26,7 +27,7 @@ LogPath = Callable[[float], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Evidence(PairedTest):
     """The e-process of paired differences, in the order in which the study names its seeds."""
 
     differences: NDArray[np.float64]
@@ -49,10 +50,6 @@ class Evidence:
 
     def p_two_sided(self, delta: float = 0.0) -> float:
         return _p_of(self._log_two_sided(delta))
-
-    def p_equivalent(self, margin: float) -> float:
-        """The larger of the two for "at most -margin" and "at least margin"."""
-        return max(self.p_above(-margin), self.p_below(margin))
 
     def interval(self, alpha: float) -> tuple[float, float] | None:
         """The confidence sequence: outermost centres against which E has never reached 1/alpha.

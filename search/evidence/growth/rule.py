@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from search.evidence.growth.evalues import evidence
 from search.evidence.growth.sequential import sequential_flips
 from search.evidence.paired.units import PLACES
-from search.evidence.statistics import subset_means
+from search.evidence.statistics import PairedTest, subset_means
 from search.run.folder import RunFolder
 from search.run.manifest import read_manifest
 from search.run.plan import outstanding_trials, plan_of
@@ -18,20 +18,6 @@ from search.run.trials import RecordedTrial
 from search.study.sections import Claim
 
 Rule = Literal["fixed", "looks", "any time"]
-
-
-class PairedTest(Protocol):
-    """What every rule answers about paired differences."""
-
-    def p_above(self, delta: float) -> float: ...
-
-    def p_below(self, delta: float) -> float: ...
-
-    def p_two_sided(self, delta: float = 0.0) -> float: ...
-
-    def p_equivalent(self, margin: float) -> float: ...
-
-    def interval(self, alpha: float) -> tuple[float, float] | None: ...
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.evidence.growth.inversion import outermost_kept
-from search.evidence.statistics import EXACT_PAIRS
+from search.evidence.statistics import EXACT_PAIRS, PairedTest
 from search.study.compared.looks import spent
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ LEVELS: tuple[float, ...] = tuple(float(level) for level in np.geomspace(1.0, 1e
 
 
 @dataclass(frozen=True)
-class SequentialFlips:
+class SequentialFlips(PairedTest):
     """The differences at every look so far, for each sign pattern; the first pattern is the one seen.
 
     `sums` and `counts` (looks x patterns) are over the pairs that a pattern flips. Flipping leaves the sum of
@@ -59,13 +59,6 @@ class SequentialFlips:
         """Whether "the centre is delta" has been rejected by now, one side each at alpha/2."""
         excess = self._excess(delta)
         return self._rejects(excess, alpha / 2) or self._rejects(-excess, alpha / 2)
-
-    def p_two_sided(self, delta: float = 0.0) -> float:
-        return min(1.0, 2 * min(self.p_above(delta), self.p_below(delta)))
-
-    def p_equivalent(self, margin: float) -> float:
-        """The larger p-value of the sequential tests of "at most -margin" and "at least margin"."""
-        return max(self.p_above(-margin), self.p_below(margin))
 
     def interval(self, alpha: float) -> tuple[float, float] | None:
         """The repeated confidence interval: outermost centres not rejected by now, one side each at alpha/2.

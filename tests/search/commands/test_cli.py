@@ -16,6 +16,7 @@ import pytest
 from models.errors import WeightsRefused
 from search import cli
 from search.commands.common import Outcome, Subcommand
+from tests.fresh_process import loaded
 
 ROOT = Path(__file__).parents[3]
 
@@ -225,28 +226,19 @@ def test_the_program_leaves_with_its_status_after_all_is_written_and_done(ends: 
 
 def test_help_and_completion_import_nothing_heavy() -> None:
     code = (
-        "import importlib, sys; from search import cli\n"
-        "for module, _ in cli.COMMANDS.values(): importlib.import_module(module)\n"
-        "print([name for name in ('torch', 'ray', 'optuna', 'timm', 'joblib', 'scipy') if name in sys.modules])"
+        "import importlib; from search import cli\n"
+        "for module, _ in cli.COMMANDS.values(): importlib.import_module(module)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]"
+    assert loaded(code, "torch", "ray", "optuna", "timm", "joblib", "scipy") == []
 
 
 def test_reading_a_study_needs_neither_torch_nor_ray() -> None:
     code = (
-        "import sys; from pathlib import Path; from search.study.load import load_study\n"
-        "load_study(Path('configs/quickstart.yaml'))\n"
-        "print([name for name in ('torch', 'ray', 'optuna', 'timm') if name in sys.modules])"
+        "from pathlib import Path; from search.study.load import load_study\n"
+        "load_study(Path('configs/quickstart.yaml'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]"
+    assert loaded(code, "torch", "ray", "optuna", "timm") == []
 
 
 def test_a_sweep_speaks_before_torch_and_ray_are_loaded() -> None:
-    code = (
-        "import sys, search.commands.launch\n"
-        "print([name for name in ('torch', 'ray', 'timm', 'matplotlib') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert done.stdout.strip() == "[]"
+    assert loaded("import search.commands.launch", "torch", "ray", "timm", "matplotlib") == []

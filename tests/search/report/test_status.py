@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from benchmarks.support.simulated_trial import shows_test_accuracy
 from benchmarks.support.simulation import Simulation, make_study
 from search.report.status import status_json, status_text
 from search.run.results import RunResults, load_results
+from tests.fresh_process import loaded
 
 HEAVY = ("ray", "torch", "optuna", "matplotlib", "jinja2")
 
@@ -50,6 +49,4 @@ def test_status_json_has_every_field_and_no_test_accuracy(tmp_path: Path) -> Non
 
 
 def test_saying_how_a_run_stands_loads_nothing_heavy() -> None:
-    code = f"import sys, search.commands.status; print([name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert loaded("import search.commands.status", *HEAVY) == []

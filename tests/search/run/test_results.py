@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from search.run import trials
 from search.run.best import best_trial
 from search.run.folder import RunFolder
 from search.run.results import RunResults, load_results
+from tests.fresh_process import loaded
 from trainables.files.request import TrialRequest, read_request
 
 CONTROL = {"refill": {"prune.method": "refill"}, "dense": {"prune.method": "dense"}}
@@ -114,6 +113,4 @@ def test_a_trial_that_is_gone_before_its_second_file_is_read_is_no_half_a_trial(
 
 
 def test_reading_results_loads_neither_ray_nor_torch() -> None:
-    code = "import sys, search.run.results; print([name for name in ('ray', 'torch', 'optuna') if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert loaded("import search.run.results", "ray", "torch", "optuna") == []
