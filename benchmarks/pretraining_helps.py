@@ -17,10 +17,11 @@ from trainables.config.train import TrainConfig
 from trainables.config.trial import DataConfig
 from trainables.data import load_data
 from trainables.seeds import derive, seed_everything
-from trainables.training.epoch import Engine, evaluate, train_epoch
+from trainables.training.epoch import evaluate, train_epoch
 from trainables.training.learning_rate import learning_rates
 from trainables.training.optimizers import build_optimizer
 from trainables.training.precision import loss_scaler
+from trainables.training.step import Engine
 
 CPU = torch.device("cpu")
 

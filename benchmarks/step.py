@@ -58,7 +58,7 @@ def ours(running: RunningState) -> Callable[[int], None]:
 
     def run(seed: int) -> None:
         batches = subject.data.train_batches(engine.config.batch_size, seed, running.augment)
-        train_epoch(engine, batches, running.rates, 0, running.shrinking.before_step, running._after_step)
+        train_epoch(engine, batches, running.rates, 0, running)
 
     return run
 

@@ -46,24 +46,37 @@ def penalised(
     return tuple(Penalised(parameters[name], mask) for name, mask in masks.items())
 
 
-def apply_decoupled(targets: Sequence[Penalised], rate: float) -> None:
-    """w <- w*(1 - rate) in place on the targets' elements alone; `rate` is lr*lambda, in [0, 1)."""
-    if rate == 0.0:
+def apply_decoupled(targets: Sequence[Penalised], rate: float | Tensor) -> None:
+    """w <- w*(1 - rate) in place on the targets' elements alone; `rate` is lr*lambda, in [0, 1).
+
+    As a scalar tensor it is read on the device, and is another one each time that a recorded step is replayed.
+    """
+    if isinstance(rate, float) and rate == 0.0:
         return
     with torch.no_grad():
         for target in targets:
-            target.parameter.addcmul_(target.parameter, target.mask, value=-rate)
+            _add_share(target.parameter, target, -rate)
 
 
-def add_gradient(targets: Sequence[Penalised], strength: float) -> None:
-    """grad <- grad + lambda*w on the targets' elements alone, `strength` being lambda; a missing gradient is made."""
-    if strength == 0.0:
+def add_gradient(targets: Sequence[Penalised], strength: float | Tensor) -> None:
+    """grad <- grad + lambda*w on the targets' elements alone, `strength` being lambda; a missing gradient is made.
+
+    `strength` as `rate` of `apply_decoupled`.
+    """
+    if isinstance(strength, float) and strength == 0.0:
         return
     with torch.no_grad():
         for target in targets:
             if target.parameter.grad is None:
                 target.parameter.grad = torch.zeros_like(target.parameter)
-            target.parameter.grad.addcmul_(target.parameter, target.mask, value=strength)
+            _add_share(target.parameter.grad, target, strength)
+
+
+def _add_share(to: Tensor, target: Penalised, share: float | Tensor) -> None:
+    if isinstance(share, Tensor):
+        to.addcmul_(target.parameter, target.mask * share)
+    else:
+        to.addcmul_(target.parameter, target.mask, value=share)
 
 
 def _mask_along(parameter: Tensor, dim: int, index: Tensor) -> Tensor:

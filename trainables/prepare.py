@@ -32,6 +32,7 @@ from trainables.states.network import Network
 from trainables.states.penalty_effect import penalty_warnings
 from trainables.states.procedure import Procedure
 from trainables.states.running_state import TRAINING_COST
+from trainables.training.graphs import graph_warnings, graphs_for
 from trainables.training.precision import resolve_device, resolve_precision
 
 
@@ -81,6 +82,8 @@ def prepare(
     if device.type == "cuda":
         torch.backends.cudnn.deterministic = True
         torch.backends.cudnn.benchmark = False
+    recipes = [config.train_of_state(state) for state in range(min(config.states + 1, 2))]
+    graphs = graphs_for(recipes, device, precision)
     check_augment_of_state0(config)
     loader = Loader(store) if loader is None else loader
     data = loader.data(config.data, device)
@@ -105,6 +108,7 @@ def prepare(
         epochs=_epochs(config, source, network, data),
         device=device,
         precision=precision,
+        graphs=graphs,
     )
     unreached = unreached_warning(config.prune.target, network.reach) if config.prune.traits.needs_units else ()
     warnings = (
@@ -112,6 +116,7 @@ def prepare(
         *data.warnings(),
         *unreached,
         *unheeded(config, method),
+        *graph_warnings(graphs, recipes),
         *penalty_warnings(config, method, procedure.epochs, procedure.steps_per_epoch(1)),
     )
     return Prepared(procedure, _header(identity, procedure, weights, warnings), warnings)

@@ -6,11 +6,13 @@ Checkpoints after every epoch; a run that was cut off goes on with the same numb
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from models import atomic
@@ -29,10 +31,13 @@ from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from trainables.files.environment import environment
 from trainables.seeds import derive, seed_everything
-from trainables.training.epoch import Diverged, Engine, Evaluation, evaluate, evaluate_as_exported, train_epoch
+from trainables.training.epoch import Diverged, Evaluation, evaluate, evaluate_as_exported, train_epoch
+from trainables.training.graphs import graphs_for
 from trainables.training.learning_rate import learning_rates
 from trainables.training.optimizers import build_optimizer, load_state_by_name, state_by_name
 from trainables.training.precision import loss_scaler, resolve_device, resolve_precision
+from trainables.training.step import Eagerly, Engine
+from trainables.training.step_graph import StepGraph
 
 EVALUATION_BATCH = 256
 
@@ -86,6 +91,7 @@ def pretrain(
     while len(history) < config.epochs:
         line = _epoch(engine, config, data, rates, len(history))
         history.append(line)
+        _tell_of_graph(engine, tell)
         meta = {**identity, "history": history, "scaler": engine.scaler.state_dict()}
         save_checkpoint(
             folder, Checkpoint(meta, _state(engine.model), state_by_name(engine.model, engine.optimizer), {})
@@ -100,14 +106,17 @@ def _engine(config: PretrainConfig, spec: ModelSpec, data: Data, device: torch.d
     model.to(device)
     augment = config.data.augment
     precision = resolve_precision(config.train.precision, device)
+    graphs = graphs_for([config.train], device, precision)
+    graph = None if graphs is None else graphs.of_state(config.train)
     return Engine(
         model=model,
-        optimizer=build_optimizer(model, config.train),
+        optimizer=build_optimizer(model, config.train, None if graph is None else device),
         scaler=loss_scaler(precision, device),
         config=config.train,
         precision=precision,
         device=device,
         mix=make_mix(augment.mixup, augment.cutmix, data.info.num_classes),
+        stepper=Eagerly() if graph is None else graph,
     )
 
 
@@ -116,7 +125,11 @@ def _go_on(engine: Engine, folder: Path, identity: dict[str, Any]) -> list[dict[
     checkpoint = load_checkpoint(folder).checkpoint
     if checkpoint is None:
         return []
-    changes = changed_keys({key: checkpoint.meta[key] for key in identity}, identity)
+    before = {key: checkpoint.meta[key] for key in identity}
+    with suppress(ValidationError):
+        # A key that came later is not there: its default is what the version of that time did.
+        before["config"] = PretrainConfig.model_validate(before["config"]).model_dump(mode="json")
+    changes = changed_keys(before, identity)
     if changes:
         raise UserError(
             f"{folder}: holds another pretraining: {' '.join(at_most(changes, 1))}; choose another name or --storage, "
@@ -146,6 +159,13 @@ def _epoch(engine: Engine, config: PretrainConfig, data: Data, rates: tuple[floa
         "val_accuracy": val.accuracy,
         "lr": rates[(done + 1) * steps - 1],
     }
+
+
+def _tell_of_graph(engine: Engine, tell: Callable[[str], None]) -> None:
+    if isinstance(engine.stepper, StepGraph):
+        told = engine.stepper.told()
+        for text in (*told.notes, *(f"warning: {warning}" for warning in told.warnings)):
+            tell(text)
 
 
 def _validation(engine: Engine, data: Data, *, ended: bool) -> Evaluation:

@@ -231,7 +231,7 @@ def _starting_point(config: TrialConfig, loader: Loader, probes: Probes) -> Star
     fetch_data(config.data)
     check_available(config.data)
     # On the CPU: the driver must take no memory from the trials' GPUs.
-    on_cpu = config.train.model_copy(update={"device": "cpu", "precision": "float32"})
+    on_cpu = config.train.model_copy(update={"device": "cpu", "precision": "float32", "graph": "never"})
     prepared = prepare(Identity("preflight"), config.model_copy(update={"train": on_cpu}), loader=loader)
     header, warnings = prepared.header, prepared.warnings
     weights = {name: header["weights"][name] for name in ("digest", "verdict", "evidence", "provenance")}

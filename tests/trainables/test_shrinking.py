@@ -41,7 +41,8 @@ def test_the_penalty_alone_leaves_the_asked_share_of_every_tied_parameter_and_to
     assert {name.rpartition(".")[2] for name in dropped} == {"attn", "mlp"}
     before = network.snapshot()
     for step in range(5):
-        procedure.running.shrinking.after_step(step)
+        procedure.running.shrinking.before_step(step)
+        procedure.running.shrinking.on_weights()
     shrunk = 0
     owned = {name: torch.zeros_like(tensor, dtype=torch.bool) for name, tensor in before.items()}
     for group in network.groups():

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from trainables.config.train import TrainConfig
-from trainables.training.epoch import Diverged, Engine, evaluate, train_epoch
+from trainables.training.epoch import Diverged, evaluate, train_epoch
 from trainables.training.optimizers import build_optimizer
 from trainables.training.precision import loss_scaler, resolve_device, resolve_precision
+from trainables.training.step import Alone, Engine
 
 CPU = torch.device("cpu")
 
@@ -80,20 +81,29 @@ def test_the_step_that_diverged_is_named(bad_step: int) -> None:
     assert caught.value.step == 100 + bad_step
 
 
-def test_hooks_see_ready_gradients_and_moved_weights() -> None:
+def test_what_acts_sees_ready_gradients_and_moved_weights() -> None:
     model = network()
     weight = model[1].weight  # type: ignore[index, union-attr]  # a Sequential's second layer
-    seen: list[tuple[str, int, float]] = []
-    train_epoch(
-        engine(model),
-        batches(2),
-        (0.1,) * 7,
-        5,
-        before_step=lambda step: seen.append(("before", step, float(weight.detach().sum()))),
-        after_step=lambda step: seen.append(("after", step, float(weight.detach().sum()))),
-    )
-    assert [(name, step) for name, step, _ in seen] == [("before", 5), ("after", 5), ("before", 6), ("after", 6)]
-    assert seen[0][2] != seen[1][2] == seen[2][2]
+    seen: list[tuple[str, float]] = []
+
+    class Watching(Alone):
+        def before_step(self, step: int) -> None:
+            seen.append((f"before {step}", float(weight.detach().sum())))
+
+        def on_gradients(self) -> None:
+            assert 0 < sum(float(one.grad.square().sum()) for one in model.parameters() if one.grad is not None) <= 1.0
+            seen.append(("gradients", float(weight.detach().sum())))
+
+        def on_weights(self) -> None:
+            seen.append(("weights", float(weight.detach().sum())))
+
+        def after_step(self, step: int) -> None:
+            seen.append((f"after {step}", float(weight.detach().sum())))
+
+    train_epoch(engine(model), batches(2), (0.1,) * 7, 5, Watching(7))
+    names = [name for name, _ in seen]
+    assert names == [*("before 5", "gradients", "weights", "after 5"), *("before 6", "gradients", "weights", "after 6")]
+    assert seen[0][1] == seen[1][1] != seen[2][1] == seen[3][1] == seen[4][1]
 
 
 def test_evaluation_agrees_with_scikit_learn_and_restores_the_mode() -> None:

@@ -128,6 +128,10 @@ class TrainConfig(Section):
     state0: State0Config = State0Config()
     device: str = "auto"
     """`auto` (a GPU where one is visible), `cpu`, `cuda` or `cuda:N`."""
+    graph: Literal["auto", "never", "always"] = "auto"
+    """On a GPU, whether a training step is recorded once for each network, as a CUDA graph, and replayed: `auto` where the
+    steps that are left repay it. A recording is used only where it has been checked against an eager step; the record says
+    so. On a CPU `auto` and `never` are the same, and `always` is an error."""
     threads: Count = 1
     """Torch's threads on a CPU."""
     diverged_loss: Positive = 1e4

@@ -53,6 +53,7 @@ def facts_of(procedure: Procedure, header: Mapping[str, Any]) -> dict[str, Any]:
         "libraries": {name: header["environment"]["libraries"].get(name) for name in LIBRARIES},
         "environment": {name: header["environment"][name] for name in ENVIRONMENT},
         "arithmetic": _arithmetic(),
+        "graphs": procedure.graphs is not None,
         "weights": header["weights"]["digest"],
         "spec": header["spec"],
         "structure": procedure.network.structure.to_json(),

@@ -17,7 +17,7 @@ from trainables.config.trial import TrialConfig
 
 HOW_LONG = frozenset({*EPOCH_KEYS, "state0"})
 """Keys of `train` that say how many epochs a state has, or what state 0 differs in; the recipe has both worked out."""
-WHERE = frozenset({"device", "threads", "precision"})
+WHERE = frozenset({"device", "threads", "precision", "graph"})
 """Keys of `train` that ask for something; what was got stands among the facts of `key.py`."""
 Recipe = dict[str, Any]
 

@@ -21,7 +21,7 @@ from pruning.allocation import Drop
 from pruning.imp_mask import apply_masks, weight_totals
 from trainables.config.prune import PruneConfig
 from trainables.config.train import TrainConfig
-from trainables.training.optimizers import build_optimizer, load_state_by_name, state_by_name
+from trainables.training.optimizers import build_optimizer, load_state_by_name, rate_device, state_by_name
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Network:
         moments = state_by_name(self.model, optimizer)
         before, groups = self.structure, self.groups()
         self.remove(drop)
-        fresh = build_optimizer(self.model, config)
+        fresh = build_optimizer(self.model, config, rate_device(optimizer))
         sliced = slice_optimizer_state(moments, groups, kept_positions(before, self.structure))
         load_state_by_name(self.model, fresh, sliced)
         return fresh

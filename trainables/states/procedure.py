@@ -19,10 +19,11 @@ from trainables.states.pruning_event import Event, choose_drop, floor_warnings, 
 from trainables.states.running_state import RunningState
 from trainables.states.shrinking import Shrinking
 from trainables.states.subject import Subject
-from trainables.training.epoch import Engine
+from trainables.training.graphs import Graphs
 from trainables.training.learning_rate import learning_rates
 from trainables.training.optimizers import StateByName, build_optimizer, load_state_by_name
 from trainables.training.precision import loss_scaler
+from trainables.training.step import Eagerly, Engine
 
 
 @dataclass(kw_only=True)
@@ -36,6 +37,8 @@ class Procedure(Subject):
     method: Method
     initial: Mapping[str, Tensor]
     epochs: tuple[int, ...]
+    graphs: Graphs | None = None
+    """Makes what records and replays the steps of a state, where that may be done."""
     running: RunningState | None = field(default=None, init=False)
     _teacher: nn.Module | None = field(default=None, init=False)
     _rewind_to: Mapping[str, Tensor] | None = field(default=None, init=False)
@@ -78,21 +81,24 @@ class Procedure(Subject):
         rates = learning_rates(train.schedule, train.lr, self.epochs[state] * steps_per_epoch)
         if self.event > 0 and self.position.epoch == 0:
             self._prune(rates)
-        shrinking = Shrinking.of(self._plan(rates), rates, self.network)
+        graph = None if self.graphs is None else self.graphs.of_state(train)
+        on_device = None if graph is None else self.device
+        shrinking = Shrinking.of(self._plan(rates), rates, self.network, on_device)
         augment = self.config.augment_of_state(state)
         engine = Engine(
             model=self.network.model,
-            optimizer=build_optimizer(self.network.model, train),
+            optimizer=build_optimizer(self.network.model, train, on_device),
             scaler=loss_scaler(self.precision, self.device, self.position.scaler),
             config=train,
             precision=self.precision,
             device=self.device,
             teacher=self._teacher,
             mix=make_mix(augment.mixup, augment.cutmix, self.data.info.num_classes),
+            stepper=Eagerly() if graph is None else graph,
         )
         load_state_by_name(engine.model, engine.optimizer, self._restored_moments)
         self._restored_moments = {}
-        self.running = RunningState(self, engine, shrinking, rates, augment, steps_per_epoch)
+        self.running = RunningState(self, engine, shrinking, rates, augment, steps_per_epoch, graph)
         return self.running
 
     def end_state(self) -> None:

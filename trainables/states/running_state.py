@@ -13,8 +13,10 @@ from trainables.seeds import derive, seed_everything
 from trainables.states.penalty_effect import removal_warnings
 from trainables.states.shrinking import Shrinking
 from trainables.states.subject import Subject
-from trainables.training.epoch import Diverged, Engine, EpochResult, Evaluation, train_epoch
+from trainables.training.epoch import Diverged, EpochResult, Evaluation, train_epoch
 from trainables.training.optimizers import StateByName, state_by_name
+from trainables.training.step import Engine
+from trainables.training.step_graph import StepGraph
 
 TRAINING_COST = 3
 """Forward passes' worth of multiply-accumulates in a training step: one forward, about two backward."""
@@ -22,7 +24,7 @@ TRAINING_COST = 3
 
 @dataclass
 class RunningState:
-    """Made by `Procedure.start_state`, and over with the state's last epoch.
+    """Made by `Procedure.start_state`, and over with the state's last epoch. What it does within a step: `Acting`.
 
     `engine.config` and `augment` are the state's own; `rates` has each step's learning rate.
     """
@@ -33,6 +35,8 @@ class RunningState:
     rates: tuple[float, ...]
     augment: AugmentConfig
     steps_per_epoch: int
+    graph: StepGraph | None = None
+    """The engine's stepper, where that may record steps and replay them."""
 
     def epoch(self) -> dict[str, Any]:
         """Train one epoch and return its record line. Raises Diverged."""
@@ -42,7 +46,7 @@ class RunningState:
         first = position.epoch * self.steps_per_epoch
         began = time.perf_counter()
         batches = subject.data.train_batches(self.engine.config.batch_size, seed, self.augment)
-        result = train_epoch(self.engine, batches, self.rates, first, self.shrinking.before_step, self._after_step)
+        result = train_epoch(self.engine, batches, self.rates, first, self)
         seconds = time.perf_counter() - began
         # Not from `position`: the steps have counted their cost and noted a removal since.
         subject.position = replace(
@@ -56,22 +60,22 @@ class RunningState:
         val = self._validation(last)
         if not math.isfinite(val.loss):  # the last step of an epoch has no training loss after it
             raise Diverged(last, val.loss, "validation")
-        return self._line(result, val, last, seconds)
+        return self._line(result, val, last, seconds) | self._graph()
 
-    def moments(self) -> StateByName:
-        """The optimiser's, by parameter name."""
-        return state_by_name(self.engine.model, self.engine.optimizer)
+    def before_step(self, step: int) -> None:
+        self.shrinking.before_step(step)
 
-    def _validation(self, last_step: int) -> Evaluation:
-        """The state's last epoch stands for the state, so it is judged as the network that is written."""
-        ended = last_step + 1 == len(self.rates)
-        return self.subject.evaluate_as_exported("val") if ended else self.subject.evaluate("val")
+    def on_gradients(self) -> None:
+        self.shrinking.on_gradients()
 
-    def _after_step(self, step: int) -> None:
+    def on_weights(self) -> None:
+        self.shrinking.on_weights()
+        if self.subject.network.masked:
+            self.subject.network.apply_masks()
+
+    def after_step(self, step: int) -> None:
+        """Count what the step cost, and remove what is due."""
         subject = self.subject
-        self.shrinking.after_step(step)
-        if subject.network.masked:
-            subject.network.apply_masks()
         images = subject.data.sizes["train"] / self.steps_per_epoch
         spent = TRAINING_COST * subject.network.macs() * images
         subject.position = replace(subject.position, training_macs=subject.position.training_macs + spent)
@@ -82,6 +86,26 @@ class RunningState:
                 removal_warnings(subject.position.removal, subject.config.prune.rsst)
             )
             self.shrinking.removed()
+
+    def steps_left(self, step: int) -> int:
+        return self.shrinking.unchanged_until() - step
+
+    def moments(self) -> StateByName:
+        """The optimiser's, by parameter name."""
+        return state_by_name(self.engine.model, self.engine.optimizer)
+
+    def _validation(self, last_step: int) -> Evaluation:
+        """The state's last epoch stands for the state, so it is judged as the network that is written."""
+        ended = last_step + 1 == len(self.rates)
+        return self.subject.evaluate_as_exported("val") if ended else self.subject.evaluate("val")
+
+    def _graph(self) -> dict[str, Any]:
+        """What the record says of replayed steps, where there may be any."""
+        if self.graph is None:
+            return {}
+        told = self.graph.told()
+        self.subject.position = self.subject.position.with_warnings(told.warnings)
+        return {"graph": {"replayed": told.replayed, "notes": list(told.notes)}}
 
     def _remove(self, drop: Drop) -> None:
         engine = self.engine

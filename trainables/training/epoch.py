@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from trainables.config.train import TrainConfig
 from trainables.training.optimizers import set_learning_rate
 from trainables.training.precision import autocast, without_tf32
+from trainables.training.step import Acting, Alone, Batch, Engine
 
 CHECK_EVERY = 25
 """Steps between looks at the loss: looking makes the CPU wait for the GPU."""
-
-Batch = tuple[Tensor, Tensor]
 
 
 class Diverged(Exception):
@@ -26,20 +24,6 @@ class Diverged(Exception):
         super().__init__(f"{of} loss {loss:g} at step {step} of the state")
         self.step = step
         self.loss = loss
-
-
-@dataclass
-class Engine:
-    """What an epoch trains with. The optimiser is replaced when the network is cut in the middle of a state."""
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    scaler: torch.amp.GradScaler
-    config: TrainConfig
-    precision: str
-    device: torch.device
-    teacher: nn.Module | None = None
-    mix: Callable[[Tensor, Tensor], Batch] | None = None
 
 
 @dataclass(frozen=True)
@@ -59,18 +43,14 @@ class Evaluation:
 
 
 def train_epoch(
-    engine: Engine,
-    batches: Iterable[Batch],
-    rates: tuple[float, ...],
-    first_step: int,
-    before_step: Callable[[int], None] | None = None,
-    after_step: Callable[[int], None] | None = None,
+    engine: Engine, batches: Iterable[Batch], rates: tuple[float, ...], first_step: int, acting: Acting | None = None
 ) -> EpochResult:
     """Train on the batches; `rates[step]` is the learning rate of each step of the state, `first_step` where it stands.
 
-    `before_step` runs when the gradients are ready, `after_step` when the weights have moved; they may cut the network.
-    Raises Diverged when the loss is not finite or above `diverged_loss`.
+    `acting` is what else acts in a step; by default nothing. Raises Diverged when the loss is not finite or above
+    `diverged_loss`.
     """
+    acting = Alone(len(rates)) if acting is None else acting
     losses: list[Tensor] = []
     correct: list[Tensor] = []
     sizes: list[int] = []
@@ -78,47 +58,23 @@ def train_epoch(
     engine.model.train()
     for offset, (images, labels) in enumerate(batches):
         step = first_step + offset
+        sample = engine.sample(images, labels)
         set_learning_rate(engine.optimizer, rates[step])
-        inputs, targets = (images, labels) if engine.mix is None else engine.mix(images, labels)
-        with autocast(engine.precision, engine.device):
-            logits = engine.model(inputs)
-            loss = _loss(engine, logits.float(), inputs, targets)
-        engine.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(engine.scaler.scale(loss))
-        engine.scaler.unscale_(engine.optimizer)
-        if engine.config.clip_grad_norm is not None:
-            nn.utils.clip_grad_norm_(engine.model.parameters(), engine.config.clip_grad_norm)
-        if before_step is not None:
-            before_step(step)
-        engine.scaler.step(engine.optimizer)
-        engine.scaler.update()
-        losses.append(loss.detach())
-        sizes.append(len(inputs))
-        correct.append((logits.detach().argmax(1) == labels[: len(inputs)]).sum())
+        acting.before_step(step)
+        result = engine.stepper.take(engine, sample, acting, step)
+        losses.append(result.loss)
+        sizes.append(len(sample.inputs))
+        correct.append(result.correct)
         if len(losses) - checked >= CHECK_EVERY:
             _check(losses[checked:], first_step + checked, engine.config.diverged_loss)
             checked = len(losses)
-        if after_step is not None:
-            after_step(step)
+        acting.after_step(step)
     if not losses:
         raise ValueError("an epoch without a single batch")
     _check(losses[checked:], first_step + checked, engine.config.diverged_loss)
     images_seen = sum(sizes)
     total = sum(loss * size for loss, size in zip(torch.stack(losses).tolist(), sizes, strict=True))
     return EpochResult(total / images_seen, torch.stack(correct).sum().item() / images_seen, images_seen)
-
-
-def _loss(engine: Engine, logits: Tensor, inputs: Tensor, targets: Tensor) -> Tensor:
-    loss = functional.cross_entropy(logits, targets, label_smoothing=engine.config.label_smoothing)
-    weight = engine.config.distill.weight
-    if weight == 0 or engine.teacher is None:
-        return loss
-    temperature = engine.config.distill.temperature
-    with torch.no_grad():
-        taught = functional.log_softmax(engine.teacher(inputs).float() / temperature, dim=1)
-    learnt = functional.log_softmax(logits / temperature, dim=1)
-    gap = functional.kl_div(learnt, taught, reduction="batchmean", log_target=True)
-    return (1 - weight) * loss + weight * temperature**2 * gap
 
 
 def _check(losses: list[Tensor], first_step: int, limit: float) -> None:

@@ -12,17 +12,26 @@ from trainables.config.train import TrainConfig
 StateByName = dict[str, dict[str, Tensor]]
 
 
-def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """SGD or AdamW, fused; norms, biases and what the network exempts (class token, positions) are not decayed."""
+def build_optimizer(
+    model: nn.Module, config: TrainConfig, rate_on: torch.device | None = None
+) -> torch.optim.Optimizer:
+    """SGD or AdamW, fused; norms, biases and what the network exempts (class token, positions) are not decayed.
+
+    With `rate_on` the learning rate lies on that device, where a captured step reads it.
+    """
     exempt: set[str] = set(model.no_weight_decay()) if hasattr(model, "no_weight_decay") else set()  # type: ignore[operator]  # timm's method
     decayed: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for name, parameter in model.named_parameters():
         (free if parameter.ndim < 2 or name in exempt else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": free, "weight_decay": 0.0}]
+    rate = config.lr if rate_on is None else torch.tensor(config.lr, dtype=torch.float32, device=rate_on)
     if config.optimizer == "adamw":
-        return torch.optim.AdamW(groups, lr=config.lr, betas=config.betas, fused=True)
-    sgd = torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.momentum > 0, fused=True)
+        adamw = torch.optim.AdamW(groups, lr=rate, betas=config.betas, fused=True, capturable=rate_on is not None)
+        # It would warn once of every step that is taken without being captured, as the first ones of each network are.
+        adamw._warned_capturable_if_run_uncaptured = True
+        return adamw
+    sgd = torch.optim.SGD(groups, lr=rate, momentum=config.momentum, nesterov=config.momentum > 0, fused=True)
     # A loss scaler would leave it to the kernel to skip a step whose gradients overflow. AdamW's does; SGD's, where that is the
     # first step, leaves the momentum as uninitialised memory. With this the scaler does not take the step at all.
     sgd._step_supports_amp_scaling = False
@@ -30,8 +39,17 @@ def build_optimizer(model: nn.Module, config: TrainConfig) -> torch.optim.Optimi
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    if rate_device(optimizer) is not None:
+        optimizer.param_groups[0]["lr"].fill_(rate)  # all groups share it
+        return
     for group in optimizer.param_groups:
         group["lr"] = rate
+
+
+def rate_device(optimizer: torch.optim.Optimizer) -> torch.device | None:
+    """Where the learning rate lies, if it lies on a device; as `build_optimizer` was told."""
+    rate = optimizer.param_groups[0]["lr"]
+    return rate.device if isinstance(rate, Tensor) else None
 
 
 def state_by_name(model: nn.Module, optimizer: torch.optim.Optimizer) -> StateByName:

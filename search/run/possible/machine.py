@@ -8,6 +8,7 @@ from models.errors import UserError
 from search.study.arm import at_its_line
 from search.study.corners import joint_corners
 from search.study.study import Study
+from trainables.config.train import TrainConfig
 
 
 def check_machine(study: Study) -> None:
@@ -37,9 +38,19 @@ def check_machine(study: Study) -> None:
 def check_devices(study: Study, gpus: float) -> None:
     """UserError, at its line, where an arm wants a GPU that its trials are not given; each sees `gpus` of them."""
     for arm in study.arms.values():
-        for values in joint_corners(study, arm, ("train.device",)):
+        for values in joint_corners(study, arm, ("train.device", "train.graph")):
             with at_its_line(arm, values):
-                _check_device(arm.config(values).train.device, gpus)
+                train = arm.config(values).train
+                _check_device(train.device, gpus)
+                _check_graph(train, gpus)
+
+
+def _check_graph(train: TrainConfig, gpus: float) -> None:
+    if train.graph == "always" and (gpus == 0 or train.device == "cpu"):
+        raise UserError(
+            "found always, but its trials train on a CPU, where there are no CUDA graphs; use auto, or give each trial a GPU",
+            key="train.graph",
+        )
 
 
 def _check_device(device: str, gpus: float) -> None:

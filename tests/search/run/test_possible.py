@@ -65,6 +65,21 @@ def test_a_device_that_its_trials_will_not_see_is_refused(
     assert f"train.device: {told}" in message
 
 
+@pytest.mark.parametrize(("gpus", "device"), [(0, "auto"), (1, "cpu")])
+def test_graphs_are_refused_where_trials_train_on_a_cpu(
+    gpus: int, device: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_a_machine(monkeypatch, gpus)
+    message = refused(path, "trial.train.graph=always", f"trial.train.device={device}")
+    assert message.startswith("--set trial.train.graph=always: ")
+    assert (
+        "train.graph: found always, but its trials train on a CPU, where there are no CUDA graphs; use auto, or "
+        in message
+    )
+    on_a_machine(monkeypatch, 1)
+    check_machine(study_of(path, "trial.train.graph=always"))
+
+
 @pytest.mark.parametrize(
     ("gpus", "sets"),
     [

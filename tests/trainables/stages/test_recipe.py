@@ -56,6 +56,7 @@ ACTS_FROM: dict[str, tuple[Any, int]] = {
     "train.distill.weight": (0.5, 1),
     "train.distill.temperature": (2.0, 1),
     "train.device": ("auto", 0),
+    "train.graph": ("never", 0),
     "train.threads": (2, 0),
     "train.diverged_loss": (10.0, 0),
     "prune.method": ("rsst", 1),

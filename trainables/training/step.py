@@ -1,0 +1,153 @@
+"""One training step: forward, loss, backward, and the optimiser's step, with what a state's method does in between.
+
+Nothing in `one_step` reads a number back from the device, so the same function trains step by step and is captured whole
+(`step_graph.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from trainables.config.train import TrainConfig
+from trainables.training.precision import autocast
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Acting(Protocol):
+    """What besides the optimiser acts in a step. Whatever differs from one step to the next is set in `before_step`: a
+    captured step repeats what `on_gradients` and `on_weights` do to tensors, and none of their Python."""
+
+    def before_step(self, step: int) -> None:
+        """The step of this number, counted within the state, is about to be taken."""
+
+    def on_gradients(self) -> None:
+        """The gradients are ready, and clipped."""
+
+    def on_weights(self) -> None:
+        """The weights have moved."""
+
+    def after_step(self, step: int) -> None:
+        """The step is done; may cut the network."""
+
+    def steps_left(self, step: int) -> int:
+        """From this step on, before the network is cut or the state ends."""
+
+
+class Alone:
+    """The optimiser acts alone, for `steps` steps in all."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+
+    def before_step(self, step: int) -> None: ...
+
+    def on_gradients(self) -> None: ...
+
+    def on_weights(self) -> None: ...
+
+    def after_step(self, step: int) -> None: ...
+
+    def steps_left(self, step: int) -> int:
+        return self._steps - step
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a step sees: inputs (B, C, H, W), targets (B,) or soft (B, classes), and the labels (B,) before any mixing.
+
+    Without mixing `targets` are the `labels` themselves.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    labels: Tensor
+
+    def parts(self) -> tuple[Tensor, ...]:
+        """Each tensor once."""
+        return (self.inputs, self.labels) if self.targets is self.labels else (self.inputs, self.targets, self.labels)
+
+    def copied(self) -> Sample:
+        inputs, labels = self.inputs.clone(), self.labels.clone()
+        return Sample(inputs, labels if self.targets is self.labels else self.targets.clone(), labels)
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """The loss, and how many of the batch were classified right before the step; scalars on the training device."""
+
+    loss: Tensor
+    correct: Tensor
+
+
+class Stepper(Protocol):
+    """Takes the steps of a state, one by one."""
+
+    def take(self, engine: Engine, sample: Sample, acting: Acting, step: int) -> StepResult: ...
+
+
+class Eagerly:
+    """Launches every operation of every step anew."""
+
+    def take(self, engine: Engine, sample: Sample, acting: Acting, step: int) -> StepResult:
+        return one_step(engine, sample, acting)
+
+
+@dataclass
+class Engine:
+    """What an epoch trains with. The optimiser is replaced when the network is cut in the middle of a state."""
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    scaler: torch.amp.GradScaler
+    config: TrainConfig
+    precision: str
+    device: torch.device
+    teacher: nn.Module | None = None
+    mix: Callable[[Tensor, Tensor], Batch] | None = None
+    stepper: Stepper = field(default_factory=Eagerly)
+
+    def sample(self, images: Tensor, labels: Tensor) -> Sample:
+        """A batch as a step sees it. Mixing leaves out the last image of an odd one."""
+        if self.mix is None:
+            return Sample(images, labels, labels)
+        inputs, targets = self.mix(images, labels)
+        return Sample(inputs, targets, labels[: len(inputs)])
+
+
+def one_step(engine: Engine, sample: Sample, acting: Acting) -> StepResult:
+    """Move the weights by one step, at the learning rate that the optimiser holds."""
+    # Entered and left here, whether or not the step is captured: the casts of weights that autocast keeps then live within one
+    # step, and a captured step makes its own.
+    with autocast(engine.precision, engine.device):
+        logits = engine.model(sample.inputs)
+        loss = _loss(engine, logits.float(), sample)
+    engine.optimizer.zero_grad(set_to_none=True)
+    torch.autograd.backward(engine.scaler.scale(loss))
+    engine.scaler.unscale_(engine.optimizer)
+    if engine.config.clip_grad_norm is not None:
+        nn.utils.clip_grad_norm_(engine.model.parameters(), engine.config.clip_grad_norm)
+    acting.on_gradients()
+    engine.scaler.step(engine.optimizer)
+    engine.scaler.update()
+    acting.on_weights()
+    return StepResult(loss.detach(), (logits.detach().argmax(1) == sample.labels).sum())
+
+
+def _loss(engine: Engine, logits: Tensor, sample: Sample) -> Tensor:
+    loss = functional.cross_entropy(logits, sample.targets, label_smoothing=engine.config.label_smoothing)
+    weight = engine.config.distill.weight
+    if weight == 0 or engine.teacher is None:
+        return loss
+    temperature = engine.config.distill.temperature
+    with torch.no_grad():
+        taught = functional.log_softmax(engine.teacher(sample.inputs).float() / temperature, dim=1)
+    learnt = functional.log_softmax(logits / temperature, dim=1)
+    gap = functional.kl_div(learnt, taught, reduction="batchmean", log_target=True)
+    return (1 - weight) * loss + weight * temperature**2 * gap
