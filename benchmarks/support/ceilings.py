@@ -65,7 +65,7 @@ def bandwidth(device: torch.device, size: int = COPIED_BYTES) -> float:
 
 def median_seconds(work: Callable[[], object], device: torch.device) -> float:
     """Of one call, over rounds of many, after a warm-up."""
-    clock = _clock(device)
+    clock = clock_of(device)
     began = clock()
     work()
     work()
@@ -80,7 +80,8 @@ def _round(work: Callable[[], object], repeats: int, clock: Callable[[], float])
     return (clock() - began) / repeats
 
 
-def _clock(device: torch.device) -> Callable[[], float]:
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """Seconds: of the processor on a CPU, of the clock on a GPU once that is done with all that it was given."""
     if device.type != "cuda":
         return time.process_time
 

@@ -16,6 +16,7 @@ from trainables.config.train import TrainConfig
 from trainables.training.epoch import EpochResult, train_epoch
 from trainables.training.graph_costs import FIRST_CAPTURE, FIRST_SHARE, GraphCosts
 from trainables.training.graphs import graph_warnings, graphs_for, reads_back
+from trainables.training.held import Held
 from trainables.training.optimizers import build_optimizer, set_learning_rate, state_by_name
 from trainables.training.precision import loss_scaler
 from trainables.training.step import Alone, Engine, Sample, one_step
@@ -248,8 +249,28 @@ def test_what_cannot_be_recorded_trains_eagerly_and_leaves_no_trace() -> None:
     assert_equal(tensors_of(ours), tensors_of(eager))
     [warning] = graph.told().warnings
     assert warning == (
-        "train.graph: a step of this network cannot be captured (operation not permitted when stream is capturing); it "
-        "trains eagerly"
+        "train.graph: a step cannot be captured (operation not permitted when stream is capturing); this network trains eagerly"
+    )
+
+
+@pytest.mark.parametrize("copies", [0, 1])
+def test_without_memory_for_a_check_nothing_is_replayed(copies: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    capture = RecordedCapture()
+    graph = graphed(capture)
+    held = [Held.of] * copies
+
+    def of(made: Engine) -> Held:
+        if not held:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return held.pop()(made)
+
+    monkeypatch.setattr("trainables.training.step_graph.Held.of", of)
+    eager, ours = engine(None), engine(graph)
+    assert trained(ours, batches()) == trained(eager, batches())
+    assert (capture.recorded, capture.replays) == (1, 0)
+    assert_equal(tensors_of(ours), tensors_of(eager))
+    assert graph.told().warnings == (
+        "train.graph: there is no memory left to check a replay; this network trains eagerly",
     )
 
 

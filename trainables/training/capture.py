@@ -54,7 +54,10 @@ class CudaCapture:
     def record(self, work: Callable[[], Result]) -> Result:
         graph = torch.cuda.CUDAGraph()
         # Only this thread's calls count: another one pins the memory of loaded images meanwhile.
-        with torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"):
+        with (
+            torch.cuda.device(self._device),
+            torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
+        ):
             result = work()
         self._graph = graph
         return result

@@ -49,11 +49,12 @@ def fresh_scaler(engine: Engine) -> None:
     engine.scaler = loss_scaler(engine.precision, engine.device, engine.scaler.state_dict())
 
 
-def parted(start: Held, expected: Held, found: Held) -> float | None:
-    """How far apart two steps from `start` end, as a share of how far the expected one went: the worst of all kinds, by their
-    Euclidean norms. None where the expected one did not move the weights, or nowhere finite."""
+def parted(start: Held, expected: Held, engine: Engine) -> float | None:
+    """How far from where a step from `start` was expected to end the engine stands, as a share of how far that step went: the
+    worst of all kinds, by their Euclidean norms. None where it did not move the weights, or nowhere finite."""
+    found = _moved(engine)
     pairs = [
-        torch.stack([_distance(tensors, found.kinds[kind]), _distance(start.kinds[kind], tensors)])
+        torch.stack([_distance(tensors, found[kind]), _distance(start.kinds[kind], tensors)])
         for kind, tensors in expected.kinds.items()
     ]
     figures = dict(zip(expected.kinds, torch.stack(pairs).tolist(), strict=True))
@@ -71,8 +72,8 @@ def _share(apart: float, went: float) -> float:
 
 
 def _distance(ones: Sequence[Tensor], others: Sequence[Tensor]) -> Tensor:
-    squares = [(one.double() - other.double()).square().sum() for one, other in zip(ones, others, strict=True)]
-    return torch.stack(squares).sum().sqrt()
+    apart = (one.detach().double() - other.detach().double() for one, other in zip(ones, others, strict=True))
+    return torch.stack([difference.square().sum() for difference in apart]).sum().sqrt()
 
 
 def _moved(engine: Engine) -> Kinds:

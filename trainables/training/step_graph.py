@@ -116,15 +116,13 @@ class StepGraph:
             self._give_up(network, f"not captured: {left} steps of this network do not repay it")
             return
         began = time.perf_counter()
+        # Gradients that a step leaves behind are not of the memory that a recording has for its own.
+        engine.optimizer.zero_grad(set_to_none=True)
         try:
             network.result = self._capture.record(lambda: one_step(engine, network.static, acting))
         except RuntimeError as error:
             fresh_scaler(engine)
-            reason = str(error).strip().partition("\n")[0]
-            self._give_up(network, "not captured: see the warning")
-            self._warnings.append(
-                f"train.graph: a step of this network cannot be captured ({reason}); it trains eagerly"
-            )
+            self._give_up(network, "not captured: see the warning", _reason(error))
         self._capture.wait()
         network.capture_seconds += time.perf_counter() - began
 
@@ -132,15 +130,16 @@ class StepGraph:
         """Take the step eagerly, take it back, replay it, and leave the network where the eager one did."""
         assert network.result is not None
         began = time.perf_counter()
-        start = Held.of(engine)
+        start = self._copies(network, engine)
         result = self._eager(engine, network.static, acting)
-        expected = Held.of(engine)
+        expected = None if start is None else self._copies(network, engine)
+        if start is None or expected is None:
+            return result
         start.give_back(engine)
         self._capture.replay()
-        found = Held.of(engine)
-        expected.give_back(engine)
-        apart = parted(start, expected, found)
         off = _loss_apart(result, network.result)
+        apart = parted(start, expected, engine)
+        expected.give_back(engine)
         self._capture.wait()
         network.capture_seconds += time.perf_counter() - began
         # A step that moved nothing, as where gradients overflowed, shows nothing: the next one may.
@@ -149,12 +148,22 @@ class StepGraph:
         network.apart = max(apart, off)
         network.trusted = network.apart <= TOLERANCE
         if not network.trusted:
-            self._give_up(network, "captured, and not used: see the warning")
-            self._warnings.append(
-                f"train.graph: a replayed step ended {100 * apart:.3g} % of the step's length away from the eager one, its "
-                f"loss {100 * off:.3g} % off, where {100 * TOLERANCE:g} % is allowed; this network trains eagerly"
+            reason = (
+                f"a replayed step ended {100 * apart:.3g} % of the step's length away from the eager one, its loss "
+                f"{100 * off:.3g} % off, where {100 * TOLERANCE:g} % is allowed"
             )
+            self._give_up(network, "captured, and not used: see the warning", reason)
         return result
+
+    def _copies(self, network: GraphedNetwork, engine: Engine) -> Held | None:
+        """Of all that a step moves; None where there is no memory for them, and the network goes on as without a recording."""
+        try:
+            return Held.of(engine)
+        except torch.OutOfMemoryError:
+            self._give_up(
+                network, "captured, and not used: see the warning", "there is no memory left to check a replay"
+            )
+            return None
 
     def _replay(self, network: GraphedNetwork) -> StepResult:
         assert network.result is not None
@@ -183,9 +192,12 @@ class StepGraph:
             return
         self._notes.append(text)
 
-    def _give_up(self, network: GraphedNetwork, note: str) -> None:
+    def _give_up(self, network: GraphedNetwork, note: str, reason: str = "") -> None:
+        """`reason` is one that a reader of the trial's figures has to know."""
         network.given_up, network.trusted, network.result = True, False, None
         self._notes.append(note)
+        if reason:
+            self._warnings.append(f"train.graph: {reason}; this network trains eagerly")
         self._capture.forget()
 
     def _timed(self, work: Callable[[], Result]) -> tuple[float, Result]:
@@ -203,3 +215,10 @@ def _loss_apart(expected: StepResult, found: StepResult) -> float | None:
         return None
     apart = abs(wanted - got)
     return apart / max(abs(wanted), torch.finfo(torch.float32).tiny) if math.isfinite(got) else math.inf
+
+
+def _reason(error: BaseException) -> str:
+    """What could not be recorded, in a line: the first error, which the end of the recording wraps in another."""
+    while error.__context__ is not None:
+        error = error.__context__
+    return f"a step cannot be captured ({str(error).strip().splitlines()[0]})"
