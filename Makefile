@@ -34,6 +34,7 @@ bench: setup
 	$(BIN)/python -m benchmarks.trial
 	$(BIN)/python -m benchmarks.study --seeds 2
 	$(BIN)/python -m benchmarks.startup --repeats 3
+	$(BIN)/python -m benchmarks.scale --sizes 30 300 1000
 	$(BIN)/python -m benchmarks.orchestration --real 1 --epochs 30 --short 60 --seconds 0.4
 
 lint: setup

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,13 @@ def machine_text() -> str:
     """Processor, cores of this process, load, and PyTorch's version, in one line."""
     cores, (load, *_) = len(os.sched_getaffinity(0)), os.getloadavg()
     return f"{processor()}, {cores} cores for this process, load {load:.1f}, torch {torch.__version__}"
+
+
+def milliseconds(do: Callable[[], object]) -> float:
+    """Of the processor, that doing it once takes this process."""
+    began = time.process_time()
+    do()
+    return 1000 * (time.process_time() - began)
 
 
 def options_of(about: str | None) -> argparse.ArgumentParser:

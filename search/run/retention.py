@@ -6,7 +6,8 @@ and an export without a budget is one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from models.errors import UserError
@@ -20,15 +21,50 @@ LASTING = ("finished", "stopped", "diverged")
 """Ended for good; a failed trial may be taken up again."""
 
 
+@dataclass
+class Retention:
+    """A study's policy, applied again and again to a run that grows."""
+
+    study: Study
+    _settled: set[tuple[str, str | None]] = field(default_factory=set)
+    """Trials none of whose networks a front needs any more, by id and what they repeat (a superseded confirm trial leaves its
+    id to another). Others beat them for good, so a front is the same without them, and they are not looked at again."""
+
+    def apply(self, trials: Iterable[RecordedTrial]) -> list[Path]:
+        """As `apply_retention`."""
+        if self.study.retention.states == "all":
+            return []
+        known = list(trials)
+        ended = [one for one in known if one.status in LASTING and one.states and _key(one) not in self._settled]
+        there, wanted = self._wanted(order_trials(ended, list(self.study.arms)))
+        needed = sources_named(self.study, known)
+        files = [one.file for one in there if one.name not in wanted and one.state is not one.trial.last]
+        removed = [file for file in files if file is not None and file.resolve() not in needed]
+        _remove(self.study, removed)
+        self._settled |= {_key(one) for one in ended} - {_key(one.trial) for one in there if one.name in wanted}
+        return removed
+
+    def _wanted(self, ended: Iterable[RecordedTrial]) -> tuple[list[Candidate], set[str]]:
+        """The networks that are on the disk, and the names of those on a front, where the policy asks for that."""
+        every = [Candidate(trial, state) for trial in ended for state in trial.states]
+        there = [candidate for candidate in every if candidate.file is not None]
+        return there, {one.name for one in fronts(there)} if self.study.retention.states == "front" else set()
+
+
+def _key(trial: RecordedTrial) -> tuple[str, str | None]:
+    return trial.id, trial.source
+
+
 def apply_retention(study: Study, trials: Iterable[RecordedTrial]) -> list[Path]:
     """Remove the state files that the study's policy gives up; returns what was removed.
 
     Only files of trials whose record, on the disk already, says that they ended for good. Asking twice changes nothing.
     """
-    if study.retention.states == "all":
-        return []
-    removed = given_up(study, list(trials))
-    for path in removed:
+    return Retention(study).apply(trials)
+
+
+def _remove(study: Study, files: Iterable[Path]) -> None:
+    for path in files:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
@@ -36,7 +72,6 @@ def apply_retention(study: Study, trials: Iterable[RecordedTrial]) -> list[Path]
                 f"{path}: cannot be removed ({error.strerror}), as retention.states: {study.retention.states} asks; "
                 "make the run's folder writable, then resume the run"
             ) from error
-    return removed
 
 
 def drop_own_stages(study: Study, run: RunFolder) -> None:
@@ -50,19 +85,6 @@ def drop_own_stages(study: Study, run: RunFolder) -> None:
     from trainables.stages.store import StageStore
 
     StageStore(run.own_stages, study.resources.stages_gigabytes).discard_after_dense_starts()
-
-
-def given_up(study: Study, trials: Sequence[RecordedTrial]) -> list[Path]:
-    """The files to remove where `retention.states` is not `all`."""
-    ended = [one for one in order_trials(trials, list(study.arms)) if one.status in LASTING and one.states]
-    every = [Candidate(trial, state) for trial in ended for state in trial.states]
-    there = [candidate for candidate in every if candidate.file is not None]
-    kept = {Candidate(trial, trial.last).name for trial in ended}
-    if study.retention.states == "front":
-        kept |= {one.name for one in fronts(there)}
-    needed = sources_named(study, trials)
-    files = [one.file for one in there if one.name not in kept]
-    return [file for file in files if file is not None and file.resolve() not in needed]
 
 
 def sources_named(study: Study, trials: Iterable[RecordedTrial]) -> frozenset[Path]:

@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial
 
 from models.errors import UserError
 from search.run.plan import ArmPlan, plan_of
-from search.run.retention import apply_retention
+from search.run.retention import Retention
 from search.run.store import TrialStore
 from search.run.trials import RecordedTrial
 from search.study.claims import seed_of_recipe
@@ -67,6 +67,7 @@ class TrialQueue:
         self._studies = [replicate_of(self.study, index) for index in range(self.study.search.replicates)]
         self._confirm = ConfirmPhase(self.study, self.store, self._note)
         self._beginnings = Beginnings()
+        self._retention = Retention(self.study)
         self.live: set[str] = set()
         """Trials handed out in this launch and not yet given back."""
         self._crashes: Counter[str] = Counter()
@@ -205,7 +206,7 @@ class TrialQueue:
     def _retain(self) -> None:
         """A file that cannot be removed is told; it is no reason to end a study."""
         try:
-            apply_retention(self.study, self.store)
+            self._retention.apply(self.store)
         except UserError as error:
             self._note(str(error))
 

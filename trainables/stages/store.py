@@ -26,6 +26,11 @@ PASSING = ".passing-"
 ABANDONED = 3600.0
 """Seconds after which nobody writes or removes a folder any more that has not changed."""
 GIGABYTE = 1e9
+LOOKED_THROUGH = "looked-through"
+"""A file in the store, as old as the last look at all its stages where those are more than FEW; it holds how long that took."""
+REST, FEW = 20.0, 100
+"""Such a look is not repeated for so many times as long: publishing would otherwise cost the more, the more stages there are.
+Meanwhile the bound may be exceeded by what is published in that time."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +114,33 @@ class StageStore:
         return self.folder / key[:2] / key
 
     def _keep_within_bound(self, newest: str) -> None:
+        if self._was_looked_through():
+            return
+        began = time.monotonic()
+        if self._discard_least_used(newest) > FEW:
+            atomic.write_text(self.folder / LOOKED_THROUGH, f"{time.monotonic() - began}\n")
+
+    def _was_looked_through(self) -> bool:
+        """Whether the last look at all stages, by whichever process, is too recent for its length to be repeated."""
+        file = self.folder / LOOKED_THROUGH
+        try:
+            took, age = float(file.read_text(encoding="utf-8")), time.time() - file.stat().st_mtime
+        except (OSError, ValueError):
+            return False
+        return 0 <= age < REST * took
+
+    def _discard_least_used(self, newest: str) -> int:
+        """Until the bound is kept; returns how many stages there were."""
         self._clear_up()
         stages = sorted(self._stages(), key=lambda one: one[1])
         total = sum(size for _, _, size in stages)
         for key, _, size in stages:
             if total <= self.gigabytes * GIGABYTE:
-                return
+                break
             if key != newest:
                 self.discard(key)
                 total -= size
+        return len(stages)
 
     def _clear_up(self) -> None:
         """Remove what processes that died in writing or removing have left behind."""

@@ -12,12 +12,14 @@ from search.run.trials import RecordedTrial
 
 FEWEST_TRIALS = 8
 """With fewer, a forest fits noise."""
+MOST_TRIALS = 500
+"""Of an arm, spread over its search: the time of Optuna's evaluation grows with their square."""
 
 
 def importance_plot(results: RunResults) -> Plot | None:
     """Optuna's importances of the searched keys, per arm; None where no arm has enough trials."""
-    found = {arm: importances(finished_search(results, arm)) for arm in results.arm_names}
-    found = {arm: shares for arm, shares in found.items() if shares}
+    searched = {arm: finished_search(results, arm) for arm in results.arm_names}
+    found = {arm: shares for arm, trials in searched.items() if (shares := importances(spread(trials)))}
     if not found:
         return None
     largest = {key: max(shares.get(key, 0.0) for shares in found.values()) for arm in found for key in found[arm]}
@@ -37,7 +39,15 @@ def importance_plot(results: RunResults) -> Plot | None:
     described = "; ".join(
         f"{arm}: {', '.join(f'{key} {share:.2f}' for key, share in shares.items())}" for arm, shares in found.items()
     )
-    return Plot("importances", f"Importances of the searched keys. {described}.", figure)
+    some = ", ".join(f"{arm} {len(searched[arm]):,}" for arm in found if len(searched[arm]) > MOST_TRIALS)
+    of_some = f" From {MOST_TRIALS} trials, spread over the search, of {some}." if some else ""
+    return Plot("importances", f"Importances of the searched keys. {described}.{of_some}", figure)
+
+
+def spread(trials: Sequence[RecordedTrial]) -> list[RecordedTrial]:
+    """At most MOST_TRIALS of them, evenly from the first to the last."""
+    count = min(len(trials), MOST_TRIALS)
+    return [trials[index * len(trials) // count] for index in range(count)]
 
 
 def importances(trials: Sequence[RecordedTrial]) -> dict[str, float]:

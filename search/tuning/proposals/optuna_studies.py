@@ -26,6 +26,8 @@ from search.tuning.proposals.samplers import make_sampler, seed_of
 USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
 """What a later study learns from, and what a constraint is told of."""
 DIRECTIONS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
+UNTAUGHT = ("random", "qmc")
+"""Algorithms that propose the same whatever was tried before."""
 ATTEMPTS = 20
 """Draws before a configuration that was proposed already is accepted again."""
 
@@ -50,6 +52,8 @@ def propose(
     names = tuple(parameter.name for parameter in study.arms[arm].parameters)
     fixed = fixed_values(study, arm, number)
     taken = [configuration.values for configuration in past]
+    if study.search.algorithm in UNTAUGHT:
+        past, warm = (), ()
     for attempt in range(ATTEMPTS):
         optuna_study = rebuild(study, past, make_sampler(study.search, names, arm, number, attempt), warm)
         values = study.space.suggest(optuna_study.ask(), arm, fixed)

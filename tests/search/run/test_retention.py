@@ -16,11 +16,12 @@ from models.errors import UserError
 from search.commands import pareto as pareto_command
 from search.evidence.selection import Budget, choose, passed_over
 from search.export.export import parts_of
-from search.run.candidates import all_candidates, fronts, named_state, pareto
+from search.run.candidates import Candidate, all_candidates, fronts, named_state, pareto
 from search.run.folder import RunFolder
 from search.run.results import RunResults, load_results
-from search.run.retention import apply_retention, drop_own_stages
+from search.run.retention import Retention, apply_retention, drop_own_stages
 from search.run.trials import RecordedTrial
+from search.study.load import load_study
 from tests.search.made_runs import MadeRun, falling
 from trainables.files.record import StateEnd
 
@@ -155,18 +156,37 @@ def test_any_budget_chooses_as_if_everything_had_been_kept(
 def test_one_after_another_keeps_what_all_at_once_keeps(tmp_path: Path) -> None:
     rows = np.random.default_rng(4).random((6, 4))
     runs = []
-    for name, one_by_one in (("steps", True), ("once", False)):
-        made = MadeRun(tmp_path / name)
+    for name in ("steps", "once", "driven"):
+        made = MadeRun(tmp_path / name, study={"retention": {"states": "front"}})
+        driven = Retention(load_study(made.path / "study.yaml"))
         for number, row in enumerate(rows):
             made.add("rsst", row.tolist(), number=number)
             states = made.path / "trials" / f"rsst-{number:03d}" / "states"
             states.mkdir()
             for state in range(4):
                 (states / f"{state:02d}.safetensors").touch()
-            if one_by_one:
+            if name == "steps":
                 retain(made.path, "front")
-        runs.append(kept(retain(made.path, "front")))
-    assert runs[0] == runs[1]
+            if name == "driven":
+                driven.apply(load_results(made.path).trials)
+        runs.append(kept(load_results(made.path) if name == "driven" else retain(made.path, "front")))
+    assert runs[0] == runs[1] == runs[2]
+    assert 6 < len(runs[0]) < 24
+
+
+def test_a_run_under_way_is_not_looked_through_whole_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = MadeRun(tmp_path / "run", study={"retention": {"states": "front"}})
+    for number in range(5):
+        made.add("rsst", [0.9 - number / 10] * 4, number=number)
+    touch_states(made.path)
+    driven, trials = Retention(load_study(made.path / "study.yaml")), load_results(made.path).trials
+    driven.apply(trials)
+    asked: list[str] = []
+    there = Candidate.file.fget
+    assert there is not None
+    monkeypatch.setattr(Candidate, "file", property(lambda one: asked.append(one.name) or there(one)))
+    assert driven.apply(trials) == []
+    assert {name.partition(":")[0] for name in asked} == {"rsst-000"}, "the others are on no front"
 
 
 def test_unstructured_masks_are_on_no_front(tmp_path: Path) -> None:

@@ -109,6 +109,15 @@ def test_every_algorithm_proposes_within_the_space_and_the_same_again(tmp_path: 
         assert len({tuple(sorted(one.values.items())) for one in configurations}) == count
 
 
+@pytest.mark.parametrize("algorithm", ["random", "qmc"])
+def test_what_was_tried_before_changes_nothing_where_nothing_is_learned(tmp_path: Path, algorithm: str) -> None:
+    study = make_study(tmp_path, space=SEARCHED, search={"algorithm": algorithm, "trials_per_arm": 8})
+    simulation = Simulation(study, tmp_path / "runs").go()
+    past = configurations_of_arm(simulation.store, "rsst", 1)
+    assert propose(study, "rsst", 7, past[:7]) == propose(study, "rsst", 7, ())
+    assert propose(study, "rsst", 7, past).values != past[7].values, "no configuration twice"
+
+
 def test_another_seed_proposes_otherwise(tmp_path: Path) -> None:
     values = [
         propose(make_study(tmp_path, search={"algorithm": "tpe", "seed": seed}), "refill", 0, ()).values

@@ -15,7 +15,7 @@ from tests.trainables.small_trials import run
 from tests.trainables.stages.test_sharing import opened, outcome, record_of
 from trainables.files.record import StateEnd
 from trainables.stages.stage import NETWORK_FILE, write_stage
-from trainables.stages.store import StageStore
+from trainables.stages.store import LOOKED_THROUGH, StageStore
 from trainables.states.position import Position
 
 END = StateEnd(0, 1, 0.5, 0.5, 0.5, 0.5, 10, 10, 0.0, {}, 1.0, 1.0)
@@ -83,6 +83,25 @@ def test_what_was_not_used_for_longest_goes_first(tmp_path: Path, trial: Path) -
     assert [store.find(key) is not None for key in ("aa02", "aa03", "aa04")] == [True, False, True]
     publish(store, "aa05", trial, 90_000)
     assert store.find("aa05") is not None, "the newest stays, however large: somebody waits for it"
+
+
+def test_many_stages_are_not_looked_through_for_each_new_one(
+    tmp_path: Path, trial: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainables.stages.store.FEW", 2)
+    store = StageStore(tmp_path / "stages", 25e3 / 1e9)
+    for key in ("aa01", "aa02", "aa03"):
+        publish(store, key, trial, 9_000)
+    marker = tmp_path / "stages" / LOOKED_THROUGH
+    marker.write_text("5.0\n")  # seconds that it took
+    publish(store, "aa04", trial, 9_000)
+    publish(store, "aa05", trial, 9_000)
+    there = [store.find(key) is not None for key in ("aa02", "aa03", "aa04", "aa05")]
+    assert all(there), "beyond the bound, as the last look is so recent"
+    os.utime(marker, (time.time() - 101, time.time() - 101))
+    publish(store, "aa06", trial, 9_000)
+    assert len(list((tmp_path / "stages/aa").iterdir())) == 2
+    assert float(marker.read_text()) < 5.0
 
 
 def test_a_claim_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
