@@ -25,6 +25,7 @@ from models.weights.provenance import record_state, write_weights_file
 from models.weights.repository import DIGESTS, committed_digests, repository_folder
 from trainables.config.origins import splits_line
 from trainables.config.pretrain import PretrainConfig
+from trainables.config.train import TrainConfig
 from trainables.data import Data, load_data
 from trainables.data.augmentation.mixing import make_mix
 from trainables.files.changed_keys import at_most, changed_keys
@@ -128,7 +129,8 @@ def _go_on(engine: Engine, folder: Path, identity: dict[str, Any]) -> list[dict[
     before = {key: checkpoint.meta[key] for key in identity}
     with suppress(ValidationError):
         # A key that came later is not there: its default is what the version of that time did.
-        before["config"] = PretrainConfig.model_validate(before["config"]).model_dump(mode="json")
+        train = TrainConfig.model_validate(before["config"]["train"]).model_dump(mode="json")
+        before["config"] = {**before["config"], "train": train}
     changes = changed_keys(before, identity)
     if changes:
         raise UserError(

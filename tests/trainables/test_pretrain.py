@@ -15,12 +15,14 @@ from models.weights import repository
 from models.weights.initial_weights import InitRequest, initial_weights
 from models.weights.proof.verify import verify_file
 from models.weights.weights_file import read_weights_file
+from tests.trainables.recorded_capture import RecordedCapture
 from trainables.config.pretrain import PretrainConfig
 from trainables.config.train import TrainConfig
 from trainables.data import load_data
-from trainables.files.checkpoint import load_checkpoint
+from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 from trainables.pretrain import pretrain
 from trainables.training.epoch import evaluate
+from trainables.training.graphs import Graphs
 
 
 def small(folder: Path, **values: Any) -> PretrainConfig:
@@ -60,6 +62,29 @@ def test_a_killed_pretraining_goes_on_to_the_same_weights(tmp_path: Path) -> Non
     assert all(torch.equal(one[name], other[name]) for name in one | other)
     again = pretrain(config, tmp_path / "parts")
     assert again.test_accuracy == whole.test_accuracy
+
+
+def test_a_pretraining_from_before_a_key_was_there_goes_on(tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        pretrain(small(tmp_path), tmp_path, killed_after(1))
+    checkpoint = load_checkpoint(tmp_path).checkpoint
+    assert checkpoint is not None
+    del checkpoint.meta["config"]["train"]["graph"]
+    save_checkpoint(tmp_path, checkpoint)
+    assert [line["epoch"] for line in pretrain(small(tmp_path), tmp_path).history] == [1, 2]
+
+
+def test_steps_may_be_recorded_and_replayed_which_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train = {"lr": 3e-3, "batch_size": 10}
+    plain = pretrain(small(tmp_path / "plain", train=train), tmp_path / "plain")
+    capture, told = RecordedCapture(), list[str]()
+    graphs = Graphs("float32", must=True, new_capture=lambda: capture)
+    monkeypatch.setattr("trainables.pretrain.graphs_for", lambda recipes, device, precision: graphs)
+    replayed = pretrain(small(tmp_path / "replayed", train=train), tmp_path / "replayed", tell=told.append)
+    assert (capture.recorded, capture.replays) == (1, 16), "of twenty steps, four before"
+    assert [line.partition(":")[0] for line in told if "captured" in line] == ["captured"]
+    found, expected = ([line["val_loss"] for line in one.history] for one in (replayed, plain))
+    assert found == pytest.approx(expected, rel=1e-3)
 
 
 def test_a_killed_pretraining_goes_on_with_its_loss_scaler(tmp_path: Path) -> None:

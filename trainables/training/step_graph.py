@@ -221,4 +221,5 @@ def _reason(error: BaseException) -> str:
     """What could not be recorded, in a line: the first error, which the end of the recording wraps in another."""
     while error.__context__ is not None:
         error = error.__context__
-    return f"a step cannot be captured ({str(error).strip().splitlines()[0]})"
+    text = str(error).strip() or type(error).__name__
+    return f"a step cannot be captured ({text.splitlines()[0]})"
