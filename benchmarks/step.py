@@ -1,10 +1,16 @@
-"""What a training step costs beside a bare PyTorch loop over the same batches, and beside the best such loop.
+"""What a training step costs beside a bare PyTorch loop over the same batches, beside the best such loop, and beside what the
+machine could do at most.
 
 Run: python -m benchmarks.step [--rounds 15] [--steps 8] [--json]
 A minute or two on one core, for a vision transformer and a convolutional network. Ours is a trial's own in state 0: batches are
 taken and normalised, the loss is checked, gradients are clipped, learning rates set, multiply-accumulates counted. A bare loop
 does the same arithmetic on images normalised beforehand; `bare` has its optimiser as PyTorch makes it, `best` fused. Times are
 of the processor, a few steps of each in turns; a ratio is the median over the rounds, of how fast ours is beside the other.
+
+The floor is the step's multiply-accumulates, three forward passes' worth, at the highest rate that one core was seen to reach,
+in a large matrix product or a large convolution, and the optimiser's reading and writing at the memory's bandwidth. Between
+floor and step stand the linear and convolutional layers alone, at their own sizes: a step's time above them is for everything
+else, theirs above the floor for how well PyTorch's libraries do products of such sizes on this machine.
 """
 
 from __future__ import annotations
@@ -20,7 +26,11 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.support.bare_step import bare_step
+from benchmarks.support.ceilings import bandwidth, convolution_rate, peak_rate
+from benchmarks.support.layers_alone import layers_alone, steps_of
 from benchmarks.support.machine import machine_text, options_of, show
+from benchmarks.support.projection import Ceilings, Size, least_step
+from models.cost import count_macs, count_parameters
 from trainables.config.trial import TrialConfig
 from trainables.files.record import Identity
 from trainables.prepare import prepare
@@ -88,11 +98,12 @@ def _taken(images: Tensor, labels: Tensor, order: Tensor, size: int) -> Iterator
         yield images[chosen], labels[chosen]
 
 
-def measure(case: Case, rounds: int, steps: int) -> dict[str, Any]:
+def measure(case: Case, rounds: int, steps: int, ceilings: Ceilings) -> dict[str, Any]:
     running = prepare(Identity("step"), config_of(case, steps)).procedure.start_state()
     model = running.engine.model
     loops = {"bare": bare(running, copy.deepcopy(model), False), "best": bare(running, copy.deepcopy(model), True)}
     loops["ours"] = ours(running)
+    loops["layers"] = steps_of(layers_alone(model, batch_of(running)), steps)
     seconds: dict[str, list[float]] = {name: [] for name in loops}
     for name in loops:
         loops[name](0)
@@ -108,15 +119,43 @@ def measure(case: Case, rounds: int, steps: int) -> dict[str, Any]:
         f"of_{name}": median(other / own for other, own in zip(seconds[name], seconds["ours"], strict=True))
         for name in ("bare", "best")
     }
-    return {"case": f"{case.arch} at {case.image_size} px, batches of {case.batch_size}", **found, **speeds}
+    name = f"{case.arch} at {case.image_size} px, batches of {case.batch_size}"
+    return {"case": name, **found, **speeds, **floor_of(running, model, ceilings, found["ours_milliseconds"])}
+
+
+def batch_of(running: RunningState) -> Tensor:
+    """The images of one training batch."""
+    train = running.engine.config
+    return next(iter(running.subject.data.calibration_batches(train.batch_size, images=train.batch_size)))[0]
+
+
+def floor_of(running: RunningState, model: nn.Module, ceilings: Ceilings, milliseconds: float) -> dict[str, float]:
+    """Milliseconds of the least step and of its optimiser's part, and at what share of the highest rate a step computes."""
+    train, (images, *shape) = running.engine.config, batch_of(running).shape
+    size = Size(count_macs(model, (shape[0], shape[1], shape[2])), count_parameters(model))
+    arithmetic = 1000 * least_step(Size(size.macs, 0), images, train.optimizer, ceilings)
+    return {
+        "floor_milliseconds": 1000 * least_step(size, images, train.optimizer, ceilings),
+        "optimiser_floor_milliseconds": 1000 * least_step(Size(0, size.params), images, train.optimizer, ceilings),
+        "of_rate": arithmetic / milliseconds,
+    }
 
 
 def lines(found: dict[str, Any]) -> list[str]:
+    rates = (
+        f"large products {found['product_rate'] / 1e9:.0f} GFLOP/s, convolutions {found['convolution_rate'] / 1e9:.0f}; "
+        f"memory {found['bandwidth'] / 1e9:.0f} GB/s"
+    )
+    return [rates, *(line for one in found["cases"] for line in _lines_of(one))]
+
+
+def _lines_of(one: dict[str, Any]) -> list[str]:
     return [
         f"{one['case']}: {one['ours_milliseconds']:.1f} ms a step, bare {one['bare_milliseconds']:.1f}, "
         f"best {one['best_milliseconds']:.1f}; {one['of_bare']:.2f} times as fast as bare, "
-        f"{one['of_best']:.2f} times as the best"
-        for one in found["cases"]
+        f"{one['of_best']:.2f} times as the best",
+        f"  floor {one['floor_milliseconds']:.2f} ms, of it the optimiser's memory {one['optimiser_floor_milliseconds']:.2f}; "
+        f"layers alone {one['layers_milliseconds']:.1f}; {100 * one['of_rate']:.0f} % of the highest rate",
     ]
 
 
@@ -126,9 +165,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=8, help="steps of each loop in a round")
     options = parser.parse_args()
-    machine = machine_text()
-    cases = [measure(case, options.rounds, options.steps) for case in CASES]
-    show(options, {"machine": machine, "cases": cases}, lines)
+    machine, processor = machine_text(), torch.device("cpu")
+    torch.set_num_threads(1)  # as a trial does
+    rates = {
+        "product_rate": peak_rate("float32", processor),
+        "convolution_rate": convolution_rate("float32", processor),
+    }
+    ceilings = Ceilings(max(rates.values()), bandwidth(processor))
+    cases = [measure(case, options.rounds, options.steps, ceilings) for case in CASES]
+    show(options, {"machine": machine, **rates, "bandwidth": ceilings.bandwidth, "cases": cases}, lines)
 
 
 if __name__ == "__main__":

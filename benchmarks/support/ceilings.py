@@ -37,6 +37,8 @@ class Product:
         return self.rows * self.inner * self.columns
 
 
+CONVOLVED = (8, 256, 32, 32)
+"""Images, channels, height and width."""
 SQUARES = {"cpu": Product(1024, 1024, 1024), "cuda": Product(8192, 8192, 8192)}
 """Large enough that nothing but arithmetic counts."""
 
@@ -54,6 +56,15 @@ def product_rate(product: Product, precision: Precision, device: torch.device) -
 def peak_rate(precision: Precision, device: torch.device) -> float:
     """The same of a large square product: what no network's step exceeds."""
     return product_rate(SQUARES[device.type], precision, device)
+
+
+def convolution_rate(precision: Precision, device: torch.device) -> float:
+    """The same of a large convolution of 3 × 3, which on a CPU goes to another library and may be faster than any product."""
+    images, weight = torch.randn(CONVOLVED, device=device), torch.randn(CONVOLVED[1], CONVOLVED[1], 3, 3, device=device)
+    images, weight = images.to(DTYPES[precision]), weight.to(DTYPES[precision])
+    operations = 2 * images.numel() * 9 * CONVOLVED[1]
+    with torch.no_grad(), _rounded(precision):
+        return operations / median_seconds(lambda: torch.conv2d(images, weight, padding=1), device)
 
 
 def bandwidth(device: torch.device, size: int = COPIED_BYTES) -> float:
