@@ -122,7 +122,8 @@ class Trial:
             raise RuntimeError(f"{self.folder}: the trial has ended ({self._status})")
         self._guard()
         try:
-            return self._step()
+            with self._sharing.at_work():
+                return self._step()
         except Diverged as error:
             return self._end("diverged", state=self.procedure.position.state, step=error.step, error=str(error))
         except BaseException:
@@ -167,7 +168,8 @@ class Trial:
             begun = self._sharing.begin(procedure)
             if begun == "wait":
                 time.sleep(PAUSE)
-                return {"kind": "waiting", "waiting": True, "state": procedure.position.state}
+                told = self._sharing.told()
+                return {"kind": "waiting", "waiting": True, "state": procedure.position.state, "warnings": told}
             if begun != "train":
                 # A stage that turns out damaged is removed, and looked for again: somebody may be training it by now.
                 return self._taken_over(begun) if self._sharing.take(begun, procedure) else self._step()

@@ -151,6 +151,8 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> None:
                 line, waited = trial.step(), line.get("waiting", False)
                 if not (waited and line.get("waiting")):
                     print(_progress(arm, line, states), file=sys.stderr, flush=True)
+                for told in line["warnings"] if line.get("waiting") else ():
+                    print(f"{arm}: state {line['state']}/{states}: {told}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         trial.close()
         raise KeyboardInterrupt("the same command goes on from the last checkpoint") from None

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock
 from safetensors import SafetensorError
 
 from models import atomic
 from trainables.files.record import StateEnd, read_record
 from trainables.files.state_files import REWIND_FILE, predictions_file, save_state_file, save_tensors
+from trainables.stages.claims import SILENT, Claim, Waiting
 from trainables.stages.key import stage_keys
-from trainables.stages.stage import PREDICTIONS_FILE, DamagedStage, Stage, rewind_file, take_file, write_stage
+from trainables.stages.stage import PREDICTIONS_FILE, DamagedStage, Stage, name_of, rewind_file, take_file, write_stage
 from trainables.stages.store import StageStore
 from trainables.states.procedure import Procedure
 
@@ -35,7 +36,9 @@ class Sharing:
     begun_as: str
     """A digest of all that the trial stands on before its first state."""
     keys: tuple[str, ...]
-    _claim: FileLock | None = field(default=None, init=False)
+    _claim: Claim | None = field(default=None, init=False)
+    _waiting: dict[tuple[str, int], Waiting] = field(default_factory=dict, init=False)
+    """By key and rank of the claim that another holds."""
     _told: list[str] = field(default_factory=list, init=False)
 
     @classmethod
@@ -66,15 +69,47 @@ class Sharing:
         key, halfway = self.keys[procedure.position.state], procedure.position.epoch > 0
         if not halfway and (stage := self._usable(store, key, procedure)) is not None:
             return stage
-        claim = store.claim(key)
+        claim = store.claim(key, name_of(self.folder))
         if claim is None:
-            return "train" if halfway else "wait"
+            return "train" if halfway else self._wait(store, key)
         # Its trainer may have published and let go between the two looks.
         if not halfway and (stage := self._usable(store, key, procedure)) is not None:
             claim.release()
             return stage
         self._claim = claim
         return "train"
+
+    def _wait(self, store: StageStore, key: str) -> Begin:
+        """While whoever trains the state gives signs of life; once it has not for long, train in its place."""
+        rank = 0
+        while True:
+            waiting = self._waiting.setdefault((key, rank), store.waiting(key, rank))
+            if not waiting.silent():
+                self._told += waiting.told()
+                return "wait"
+            rank += 1
+            self._claim = store.claim(key, name_of(self.folder), rank)
+            if self._claim is not None:
+                self._told.append(
+                    f"{waiting.holder()} has given no sign of life for {SILENT:.0f} s: trained here instead"
+                )
+                return "wait"  # for this once, so that it is told at once
+
+    def told(self) -> list[str]:
+        """What a user should know, once."""
+        told, self._told = self._told, []
+        return told
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """While a trial trains: outside of it, a claim that it holds shows no life."""
+        if self._claim is not None:
+            self._claim.at_work(True)
+        try:
+            yield
+        finally:
+            if self._claim is not None:
+                self._claim.at_work(False)
 
     def take(self, stage: Stage, procedure: Procedure) -> bool:
         """Put `procedure` at the state's end and write the state's files as the trial's own.
@@ -109,8 +144,7 @@ class Sharing:
                 self._give_up(self.store, error)
             finally:
                 self.release()
-        told, self._told = self._told, []
-        return told
+        return self.told()
 
     def _publish(self, store: StageStore, procedure: Procedure, end: StateEnd) -> None:
         key, epoch, record = self.keys[end.state], procedure.rewind_epoch, read_record(self.folder)

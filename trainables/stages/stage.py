@@ -91,6 +91,11 @@ class Stage:
         return Snapshot(self.position, parts.structure, parts.state, {}, self.tensors(MASKS_FILE))
 
 
+def name_of(trial_folder: Path) -> str:
+    """`RUN/TRIAL`."""
+    return f"{trial_folder.parents[1].name}/{trial_folder.name}"
+
+
 def rewind_file(epoch: int) -> str:
     return f"rewind-{epoch}.safetensors"
 
@@ -136,7 +141,7 @@ def write_stage(
         save_tensors(folder / MASKS_FILE, masks)
     value = {
         "format": FORMAT,
-        "trained_by": f"{trial_folder.parents[1].name}/{trial_folder.name}",
+        "trained_by": name_of(trial_folder),
         "position": position.to_json(),
         "lines": [dict(line) for line in lines],
         "end": end.to_json(),

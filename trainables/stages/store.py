@@ -1,7 +1,7 @@
 """Where stages lie: found by key, claimed by the one trial that trains them, published whole, and kept within a bound.
 
-A stage is written under another name and renamed, so it is there whole or not at all. A claim is a lock that the system lets go
-when the process that holds it dies; whoever waited for the stage then trains it.
+A stage is written under another name and renamed, so it is there whole or not at all. When the claim to it ends without one,
+whoever waited for it trains it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
 from models import atomic
+from trainables.stages.claims import Claim, Waiting
 from trainables.stages.stage import STAGE_FILE, DamagedStage, Stage, add_file, read_stage
 
 PASSING = ".passing-"
@@ -56,16 +55,17 @@ class StageStore:
                 os.utime(folder / STAGE_FILE)
         return stage
 
-    def claim(self, key: str) -> FileLock | None:
-        """The right to train a stage, until it is released or this process dies; None while another has it."""
-        locks = self.folder / "locks"
-        locks.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(locks / f"{key}.lock")
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return None
-        return lock
+    def claim(self, key: str, trial: str, rank: int = 0) -> Claim | None:
+        """The right to train a stage, for `trial` (`RUN/TRIAL`), until it is released or this process dies; None while another
+        has it. Rank 1 is for who trains in place of a silent holder of rank 0, and so on."""
+        return Claim.take(self._claim_name(key, rank), trial)
+
+    def waiting(self, key: str, rank: int = 0) -> Waiting:
+        """For whom to look at while another has the claim."""
+        return Waiting(self._claim_name(key, rank))
+
+    def _claim_name(self, key: str, rank: int) -> Path:
+        return self.folder / "locks" / (f"{key}-{rank}" if rank else key)
 
     def publish(self, key: str, write: Callable[[Path], None]) -> None:
         """Make what `write` puts into a folder the stage of this key, unless there is one. OSError for a full disk."""

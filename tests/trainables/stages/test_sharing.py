@@ -119,7 +119,7 @@ def test_while_another_trains_a_state_one_waits_and_then_takes_it(tmp_path: Path
     trials, stages = tmp_path / "run/trials", tmp_path / "stages"
     first, second = opened(trials / "first", stages), opened(trials / "second", stages)
     first.step()
-    assert second.step() == {"kind": "waiting", "waiting": True, "state": 0}
+    assert second.step() == {"kind": "waiting", "waiting": True, "state": 0, "warnings": []}
     first.step()
     assert second.step()["taken_from"] == "run/first"
     second.step()

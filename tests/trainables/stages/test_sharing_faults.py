@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -139,3 +140,55 @@ def test_what_breaks_lets_others_train(tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(ZeroDivisionError):
         first.step()
     assert "waiting" not in second.step()
+
+
+def test_who_waits_for_a_stopped_process_says_so_and_then_trains_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trials, stages, now = tmp_path / "run/trials", tmp_path / "stages", [100.0]
+    monkeypatch.setattr("trainables.trial.PAUSE", 0.0)
+    monkeypatch.setattr("trainables.stages.claims.BEAT", 3600.0)
+    monkeypatch.setattr("trainables.stages.claims.monotonic", lambda: now[0])
+    first, second, third = (opened(trials / name, stages) for name in ("first", "second", "third"))
+    first.step()
+    assert second.step()["warnings"] == []
+    now[0] += 11
+    (told,) = second.step()["warnings"]
+    assert told.startswith(f"waits for run/first (process {os.getpid()} on ")
+    assert told.endswith("which trains it; 11 s so far")
+    assert second.step()["warnings"] == []
+    third.step()
+    now[0] += 31
+    (told,) = second.step()["warnings"]
+    assert "has given no sign of life for 30 s: trained here instead" in told
+    assert "waiting" not in second.step()
+    third.step()
+    assert third.step()["waiting"], "it waits for the second one now"
+    second.step()
+    assert third.step()["taken_from"] == "run/second"
+    run(second), run(first), run(third)
+    assert taken(trials / "second") == [False] * 3
+    assert outcome(trials / "first") == outcome(trials / "second") == outcome(trials / "third")
+
+
+def test_a_trial_that_its_study_lets_wait_between_two_epochs_gives_no_sign_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trainables.stages.claims.BEAT", 0.01)
+    trial = opened(tmp_path / "run/trials/first", tmp_path / "stages")
+    trial.step()
+    (sign,) = (tmp_path / "stages/locks").glob("*.holder")
+
+    def moves() -> bool:
+        before, until = sign.stat().st_mtime_ns, time.monotonic() + 0.3
+        while time.monotonic() < until:
+            if sign.stat().st_mtime_ns != before:
+                return True
+            time.sleep(0.01)
+        return False
+
+    time.sleep(0.05)  # a sign that was under way
+    assert not moves()
+    with trial._sharing.at_work():
+        assert moves()
+    trial.close()

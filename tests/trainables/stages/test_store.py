@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +24,9 @@ HOLDER = """
 import sys, time
 from pathlib import Path
 from trainables.stages.store import StageStore
-claim = StageStore(Path(sys.argv[1]), 1.0).claim("ab12")
+from trainables.stages import claims
+claims.BEAT = 0.05
+claim = StageStore(Path(sys.argv[1]), 1.0).claim("ab12", "run/holder")
 assert claim is not None
 print("holds it", flush=True)
 time.sleep(60)
@@ -109,11 +112,45 @@ def test_a_claim_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(store.folder)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "holds it\n"
-    assert store.claim("ab12") is None
-    assert store.claim("cd34") is not None
+    assert store.claim("ab12", "run/t") is None
+    other = store.claim("cd34", "run/t")
+    assert other is not None
     holder.send_signal(signal.SIGKILL)
     holder.wait()
-    assert store.claim("ab12") is not None
+    claim = store.claim("ab12", "run/t")
+    assert claim is not None
+    claim.release(), other.release()
+
+
+@pytest.mark.slow
+def test_a_holder_lives_while_it_is_not_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trainables.stages.claims.SILENT", 1.0)
+    store = StageStore(tmp_path / "stages", 1.0)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(store.folder)], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "holds it\n"
+    try:
+        waiting = store.waiting("ab12")
+
+        def silent_within(seconds: float) -> bool:
+            until = time.monotonic() + seconds
+            while time.monotonic() < until:
+                if waiting.silent():
+                    return True
+                time.sleep(0.02)
+            return False
+
+        assert not silent_within(2.0)
+        assert waiting.holder() == f"run/holder (process {holder.pid} on {socket.gethostname()})"
+        holder.send_signal(signal.SIGSTOP)
+        assert silent_within(5.0)
+        assert store.claim("ab12", "run/t") is None, "it has the lock still"
+        instead = store.claim("ab12", "run/t", rank=1)
+        assert instead is not None
+        instead.release()
+    finally:
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
 
 
 @pytest.mark.slow
