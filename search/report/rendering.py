@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from search.evidence.formats import p_text
-from search.report import dense_start, provenance, tables
+from search.report import dense_start, provenance, removals, tables
 from search.report.plots.drawing import inline_svg
 
 
@@ -23,7 +23,7 @@ def render(template: str, context: dict[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(tied=tied, inline_svg=inline_svg, p_text=p_text)
-    environment.globals.update(dense_start=dense_start, tables=tables, provenance=provenance)
+    environment.globals.update(dense_start=dense_start, removals=removals, tables=tables, provenance=provenance)
     return environment.get_template(template).render(context)
 
 

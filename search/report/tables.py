@@ -232,24 +232,3 @@ def _state_table(arm: str, trials: Sequence[RecordedTrial]) -> Table:
         )
     basis = f"mean of {len(trials)} confirm trials" if len(trials) > 1 else trials[0].id
     return Table(heading, rows, f"{arm}: {basis}")
-
-
-def removal_table(results: RunResults) -> Table | None:
-    """Accuracy just before and after each removal, and the magnitude ratio: whether shrinking first made it harmless."""
-    heading = ["arm", "state", "before removal", "after removal", "lost, points", "kept/dropped magnitude"]
-    rows = []
-    shown = [one for arm in results.arm_names for one in results.by_recipe(arm).items()]
-    for name, known in shown:
-        trials = [trial for trial in known if any(state.removal for state in trial.states)]
-        for index, ends in enumerate(zip(*[trial.states for trial in trials], strict=False)):
-            found = [end.removal for end in ends if end.removal]
-            if not found:
-                continue
-            before, after, ratio = (
-                fmean(one.get(key) or 0.0 for one in found)
-                for key in ("val_accuracy_before", "val_accuracy_after", "magnitude_ratio")
-            )
-            rows.append(
-                [name, str(index), percent(before), percent(after), points(before - after, sign=False), f"{ratio:.3g}"]
-            )
-    return Table(heading, rows, "What each removal did, on validation: means over the trials shown") if rows else None

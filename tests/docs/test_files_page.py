@@ -34,7 +34,7 @@ def said_of(command: str) -> set[str]:
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("trial")
-    run(open_trial(folder, prune={"method": "refill"}))
+    run(open_trial(folder, prune={"method": "refill", "compensate": "least_squares"}))
     return complete_lines(record_path(folder))
 
 
@@ -57,6 +57,8 @@ def test_keys_of_a_removal(record: list[dict[str, Any]]) -> None:
     removals = [line["removal"] for line in record if line["kind"] == "state" and line["removal"]]
     assert removals
     assert set(removals[0]) == keys_in(rows["`removal`"])
+    repairs = [one for line in record if line["kind"] == "state" and line["repair"] for one in line["repair"].values()]
+    assert {key for one in repairs for key in one} == keys_in(rows["`repair`"])
 
 
 def test_keys_of_an_end() -> None:

@@ -72,7 +72,10 @@ class StateEnd:
     latency_ms: float | None = None
     """Median time of a forward pass on the trial's device, where `measure.latency` asks for it."""
     removal: dict[str, float] | None = None
-    """For every removing method: val_accuracy_before, val_accuracy_after, magnitude_ratio."""
+    """For every removing method: val_accuracy_before, val_accuracy_after, with `compensate` val_accuracy_repaired, and
+    magnitude_ratio."""
+    repair: dict[str, dict[str, float | None]] | None = None
+    """Of each layer that was repaired: error_removed, error_repaired (shares of its output's variation), strength."""
     file: str | None = None
     """The state's network, relative to the trial's folder."""
     structure: dict[str, Any] = field(default_factory=dict)

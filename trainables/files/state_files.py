@@ -53,6 +53,7 @@ def save_state(folder: Path, procedure: Procedure, last_epoch: Mapping[str, Any]
         seconds=position.seconds,
         latency_ms=procedure.latency_ms(),
         removal=position.removal,
+        repair=position.repair,
         file=file,
         structure=procedure.network.structure.to_json(),
         warnings=list(position.warnings),

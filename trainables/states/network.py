@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -12,13 +13,15 @@ from models.cost import count_macs, count_parameters, prunable_parameters
 from models.networks.registry import build
 from models.spec import ModelSpec
 from models.units.base import UnitGroup, dense_structure
-from models.units.compaction import compact, kept_positions, remove, slice_optimizer_state, slice_state
+from models.units.compaction import compact, kept_positions, positions_of, remove, slice_optimizer_state, slice_state
 from models.units.describe import describe
 from models.units.reach import Reach
 from models.units.structure import KINDS_OF_TARGET, Kind, Structure
 from models.units.targets import check_target, reach_of
 from pruning.allocation import Drop
 from pruning.imp_mask import apply_masks, weight_totals
+from pruning.repair import Compensation, Repaired, repair
+from pruning.repair.readers import readers_of, silenced
 from trainables.config.prune import PruneConfig
 from trainables.config.train import TrainConfig
 from trainables.training.optimizers import build_optimizer, load_state_by_name, rate_device, state_by_name
@@ -93,6 +96,19 @@ class Network:
 
     def pruned_groups(self) -> tuple[UnitGroup, ...]:
         return tuple(group for group in self.groups() if group.kind in self.kinds)
+
+    def repair(self, drop: Drop, images: Tensor, how: Compensation) -> dict[str, Repaired]:
+        """Set the layers that read these units so that their outputs stay what they were without them; the units stay.
+
+        `images` are calibration images, (images, channels, height, width).
+        """
+        return repair(self.model, self.groups(), positions_of(self.structure, drop), images, how)
+
+    @contextmanager
+    def silenced(self, drop: Drop) -> Iterator[None]:
+        """While open the network answers as if these units had been removed."""
+        with silenced(readers_of(self.model, self.groups(), positions_of(self.structure, drop))):
+            yield
 
     def remove(self, drop: Drop) -> None:
         """Take the units out; an optimiser over the old parameters is void afterwards."""

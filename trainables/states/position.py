@@ -28,6 +28,8 @@ class Position:
     seconds: float = 0.0
     drop: dict[str, list[int]] = field(default_factory=dict)
     removal: dict[str, float] | None = None
+    repair: dict[str, dict[str, float | None]] | None = None
+    """What became of each layer that read what was removed, where it was repaired."""
     warnings: list[str] = field(default_factory=list)
     """Of this state, for its record."""
     scaler: dict[str, float] = field(default_factory=dict)
@@ -43,7 +45,7 @@ class Position:
         return replace(self, warnings=[*self.warnings, *warnings])
 
     def next_state(self) -> Position:
-        return replace(self, state=self.state + 1, epoch=0, drop={}, removal=None, warnings=[], scaler={})
+        return replace(self, state=self.state + 1, epoch=0, drop={}, removal=None, repair=None, warnings=[], scaler={})
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

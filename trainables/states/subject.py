@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from models.cost import measure_latency
 from models.units.compaction import positions_of
 from pruning.allocation import Drop
 from pruning.magnitude_ratio import magnitude_ratio
+from pruning.repair import Repaired
+from pruning.repair.batch_norm import retake_statistics
 from trainables.config.train import TrainConfig
 from trainables.config.trial import TrialConfig
 from trainables.data import Batch, Data
@@ -61,12 +64,31 @@ class Subject:
         return measure_latency(self.network.model, shape, self.device, measure.latency_batch)
 
     def measured_removal(self, drop: Drop, remove: Callable[[], None]) -> None:
-        """Remove, and note validation accuracy just before and after and how small the dropped units had become."""
-        network = self.network
+        """Repair what reads the units where the trial asks for it, and remove them; note validation accuracy just before and
+        after, and with the repair, and how small the dropped units had become."""
+        network, how = self.network, self.config.prune.compensate
         ratio = magnitude_ratio(network.model, network.groups(), positions_of(network.structure, drop))
-        before = self.evaluate_as_exported("val").accuracy
-        remove()
-        removal = {"val_accuracy_before": before, "val_accuracy_after": self.evaluate_as_exported("val").accuracy}
+        removal = {"val_accuracy_before": self._val_accuracy()}
+        repaired: dict[str, Repaired] = {}
+        if how == "none":
+            remove()
+            removal["val_accuracy_after"] = self._val_accuracy()
+        else:
+            with network.silenced(drop):
+                removal["val_accuracy_after"] = self._val_accuracy()
+            images = self._calibration_images()
+            repaired = network.repair(drop, images, how)
+            remove()
+            retake_statistics(network.model, images)
+            removal["val_accuracy_repaired"] = self._val_accuracy()
         if ratio is not None:
             removal |= {"magnitude_ratio": ratio.mean, "magnitude_ratio_rms": ratio.rms}
-        self.position = replace(self.position, removal=removal)
+        told = {name: one.to_json() for name, one in repaired.items()}
+        self.position = replace(self.position, removal=removal, repair=told or None)
+
+    def _val_accuracy(self) -> float:
+        return self.evaluate_as_exported("val").accuracy
+
+    def _calibration_images(self) -> Tensor:
+        count, batch_size = self.config.prune.calibration(self.config.train.batch_size)
+        return torch.cat([images for images, _ in self.data.calibration_batches(batch_size, images=count)])

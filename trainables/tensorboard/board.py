@@ -37,6 +37,7 @@ REMOVAL_TAGS = {
     "magnitude_ratio": "rsst/magnitude_ratio",
     "val_accuracy_before": "removal/val_accuracy_before",
     "val_accuracy_after": "removal/val_accuracy_after",
+    "val_accuracy_repaired": "removal/val_accuracy_repaired",
 }
 BY_STATE = "state/val_accuracy"
 BY_REMOVED = "state/val_accuracy_at_removed_permille"
@@ -84,6 +85,8 @@ class TrialBoard:
         self._scalar(BY_REMOVED, end.val_accuracy, permille(end))
         for key, tag in REMOVAL_TAGS.items():
             self._scalar(tag, (end.removal or {}).get(key), end.epochs)
+        for layer, told in (end.repair or {}).items():
+            self._scalar(f"repair/{layer}", told["error_repaired"], end.epochs)
         if end.structure:
             for kind, image in structure_images(Structure.from_json(end.structure)).items():
                 self._writer.add_image(f"structure/{kind}s", image, end.epochs, dataformats="HWC")

@@ -9,7 +9,8 @@ import pytest
 from search.evidence.comparison import compare
 from search.evidence.penalty import removal_cost
 from search.report.page import run_plots
-from search.report.tables import removal_table, state_tables
+from search.report.removals import removal_table
+from search.report.tables import state_tables
 from search.run.results import RunResults, load_results
 from tests.search.made_runs import MadeRun, falling
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from search.evidence.comparison import compare
-from search.report.tables import arm_table, difference_table, equal_cost_table, removal_table, state_tables
+from search.report.removals import removal_table
+from search.report.tables import arm_table, difference_table, equal_cost_table, state_tables
 from search.run.results import load_results
 from tests.search.made_runs import MadeRun, falling
 
@@ -24,13 +25,13 @@ def made(tmp_path: Path) -> MadeRun:
     return made
 
 
-def with_removals(folder: Path, **figures: float) -> None:
+def with_removals(folder: Path, repair: dict[str, dict[str, float]] | None = None, **figures: float) -> None:
     """The record as RSST writes it: what each removal did."""
     record = folder / "record.jsonl"
     lines = [json.loads(line) for line in record.read_text().splitlines()]
     for line in lines:
         if line["kind"] == "state" and line["state"] > 0:
-            line["removal"] = figures
+            line |= {"removal": figures, "repair": repair}
     record.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
@@ -61,6 +62,18 @@ def test_what_a_removal_did_is_told_per_arm_and_state(made: MadeRun) -> None:
     table = removal_table(load_results(made.path))
     assert table is not None
     assert table.rows == [["rsst", "1", "90.00 %", "75.00 %", "15.00", "123"]]
+
+
+def test_what_a_repair_did_stands_beside_it(made: MadeRun) -> None:
+    layer = {"blocks.0.mlp.fc2": {"error_removed": 0.9, "error_repaired": 0.125, "strength": 1e-4}}
+    folder = made.path / "trials" / "rsst-confirm-s101"
+    with_removals(folder, repair=layer, val_accuracy_before=0.9, val_accuracy_after=0.4, val_accuracy_repaired=0.85)
+    table = removal_table(load_results(made.path))
+    assert table is not None
+    assert table.heading[-3:] == ["repaired", "lost then, points", "layers' error, %"]
+    assert [row[:5] + row[6:] for row in table.rows] == [
+        ["rsst", "1", "90.00 %", "40.00 %", "50.00", "85.00 %", "5.00", "12.5"]
+    ]
 
 
 def test_without_pairs_of_seeds_or_a_common_cost_there_is_no_table(made: MadeRun) -> None:

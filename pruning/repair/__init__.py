@@ -1,0 +1,130 @@
+"""Repair at removal: the layers that read units which go are set so that their outputs stay what they were.
+
+For each event, before its units are taken out, in the order in which the network runs: a layer is solved on what the layers
+before it, already repaired, hand it, towards what it gave before the event. Two forward passes over the calibration images,
+side by side, do for the whole network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from copy import deepcopy
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from models.errors import UserError
+from models.units.base import UnitGroup
+from pruning.importance.base import undisturbed
+from pruning.repair.beside import running_beside
+from pruning.repair.moments import Moments
+from pruning.repair.readers import Reader, readers_of
+from pruning.repair.ridge import again, best, only_mean
+
+Compensation = Literal["mean", "least_squares"]
+HELD_OUT = 4
+"""One in so many calibration images, the last ones, is held out: it says how strong the ridge is to be."""
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What became of one reader: the error of its output on the held-out images as the units go, and with the repair, each
+    as a share of how much the output varies; and the ridge's strength, None where the bias alone moved."""
+
+    error_removed: float
+    error_repaired: float
+    strength: float | None
+
+    def to_json(self) -> dict[str, float | None]:
+        return {
+            "error_removed": self.error_removed,
+            "error_repaired": self.error_repaired,
+            "strength": self.strength,
+        }
+
+
+def repair(
+    model: nn.Module,
+    groups: Sequence[UnitGroup],
+    gone: Mapping[str, Sequence[int]],
+    images: Tensor,
+    how: Compensation,
+) -> dict[str, Repaired]:
+    """Set every layer that reads units which go, in place: their columns to zero, the others by least squares, or its bias
+    by their mean. Afterwards taking the units out changes no output.
+
+    `gone` are positions in the present network, by group; `images` the calibration images, (images, channels, height,
+    width), of which a layer's whole input is in memory at once. Gives what became of each reader, in the network's order.
+
+    Raises UserError where there are too few images to hold some out.
+    """
+    if len(images) < HELD_OUT:
+        raise UserError(
+            f"{how} holds one of {HELD_OUT} calibration images out, found {len(images)} images in all; raise "
+            "prune.calibration_images",
+            key="prune.compensate",
+        )
+    readers, done = readers_of(model, groups, gone), dict[str, Repaired]()
+    if not readers:
+        return done
+    images = images.to(next(model.parameters()).device)
+    with undisturbed(model), torch.no_grad(), ExitStack() as stack:
+        before = deepcopy(model)
+        beside = stack.enter_context(running_beside(before, [reader.name for reader in readers], images))
+
+        def at_its_input(reader: Reader, values: Tensor) -> None:
+            if reader.name in done:
+                raise RuntimeError(
+                    f"{reader.name} reads twice in one pass, so that there is no one input to repair it for"
+                )
+            done[reader.name] = _repair_reader(reader, values, beside.input_of(reader.name), how)
+
+        for reader in readers:
+            handle = reader.layer.register_forward_pre_hook(_hook(reader, at_its_input))
+            stack.callback(handle.remove)
+        model(images)
+    if unread := [reader.name for reader in readers if reader.name not in done]:
+        raise RuntimeError(f"the forward pass came to none of {', '.join(unread)}")
+    return done
+
+
+def _hook(reader: Reader, at_its_input: Callable[[Reader, Tensor], None]) -> Callable[[nn.Module, Any], None]:
+    return lambda module, args: at_its_input(reader, args[0])
+
+
+def _repair_reader(reader: Reader, values: Tensor, before: Tensor, how: Compensation) -> Repaired:
+    """`values` are its inputs, and `before` what they were before the event; images first: one image's tokens lie together."""
+    matrix, held = reader.matrix, len(values) // HELD_OUT
+    halves = ((values[:-held], before[:-held]), (values[-held:], before[-held:]))
+    fitted, held_out = (_moments(reader, matrix, *half) for half in halves)
+    has_bias = reader.layer.bias is not None
+    judged = best(fitted, held_out, has_bias) if how == "least_squares" else only_mean(fitted, has_bias)
+    varies = held_out.output_energy(matrix[:, reader.kept])
+    solved = again(judged, fitted + held_out, has_bias)
+    matrix[:, reader.kept] += solved.change
+    matrix[:, reader.gone] = 0
+    reader.set(matrix, solved.shift)
+    left = held_out.error(judged.change, judged.shift)
+    return Repaired(_share(held_out.energy, varies), _share(left, varies), judged.strength)
+
+
+def _moments(reader: Reader, matrix: Tensor, values: Tensor, before: Tensor) -> Moments:
+    """Of the kept inputs, and of what is lost: what the layer gave less what its kept weights give now."""
+    parts = zip(reader.rows(values), reader.rows(before), strict=True)
+    return reduce(add, (_of_rows(reader, matrix, now.double(), then.double()) for now, then in parts))
+
+
+def _of_rows(reader: Reader, matrix: Tensor, now: Tensor, then: Tensor) -> Moments:
+    kept = now[:, reader.kept]
+    return Moments.of(kept, then @ matrix.T - kept @ matrix[:, reader.kept].T)
+
+
+def _share(error: float, varies: float) -> float:
+    """Root of the ratio; rounding may leave an error of nothing below zero."""
+    return math.sqrt(max(0.0, error) / varies) if varies > 0 else 0.0
