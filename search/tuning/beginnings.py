@@ -27,6 +27,15 @@ class Standing:
         following = next((name for name in beginnings_of(config) if name not in self.trained), None)
         return following in self.training
 
+    def makes_wait(self, trial: RecordedTrial) -> bool:
+        """The same of a trial that was begun: in the middle of a state it goes on with that, whoever else is training it."""
+        halfway = trial.record is not None and len(trial.record.epochs) > (trial.last.epochs if trial.states else 0)
+        return not halfway and self.would_wait(trial.config)
+
+
+NOTHING = Standing(frozenset(), frozenset())
+"""Nobody trains anything that another could wait for."""
+
 
 @dataclass
 class Beginnings:

@@ -23,7 +23,7 @@ from search.run.trials import RecordedTrial
 from search.study.claims import seed_of_recipe
 from search.study.replicates import replicate_of
 from search.study.study import Study
-from search.tuning.beginnings import Beginnings
+from search.tuning.beginnings import NOTHING, Beginnings, Standing
 from search.tuning.configurations import (
     configurations_of_arm,
     search_is_over,
@@ -85,23 +85,28 @@ class TrialQueue:
         """The next trial to run; `wait` while that depends on trials under way, `done` when nothing is left."""
         if self.fatal is not None:
             return "done"
-        trial = next(self._resumed(), None)
-        if trial is None and (request := self._chosen()) is not None:
+        standing = NOTHING
+        if self.live and self.study.resources.share:
+            standing = self._beginnings.standing(self.store, self.live)
+        trial = self._resumed(standing)
+        if trial is None and (request := self._chosen(standing)) is not None:
             trial = self.store.add(request)
+        trial = trial or self._resumed(NOTHING)
         if trial is None:
             return "wait" if self.live else "done"
         self.live.add(trial.id)
         return trial
 
-    def _chosen(self) -> TrialRequest | None:
-        """The first that need not wait for a state that a trial under way is training; where all of them would, the first."""
+    def _chosen(self, standing: Standing) -> TrialRequest | None:
+        """The first that need not wait for a state that a trial under way is training; where all of them would, the first, but
+        none while there are unfinished trials, which would wait as well."""
         offers = self._searched()  # lazily: what is not looked at is not proposed
         first = next(offers, None)
-        if first is None or not self.live or not self.study.resources.share:
+        if first is None or standing is NOTHING:
             return first
-        standing = self._beginnings.standing(self.store, self.live)
         offered = islice(chain([first], offers), LOOKED_AT)
-        return next((request for request in offered if not standing.would_wait(request.config)), first)
+        otherwise = None if self._unfinished else first
+        return next((request for request in offered if not standing.would_wait(request.config)), otherwise)
 
     def give_back(self, trial_id: str, *, crashed: bool) -> RecordedTrial:
         """A trial has left its process: it ended, it stands at an epoch's end, or (`crashed`) its process died."""
@@ -122,12 +127,16 @@ class TrialQueue:
             self.store.stop(trial_id, reason)
         return reason
 
-    def _resumed(self) -> Iterator[RecordedTrial]:
-        while self._unfinished:
-            trial_id = self._unfinished.pop(0)
+    def _resumed(self, standing: Standing) -> RecordedTrial | None:
+        """The first unfinished trial that need not wait, and is not to be stopped where it stands."""
+        for trial_id in list(self._unfinished):
             trial = self.store.get(trial_id)
+            if trial is not None and standing.makes_wait(trial):
+                continue
+            self._unfinished.remove(trial_id)
             if trial is not None and not self._judged_again(trial):
-                yield trial
+                return trial
+        return None
 
     def _judged_again(self, trial: RecordedTrial) -> bool:
         """Whether the trial is to be stopped at the state end it stands at: the last launch may have died deciding."""

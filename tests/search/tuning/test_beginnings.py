@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.support.simulation import BASE, Simulation, make_study
 from search.run.trials import RecordedTrial
-from search.tuning.beginnings import beginnings_of
+from search.tuning.beginnings import Beginnings, beginnings_of
 
 SHRINK = {"prune.rsst.shrink": {"log_uniform": [1.0e-4, 0.5], "arms": ["rsst"]}}
 CONFIRM = {"trials_per_arm": 2, "confirm": {"seeds": [101, 102]}}
@@ -45,6 +45,63 @@ def test_while_one_trains_the_common_beginning_another_seed_is_begun(tmp_path: P
     assert handed_out(simulation).id == "refill-confirm-s102", "rsst-confirm-s101 would wait for refill-confirm-s101"
     begin(simulation, first, 1)
     assert handed_out(simulation).id == "rsst-confirm-s101", "its state 0 is there now, and its state 1 is its own"
+
+
+def left_off(tmp_path: Path) -> Simulation:
+    """Both arms' confirm trials of seed 101 were handed out, and the driver has died; another one goes on."""
+    simulation = searched(tmp_path)
+    simulation.queue.study = simulation.study.with_resources(share=False)
+    for arm in ("refill", "rsst"):
+        assert handed_out(simulation).id == f"{arm}-confirm-s101"
+    simulation.queue.study = simulation.study
+    return simulation
+
+
+def test_of_two_unfinished_trials_one_does_not_wait_for_the_other_while_another_seed_can_be_begun(
+    tmp_path: Path,
+) -> None:
+    simulation = left_off(tmp_path)
+    simulation.relaunch()
+    first = handed_out(simulation)
+    assert first.id == "refill-confirm-s101"
+    assert handed_out(simulation).id == "refill-confirm-s102", "rsst-confirm-s101 would wait for refill-confirm-s101"
+    assert handed_out(simulation).id == "rsst-confirm-s101", "all would wait now, and it is unfinished"
+    assert handed_out(simulation).id == "rsst-confirm-s102"
+
+
+def test_an_unfinished_trial_goes_on_as_soon_as_it_need_not_wait(tmp_path: Path) -> None:
+    simulation = left_off(tmp_path)
+    simulation.relaunch()
+    begin(simulation, handed_out(simulation), 1)
+    assert handed_out(simulation).id == "rsst-confirm-s101", "its state 0 is there, and its state 1 is its own"
+
+
+def test_who_is_in_the_middle_of_a_state_goes_on_with_it(tmp_path: Path) -> None:
+    """It does not wait: what it has trained of the state would be lost."""
+    trial = {**BASE["trial"], "train": {"epochs_per_state": 2}}
+    simulation = study_of(tmp_path, trial=trial, search={"trials_per_arm": 2})
+    for handed in [handed_out(simulation) for _ in range(2)]:
+        begin(simulation, handed, 1)
+    simulation.relaunch()
+    assert [handed_out(simulation).id for _ in range(2)] == ["refill-000", "rsst-000"]
+    standing = Beginnings().standing(simulation.store, ["refill-000"])
+    rsst = simulation.store.get("rsst-000")
+    assert rsst is not None
+    assert standing.would_wait(rsst.config)
+    assert not standing.makes_wait(rsst)
+
+
+def test_while_one_trains_the_common_beginning_another_seed_of_the_search_is_begun(tmp_path: Path) -> None:
+    simulation = study_of(tmp_path, search={"algorithm": "random", "trials_per_arm": 2, "seeds": [3, 4]})
+    assert [handed_out(simulation).id for _ in range(2)] == ["refill-000-s3", "refill-000-s4"]
+    assert handed_out(simulation).id == "rsst-000-s3", "all would wait now"
+
+
+def test_while_one_trains_the_common_beginning_the_next_recipe_is_begun_whose_seed_is_its_own(tmp_path: Path) -> None:
+    search = {"algorithm": "random", "pairing": "shared", "trials_per_arm": 3}
+    space = {"prune.schedule.head_ratio": {"uniform": [0.3, 0.8]}}
+    simulation = study_of(tmp_path, space=space, search=search, compare={"claim": "average"})
+    assert [handed_out(simulation).id for _ in range(3)] == ["refill-000", "refill-001", "refill-002"]
 
 
 def test_where_all_would_wait_the_first_in_turn_is_begun(tmp_path: Path) -> None:
