@@ -223,6 +223,7 @@ class Trial:
         point = self.procedure.take_rewind_point()
         if point is not None:
             save_tensors(self.folder / REWIND_FILE, point)
+        self._sharing.keep_for_others(self.procedure)
 
     def _save_checkpoint(self) -> None:
         checkpoint = Checkpoint.of_trial(self.procedure.checkpoint(), self._writer.size())

@@ -36,8 +36,8 @@ class OpenTrial(Protocol):
     def close(self) -> None: ...
 
 
-Stages = tuple[str, float]
-"""Folder of the states that trials share, and the gigabytes that they may take."""
+Stages = tuple[str, float, tuple[int, ...]]
+"""Folder of the states that trials share, the gigabytes that they may take, and the epochs of state 0 that some return to."""
 
 
 def open_trial(
@@ -59,7 +59,7 @@ def open_trial(
         guard=guard,
         searched=request.values,
         retry_failed=retry_failed,
-        stages=None if stages is None else StageStore(Path(stages[0]), stages[1]),
+        stages=None if stages is None else StageStore(Path(stages[0]), *stages[1:]),
         checkpoint_seconds=checkpoint_seconds,
     )
 

@@ -90,7 +90,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     folder = run_folder.trial_folder(arm.name)
     stages = run_folder.stages_folder(study.resources)
     pace = study.resources.checkpoint_seconds
-    store = None if stages is None else StageStore(stages, study.resources.stages_gigabytes)
+    store = None if stages is None else StageStore(stages, study.resources.stages_gigabytes, study.rewind_epochs)
     if read_record(folder) is None:
         check_arm(study, arm)
     open_run(storage, study)

@@ -14,6 +14,7 @@ from models.errors import UserError
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
 from search.config_file import key_tree, yaml_file
 from search.config_file.mistakes import Mistake, Sources, first_problem, wrong_booleans
+from search.space.distributions import Choice
 from search.space.parameter import Parameter
 from trainables.config.trial import TrialConfig
 
@@ -52,6 +53,17 @@ class Arm:
         """What the file says at a dotted key of this arm's trial; None where it says nothing."""
         found = key_tree.get(self.tree, key)
         return None if found is key_tree.ABSENT else found
+
+    @property
+    def rewind_epochs(self) -> frozenset[int]:
+        """The epochs of state 0 to whose weights trials of this arm may return, as far as they are listed."""
+        searched = {one.key: one.distribution for one in self.parameters}
+        named, epochs = [self.value("prune.rewind")], searched.get("prune.rewind.epoch")
+        if isinstance(chosen := searched.get("prune.rewind"), Choice):
+            named += chosen.values
+        if isinstance(epochs, Choice):
+            named += [{"epoch": epoch} for epoch in epochs.values]
+        return frozenset(one["epoch"] for one in named if isinstance(one, Mapping) and one.get("epoch"))
 
     def config(self, values: Mapping[str, Any] | None = None, seed: int | None = None) -> TrialConfig:
         """The complete configuration of one trial: defaults, the arm's tree, then searched `values`, then `seed`.

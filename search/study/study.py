@@ -60,6 +60,11 @@ class Study:
             f"{name!r} is no arm of study {self.name} ({', '.join(self.arms)}){suggestion(nearest(name, self.arms))}"
         )
 
+    @property
+    def rewind_epochs(self) -> tuple[int, ...]:
+        """Of all arms: who trains a state 0 for others keeps the weights of these epochs for them."""
+        return tuple(sorted({epoch for arm in self.arms.values() for epoch in arm.rewind_epochs}))
+
     def control_arms(self) -> tuple[str, ...]:
         """The arms whose method is a control."""
         return tuple(name for name, arm in self.arms.items() if arm.traits.is_control)

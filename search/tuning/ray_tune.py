@@ -82,9 +82,10 @@ class RecordSearcher(StaysInDriver, Searcher):
         self._launch, self._queue, self._progress = launch, launch.queue, launch.progress
         self._log = OptunaLog(launch.queue.study, launch.queue.store)
         self._ours: dict[str, str] = {}
-        resources = self._queue.study.resources
-        folder = self._queue.store.run.stages_folder(resources)
-        self._stages = None if folder is None else (str(folder), resources.stages_gigabytes)
+        study = self._queue.study
+        folder = self._queue.store.run.stages_folder(study.resources)
+        kept = study.resources.stages_gigabytes, study.rewind_epochs
+        self._stages = None if folder is None else (str(folder), *kept)
 
     def suggest(self, trial_id: str) -> Any:
         """Ray's configuration of the next trial, None to wait, or FINISHED."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -151,8 +152,30 @@ class Sharing:
         lines = [line for line in record.epochs if line["state"] == end.state] if record else []
         masks = procedure.network.masks if procedure.network.masked else {}
         store.publish(key, lambda target: write_stage(target, self.folder, procedure.position, masks, lines, end))
-        if end.state == 0 and epoch is not None:
+        if end.state > 0:
+            return
+        if epoch is not None:
             store.add(key, rewind_file(epoch), self.folder / REWIND_FILE)
+        for file in sorted(self._for_others.glob("*")):
+            store.add(key, file.name, file)
+        shutil.rmtree(self._for_others, ignore_errors=True)
+
+    def keep_for_others(self, procedure: Procedure) -> None:
+        """The weights after this epoch of state 0, where other trials return to them and this one does not."""
+        epoch = procedure.position.epoch
+        wanted = self.store is not None and procedure.position.state == 0 and epoch in self.store.rewind_epochs
+        if not wanted or epoch == procedure.rewind_epoch:
+            return
+        try:
+            save_tensors(self._for_others / rewind_file(epoch), procedure.network.snapshot())
+        except (OSError, SafetensorError) as error:
+            assert self.store is not None
+            self._give_up(self.store, error)
+
+    @property
+    def _for_others(self) -> Path:
+        """In the trial's folder while it trains state 0, so that it is there where the trial goes on."""
+        return self.folder / "checkpoint" / "for-others"
 
     def _give_up(self, store: StageStore, error: Exception) -> None:
         """Train every state from here on: a place that cannot be written to is no reason to end a trial."""

@@ -41,6 +41,8 @@ class StageStore:
 
     folder: Path
     gigabytes: float
+    rewind_epochs: tuple[int, ...] = ()
+    """Of state 0: whoever trains it keeps the weights after these, for others to return to."""
 
     def find(self, key: str) -> Stage | None:
         """The stage, noted as used now. None where there is none; a damaged one is removed and is none."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.support.simulation import BASE, make_study
 from models.errors import UserError
 from search.study.load import load_study
 from search.study.study import Study
@@ -234,3 +235,11 @@ def test_enqueued_configurations_reach_their_arms(path: Path) -> None:
     study: Study = load_study(path)
     assert study.enqueued("refill") == ({"train.lr": 0.01},)
     assert study.enqueued("rsst") == ({"train.lr": 0.01, "prune.rsst.shrink": 0.2}, {"train.lr": 0.02})
+
+
+def test_the_epochs_of_state_0_that_trials_may_return_to(tmp_path: Path) -> None:
+    arms = {"one": {"prune.rewind": {"epoch": 2}}, "two": {"prune.rewind": "init"}, "three": {}}
+    space = {"prune.rewind": {"choice": ["continue", {"epoch": 1}, {"epoch": 3}], "arms": ["three"]}}
+    trial = {**BASE["trial"], "train": {"epochs_per_state": 4}}
+    assert make_study(tmp_path, trial=trial, arms=arms, space=space).rewind_epochs == (1, 2, 3)
+    assert make_study(tmp_path).rewind_epochs == ()

@@ -85,6 +85,23 @@ def test_what_is_shared_is_the_common_beginning_and_the_rest_is_as_if_alone(
     assert outcome(trials / "alone") == outcome(trials / "second")
 
 
+def test_state_0_is_trained_once_for_all_that_return_to_different_epochs_of_it(tmp_path: Path) -> None:
+    trials, stages = tmp_path / "run/trials", tmp_path / "stages"
+    store = StageStore(stages, 1.0, (1, 2))
+    for epoch in (2, 1):
+        changes = {"prune": {"rewind": {"epoch": epoch}}, "train": {"epochs_per_state": 3}}
+        config = small_config(**changes)
+        trial = Trial.open(trials / f"epoch-{epoch}", Identity(f"epoch-{epoch}", "t"), config, stages=store)
+        if epoch == 2:
+            trial.step(), trial.close()  # it goes on in the middle of state 0, with epoch 1 behind it
+            trial = Trial.open(trials / "epoch-2", Identity("epoch-2", "t"), config, stages=store)
+        run(trial)
+        run(opened(trials / f"alone-{epoch}", None, **changes))
+        assert taken(trials / f"epoch-{epoch}") == [epoch != 2, False, False]
+        assert outcome(trials / f"epoch-{epoch}") == outcome(trials / f"alone-{epoch}")
+    assert not list(trials.glob("*/checkpoint/for-others"))
+
+
 def test_a_wait_for_the_first_event_is_trained_once_for_all_methods(tmp_path: Path) -> None:
     waits = {"epochs_total": 4, "first_event": 0.5, "state0": {"epochs": 1}}
     trials, stages = tmp_path / "run/trials", tmp_path / "stages"
