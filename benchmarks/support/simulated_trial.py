@@ -34,7 +34,8 @@ STOOD_ON: dict[str, Any] = {
 
 def quality(config: TrialConfig) -> float:
     """What a configuration reaches when dense: best at lr 1e-3, a little different from seed to seed."""
-    return 0.95 - 0.2 * abs(math.log10(config.train.lr) + 3) - 0.001 * (config.seed % 7)
+    rate = config.train.lr if config.states else config.train_of_state(0).lr
+    return 0.95 - 0.2 * abs(math.log10(rate) + 3) - 0.001 * (config.seed % 7)
 
 
 Outcome = Callable[[TrialRequest, int], str | None]

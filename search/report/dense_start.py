@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -18,47 +18,85 @@ def dense_start_table(results: RunResults) -> Table | None:
     if not results.dense:
         return None
     heading = ["search", "trial", "recipe", "epochs", "validation", "of the arms"]
-    rows = [_row(str(index), dense, trial) for index, dense in enumerate(results.dense) for trial in dense.trials]
-    shown = slice(None) if len(results.dense) > 1 else slice(1, None)
+    recipes = results.study.dense_recipes or ({},) * results.study.search.replicates
+    rows = [
+        _row(str(index), recipe, trial)
+        for index, recipe in enumerate(recipes)
+        if (dense := results.dense_search(index)) is not None
+        for trial in dense.trials
+    ]
+    shown = slice(None) if len(recipes) > 1 else slice(1, None)
     caption = "Searched before the arms, by validation accuracy at the end of state 0; training cost of the arms is without it."
-    words = (0, 1, 2, 5) if len(results.dense) > 1 else (0, 1, 4)
+    words = (0, 1, 2, 5) if len(recipes) > 1 else (0, 1, 4)
     return Table(heading[shown], [row[shown] for row in rows], caption, words)
 
 
-def _row(search: str, dense: RunResults, trial: RecordedTrial) -> list[str]:
-    best = dense.best_of_arm(DENSE_ARM) if dense.complete else None
-    begins = "all begin with this recipe" if best is not None and best.values == trial.values else ""
+def _row(search: str, recipe: Mapping[str, Any], trial: RecordedTrial) -> list[str]:
+    begins = "all begin with this recipe" if recipe == trial.values else ""
     said = percent(trial.val_accuracy) if trial.finished else trial.status
     return [search, trial.id, values_text(trial.values), str(sum(trial.epochs_of_states)), said, begins]
 
 
 def dense_start_lines(results: RunResults) -> Iterator[str]:
     """For the terminal, one for each search; one where none has begun."""
-    if results.study.search.state0 is not None and not results.dense:
+    study = results.study
+    if study.search.state0 is None:
+        return
+    if not results.dense and not study.dense_recipes:
         yield "search.state0: the dense recipe is sought first; nothing of it has begun"
-    for index, dense in enumerate(results.dense):
-        head = "search.state0" + (f" of search {index}" if results.study.search.replicates > 1 else "")
-        best, trials = dense.best_of_arm(DENSE_ARM), counted(len(dense.trials), "trial")
-        if not dense.complete:
-            yield f"{head}: {dense.outstanding} trials to go before the arms ({dense.run.name}/)"
-        elif best is None:
-            yield f"{head}: none of {trials} finished, so the arms have nothing to begin with ({dense.run.name}/)"
-        else:
-            found = f"{best.id} of {trials}, validation {percent(best.val_accuracy)}"
-            yield f"{head}: every arm begins with {values_text(best.values)} ({found})"
+    for index in range(study.search.replicates):
+        head = "search.state0" + (f" of search {index}" if study.search.replicates > 1 else "")
+        dense = results.dense_search(index)
+        if study.dense_recipes:
+            recipe = study.dense_recipes[index]
+            yield f"{head}: every arm begins with {values_text(recipe)} ({_found_by(dense, recipe)})"
+        elif dense is not None:
+            yield f"{head}: {_still_sought(dense)} ({dense.run.name}/)"
+
+
+def _found_by(dense: RunResults | None, recipe: Mapping[str, Any]) -> str:
+    trial = None if dense is None else _trial_of(dense, recipe)
+    if dense is None or trial is None:
+        return "the search that found it is not there any more"
+    return f"{trial.id} of {counted(len(dense.trials), 'trial')}, validation {percent(trial.val_accuracy)}"
+
+
+def _still_sought(dense: RunResults) -> str:
+    if not dense.complete:
+        return f"{dense.outstanding} trials to go before the arms"
+    best = dense.best_of_arm(DENSE_ARM)
+    if best is not None:
+        return f"found {values_text(best.values)}; the other searches are still to come"
+    return f"none of {counted(len(dense.trials), 'trial')} finished, so the arms have nothing to begin with"
+
+
+def _trial_of(dense: RunResults, recipe: Mapping[str, Any]) -> RecordedTrial | None:
+    """The one, on the lowest seed, that a recipe was found with."""
+    return next((trial for trial in dense.trials if trial.finished and trial.values == recipe), None)
 
 
 def dense_start_json(results: RunResults) -> list[dict[str, Any]]:
-    """One object for each search that has begun."""
-    return [_json(dense) for dense in results.dense]
+    """One object for each search that has begun, and is there."""
+    searches = ((index, results.dense_search(index)) for index in range(results.study.search.replicates))
+    return [_json(dense, _recipe(results, dense, index)) for index, dense in searches if dense is not None]
 
 
-def _json(dense: RunResults) -> dict[str, Any]:
+def _recipe(results: RunResults, dense: RunResults, index: int) -> Mapping[str, Any] | None:
+    """What the arms begin with; of a search that has ended before the others have, what it found."""
+    if results.study.dense_recipes:
+        return results.study.dense_recipes[index]
     best = dense.best_of_arm(DENSE_ARM) if dense.complete else None
+    return None if best is None else best.values
+
+
+def _json(dense: RunResults, recipe: Mapping[str, Any] | None) -> dict[str, Any]:
+    trial = None if recipe is None else _trial_of(dense, recipe)
     return {
         "run": str(dense.run),
         "complete": dense.complete,
         "trials": len(dense.trials),
-        "found": None if best is None else {"trial": best.id, "values": best.values, "val_accuracy": best.val_accuracy},
+        "found": None
+        if trial is None
+        else {"trial": trial.id, "values": trial.values, "val_accuracy": trial.val_accuracy},
         "training": asdict(dense.training),
     }

@@ -74,6 +74,10 @@ class RunFolder:
         files = (REQUEST_FILE, RECORD_FILE)
         return tuple(sorted({path.parent.name for file in files for path in self.trials_folder.glob(f"*/{file}")}))
 
+    def has_begun(self) -> bool:
+        """Whether there are trials, or a launch got as far as that; those of `search.state0` too."""
+        return bool(self.trial_ids() or self.dense_run(0).trial_ids()) or self.manifest_file.exists()
+
     @contextmanager
     def driven(self) -> Iterator[int]:
         """Hold the run's lock and begin a new launch; gives the launch's generation number.

@@ -120,6 +120,8 @@ def write_launch(
     manifest = read_manifest(run)
     if study is not None:
         manifest.setdefault("study", finite(study.to_json()))
+        if study.dense_recipes:
+            manifest.setdefault("dense_recipes", [dict(one) for one in study.dense_recipes])
     manifest["foundations"] = {arm: one.to_json() for arm, one in found.items()} | manifest["foundations"]
     launch = {
         "generation": generation,
@@ -180,7 +182,7 @@ def open_run(storage: Path, study: Study, launched: Study | None = None) -> RunF
             announce(f"{run.path}: changed since its last launch: {', '.join(at_most(changes))}")
             atomic.write_text(run.study_file, study.to_yaml())
             return run
-        if run.trial_ids() or run.manifest_file.exists():
+        if run.has_begun():
             raise UserError(
                 f"{run.path}: holds a run of another study: {', '.join(at_most(changes))}; choose another --name or "
                 f"--storage, or go on with it as it is: prunetune resume {run.path}"

@@ -67,10 +67,19 @@ class RunResults:
     def outstanding(self) -> int:
         """Trials that the study asks for, as far as its looks have left it unsettled, and that have not ended; those that
         search its dense recipe too."""
-        unbegun = range(len(self.dense), self.study.search.replicates if self.study.search.state0 else 0)
-        first = [one.outstanding for one in self.dense]
-        first += [outstanding_trials(dense_study(self.study, index), ()) for index in unbegun]
-        return still_outstanding(RunFolder(self.run), self.study, self.trials) + sum(first)
+        outstanding = still_outstanding(RunFolder(self.run), self.study, self.trials)
+        if self.study.search.state0 is None or self.study.dense_recipes:
+            return outstanding
+        searches = [(index, self.dense_search(index)) for index in range(self.study.search.replicates)]
+        return outstanding + sum(
+            outstanding_trials(dense_study(self.study, index), ()) if one is None else one.outstanding
+            for index, one in searches
+        )
+
+    def dense_search(self, index: int) -> RunResults | None:
+        """What `search.state0` did for one of the study's searches; None where it has not begun, or is not there any more."""
+        folder = RunFolder(self.run).dense_run(index).path
+        return next((one for one in self.dense if one.run == folder), None)
 
     @cached_property
     def training(self) -> TrainingDone:
@@ -185,7 +194,7 @@ def load_results(run: Path) -> RunResults:
             trials.append(read_trial(folder.trial_folder(trial_id), unended))
     driver = (folder.driver() or "unknown") if driven else None
     dense = dense_results(folder, study)
-    study = with_dense_recipes(study, recipes_found(study, dense))
+    study = with_dense_recipes(study, _recipes(folder, study, dense))
     return RunResults(folder.path, study, order_trials(trials, list(study.arms)), driver, dense)
 
 
@@ -199,7 +208,15 @@ def dense_results(run: RunFolder, study: Study) -> tuple[RunResults, ...]:
 
 def with_found_recipes(run: RunFolder, study: Study) -> Study:
     """The study with the dense recipe that its run has found, if it has."""
-    return with_dense_recipes(study, recipes_found(study, dense_results(run, study)))
+    return with_dense_recipes(study, _recipes(run, study, dense_results(run, study)))
+
+
+def _recipes(run: RunFolder, study: Study, dense: Sequence[RunResults]) -> tuple[dict[str, Any], ...]:
+    """What the run's arms began with, whatever has become of that search since: it may have been grown or removed. Before
+    they begin, what it has found."""
+    if study.search.state0 is None:
+        return ()
+    return tuple(read_manifest(run).get("dense_recipes", ())) or recipes_found(study, dense)
 
 
 def recipes_found(study: Study, dense: Sequence[RunResults]) -> tuple[dict[str, Any], ...]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from models.errors import UserError
 from search.config_file import key_tree, yaml_file
 from search.config_file.mistakes import Sources, first_problem
+from search.space.parameter import Parameter
 from search.space.reading import read_space
 from search.space.space import Space
 from search.study.arm import Arm
@@ -72,6 +73,8 @@ def build_study(raw: Raw, sources: Sources) -> Study:
     trees = {name: key_tree.with_keys(sections.trial, patch) for name, patch in patches.items()}
     space, dense_space = divided(read_space(sections.space or {}, trees, sources), sections.search)
     grid = sections.search.algorithm == "grid"
+    if grid:
+        _check_countable((*space.parameters, *dense_space.parameters), sources)
     search = _with_grid_size(sections.search, space, sources) if grid else sections.search
     study = Study(
         name=sections.name,
@@ -95,12 +98,6 @@ def build_study(raw: Raw, sources: Sources) -> Study:
 
 def _with_grid_size(search: SearchConfig, space: Space, sources: Sources) -> SearchConfig:
     """The search with as many trials per arm as the grid has points, where the file does not say how many."""
-    for parameter in space.parameters:
-        if parameter.distribution.grid() is None:
-            raise sources.error(
-                ("space", parameter.key),
-                ": a continuous distribution has no grid; write {grid: [...]} or {uniform: [lowest, highest], step: ...}",
-            )
     sizes = {arm: space.grid_size(arm) for arm in space.base if space.for_arm(arm)}
     if "trials_per_arm" in search.model_fields_set or not sizes:
         return search
@@ -110,3 +107,12 @@ def _with_grid_size(search: SearchConfig, space: Space, sources: Sources) -> Sea
             ("search",), f": the arms' grids are of unequal size ({found} points); give search.trials_per_arm"
         )
     return search.model_copy(update={"trials_per_arm": next(iter(sizes.values()))})
+
+
+def _check_countable(parameters: Sequence[Parameter], sources: Sources) -> None:
+    for parameter in parameters:
+        if parameter.distribution.grid() is None:
+            raise sources.error(
+                ("space", parameter.key),
+                ": a continuous distribution has no grid; write {grid: [...]} or {uniform: [lowest, highest], step: ...}",
+            )

@@ -13,7 +13,7 @@ from search.study.arm import Arm
 from search.study.compared.claim_checks import check_claim
 from search.study.compared.looks import check_looks
 from search.study.corners import check_samples, corner_values
-from search.study.dense_recipe import check_dense_search
+from search.study.dense_recipe import DENSE_ARM, check_dense_search, dense_study
 from search.study.study import Study
 
 
@@ -28,6 +28,7 @@ def check_study_file(study: Study) -> None:
     check_samples(study)
     for arm in study.arms.values():
         _check_own_values(study, arm)
+    check_dense_search(study)
     _check_enqueue(study)
     baseline = study.compare.baseline
     if baseline is not None and baseline not in study.arms:
@@ -37,7 +38,6 @@ def check_study_file(study: Study) -> None:
         _check_shared(study)
     check_claim(study)
     check_looks(study)
-    check_dense_search(study)
 
 
 def _check_patches(study: Study) -> None:
@@ -115,6 +115,9 @@ def _check_enqueue(study: Study) -> None:
                 raise study.sources.error((*path, key), f" is not a searched key{hint}")
         for arm in arms:
             _check_entry(study, study.arms[arm], number, entry)
+        if study.search.state0 is not None:
+            dense = dense_study(study)
+            _check_entry(dense, dense.arms[DENSE_ARM], number, entry)
 
 
 def _check_entry(study: Study, arm: Arm, number: int, entry: dict[str, Any]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -11,10 +12,11 @@ from models import atomic
 from models.errors import WorkFailed
 from search.console import announce
 from search.evidence.formats import values_text
+from search.run.best import by_configuration
 from search.run.folder import RunFolder
 from search.run.preflight import Checked, StartingPoint
 from search.run.results import RunResults, recipes_found
-from search.study.dense_recipe import DENSE_ARM, dense_study, pruning_arms, with_dense_recipes
+from search.study.dense_recipe import DENSE_ARM, SECTION, dense_study, pruning_arms, with_dense_recipes
 from search.study.study import Study
 from search.tuning.cluster.background import BackgroundRay
 
@@ -79,14 +81,26 @@ def _with_less_time(study: Study, spent: float) -> Study:
 def _with_a_winner(results: RunResults, run: RunFolder) -> RunResults:
     best, trials = results.best_of_arm(DENSE_ARM), len(results.trials)
     if best is None:
-        raise WorkFailed(
-            f"{results.run}: search.state0: none of {trials} trials of state 0 finished, so the arms have nothing to begin "
-            f"with; see `prunetune status {results.run}`, mend it, then `prunetune resume {run.path} --retry-failed`"
-        )
+        raise WorkFailed(_nothing_found(results, run))
     announce(
         f"search.state0: every arm begins with {values_text(best.values)} ({results.run.name}/{best.id} of {trials})"
     )
     return results
+
+
+def _nothing_found(results: RunResults, run: RunFolder) -> str:
+    tried, counts = len(by_configuration(results.trials)), Counter(trial.status for trial in results.trials)
+    said = ", ".join(f"{count} {status}" for status, count in counts.items())
+    # What diverged would diverge again, and no launch takes it up.
+    remedy = (
+        f"mend it, then `prunetune resume {run.path} --retry-failed`"
+        if counts["failed"]
+        else f"start another run with another space.{SECTION}, such as lower learning rates (--name)"
+    )
+    return (
+        f"{results.run}: search.state0: none of {tried} recipes of state 0 finished on every seed (trials: {said}), so the "
+        f"arms have nothing to begin with; see `prunetune status {results.run}`; {remedy}"
+    )
 
 
 def _tell_begin(asked: Study, folder: RunFolder) -> None:

@@ -96,7 +96,8 @@ def run_study(
                 study, run, launch, ray, partial(run_study, trainable_class=trainable_class, check=check)
             )
             if dense.left is not None:
-                return replace(dense.left, results=load_results(run.path))
+                # Nobody drives it any more once this returns.
+                return replace(dense.left, results=replace(load_results(run.path), driver=None))
             study = dense.study
             checked = launch.checked
             if checked is None:

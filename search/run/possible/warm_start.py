@@ -51,7 +51,7 @@ def _warning(study: Study, arm: Arm, earlier: Path, trials: Sequence[RecordedTri
     if "" not in reasons:
         told = "; ".join(f"{count} with {reason}" for reason, count in reasons.items())
         return f"no configuration of arm {arm.name} in {earlier} can be learnt from: {told}"
-    if changes := _changes(arm, ended[0]):
+    if changes := _changes(study, arm, ended[0]):
         return (
             f"arm {arm.name} learns from trials of another procedure than its own; in {earlier} "
             f"{', '.join(at_most(changes))}"
@@ -75,11 +75,12 @@ def why_nothing_to_learn(study: Study, arm: Arm, trials: Sequence[RecordedTrial]
     return ""
 
 
-def _changes(arm: Arm, trial: RecordedTrial) -> list[str]:
+def _changes(study: Study, arm: Arm, trial: RecordedTrial) -> list[str]:
     """What a trial ran that the study's own of the same searched values would not."""
     values = {key: value for key, value in trial.values.items() if key in arm.searched_keys}
     ours, theirs = (dict(key_tree.leaves(one)) for one in (arm.config(values).model_dump(mode="json"), trial.config))
-    searched = {*arm.searched_keys, *trial.values}
+    # What `search.state0` finds is not known yet.
+    searched = {*arm.searched_keys, *study.dense_space.keys(), *trial.values}
     looked_at = [
         key
         for key in ours.keys() & theirs.keys()

@@ -11,6 +11,7 @@ from benchmarks.support.simulation import BASE, Simulation, make_study
 from models.errors import UserError
 from search.config_file import yaml_file
 from search.run.possible.warm_start import warm_start_warnings
+from search.study.dense_recipe import with_dense_recipes
 from search.study.study import Study
 from search.tuning.proposals.optuna_studies import warm_trials
 from tests.search.made_runs import MadeRun, falling
@@ -39,6 +40,21 @@ def test_the_same_procedure_with_other_seeds_and_ranges_is_nothing_to_tell(tmp_p
     (missing,) = warm_start_warnings(learning(tmp_path, earlier, seed=9))
     assert "arm rsst" in missing
     assert warm_start_warnings(make_study(tmp_path)) == []
+
+
+def test_a_dense_recipe_that_was_found_is_nothing_to_tell(tmp_path: Path) -> None:
+    sections: dict[str, Any] = {
+        "arms": {"refill": BASE["arms"]["refill"]},
+        "space": {"train.lr": BASE["space"]["train.lr"], "train.state0.lr": {"log_uniform": [1e-4, 1e-2]}},
+    }
+    search = {"trials_per_arm": 2, "state0": {"trials": 1}}
+    began = with_dense_recipes(make_study(tmp_path, **sections, search=search), [{"train.state0.lr": 0.002}])
+    run = Simulation(began, tmp_path / "runs").go().run.path
+    assert warm_start_warnings(make_study(tmp_path, **sections, search={**search, "warm_start": str(run)})) == []
+    sections["space"] = {"train.lr": BASE["space"]["train.lr"]}
+    alone = make_study(tmp_path, **sections, search={"trials_per_arm": 2, "warm_start": str(run)})
+    (told,) = warm_start_warnings(alone)
+    assert "train.state0.lr was 0.002" in told
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,11 @@ def test_enqueued_configurations_are_tried_for_the_part_that_is_about_state0(tmp
             "train.state0.batch_size",
         ),
         ({"search": {**SEARCH, "state0": {"trials": 0}}}, "search.state0.trials"),
+        ({"search": {**SEARCH, "enqueue": [{"train.state0.lr": "fast"}]}}, "search.enqueue[0] for arm state0"),
+        (
+            {"space": {**SPACE, "train.lr": {"choice": [1e-3]}}, "search": {**SEARCH, "algorithm": "grid"}},
+            "space.train.state0.lr: a continuous distribution has no grid",
+        ),
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_said_with_its_line(tmp_path: Path, sections: dict[str, Any], said: str) -> None:

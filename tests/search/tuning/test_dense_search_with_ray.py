@@ -35,7 +35,9 @@ def test_a_sweep_finds_the_dense_recipe_and_every_arm_begins_with_it(
     file = tmp_path / "study.yaml"
     file.write_text(yaml_file.dump({**STUDY, "search": {**STUDY["search"], "algorithm": "random"}}))
     sweep = ["sweep", str(file), "--storage", str(tmp_path / "runs")]
-    assert cli.main([*sweep, "--time-budget", "0.01", "--json"]) == 0
+    assert cli.main([*sweep, "--time-budget", "0.01"]) == 0
+    assert "driven by" not in capsys.readouterr().out
+    assert cli.main(["status", str(tmp_path / "runs" / "dense-first"), "--json"]) == 0
     left = json.loads(capsys.readouterr().out)
     assert (left["complete"], left["trials"], [one["complete"] for one in left["state0"]]) == (False, [], [False])
 
