@@ -61,7 +61,7 @@ def measure_latency(
     target = torch.device(device)
     model.to(target)
     images = _images(model, batch, input_shape)
-    with _evaluating(model), _one_thread(), torch.inference_mode():
+    with _evaluating(model), one_thread(), torch.inference_mode():
         for _ in range(WARM_UP_BATCHES):
             model(images)
         times = [_seconds(model, images) for _ in range(MEASURED_BATCHES)]
@@ -115,7 +115,7 @@ def _frozen(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """One CPU thread inside, as many as before outside."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

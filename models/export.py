@@ -48,6 +48,15 @@ def export_onnx(model: nn.Module, input_shape: tuple[int, int, int], path: Path,
     """
     import onnxruntime
 
+    write_onnx(model, input_shape, path, notes)
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    return checked(
+        path, model, input_shape, lambda images: torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
+    )
+
+
+def write_onnx(model: nn.Module, input_shape: tuple[int, int, int], path: Path, notes: Mapping[str, str]) -> None:
+    """The same without the check."""
     with _quiet():
         program = torch.onnx.export(
             model.eval(), (torch.randn(2, *input_shape),), dynamo=True, verbose=False, optimize=True,
@@ -57,10 +66,6 @@ def export_onnx(model: nn.Module, input_shape: tuple[int, int, int], path: Path,
     program.model.metadata_props.update(notes)
     with replace_via(path) as temporary:
         program.save(str(temporary), external_data=False)
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return checked(
-        path, model, input_shape, lambda images: torch.from_numpy(session.run([OUTPUT], {INPUT: images.numpy()})[0])
-    )
 
 
 def checked(path: Path, model: nn.Module, input_shape: tuple[int, int, int], run: Callable[[Tensor], Tensor]) -> float:

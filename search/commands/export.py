@@ -66,13 +66,13 @@ def _of_all(one: Candidate) -> str:
 
 
 def outcome(results: RunResults, exported: Exported, chosen: str | None, better: Candidate | None) -> Outcome:
-    one = exported.candidate
+    one, latency = exported.candidate, exported.checks["latency"]
     text = (
         f"{one.name}: {100 * one.state.val_accuracy:.2f} % validation, {one.state.params:,} parameters, "
         f"{one.state.macs:,} MACs ({100 * one.macs_share:.1f} % of dense), {one.state.removed_percent:.1f} % removed"
         f"{_of_all(one)}\n"
         f"{f'chosen {chosen}' if chosen else 'named by hand'}\n"
-        f"latency {exported.checks['latency_ms']:.3f} ms (dense {exported.checks['dense_latency_ms']:.3f} ms), one image, CPU\n"
+        + "".join(f"latency in {name}, one image, one thread: {told['text']}\n" for name, told in latency.items())
         + "\n".join(f"  {exported.folder / name}" for name in exported.files)
     )
     if better:

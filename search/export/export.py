@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from models import atomic
 from models.cost import measure_latency
@@ -15,6 +16,7 @@ from models.errors import UserError
 from models.export import export_onnx, export_program
 from models.networks.registry import build
 from models.save_load import LoadedModel, build_compact, load, load_parts, save
+from models.turns import turns_in_onnxruntime, turns_in_torch
 from search.export.best_study import provenance_of, write_best_study
 from search.export.model_card import model_card
 from search.run.candidates import Candidate
@@ -28,7 +30,7 @@ LATENCY_DEVICE, LATENCY_BATCH = "cpu", 1
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written. `checks` are figures measured on the way: differences to torch, and latencies in ms."""
+    """What was written. `checks` are figures measured on the way: differences to torch, and latencies."""
 
     candidate: Candidate
     folder: Path
@@ -54,14 +56,18 @@ def export(results: RunResults, candidate: Candidate, out: Path, chosen: str | N
     model = load(out / "model.safetensors")
     notes = {"prunetune": json.dumps({"normalisation": parts.metadata.get("normalisation"), "provenance": provenance})}
     shape = parts.spec.input_shape
-    checks = {
+    checks: dict[str, Any] = {
         "onnx_difference": export_onnx(model, shape, out / "model.onnx", notes),
         "pt2_difference": export_program(model, shape, out / "model.pt2", notes),
-        "latency_ms": measure_latency(model, shape, LATENCY_DEVICE, LATENCY_BATCH),
-        "dense_latency_ms": dense_latency(parts),
         "processor": processor(),
         "threads": 1,
     }
+    dense = dense_network(parts)
+    turns = {
+        "torch": turns_in_torch(model, dense, shape),
+        "onnxruntime": turns_in_onnxruntime(out / "model.onnx", dense, shape),
+    }
+    checks["latency"] = {name: {**one.to_json(), "text": one.text()} for name, one in turns.items()}
     atomic.write_text(out / "MODEL_CARD.md", model_card(results, candidate, parts, provenance, checks, chosen))
     atomic.write_text(out / "load_example.py", EXAMPLE.read_text(encoding="utf-8"))
     return Exported(candidate, out, (*FILES, *needed), checks)
@@ -87,11 +93,10 @@ def not_kept(candidate: Candidate) -> str:
     )
 
 
-def dense_latency(parts: LoadedModel) -> float:
-    """Of the network before anything was removed; weights do not matter to it."""
+def dense_network(parts: LoadedModel) -> nn.Module:
+    """The network before anything was removed, at random weights: what is measured of it does not hang on them."""
     with torch.random.fork_rng(devices=[]):
-        dense = build(parts.spec)
-    return measure_latency(dense, parts.spec.input_shape, LATENCY_DEVICE, LATENCY_BATCH)
+        return build(parts.spec)
 
 
 def candidate_latency(candidate: Candidate) -> float:

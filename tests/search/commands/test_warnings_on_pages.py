@@ -20,7 +20,8 @@ from tests.search.made_runs import MadeRun, falling
 
 OF_TRIAL = "gradient coupling: adamw divides the penalty away"
 OF_STATE = "the penalty did not act: 0.89 is left of D"
-CHECKS = {"latency_ms": 1.0, "dense_latency_ms": 2.0, "processor": "one", "threads": 1, "onnx_difference": 0.0}
+TURNS = {"ms": 1.0, "dense_ms": 2.0, "ratio": 0.5, "low": 0.4, "high": 0.6, "differs": True, "text": ""}
+CHECKS = {"latency": {"torch": TURNS}, "processor": "one", "threads": 1, "onnx_difference": 0.0}
 
 
 @pytest.fixture

@@ -141,7 +141,8 @@ def test_the_card_says_what_was_measured(exported: tuple[dict[str, Any], Path]) 
     chosen = outcome["chosen"]
     assert f"{chosen['params']:,}" in card
     assert f"{100 * chosen['val_accuracy']:.2f} %" in card
-    assert "latency, ms" in card
+    assert "| latency in torch, ms |" in card
+    assert "| latency in onnxruntime, ms |" in card
     assert "The dense network is this trial's own state 0, trained for " in card
     assert "No arm of the run was trained for as long with nothing removed." in card
     assert outcome["chosen_by"] == "by highest validation accuracy within --max-macs 0.5 from 6 states"
