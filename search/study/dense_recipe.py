@@ -92,11 +92,14 @@ def with_dense_recipes(study: Study, recipes: Sequence[Mapping[str, Any]]) -> St
 
 
 def with_any_recipe(study: Study) -> Study:
-    """The study as it is once its recipe has been found: for what does not hang on which one that is."""
+    """The study as it is once its recipe has been found: for what does not hang on which one that is. It is one of the
+    longest, so that what is counted with it is no less than what may come."""
     if study.search.state0 is None or study.dense_recipes:
         return study
     dense = dense_study(study)
-    return with_dense_recipes(study, [next(corner_values(dense, dense.arms[DENSE_ARM]))] * study.search.replicates)
+    arm = dense.arms[DENSE_ARM]
+    longest = max(corner_values(dense, arm), key=lambda values: arm.config(values).epochs_of_states()[0])
+    return with_dense_recipes(study, [longest] * study.search.replicates)
 
 
 def check_dense_search(study: Study) -> None:

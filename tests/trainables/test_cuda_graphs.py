@@ -100,7 +100,10 @@ def test_recording_moves_nothing_and_a_replay_draws_the_same_random_numbers(tmp_
 
 def test_what_reads_a_number_back_cannot_be_recorded_and_eager_work_goes_on() -> None:
     capture = CudaCapture(torch.device("cuda"))
-    weight = torch.ones(10, device="cuda")
+    weight, stream = torch.ones(10, device="cuda"), torch.cuda.current_stream()
     with pytest.raises(RuntimeError):
         capture.record(lambda: float(weight.sum()))
     assert capture.run(lambda: float(weight.sum())) == 10.0
+    assert torch.cuda.current_stream() == stream
+    # Earlier versions of torch left the generator as if a recording still went on, and drawing raised.
+    assert capture.run(lambda: torch.nn.functional.dropout(weight, 0.5)).shape == (10,)

@@ -95,6 +95,14 @@ def test_seeds_splits_and_folds_may_be_others(tmp_path: Path) -> None:
     check_dense_recipe(study_of(tmp_path, arms=arms))
 
 
+def test_epochs_are_foretold_by_the_longest_recipe_that_may_be_found(tmp_path: Path) -> None:
+    space = {**SPACE, "train.state0.epochs": {"choice": [2, 10, 5]}}
+    found = dense_starts(study_of(tmp_path, space=space, arms=BASE["arms"]))
+    assert found.sought.epochs == (2, 10)
+    (start,) = found.starts
+    assert start.epochs == (10, 10)
+
+
 def test_validate_foretells_the_search_and_that_its_find_is_shared(tmp_path: Path) -> None:
     study = study_of(tmp_path, arms=BASE["arms"])
     found = dense_starts(study)
