@@ -4,7 +4,10 @@ Run: python -m benchmarks.ranking [--networks vit_micro resnet18 twistnet18] [--
 Takes about four minutes on two cores. Each network is trained on scikit-learn's digits once for each seed; then, for each
 ranking, units are removed in `--events` events with two epochs after each. By default all rankings keep equally many units;
 with `--macs` all end at that share of the dense multiply-accumulates, which removes what a ranking saves by its widths.
-`--dinov2 FILE` adds timm's vit_small_patch14_dinov2 with the weights in that file.
+`--dinov2 FILE` takes timm's vit_small_patch14_dinov2 with the weights in that file.
+
+`--criteria` compares all criteria instead, each with `prune.normalize: auto`: validation accuracy right after one event,
+without any training, with `prune.compensate` at `none` and at `least_squares`, for each share of `--ratios`.
 
 The last two columns are the validation accuracy lost since state 0, right after the last removal and after training, over what
 the old default `none` lost in this same run: below 1 is better than it, below 0 gained where it lost.
@@ -43,6 +46,7 @@ DINOV2 = {
     "train": {"lr": 1e-4, "epochs_state0": 3},
 }
 RANKINGS = (*NORMALIZERS, "layerwise")
+COMPENSATIONS = ("none", "least_squares")
 OLD_DEFAULT = "none"
 
 
@@ -59,26 +63,39 @@ class Outcome:
     magnitude_ratio: float
 
 
-def config_of(network: dict[str, Any], ranking: str, options: argparse.Namespace, seed: int) -> TrialConfig:
-    """A Refill trial with this ranking: `layerwise` is the scope of that name, the others are ways to normalise."""
-    layerwise = ranking == "layerwise"
-    ratios = dict.fromkeys(("head_ratio", "neuron_ratio", "channel_ratio"), options.ratio)
+@dataclass(frozen=True)
+class Removal:
+    """How units are chosen and repaired: `ranking` is one of RANKINGS or `auto`, `ratio` the share of every kind that goes."""
+
+    ranking: str
+    criterion: str
+    ratio: float
+    compensate: str = "none"
+
+
+def config_of(network: dict[str, Any], removal: Removal, options: argparse.Namespace, seed: int) -> TrialConfig:
+    """A Refill trial with this removal: `layerwise` is the scope of that name, the others are ways to normalise."""
+    layerwise = removal.ranking == "layerwise"
+    ratios = dict.fromkeys(("head_ratio", "neuron_ratio", "channel_ratio"), removal.ratio)
     prune = {
         **network.get("prune", {}),
-        "criterion": options.criterion,
+        "criterion": removal.criterion,
+        "compensate": removal.compensate,
         "scope": "layerwise" if layerwise else "global",
-        "normalize": OLD_DEFAULT if layerwise else ranking,
+        "normalize": OLD_DEFAULT if layerwise else removal.ranking,
         "schedule": {"states": options.events, **ratios, "macs_target": options.macs},
     }
     data = {"name": "digits", **network.get("data", {})}
     train = {"epochs_per_state": options.epochs, "epochs_state0": 4, "device": "cpu", **network["train"]}
+    if options.epochs_state0 is not None:
+        train["epochs_state0"] = options.epochs_state0
     return TrialConfig.model_validate(
         {"model": network["model"], "data": data, "train": train, "prune": prune, "seed": seed}
     )
 
 
-def procedure_of(network: dict[str, Any], ranking: str, options: argparse.Namespace, seed: int) -> Procedure:
-    return prepare(Identity(ranking), config_of(network, ranking, options, seed)).procedure
+def procedure_of(network: dict[str, Any], removal: Removal, options: argparse.Namespace, seed: int) -> Procedure:
+    return prepare(Identity("ranking"), config_of(network, removal, options, seed)).procedure
 
 
 def train_state(procedure: Procedure) -> tuple[float, dict[str, float]]:
@@ -115,12 +132,18 @@ def outcomes(network: dict[str, Any], options: argparse.Namespace) -> dict[str, 
     """By ranking, one for each seed."""
     found: dict[str, list[Outcome]] = {ranking: [] for ranking in options.rankings}
     for seed in options.seeds:
-        first = procedure_of(network, OLD_DEFAULT, options, seed)
-        dense, _ = train_state(first)
-        start = first.checkpoint()
+        dense, start = trained(network, options, seed)
         for ranking in options.rankings:
-            found[ranking].append(outcome_of(procedure_of(network, ranking, options, seed), start, dense))
+            removal = Removal(ranking, options.criterion, options.ratio)
+            found[ranking].append(outcome_of(procedure_of(network, removal, options, seed), start, dense))
     return found
+
+
+def trained(network: dict[str, Any], options: argparse.Namespace, seed: int) -> tuple[float, Snapshot]:
+    """State 0's end, which no removal has a part in, and its validation accuracy."""
+    procedure = procedure_of(network, Removal(OLD_DEFAULT, options.criterion, options.ratio), options, seed)
+    dense, _ = train_state(procedure)
+    return dense, procedure.checkpoint()
 
 
 def rows_of(found: dict[str, list[Outcome]]) -> Iterator[list[str]]:
@@ -156,11 +179,41 @@ def print_network(name: str, found: dict[str, list[Outcome]], options: argparse.
     print(table_text([*head, "lost/none: removed", "trained"], list(rows_of(found))), flush=True)
 
 
+def after_removal(procedure: Procedure, start: Snapshot) -> float:
+    """Validation accuracy right after the first event, and its repair where there is one."""
+    procedure.restore(start, None)
+    procedure.start_state()
+    noted = procedure.position.removal or {}
+    return noted.get("val_accuracy_repaired", noted["val_accuracy_after"])
+
+
+def print_criteria(name: str, network: dict[str, Any], options: argparse.Namespace) -> None:
+    """A row for each criterion: means over seeds of validation accuracy right after removal."""
+    starts = {seed: trained(network, options, seed) for seed in options.seeds}
+    dense = percent(fmean(accuracy for accuracy, _ in starts.values()))
+    print(f"\n{name}: {dense} validation at state 0, right after one event, seeds {options.seeds}")
+    columns = [(ratio, how) for ratio in options.ratios for how in COMPENSATIONS]
+    rows = []
+    for criterion in CRITERIA:
+        removals = [Removal("auto", criterion, ratio, how) for ratio, how in columns]
+        cells = [
+            fmean(
+                after_removal(procedure_of(network, one, options, seed), start) for seed, (_, start) in starts.items()
+            )
+            for one in removals
+        ]
+        rows.append([criterion, *map(percent, cells)])
+    print(table_text(["criterion", *(f"{100 * ratio:.0f} %, {how}" for ratio, how in columns)], rows), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--rankings", nargs="+", choices=RANKINGS, default=list(RANKINGS))
     parser.add_argument("--criterion", choices=CRITERIA, default="magnitude")
+    parser.add_argument("--criteria", action="store_true", help="all criteria, in place of rankings")
+    parser.add_argument("--ratios", type=float, nargs="+", default=[0.5, 0.7], help="for --criteria")
+    parser.add_argument("--epochs-state0", type=int, help="of state 0; 4, for convolutions 3")
     parser.add_argument("--ratio", type=float, default=0.5, help="share of the units of every kind that is removed")
     parser.add_argument("--events", type=int, default=1, help="pruning events")
     parser.add_argument("--epochs", type=int, default=2, help="after each event")
@@ -174,7 +227,10 @@ def main() -> None:
         model = {**DINOV2["model"], "init": {"source": "path", "path": options.dinov2}}
         networks = {"vit_small_patch14_dinov2": {**DINOV2, "model": model}}
     for name, network in networks.items():
-        print_network(name, outcomes(network, options), options)
+        if options.criteria:
+            print_criteria(name, network, options)
+        else:
+            print_network(name, outcomes(network, options), options)
 
 
 if __name__ == "__main__":

@@ -110,17 +110,31 @@ def register_criterion(traits: CriterionTraits) -> None:
     CRITERIA[traits.name] = traits
 
 
-WEIGHTS, ACTIVATIONS = "pruning.importance.weights", "pruning.importance.activations"
+IMPORTANCE = "pruning.importance"
+WEIGHTS, ACTIVATIONS = f"{IMPORTANCE}.weights", f"{IMPORTANCE}.activations"
 
 register_criterion(CriterionTraits("magnitude", f"{WEIGHTS}:magnitude"))
 register_criterion(CriterionTraits("l2", f"{WEIGHTS}:l2"))
 register_criterion(CriterionTraits("activation_l1", f"{ACTIVATIONS}:activation_l1", needs_batches=True))
 register_criterion(CriterionTraits("activation_l2", f"{ACTIVATIONS}:activation_l2", needs_batches=True))
+register_criterion(CriterionTraits("wanda", f"{IMPORTANCE}.wanda:wanda", needs_batches=True))
 register_criterion(
-    CriterionTraits("taylor", "pruning.importance.taylor:taylor", needs_batches=True, needs_loss=True, comparable=True)
+    CriterionTraits("taylor", f"{IMPORTANCE}.taylor:taylor", needs_batches=True, needs_loss=True, comparable=True)
 )
 register_criterion(
-    CriterionTraits("fisher", "pruning.importance.fisher:fisher", needs_batches=True, needs_loss=True, comparable=True)
+    CriterionTraits(
+        "taylor_group", f"{IMPORTANCE}.taylor_group:taylor_group", needs_batches=True, needs_loss=True, comparable=True
+    )
+)
+register_criterion(
+    CriterionTraits("fisher", f"{IMPORTANCE}.fisher:fisher", needs_batches=True, needs_loss=True, comparable=True)
+)
+register_criterion(CriterionTraits("fpgm", f"{IMPORTANCE}.fpgm:fpgm"))
+register_criterion(CriterionTraits("obs", f"{IMPORTANCE}.obs:obs", needs_batches=True, comparable=True))
+register_criterion(
+    CriterionTraits(
+        "reconstruction", f"{IMPORTANCE}.reconstruction:reconstruction", needs_batches=True, comparable=True
+    )
 )
 register_criterion(CriterionTraits("remain", f"{WEIGHTS}:remain", needs_masks=True))
 register_criterion(CriterionTraits("random", f"{WEIGHTS}:random", needs_generator=True, comparable=True))

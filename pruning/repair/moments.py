@@ -26,6 +26,12 @@ class Moments:
         """Of (rows, kept) and (rows, outputs)."""
         return cls(len(kept), kept.sum(0), lost.sum(0), kept.T @ kept, kept.T @ lost, float(lost.square().sum()))
 
+    @classmethod
+    def of_inputs(cls, inputs: Tensor, outputs: int) -> Moments:
+        """Of (rows, inputs), for so many outputs that lose nothing."""
+        lost, cross = inputs.new_zeros(outputs), inputs.new_zeros(inputs.shape[1], outputs)
+        return cls(len(inputs), inputs.sum(0), lost, inputs.T @ inputs, cross, 0.0)
+
     def __add__(self, other: Moments) -> Moments:
         return Moments(
             self.rows + other.rows,

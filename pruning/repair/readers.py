@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,26 +18,18 @@ AT_A_TIME = 16_384
 
 
 @dataclass(frozen=True)
-class Reader:
-    """A linear layer or a convolution of which some inputs go. `kept` and `gone` are columns of its weight as a matrix
-    (outputs, inputs), where a convolution's inputs are channel by channel the places of its kernel."""
+class Reading:
+    """A linear layer or a convolution that reads a group's units. `columns` (units, inputs of a unit) are those of its weight
+    as a matrix (outputs, inputs), where a convolution's inputs are channel by channel the places of its kernel."""
 
     name: str
     layer: nn.Linear | nn.Conv2d
-    kept: Tensor
-    gone: Tensor
+    columns: Tensor
 
     @property
     def matrix(self) -> Tensor:
         """(outputs, inputs), float64."""
         return self.layer.weight.detach().flatten(1).double()
-
-    def set(self, matrix: Tensor, shift: Tensor | None = None) -> None:
-        """Write (outputs, inputs) into the layer's weight, and add (outputs,) to its bias where it has one."""
-        with torch.no_grad():
-            self.layer.weight.copy_(matrix.view_as(self.layer.weight))
-            if shift is not None and self.layer.bias is not None:
-                self.layer.bias.copy_(self.layer.bias.double() + shift)
 
     def rows(self, values: Tensor) -> Iterator[Tensor]:
         """Its input `values` as (rows, inputs), so many rows at a time, in order."""
@@ -49,6 +42,21 @@ class Reader:
         for part in torch.split(values, max(1, AT_A_TIME // patches_of_image)):
             patches = functional.unfold(part, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
             yield patches.transpose(1, 2).flatten(0, 1)
+
+
+@dataclass(frozen=True)
+class Reader(Reading):
+    """Some of its inputs go: `kept` and `gone` are columns of its matrix, sorted."""
+
+    kept: Tensor
+    gone: Tensor
+
+    def set(self, matrix: Tensor, shift: Tensor | None = None) -> None:
+        """Write (outputs, inputs) into the layer's weight, and add (outputs,) to its bias where it has one."""
+        with torch.no_grad():
+            self.layer.weight.copy_(matrix.view_as(self.layer.weight))
+            if shift is not None and self.layer.bias is not None:
+                self.layer.bias.copy_(self.layer.bias.double() + shift)
 
 
 @contextmanager
@@ -76,19 +84,27 @@ def readers_of(model: nn.Module, groups: Sequence[UnitGroup], gone: Mapping[str,
         if not units:
             continue
         stays = sorted(set(range(group.count)) - set(units))
-        for tied in group.slices:
-            if not tied.is_parameter or tied.dim != 1:
-                continue
-            name = tied.tensor.rpartition(".")[0]
-            layer = model.get_submodule(name)
-            assert isinstance(layer, nn.Linear | nn.Conv2d), f"{name} reads units as {type(layer).__name__}"
-            found.append(Reader(name, layer, _columns(tied.index[stays], layer), _columns(tied.index[units], layer)))
+        for reading in readings_of(model, group):
+            kept, lost = (reading.columns[some].flatten().sort().values for some in (stays, units))
+            found.append(Reader(reading.name, reading.layer, reading.columns, kept, lost))
+    return tuple(found)
+
+
+def readings_of(model: nn.Module, group: UnitGroup) -> tuple[Reading, ...]:
+    """The layers that read the units of this group."""
+    found = []
+    for tied in group.slices:
+        if not tied.is_parameter or tied.dim != 1:
+            continue
+        name = tied.tensor.rpartition(".")[0]
+        layer = model.get_submodule(name)
+        assert isinstance(layer, nn.Linear | nn.Conv2d), f"{name} reads units as {type(layer).__name__}"
+        found.append(Reading(name, layer, _columns(tied.index, layer)))
     return tuple(found)
 
 
 def _columns(index: Tensor, layer: nn.Linear | nn.Conv2d) -> Tensor:
-    """Of these inputs (units, elements) the columns of the layer's weight as a matrix, sorted."""
-    inputs = index.flatten().sort().values
-    each = layer.weight[0, 0].numel() if isinstance(layer, nn.Conv2d) else 1
-    columns = (inputs.unsqueeze(1) * each + torch.arange(each)).flatten()
-    return columns.to(layer.weight.device)
+    """Of these inputs (units, elements) the columns of the layer's weight as a matrix, unit by unit."""
+    each = math.prod(layer.kernel_size) if isinstance(layer, nn.Conv2d) else 1
+    columns = index.unsqueeze(2) * each + torch.arange(each)
+    return columns.flatten(1).to(layer.weight.device)

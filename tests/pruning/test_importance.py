@@ -194,7 +194,9 @@ def test_remain_counts_surviving_weights_and_no_biases(case: Callable[[], Case])
         assert found[name].tolist() == expected
 
 
-@pytest.mark.parametrize("name", ["activation_l1", "activation_l2", "fisher", "magnitude", "l2"])
+@pytest.mark.parametrize(
+    "name", ["activation_l1", "activation_l2", "wanda", "fisher", "obs", "magnitude", "l2", "taylor_group"]
+)
 def test_a_head_or_neuron_without_weights_scores_nothing(name: str) -> None:
     model, groups, data = tokens()
     with torch.no_grad():
@@ -208,7 +210,9 @@ def test_a_head_or_neuron_without_weights_scores_nothing(name: str) -> None:
     assert float(found["mlp.0"][4]) == 0.0
 
 
-@pytest.mark.parametrize("name", ["fisher", "taylor", "activation_l1"])
+@pytest.mark.parametrize(
+    "name", ["fisher", "taylor", "taylor_group", "activation_l1", "wanda", "obs", "reconstruction"]
+)
 def test_frozen_networks_are_scored_alike(name: str) -> None:
     model, groups, data = tokens()
     expected = scored(name, model, groups, data)

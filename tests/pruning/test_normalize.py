@@ -66,6 +66,6 @@ def test_groups_of_one_shape_are_ranked_together_and_of_two_apart() -> None:
 
 def test_by_default_only_scores_that_mean_the_same_in_every_layer_stay_as_they_are() -> None:
     bare = {name for name, traits in CRITERIA.items() if in_force("auto", traits) == "none"}
-    assert bare == {"taylor", "fisher", "random"}
+    assert bare == {"taylor", "taylor_group", "fisher", "obs", "reconstruction", "random"}
     assert all(in_force("auto", traits) == "mean" for name, traits in CRITERIA.items() if name not in bare)
     assert all(in_force("lamp", traits) == "lamp" for traits in CRITERIA.values())

@@ -86,11 +86,14 @@ def test_images_are_asked_for_only_where_the_criterion_looks_at_them(
     monkeypatch.setattr(type(procedure.data), "calibration_batches", counted)
     procedure.position = procedure.position.next_state()
     procedure.start_state()
-    looks = method == "refill" and criterion in ("activation_l1", "activation_l2", "taylor", "fisher")
+    by_weights = ("magnitude", "l2", "fpgm", "remain", "random")
+    looks = method == "refill" and criterion not in by_weights
     assert asked == ([64] if looks else [])
 
 
-@pytest.mark.parametrize("criterion", ["activation_l2", "taylor", "fisher"])
+@pytest.mark.parametrize(
+    "criterion", ["activation_l2", "wanda", "taylor", "taylor_group", "fisher", "obs", "reconstruction"]
+)
 def test_scores_depend_on_the_images_and_not_on_their_batches(criterion: str) -> None:
     network = prepare(Identity("t"), small_config()).procedure
     groups = network.network.groups()

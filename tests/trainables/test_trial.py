@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from models.errors import UserError
 from models.save_load import load, load_parts
 from models.units.compaction import slice_state
+from pruning.catalogue import CRITERIA
 from tests.trainables.small_trials import numbers, open_trial, run, small_config
 from trainables.files.record import read_record
 
@@ -167,7 +168,7 @@ def test_distillation_uses_the_trials_own_dense_network(tmp_path: Path, straight
     assert lines[2]["train_loss"] != others[2]["train_loss"]
 
 
-@pytest.mark.parametrize("criterion", ["l2", "activation_l1", "activation_l2", "taylor", "fisher", "remain", "random"])
+@pytest.mark.parametrize("criterion", sorted({*CRITERIA} - {"magnitude"}))
 def test_every_criterion_works_in_a_trial(tmp_path: Path, criterion: str) -> None:
     result = run(open_trial(tmp_path, train={"epochs_per_state": 1}, prune={"criterion": criterion}))
     assert result["states"][2]["kept"] == {"head": 4, "neuron": 204}

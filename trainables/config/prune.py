@@ -125,7 +125,7 @@ class PruneConfig(Section):
     """How units are scored; the lowest go."""
     normalize: Literal["auto", "none", "mean", "max", "lamp", "shape"] = "auto"
     """How scores of different groups are made comparable under `scope: global`. `auto`: `mean`, or `none` for `taylor`,
-    `fisher` and `random`."""
+    `taylor_group`, `fisher`, `obs`, `reconstruction` and `random`."""
     scope: Literal["layerwise", "global"] = "global"
     """Rank units within each group, or over all groups of a kind; kinds are never ranked together."""
     min_kept: Annotated[int | float, AfterValidator(_a_floor), described("whole number ≥ 0, or number in (0, 1)")] = 1

@@ -1,0 +1,50 @@
+"""What the layers that read each group's units take in, over the calibration images: the ground of scores by their outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.errors import UserError
+from pruning.importance.base import Evidence, on_device_of, undisturbed
+from pruning.repair.readers import Reading, readings_of
+
+Readings = Mapping[str, tuple[Reading, ...]]
+"""Group name → the layers that read it; none for a group without units."""
+Note = Callable[[Reading, Tensor], None]
+
+
+def all_readings(evidence: Evidence) -> Readings:
+    """Raises UserError for a group that no layer reads by weights of its own."""
+    found = {}
+    for group in evidence.groups:
+        found[group.name] = readings_of(evidence.model, group) if group.count else ()
+        if group.count and not found[group.name]:
+            raise UserError(
+                f"this criterion judges {group.kind}s by the layer that reads them, and {group.name} has none; choose one "
+                "that looks at weights or gradients, such as taylor",
+                key="prune.criterion",
+            )
+    return found
+
+
+def pass_inputs(evidence: Evidence, readings: Readings, note: Note) -> None:
+    """Run the calibration batches, and hand `note` every layer's inputs as (rows, inputs), float64, a part at a time."""
+    layers = {one.name: one for reads in readings.values() for one in reads}
+    with undisturbed(evidence.model), torch.no_grad(), ExitStack() as stack:
+        for reading in layers.values():
+            stack.callback(reading.layer.register_forward_pre_hook(_hook(reading, note)).remove)
+        for images, labels in evidence.batches or ():
+            evidence.model(on_device_of(evidence.model, images, labels)[0])
+
+
+def _hook(reading: Reading, note: Note) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+    def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
+        for rows in reading.rows(args[0]):
+            note(reading, rows.double())
+
+    return hook
