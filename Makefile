@@ -41,7 +41,7 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/mypy docs/study_reference.py
+	$(BIN)/mypy docs/study_reference.py docs/networks_reference.py
 	$(BIN)/lint-imports
 
 lock:

@@ -1,33 +1,79 @@
-"""The heads of timm's `Attention` with fused qkv: rows of q, k and v and their biases, columns of `proj`."""
+"""The heads of timm's `Attention` with fused qkv: rows of q, k and v and their biases, columns of `proj`.
+
+What other attentions share with it stands here too: where heads lie in fused or separate layers, and what is left of none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 import torch
 from timm.layers.attention import Attention
-from torch import nn
+from torch import Tensor, nn
 
 from models.units.base import Family, TiedSlice, UnitGroup, of_layer
 
-
-def heads(name: str, attention: Attention) -> tuple[UnitGroup, ...]:
-    """One group; each head owns head_dim rows of each of q, k and v."""
-    count, width = attention.num_heads, attention.head_dim
-    one_band = torch.arange(count * width).reshape(count, width)
-    qkv_rows = torch.cat([one_band + band * count * width for band in range(3)], dim=1)
-    slices = [
-        *of_layer(f"{name}.qkv", attention.qkv, 0, qkv_rows),
-        TiedSlice(f"{name}.proj.weight", 1, one_band),
-    ]
-    return (UnitGroup(name, "head", count, tuple(slices), f"{name}.proj"),)
+SEPARATE = ("q_proj", "k_proj", "v_proj")
+"""What an attention calls its three layers where they are not one."""
 
 
-def why_whole(attention: Attention) -> str | None:
+def heads(name: str, attention: Any, more: Iterable[TiedSlice] = ()) -> tuple[UnitGroup, ...]:
+    """One group; each head owns head_dim rows of each of q, k and v, and of the gate where there is one.
+
+    They are three bands of one layer `qkv`, or rows of `q_proj`, `k_proj` and `v_proj`. `more` is tied to the heads as well.
+    """
+    band = band_of(attention)
+    slices = list(more)
+    if attention.qkv is not None:
+        slices += of_layer(f"{name}.qkv", attention.qkv, 0, fused(band))
+    else:
+        for key in SEPARATE:
+            slices += of_layer(f"{name}.{key}", attention.get_submodule(key), 0, band)
+    if getattr(attention, "gate", None) is not None:
+        slices += of_layer(f"{name}.gate", attention.gate, 0, band)
+    slices.append(TiedSlice(f"{name}.proj.weight", 1, band))
+    return (UnitGroup(name, "head", len(band), tuple(slices), f"{name}.proj"),)
+
+
+def band_of(attention: Any) -> Tensor:
+    """(heads, head_dim): where each head lies in the input of `proj`."""
+    width = head_dim(attention)
+    return torch.arange(attention.num_heads * width).reshape(attention.num_heads, width)
+
+
+def head_dim(attention: Any) -> int:
+    """From the scale, 1 / sqrt(head_dim), which all of timm's attentions have, and which stays when no head does."""
+    scale: float = attention.scale
+    return round(scale**-2)
+
+
+def fused(band: Tensor) -> Tensor:
+    """(heads, 3 head_dim): where each head lies in q, k and v behind each other."""
+    return torch.cat([band + number * band.numel() for number in range(3)], dim=1)
+
+
+def why_whole(attention: Any) -> str | None:
     """Why an attention cannot be cut exactly, or None."""
-    if attention.gate is not None:
-        return "gated attention"
     if not isinstance(attention.norm, nn.Identity):
         return "attention with a norm over all heads (scale_norm)"
     return None
 
 
-ATTENTION = Family("head", (Attention,), heads, why_whole)
+def count_heads(attention: Any) -> None:
+    """Bring the declared number of heads in line with `proj`."""
+    attention.num_heads = attention.proj.weight.shape[1] // head_dim(attention)
+
+
+def without_heads(attention: Any, tokens: Tensor) -> Tensor:
+    """What an attention that has lost all its heads gives for (batch, tokens, features): the bias of `proj`."""
+    output: Tensor = attention.proj_drop(attention.proj(tokens.new_zeros((*tokens.shape[:-1], 0))))
+    return output
+
+
+def _after_cut(attention: Attention) -> None:
+    count_heads(attention)
+    attention.attn_dim = attention.num_heads * attention.head_dim
+
+
+ATTENTION = Family("head", (Attention,), heads, why_whole, after_cut=_after_cut)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from models.units.structure import GroupStructure, Kind, Structure
@@ -38,7 +37,8 @@ class UnitGroup:
     Unit positions count within the present network; `Structure.kept(name)` maps a position to the original index.
     `activation` names the module whose forward *input* carries this group's activations: `proj` for heads, `fc2` for
     neurons, the next convolution for channels. Units lie along dimension 1 of a convolution's input and along the last
-    of a linear layer's; each owns size/count consecutive features there (head_dim for a head, one for the others).
+    of a linear layer's; each owns size/count consecutive features there (head_dim for a head, the width of a group where
+    groups of channels are the units, one for the others).
     """
 
     name: str
@@ -52,8 +52,10 @@ class UnitGroup:
 class Family:
     """A family of blocks that can be cut: its module classes, exactly (a subclass may compute something else).
 
-    `groups_of(name, module)` describes the module's groups; `why_whole(module)` says why one cannot be cut exactly, or None.
-    `kind` is what its blocks are made of; `is_one(module)` whether a module of these classes is such a block at all.
+    `groups_of(name, module)` describes the module's groups; `why_whole(module)` says why one cannot be cut exactly, or None,
+    and `why_whole_in(model)` why none of them can be within this network. `kind` is what its blocks are made of;
+    `is_one(module)` whether a module of these classes is such a block at all. `after_cut(module)` brings a block whose
+    tensors were just cut in line with them.
     """
 
     kind: Kind
@@ -61,6 +63,8 @@ class Family:
     groups_of: Callable[[str, Any], tuple[UnitGroup, ...]]
     why_whole: Callable[[Any], str | None] = lambda module: None
     is_one: Callable[[Any], bool] = lambda module: True
+    why_whole_in: Callable[[nn.Module], str | None] = lambda model: None
+    after_cut: Callable[[Any], None] = lambda module: None
 
 
 def dense_structure(groups: Iterable[UnitGroup]) -> Structure:
@@ -68,19 +72,6 @@ def dense_structure(groups: Iterable[UnitGroup]) -> Structure:
     return Structure(
         {group.name: GroupStructure(group.kind, group.count, tuple(range(group.count))) for group in groups}
     )
-
-
-def inner_channels(name: str, prefix: str, block: nn.Module, conv: str, norm: str, readers: list[str]) -> UnitGroup:
-    """Channels made by `conv`, normalised by `norm`, and read by the convolutions `readers` and nothing else."""
-    producer = block.get_submodule(conv)
-    count = producer.get_parameter("weight").shape[0]
-    each = torch.arange(count).unsqueeze(1)
-    slices = [
-        *of_layer(f"{prefix}.{conv}", producer, 0, each),
-        *of_layer(f"{prefix}.{norm}", block.get_submodule(norm), 0, each),
-        *(TiedSlice(f"{prefix}.{reader}.weight", 1, each) for reader in readers),
-    ]
-    return UnitGroup(name, "channel", count, tuple(slices), f"{prefix}.{readers[0]}")
 
 
 def of_layer(name: str, layer: nn.Module, dim: int, index: Tensor) -> list[TiedSlice]:
@@ -92,3 +83,10 @@ def of_layer(name: str, layer: nn.Module, dim: int, index: Tensor) -> list[TiedS
         if buffer.ndim > 0
     ]
     return [*parameters, *buffers]
+
+
+def reader_of(model: nn.Module, tied: TiedSlice) -> nn.Linear | nn.Conv2d | None:
+    """The layer that takes the units in through this slice, along the inputs of its weight; None for every other slice."""
+    name, _, key = tied.tensor.rpartition(".")
+    layer = model.get_submodule(name)
+    return layer if key == "weight" and tied.dim == 1 and isinstance(layer, nn.Linear | nn.Conv2d) else None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from timm.layers.attention import Attention
 from torch import Tensor, nn
 
 from models.units.base import UnitGroup, dense_structure
-from models.units.describe import describe
+from models.units.describe import describe, family_of
 from models.units.empty_layers import swap_if_empty
+from models.units.grouped import declare_groups
 from models.units.structure import Structure
 
 Positions = Mapping[str, Sequence[int]]
@@ -39,10 +39,11 @@ def remove(model: nn.Module, structure: Structure, drop: Mapping[str, Iterable[i
 
 
 def compact(model: nn.Module, structure: Structure) -> None:
-    """Cut a *dense* network down to `structure`, in place.
+    """Cut a *dense* network down to `structure`, in place. Groups that `structure` does not name stay whole: it may be of a
+    version that could not cut blocks of their family.
 
     Raises:
-        ValueError: the network has other groups, kinds or unit counts than `structure` starts from.
+        ValueError: the network lacks a group that `structure` starts from, or has it with another kind or unit count.
     """
     groups = describe(model)
     dense = dense_structure(groups)
@@ -114,12 +115,20 @@ def _keep_only(model: nn.Module, groups: Iterable[UnitGroup], positions_kept: Po
         module = model.get_submodule(module_name)
         touched[module_name] = module
         _replace(module, key, dim, kept)
-    for name, module in touched.items():
+    for module in touched.values():
         _declare_sizes(module)
-        parent = model.get_submodule(name.rpartition(".")[0])
-        if isinstance(parent, Attention):
-            parent.num_heads = parent.proj.weight.shape[1] // parent.head_dim
-            parent.attn_dim = parent.num_heads * parent.head_dim
+    for name in dict.fromkeys(around for inner in touched for around in _and_around(inner)):
+        block = model.get_submodule(name)
+        family = family_of(block)
+        if family is not None:
+            family.after_cut(block)
+
+
+def _and_around(name: str) -> Iterable[str]:
+    """The module's name and those of the modules that it lies in, except for the network itself."""
+    while name:
+        yield name
+        name = name.rpartition(".")[0]
 
 
 def _cuts(groups: Iterable[UnitGroup], positions_kept: Positions) -> Iterable[tuple[str, int, Tensor]]:
@@ -150,7 +159,8 @@ def _declare_sizes(module: nn.Module) -> None:
     if isinstance(module, nn.Linear):
         module.out_features, module.in_features = module.weight.shape
     elif isinstance(module, nn.Conv2d):
-        module.out_channels, module.in_channels = module.weight.shape[:2]
+        declare_groups(module)
+        module.out_channels, module.in_channels = len(module.weight), module.weight.shape[1] * module.groups
     elif isinstance(module, nn.BatchNorm2d):
         module.num_features = _batch_norm_size(module)
     swap_if_empty(module)
@@ -162,13 +172,14 @@ def _batch_norm_size(norm: nn.BatchNorm2d) -> int:
 
 
 def _check_counts(groups: Sequence[UnitGroup], structure: Structure) -> None:
-    found = {group.name: group.count for group in groups}
+    found = {group.name: group.count for group in groups if group.name in structure.groups}
     if found != structure.counts():
         raise ValueError(f"the network's groups are {found}, but the structure says {structure.counts()}")
 
 
 def _check_same_network(dense: Structure, structure: Structure) -> None:
-    expected = {name: (group.kind, group.total) for name, group in dense.groups.items()}
+    named = structure.groups
+    expected = {name: (group.kind, group.total) for name, group in dense.groups.items() if name in named}
     found = {name: (group.kind, group.total) for name, group in structure.groups.items()}
     if expected == found:
         return

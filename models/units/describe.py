@@ -7,21 +7,32 @@ from torch import nn
 from models.errors import UserError
 from models.units.attention import ATTENTION
 from models.units.base import Family, UnitGroup
+from models.units.beit import BEIT_ATTENTION
+from models.units.glu import GEGLU, GLU_MLP, SWIGLU
+from models.units.inverted_residual import INVERTED_RESIDUAL
 from models.units.lookalikes import kind_of_lookalike
 from models.units.mlp import MLP
+from models.units.never_cut import NEVER_CUT
+from models.units.regnet import REGNET_BOTTLENECK
 from models.units.resnet import BASIC_BLOCK, BOTTLENECK
+from models.units.rotary import EVA_ATTENTION, ROPE_ATTENTION
+from models.units.swin import WINDOW_ATTENTION
 from models.units.twist import TWIST_BLOCK
 
-FAMILIES: tuple[Family, ...] = (ATTENTION, MLP, BASIC_BLOCK, BOTTLENECK, TWIST_BLOCK)
+FAMILIES: tuple[Family, ...] = (
+    *(ATTENTION, WINDOW_ATTENTION, BEIT_ATTENTION, EVA_ATTENTION, ROPE_ATTENTION),
+    *(MLP, GLU_MLP, SWIGLU, GEGLU),
+    *(BASIC_BLOCK, BOTTLENECK, REGNET_BOTTLENECK, INVERTED_RESIDUAL, TWIST_BLOCK),
+    *NEVER_CUT,
+)
 """Every family of blocks; a new one is a file beside this one and a name here."""
 
 
 def describe(model: nn.Module) -> tuple[UnitGroup, ...]:
     """The groups of `model` as it stands, dense or compact, in the order of its modules.
 
-    Known are timm's `Attention` with fused qkv, timm's `Mlp`, the inner channels of ResNet's `BasicBlock` and
-    `Bottleneck`, and TwistNet's blocks; what is like them but cannot be cut exactly is left whole (`left_whole` of the
-    known classes, `reach_of` with the share of each).
+    What is of a known family but cannot be cut exactly is left whole (`left_whole` says why, `reach_of` with the share of
+    each).
 
     Raises:
         UserError: nothing in the network can be pruned; the message says what was looked at and why not.
@@ -29,7 +40,7 @@ def describe(model: nn.Module) -> tuple[UnitGroup, ...]:
     groups: list[UnitGroup] = []
     for name, module in model.named_modules():
         family = family_of(module)
-        if family is not None and family.is_one(module) and family.why_whole(module) is None:
+        if family is not None and family.is_one(module) and why_whole(family, module, model) is None:
             groups.extend(family.groups_of(name, module))
     if groups:
         return tuple(groups)
@@ -46,10 +57,15 @@ def left_whole(model: nn.Module) -> dict[str, str]:
     reasons: dict[str, str] = {}
     for name, module in model.named_modules():
         family = family_of(module)
-        reason = family.why_whole(module) if family is not None and family.is_one(module) else None
+        reason = why_whole(family, module, model) if family is not None and family.is_one(module) else None
         if reason is not None:
             reasons[name] = reason
     return reasons
+
+
+def why_whole(family: Family, block: nn.Module, model: nn.Module) -> str | None:
+    """Why this block of the family cannot be cut exactly within `model`, or None."""
+    return family.why_whole(block) or family.why_whole_in(model)
 
 
 def _is_unknown(module: nn.Module) -> bool:

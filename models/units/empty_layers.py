@@ -5,6 +5,9 @@ A layer of these has the same parameters, of size zero, under the same names, so
 
 from __future__ import annotations
 
+import math
+
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 
 
@@ -12,12 +15,22 @@ class EmptyConv2d(nn.Conv2d):
     """A convolution without input or without output channels: a sum over nothing, so its bias alone, or zero."""
 
     def forward(self, input: Tensor) -> Tensor:
-        height, width = (
-            _output_side(side, self.kernel_size[axis], self.stride[axis], self.padding[axis], self.dilation[axis])
-            for axis, side in enumerate(input.shape[-2:])
-        )
+        height, width = (self._output_side(side, axis) for axis, side in enumerate(input.shape[-2:]))
         output = input.new_zeros((input.shape[0], self.out_channels, height, width))
         return output if self.bias is None else output + self.bias[:, None, None]
+
+    def _output_side(self, side: int, axis: int) -> int:
+        padding = self.padding[axis]
+        if isinstance(padding, str):
+            raise NotImplementedError(f"padding {self.padding!r} given by name")
+        return (side + 2 * padding - self.dilation[axis] * (self.kernel_size[axis] - 1) - 1) // self.stride[axis] + 1
+
+
+class EmptyConv2dSame(EmptyConv2d):
+    """The same of timm's `Conv2dSame`, which pads so that each side shrinks by the stride alone, rounded up."""
+
+    def _output_side(self, side: int, axis: int) -> int:
+        return math.ceil(side / self.stride[axis])
 
 
 class EmptyBatchNorm2d(nn.BatchNorm2d):
@@ -30,12 +43,6 @@ class EmptyBatchNorm2d(nn.BatchNorm2d):
 def swap_if_empty(module: nn.Module) -> None:
     """Give a convolution or BatchNorm that has just lost its last channel a forward pass that can do without."""
     if isinstance(module, nn.Conv2d) and module.weight.numel() == 0:
-        module.__class__ = EmptyConv2d
+        module.__class__ = EmptyConv2dSame if isinstance(module, Conv2dSame | EmptyConv2dSame) else EmptyConv2d
     elif isinstance(module, nn.BatchNorm2d) and module.num_features == 0:
         module.__class__ = EmptyBatchNorm2d
-
-
-def _output_side(side: int, kernel: int, stride: int, padding: int | str, dilation: int) -> int:
-    if isinstance(padding, str):
-        raise NotImplementedError(f"padding {padding!r} given by name")
-    return (side + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1

@@ -15,7 +15,7 @@ from models.units.structure import Kind
 ATTENTION = re.compile(r"att(ention|n)", re.IGNORECASE)
 # Blocks around an attention, what biases it, and the attention of convolutional networks, which has no heads.
 NO_ATTENTION = re.compile(
-    r"Block|^RelPos(Bias|Mlp)|Partition|^(Split|SelectiveKernel|BatNonLocal|Spatial|Mobile)Att|BilinearAttn"
+    r"Block|^RelPos(Bias|Mlp)|^RotaryEmbedding|Partition|^(Split|SelectiveKernel|BatNonLocal|Spatial|Mobile)Att|BilinearAttn"
 )
 MLP = re.compile(r"mlp|ffn|feedforward|swiglu", re.IGNORECASE)
 NO_MLP = re.compile(r"Head|Mixer|RelPos")

@@ -7,7 +7,7 @@ where those of other MLPs read and write features, so the two are never ranked t
 from __future__ import annotations
 
 import torch
-from timm.layers.mlp import Mlp
+from timm.layers.mlp import GluMlp, Mlp, SwiGLU
 from torch import nn
 
 from models.units.base import Family, TiedSlice, UnitGroup, of_layer
@@ -21,14 +21,18 @@ COORDINATES = 3
 
 def neurons(name: str, mlp: Mlp) -> tuple[UnitGroup, ...]:
     """One group of all hidden neurons."""
-    kind: Kind = "token_neuron" if name.rpartition(".")[2] == TOKEN_MIXING else "neuron"
     count = mlp.fc1.weight.shape[0]
     each = torch.arange(count).unsqueeze(1)
     slices = [*of_layer(f"{name}.fc1", mlp.fc1, 0, each), TiedSlice(f"{name}.fc2.weight", 1, each)]
-    return (UnitGroup(name, kind, count, tuple(slices), f"{name}.fc2"),)
+    return (UnitGroup(name, kind_of(name), count, tuple(slices), f"{name}.fc2"),)
 
 
-def why_whole(mlp: Mlp) -> str | None:
+def kind_of(name: str) -> Kind:
+    """The kind of the neurons of an MLP that has this name in the network."""
+    return "token_neuron" if name.rpartition(".")[2] == TOKEN_MIXING else "neuron"
+
+
+def why_whole(mlp: Mlp | GluMlp | SwiGLU) -> str | None:
     """Why an MLP cannot be cut exactly, or None."""
     return None if isinstance(mlp.norm, nn.Identity) else "MLP with a norm over its hidden neurons"
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from models.errors import UserError
 from models.units.base import UnitGroup
-from models.units.describe import family_of
+from models.units.describe import family_of, why_whole
 from models.units.lookalikes import kind_of_lookalike
 from models.units.reach import LeftWhole, Reach, named, whole_text
 from models.units.structure import KINDS, KINDS_OF_TARGET, Kind, Target
@@ -57,7 +57,7 @@ def _left_whole(model: nn.Module, free: dict[str, int]) -> tuple[LeftWhole, ...]
     """The outermost blocks first, so that an attention's position bias is part of it; each parameter counts once."""
     found: dict[tuple[Kind, str, str], list[int]] = {}
     for name, module in model.named_modules():
-        judged = _judge(module) if name else None
+        judged = _judge(module, model) if name else None
         if judged is None:
             continue
         own = [parameter for parameter in free if parameter.startswith(f"{name}.")]
@@ -68,13 +68,13 @@ def _left_whole(model: nn.Module, free: dict[str, int]) -> tuple[LeftWhole, ...]
     return tuple(sorted(wholes, key=lambda one: -one.parameters))
 
 
-def _judge(module: nn.Module) -> tuple[Kind, str, str] | None:
+def _judge(module: nn.Module, model: nn.Module) -> tuple[Kind, str, str] | None:
     """Kind, class and reason of a block that is left whole; None for one that is cut, and for what is no such block."""
     family = family_of(module)
     if family is None:
         kind, reason = kind_of_lookalike(module), UNKNOWN
     elif family.is_one(module):
-        kind, reason = family.kind, family.why_whole(module) or ""
+        kind, reason = family.kind, why_whole(family, module, model) or ""
     else:
         return None
     return (kind, type(module).__name__, reason) if kind and reason else None

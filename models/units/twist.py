@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from models.networks.twistnet import TwistBlock
-from models.units.base import Family, UnitGroup, inner_channels
+from models.units.channels import Passage, by_channels
 
-
-def channels(name: str, block: TwistBlock) -> tuple[UnitGroup, ...]:
-    """One group, read by all that reads the block's inner map."""
-    return (inner_channels(name, name, block, "conv1", "bn1", ["conv2", *block.readers_of_inner()]),)
-
-
-TWIST_BLOCK = Family("channel", (TwistBlock,), channels)
+TWIST_BLOCK = by_channels(
+    (TwistBlock,), lambda block: {"": Passage(("conv1", "bn1"), ("conv2", *block.readers_of_inner()))}
+)

@@ -8,10 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from timm.layers.conv2d_same import Conv2dSame
+from timm.layers.padding import pad_same
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.units.base import UnitGroup
+from models.units.base import UnitGroup, reader_of
+from models.units.empty_layers import EmptyConv2dSame
 
 AT_A_TIME = 16_384
 """Rows that are worked on together: what their sums are taken from need not lie in memory at once."""
@@ -40,6 +43,8 @@ class Reading:
         assert not isinstance(layer.padding, str), f"{self.name} is padded by name"
         patches_of_image = max(1, values[0, 0].numel() // (layer.stride[0] * layer.stride[1]))
         for part in torch.split(values, max(1, AT_A_TIME // patches_of_image)):
+            if isinstance(layer, Conv2dSame | EmptyConv2dSame):
+                part = pad_same(part, list(layer.kernel_size), list(layer.stride), list(layer.dilation))
             patches = functional.unfold(part, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
             yield patches.transpose(1, 2).flatten(0, 1)
 
@@ -94,12 +99,9 @@ def readings_of(model: nn.Module, group: UnitGroup) -> tuple[Reading, ...]:
     """The layers that read the units of this group."""
     found = []
     for tied in group.slices:
-        if not tied.is_parameter or tied.dim != 1:
-            continue
-        name = tied.tensor.rpartition(".")[0]
-        layer = model.get_submodule(name)
-        assert isinstance(layer, nn.Linear | nn.Conv2d), f"{name} reads units as {type(layer).__name__}"
-        found.append(Reading(name, layer, _columns(tied.index, layer)))
+        layer = reader_of(model, tied)
+        if layer is not None:
+            found.append(Reading(tied.tensor.rpartition(".")[0], layer, _columns(tied.index, layer)))
     return tuple(found)
 
 

@@ -1,49 +1,41 @@
-"""What the page on networks says of each is so."""
+"""The page on networks is what its generator makes of the networks."""
 
 from __future__ import annotations
 
-import pytest
-import timm
-import torch
+import runpy
+from types import SimpleNamespace
 
-from models.errors import UserError
-from models.units.describe import describe
-from models.units.reach import LeftWhole, Reach
+import pytest
+
 from models.units.structure import KINDS, KINDS_OF_TARGET
-from models.units.targets import fitting_target, reach_of
+from tests.configs.files import DOCS
 from tests.docs.pages import keys_in, section_of, tables_of, text_of
 
-CUT = tables_of(section_of("networks.md", "## Networks that can be cut"))[0][1:]
-WHOLE = tables_of(section_of("networks.md", "## Networks of which nothing can be cut"))[0][1:]
+reference = SimpleNamespace(**runpy.run_path(str(DOCS / "networks_reference.py")))
+EXAMPLES = [(family, name) for family, names in reference.EXAMPLES.items() for name in names]
+CUT, WHOLE, WHY = (
+    tables_of(section_of("networks.md", heading))[0][1:] for heading in (reference.CUT, reference.WHOLE, reference.WHY)
+)
+RENEW = "run: python docs/networks_reference.py"
 
 
-def reach_of_timm(example: str) -> Reach:
-    with torch.device("meta"):
-        model = timm.create_model(example.strip("`").removeprefix("timm:"))
-    try:
-        return reach_of(model, describe(model))
-    except UserError:
-        return reach_of(model, ())
+@pytest.mark.parametrize(("family", "name"), EXAMPLES, ids=[name for _, name in EXAMPLES])
+def test_each_row_is_current(family: str, name: str) -> None:
+    made = reference.example(family, name)
+    assert made.line in text_of("networks.md").splitlines(), RENEW
+    reasons = {row[0]: row[1] for row in WHY}
+    for block in made.reach.left_whole:
+        assert block.reason == reference.UNKNOWN or f"`{block.block}`" in reasons[block.reason], RENEW
 
 
-def cell(wholes: tuple[LeftWhole, ...], parameters: int) -> str:
-    shares = [f"{one.count} `{one.block}` {100 * one.parameters / parameters:.1f} %" for one in wholes]
-    return ", ".join(shares) or "–"
+def test_there_are_no_other_rows() -> None:
+    shown = [row[1] for row in CUT] + [row[0] for row in WHOLE]
+    assert sorted(shown) == sorted(f"`timm:{name}`" for _, name in EXAMPLES), RENEW
 
 
-@pytest.mark.parametrize(("example", "target", "can_go", "whole"), [row[1:] for row in CUT], ids=lambda cell: cell)
-def test_what_can_be_cut(example: str, target: str, can_go: str, whole: str) -> None:
-    reach = reach_of_timm(example)
-    assert ", ".join(f"{kind} {100 * size / reach.parameters:.1f} %" for kind, size in reach.prunable.items()) == can_go
-    assert cell(reach.left_whole, reach.parameters) == whole
-    assert f"`{fitting_target(reach.prunable)}`" == target
-
-
-@pytest.mark.parametrize(("example", "whole"), WHOLE, ids=lambda cell: cell)
-def test_of_which_nothing_can_be_cut(example: str, whole: str) -> None:
-    reach = reach_of_timm(example)
-    assert reach.prunable == {}
-    assert cell(reach.left_whole, reach.parameters) == whole
+def test_rows_are_put_in_place_of_the_old_ones_and_nothing_else_changes() -> None:
+    text = "# a\n\n## b\n\nwords\n\n| x |\n|---|\n| 1 |\n| 2 |\n\nmore\n\n## c\n\n| x |\n|---|\n| 3 |\n"
+    assert reference.with_rows(text, "## b", ["| 4 |"]) == text.replace("| 1 |\n| 2 |", "| 4 |")
 
 
 def test_kinds_and_their_targets() -> None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from models.units.base import UnitGroup, dense_structure
+from models.units.base import UnitGroup, dense_structure, reader_of
 from models.units.compaction import compact, kept_positions, positions_of, remove, slice_state
 from models.units.describe import describe
 from models.units.structure import GroupStructure, Structure
@@ -27,8 +27,8 @@ def silenced(model: nn.Module, groups: tuple[UnitGroup, ...], positions: dict[st
     with ExitStack() as stack:
         for group in groups:
             for tied in group.slices:
-                if tied.dim == 1:
-                    reader = model.get_submodule(tied.tensor.removesuffix(".weight"))
+                reader = reader_of(model, tied)
+                if reader is not None:
                     features = tied.index[list(positions[group.name])].flatten()
                     axis = 1 if isinstance(reader, nn.Conv2d) else -1
                     hook = reader.register_forward_pre_hook(_zeroing(axis, features))
@@ -63,7 +63,7 @@ def test_compact_network_equals_the_dense_one_without_the_units(name: str, empty
     with silenced(dense, groups, gone):
         torch.testing.assert_close(result, dense(images), **EXACT)
     torch.testing.assert_close(result, zeroed(images), **EXACT)
-    assert (result - dense(images)).abs().max() > 1e-3, "removing units must have changed something"
+    assert (result - dense(images)).abs().max() > 1e-4, "removing units must have changed something"
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -169,6 +169,22 @@ def test_a_structure_of_another_network_is_refused() -> None:
     model = trained_looking(spec_of("vit_micro"))
     with pytest.raises(ValueError, match="belongs to another network: group blocks"):
         compact(model, dense_structure(describe(trained_looking(spec_of("vit_tiny")))))
+
+
+def test_a_structure_of_a_version_that_knew_fewer_blocks_leaves_the_others_whole() -> None:
+    model = trained_looking(spec_of("windows"))
+    dense = dense_structure(describe(model))
+    older = Structure({name: group for name, group in dense.groups.items() if group.kind == "neuron"})
+    gone = {"layers.0.blocks.0.mlp": (0, 5)}
+    from_file, in_steps = copy.deepcopy(model), copy.deepcopy(model)
+    compact(from_file, older.without(gone))
+    assert remove(in_steps, older, gone) == older.without(gone)
+    for small in (from_file, in_steps):
+        counts = {group.name: group.count for group in describe(small)}
+        assert counts == dense.without(gone).counts()
+    torch.testing.assert_close(
+        from_file.state_dict(), slice_state(model.state_dict(), describe(model), older.without(gone))
+    )
 
 
 def test_a_structure_that_the_network_has_not_is_refused() -> None:

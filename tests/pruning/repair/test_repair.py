@@ -161,14 +161,33 @@ MINIATURES: dict[str, Callable[[], nn.Module]] = {
     "timm:resnet18": lambda: build(resolve_spec("timm:resnet18", 10, 32, 3, args={"layers": [1, 1, 1, 1]})),
     "timm:resnet50": lambda: build(resolve_spec("timm:resnet50", 10, 32, 3, args={"layers": [1, 1, 1, 1]})),
     "twistnet18": lambda: build(resolve_spec("twistnet18", 10, 32, 3)),
-    "timm:mixer_s16_224": lambda: build(
+    "timm:resnext50_32x4d": lambda: build(
+        resolve_spec("timm:resnext50_32x4d", 10, 32, 3, args={"layers": [1, 1, 1, 1], "cardinality": 4})
+    ),
+    "timm:regnety_002": lambda: build(resolve_spec("timm:regnety_002", 10, 32, 3)),
+    "timm:mobilenetv3_small_050": lambda: build(resolve_spec("timm:mobilenetv3_small_050", 10, 32, 3)),
+    "timm:test_efficientnet": lambda: build(resolve_spec("timm:test_efficientnet", 10, 32, 3)),
+    "timm:beit_base_patch16_224": lambda: build(
         resolve_spec(
-            "timm:mixer_s16_224",
+            "timm:beit_base_patch16_224",
             10,
             32,
             3,
+            args={"depth": 2, "embed_dim": 48, "num_heads": 4, "init_values": None},
         )
     ),
+    "timm:eva02_tiny_patch14_224": lambda: build(
+        resolve_spec("timm:eva02_tiny_patch14_224", 10, 32, 3, args={"depth": 2, "embed_dim": 48, "num_heads": 3})
+    ),
+    "timm:vit_small_plus_patch16_dinov3": lambda: build(
+        resolve_spec(
+            "timm:vit_small_plus_patch16_dinov3", 10, 32, 3, args={"depth": 2, "embed_dim": 48, "num_heads": 3}
+        )
+    ),
+    "timm:convnext_atto": lambda: build(
+        resolve_spec("timm:convnext_atto", 10, 32, 3, args={"depths": [1, 1, 1, 1], "dims": [8, 16, 24, 32]})
+    ),
+    "timm:mixer_s16_224": lambda: build(resolve_spec("timm:mixer_s16_224", 10, 32, 3)),
     "timm:swin_tiny_patch4_window7_224": lambda: build(
         resolve_spec("timm:swin_tiny_patch4_window7_224", 10, 56, 3, args={"depths": [1, 1, 1, 1]})
     ),
