@@ -23,6 +23,8 @@ from pruning.schedules import ROUNDING_GUARD, unit_count
 Scope = Literal["layerwise", "global"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 Drop = Mapping[str, tuple[int, ...]]
+ROUNDED: frozenset[Kind] = frozenset({"neuron", "token_neuron", "channel"})
+"""Kinds whose number is a side of a matrix; that of heads is not."""
 NEARLY_EMPTY = 0.05
 """A group is as good as emptied with this share of the units that an even removal would have left it."""
 
@@ -69,6 +71,19 @@ def floor_of(total: int, min_kept: float) -> int:
     return min(int(min_kept), total)
 
 
+def rounded(count: int, present: int, floor: int, multiple: int) -> int:
+    """`count` at the nearest multiple that is not below `floor`, nor 0, nor above what is `present`; the larger of two.
+
+    Where there is no such multiple it stays, as do nothing and all that is there: rounding empties no group, and takes nothing
+    from one that was to lose nothing. It never falls where `count` grows.
+    """
+    least = math.ceil(max(floor, 1) / multiple) * multiple
+    most = present // multiple * multiple
+    if count in (0, present) or least > most:
+        return count
+    return min(max((count + multiple // 2) // multiple * multiple, least), most)
+
+
 def floor_of_kind(structure: Structure, kind: Kind, min_kept: float) -> int:
     """Units of this kind that are reserved: the floors of all its groups."""
     return sum(floor_of(group.total, min_kept) for group in structure.groups.values() if group.kind == kind)
@@ -96,12 +111,14 @@ def select(
     counts: Mapping[str, int],
     scope: Scope,
     min_kept: float = 1,
+    round_to: int = 1,
 ) -> Selection:
     """The lowest-scored units beyond the budget.
 
     `scores`: group name → (count,), larger = more important, by position in the present network; `groups` describe that
     network; `counts` as from `budget_counts` (by kind or by group name, following `scope`). Under `global` the best
-    units of each group, up to its floor (`floor_of`), are reserved before the rest of the kind is ranked.
+    units of each group, up to its floor (`floor_of`), are reserved before the rest of the kind is ranked. Then each group of
+    one of the kinds ROUNDED keeps its best units up to a multiple of `round_to` (`rounded`).
     Raises WorkFailed where a score is not finite.
     """
     look_up("prune.scope", scope, dict.fromkeys(SCOPES))
@@ -120,6 +137,9 @@ def select(
             kept |= _keep_globally(same, scores, ranked, budget, floors)
     drop = {}
     for group in chosen:
+        if group.kind in ROUNDED:
+            count = rounded(len(kept[group.name]), group.count, floors[group.name], round_to)
+            kept[group.name] = set(ranked[group.name][:count])
         originals = structure.kept(group.name)
         gone = tuple(originals[position] for position in range(group.count) if position not in kept[group.name])
         if gone:

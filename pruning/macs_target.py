@@ -53,8 +53,9 @@ def solve_factor(macs_at: Callable[[float], float], dense_macs: float, target: f
         if high > LARGEST_FACTOR:
             least = macs_at(LARGEST_FACTOR) / dense_macs
             raise UserError(
-                f"found {target}, but the smallest network that the ratios and min_kept allow has "
-                f"{least:.4f} of the dense MACs; raise macs_target, lower min_kept or give more kinds a ratio above 0",
+                f"found {target}, but the smallest network that the ratios, min_kept and round_to allow has "
+                f"{least:.4f} of the dense MACs; raise macs_target, lower min_kept or round_to, or give more kinds a ratio "
+                "above 0",
                 key="prune.schedule.macs_target",
             )
     return _bisect(lambda factor: macs_at(factor) <= limit, 0.0, high)

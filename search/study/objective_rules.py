@@ -23,6 +23,7 @@ REMOVAL_KEYS = (
     "prune.target",
     "prune.method",
     "prune.min_kept",
+    "prune.round_to",
 )
 """Keys that decide how much of the network is gone at the end."""
 QUALITY = ("val_accuracy", "val_loss")

@@ -40,6 +40,7 @@ def end_by_chance(config: TrialConfig, spec: ModelSpec, seed: int) -> Cost:
         counts=budget_counts(network.structure, kept, prune.scope, prune.min_kept),
         scope=prune.scope,
         min_kept=prune.min_kept,
+        round_to=prune.round_to,
     )
     network.remove(selection.drop)
     return network.cost()
@@ -64,6 +65,20 @@ def test_of_channels_no_choice_is_smaller(scope: str) -> None:
         assert bound.macs <= found.macs
         assert bound.params <= found.params
         assert bound.removed_percent >= found.removed_percent
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.62, 0.7])
+@pytest.mark.parametrize("scope", ["global", "layerwise"])
+def test_where_layers_are_rounded_no_choice_is_smaller(scope: str, ratio: float) -> None:
+    config = config_of("vit_micro", scope=scope, round_to=24, schedule={"states": 1, "neuron_ratio": ratio})
+    bound = smallest_end(config, VIT)
+    for seed in range(4):
+        found = end_by_chance(config, VIT, seed)
+        assert bound.macs <= found.macs
+        assert bound.params <= found.params
+        assert bound.removed_percent >= found.removed_percent
+        if scope == "layerwise":
+            assert bound.macs == found.macs
 
 
 @pytest.mark.parametrize("prune", [{"schedule": {"states": 2, "macs_target": 0.5}}, {"widths": "imp"}])

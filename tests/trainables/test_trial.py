@@ -161,6 +161,19 @@ def test_a_macs_target_is_met_by_the_largest_network_within_it(tmp_path: Path, m
     assert 0.99 * macs_target < last / dense <= macs_target
 
 
+@pytest.mark.parametrize("scope", ["global", "layerwise"])
+def test_layers_at_multiples_still_meet_a_macs_target(tmp_path: Path, scope: str) -> None:
+    prune = {"round_to": 8, "scope": scope, "schedule": {"macs_target": 0.5}}
+    result = run(open_trial(tmp_path, train={"epochs_per_state": 1}, prune=prune))
+    dense, last = result["states"][0]["macs"], result["states"][2]["macs"]
+    assert 0.95 * 0.5 < last / dense <= 0.5
+    for state in ("01", "02"):
+        groups = load_parts(tmp_path / f"states/{state}.safetensors").structure.groups.values()
+        widths = [len(group.kept) for group in groups if group.kind == "neuron"]
+        assert all(width % 8 == 0 for width in widths)
+    assert max(widths) < 256
+
+
 def test_distillation_uses_the_trials_own_dense_network(tmp_path: Path, straight: Path) -> None:
     run(open_trial(tmp_path, train={"distill": {"weight": 0.9, "temperature": 2.0}}))
     lines, others = numbers(straight), numbers(tmp_path)

@@ -86,6 +86,7 @@ def _event(config: TrialConfig, number: int) -> Recipe:
         "normalize": prune.normalize,
         "scope": prune.scope,
         "min_kept": prune.min_kept,
+        "round_to": prune.round_to,
         "compensate": prune.compensate if traits.makes_smaller else "none",
         "calibration": prune.calibration(config.train.batch_size),
         "widths": prune.widths,

@@ -55,8 +55,9 @@ def check_macs_target(config: TrialConfig, method: Method, network: Network) -> 
     share = smallest_macs(network, config.prune, method) / network.dense_macs
     if share > target:
         raise UserError(
-            f"found {target:g}, but the smallest network that the ratios and min_kept allow "
-            f"has {share:.4f} of the dense MACs; raise it, lower prune.min_kept or give more kinds a ratio above 0",
+            f"found {target:g}, but the smallest network that the ratios, min_kept and round_to allow "
+            f"has {share:.4f} of the dense MACs; raise it, lower prune.min_kept or prune.round_to, or give more kinds a ratio "
+            "above 0",
             key="prune.schedule.macs_target",
         )
 

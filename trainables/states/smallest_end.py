@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from torch import Tensor
 
 from models.networks.registry import build
 from models.spec import ModelSpec
 from models.units.compaction import remove
-from pruning.allocation import budget_counts
+from pruning.allocation import ROUNDED, budget_counts
 from pruning.macs_target import LARGEST_FACTOR
 from pruning.methods import get_method
 from trainables.config.prune import PruneConfig
@@ -43,7 +42,8 @@ class SmallestEnd:
 def smallest_end(config: TrialConfig, spec: ModelSpec) -> SmallestEnd:
     """The smallest networks that the configuration's last state can leave, whichever units its scores choose.
 
-    Where a MACs target or IMP's masks decide the widths, those of the floors (`min_kept` in each group).
+    With `round_to` under `scope: global`, no larger than those. Where a MACs target or IMP's masks decide the widths, those of
+    the floors (`min_kept` in each group).
     """
     network, prune = _measured(spec, config.prune), config.prune
     dense = network.cost()
@@ -74,7 +74,18 @@ def _network_after(network: Network, prune: PruneConfig, saved: Mapping[str, flo
     kept = kept_fractions(network, prune, get_method(prune.method), prune.schedule.states, factors)
     scores = {group.name: _scores(group.count, saved.get(group.name, 0.0)) for group in network.pruned_groups()}
     counts = budget_counts(network.structure, kept, prune.scope, prune.min_kept)
+    if prune.scope == "global" and prune.round_to > 1:
+        counts, prune = _rounded_down(network, prune, counts), prune.model_copy(update={"round_to": 1})
     return _without(network, dict(lowest_units(network, prune, counts, scores)))
+
+
+def _rounded_down(network: Network, prune: PruneConfig, counts: Mapping[str, int]) -> dict[str, int]:
+    """Of each kind the fewest units that rounding can leave, whichever layers the scores empty: all may be rounded down."""
+    floors = budget_counts(network.structure, dict.fromkeys(network.kinds, 0.0), prune.scope, prune.min_kept)
+    rounds: list[str] = [group.kind for group in network.pruned_groups() if group.kind in ROUNDED]
+    return {
+        kind: max(floors[kind], count - (prune.round_to - 1) * rounds.count(kind)) for kind, count in counts.items()
+    }
 
 
 def _scores(count: int, saved: float) -> Tensor:

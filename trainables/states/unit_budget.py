@@ -101,6 +101,7 @@ def lowest_units(
         counts=counts,
         scope=scope or config.scope,
         min_kept=config.min_kept,
+        round_to=config.round_to,
     ).drop
 
 

@@ -26,6 +26,7 @@ DECIDES_THE_END = (
     "prune.widths",
     "prune.fillback_rate",
     "prune.min_kept",
+    "prune.round_to",
 )
 """Keys on which the size of the last state's network depends."""
 

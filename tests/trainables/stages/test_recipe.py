@@ -65,6 +65,7 @@ ACTS_FROM: dict[str, tuple[Any, int]] = {
     "prune.normalize": ("max", 1),
     "prune.scope": ("layerwise", 1),
     "prune.min_kept": (2, 1),
+    "prune.round_to": (8, 1),
     "prune.compensate": ("mean", 1),
     "prune.calibration_images": (32, 1),
     "prune.calibration_batches": (1, 1),
