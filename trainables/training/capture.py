@@ -52,13 +52,17 @@ class CudaCapture:
         return result
 
     def record(self, work: Callable[[], Result]) -> Result:
-        graph = torch.cuda.CUDAGraph()
+        graph, present = torch.cuda.CUDAGraph(), torch.cuda.current_stream(self._device)
         # Only this thread's calls count: another one pins the memory of loaded images meanwhile.
-        with (
-            torch.cuda.device(self._device),
-            torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
-        ):
-            result = work()
+        try:
+            with (
+                torch.cuda.device(self._device),
+                torch.cuda.graph(graph, stream=self._stream, capture_error_mode="thread_local"),
+            ):
+                result = work()
+        except RuntimeError:
+            _leave_recording(self._device, present)
+            raise
         self._graph = graph
         return result
 
@@ -75,6 +79,14 @@ class CudaCapture:
             self.wait()
             self._graph.reset()
             self._graph = None
+
+
+def _leave_recording(device: torch.device, present: torch.cuda.Stream) -> None:
+    """Earlier versions of torch stay on the recording's stream where it failed (seen with 2.11), and leave the generator
+    believing that one goes on."""
+    torch.cuda.set_stream(present)
+    generator = torch.cuda.default_generators[torch.cuda.current_device() if device.index is None else device.index]
+    generator.graphsafe_set_state(generator.clone_state())
 
 
 @cache
