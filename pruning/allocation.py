@@ -118,7 +118,7 @@ def select(
     `scores`: group name → (count,), larger = more important, by position in the present network; `groups` describe that
     network; `counts` as from `budget_counts` (by kind or by group name, following `scope`). Under `global` the best
     units of each group, up to its floor (`floor_of`), are reserved before the rest of the kind is ranked. Then each group of
-    one of the kinds ROUNDED keeps its best units up to a multiple of `round_to` (`rounded`).
+    one of the kinds ROUNDED keeps its best units up to so many that their features are a multiple of `round_to` (`rounded`).
     Raises WorkFailed where a score is not finite.
     """
     look_up("prune.scope", scope, dict.fromkeys(SCOPES))
@@ -138,7 +138,8 @@ def select(
     drop = {}
     for group in chosen:
         if group.kind in ROUNDED:
-            count = rounded(len(kept[group.name]), group.count, floors[group.name], round_to)
+            multiple = round_to // math.gcd(round_to, _features(group))
+            count = rounded(len(kept[group.name]), group.count, floors[group.name], multiple)
             kept[group.name] = set(ranked[group.name][:count])
         originals = structure.kept(group.name)
         gone = tuple(originals[position] for position in range(group.count) if position not in kept[group.name])
@@ -146,6 +147,11 @@ def select(
             drop[group.name] = gone
     after = structure.counts()
     return Selection(drop, {name: count - len(drop.get(name, ())) for name, count in after.items()})
+
+
+def _features(group: UnitGroup) -> int:
+    """Of one unit, where it is read: one but for groups of channels that go together."""
+    return max((tied.index.shape[1] for tied in group.slices if tied.dim == 1), default=1)
 
 
 def _ranked(group: UnitGroup, scores: Mapping[str, Tensor], structure: Structure) -> list[int]:

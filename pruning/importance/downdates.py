@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-PENDING = 64
+PENDING = 256
 
 
 class Downdated:

@@ -2,7 +2,8 @@
 
 What is lost is told as a share of how much the layer's output varies over the calibration images; where several layers read
 a group, as the mean of their shares. So it means the same in every group, and it is what the repair at removal
-(`pruning/repair/`) minimises: where a layer has a bias, it takes the mean of what goes.
+(`pruning/repair/`) minimises: where a layer has a bias, it takes the mean of what goes, and both are about the mean; else
+about zero.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from pruning.repair.ridge import centred
 
 RIDGE = 1e-4
 """Added to the Gram matrix's diagonal, relative to its mean: a layer may have fewer rows than inputs, or dead ones."""
+ROUNDING = 1e-10
+"""What varies by less than this share of its square is constant: far above the rounding of sums in double precision."""
 
 
 def layers_of_groups(evidence: Evidence) -> dict[str, tuple[Downdated, ...]]:
@@ -41,11 +44,13 @@ def layers_of_groups(evidence: Evidence) -> dict[str, tuple[Downdated, ...]]:
 def _layer(reading: Reading, moments: Moments, readers: int) -> Downdated:
     """One of so many readers of its group."""
     matrix, order = reading.matrix, reading.columns.flatten()
-    varies = moments.output_energy(matrix)
     gram, _ = centred(moments, reading.layer.bias is not None)
+    varies = float((matrix * (matrix @ gram)).sum())
+    rounding = ROUNDING * float((matrix * (matrix @ moments.gram)).sum())
+    ridge = RIDGE * gram.diagonal().mean() + ROUNDING * moments.gram.diagonal().mean()
     # Without any input there is nothing to lose, and any ridge will do.
-    ridge = RIDGE * gram.diagonal().mean() or torch.ones_like(gram[0, 0])
+    ridge = torch.where(ridge == 0, 1.0, ridge)
     factor, _ = torch.linalg.cholesky_ex(gram + ridge * torch.eye(len(gram), dtype=gram.dtype, device=gram.device))
     inverse = torch.cholesky_inverse(factor)[order][:, order]
-    share = 0.0 if varies <= 0 else 1.0 / math.sqrt(varies * readers)
+    share = 0.0 if varies <= rounding else 1.0 / math.sqrt(varies * readers)
     return Downdated(share * matrix[:, order], inverse, len(reading.columns))

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.errors import UserError, WorkFailed
-from models.units.base import UnitGroup
+from models.units.base import TiedSlice, UnitGroup
 from models.units.structure import GroupStructure, Structure
 from pruning.allocation import budget_counts, emptied, floor_of, rounded, select
 from pruning.schedules import kept_fraction
@@ -277,3 +277,14 @@ def test_layers_end_at_multiples_event_after_event(sizes, ratio, scope, min_kept
             best = scores[name].argsort(descending=True)[:left].tolist()
             assert set(after.kept(name)) == {originals[place] for place in best}
         structure = after
+
+
+@pytest.mark.parametrize(("round_to", "expected"), [(8, 6), (16, 4), (4, 5)])
+def test_units_of_several_features_are_counted_by_them(round_to: int, expected: int) -> None:
+    """Groups of four channels: six of them are 24 channels."""
+    structure = dense(a=("channel", 12))
+    group = UnitGroup("a", "channel", 12, (TiedSlice("conv.weight", 1, torch.arange(48).view(12, 4)),), "conv")
+    scores = {"a": torch.arange(12.0)}
+    counts = {"channel": 5}
+    found = select(scores, [group], structure, kinds=["channel"], counts=counts, scope="global", round_to=round_to)
+    assert found.counts == {"a": expected}
