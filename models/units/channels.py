@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from models.units.base import Family, TiedSlice, UnitGroup, of_layer
-from models.units.empty_layers import EmptyBatchNorm2d, EmptyConv2d, EmptyConv2dSame
+from models.units.empty_layers import EmptyAvgPool2d, EmptyBatchNorm2d, EmptyConv2d, EmptyConv2dSame
 from models.units.grouped import is_grouped
 from models.units.structure import Kind
 
@@ -28,6 +28,7 @@ LAYERS: frozenset[type[nn.Module]] = frozenset(
     | {nn.BatchNorm2d, BatchNormAct2d, EmptyBatchNorm2d}
 )
 """Classes, exactly: a convolution that standardises its weights, or a norm over several channels, is another matter."""
+AVERAGES = (nn.AvgPool2d, EmptyAvgPool2d)
 SQUEEZE_EXCITE: dict[type[nn.Module], tuple[str, str]] = {
     SqueezeExcite: ("conv_reduce", "conv_expand"),
     SEModule: ("fc1", "fc2"),
@@ -59,7 +60,16 @@ def by_channels(
         passages = passages_of(block).items()
         return tuple(group(f"{name}.{part}" if part else name, name, block, one, kind) for part, one in passages)
 
-    return Family(kind, classes, groups_of, lambda block: why_whole(block, tuple(passages_of(block).values())))
+    def after_cut(block: nn.Module) -> None:
+        for passage in passages_of(block).values():
+            if not _count(block, passage):
+                for layer in filter(_is_average, present(block, passage.absent).values()):
+                    layer.__class__ = EmptyAvgPool2d
+
+    def why(block: nn.Module) -> str | None:
+        return why_whole(block, tuple(passages_of(block).values()))
+
+    return Family(kind, classes, groups_of, why, after_cut=after_cut)
 
 
 def group(name: str, prefix: str, block: nn.Module, passage: Passage, kind: Kind = "channel") -> UnitGroup:
@@ -109,8 +119,8 @@ def _reasons(block: nn.Module, passage: Passage) -> Iterator[str]:
     for path, layer in present(block, passage.absent).items():
         if "drop" in path:
             yield f"{_words(block)} with drop_block, which scales by statistics over all channels"
-        elif not isinstance(layer, nn.AvgPool2d):
-            yield f"{_words(block)} with anti-aliasing"
+        elif not _is_average(layer):
+            yield f"{_words(block)} with {'anti-aliasing' if path.endswith('aa') else f'a {_named(layer)}'}"
 
 
 def present(block: nn.Module, paths: Iterable[str]) -> dict[str, nn.Module]:
@@ -125,6 +135,11 @@ def layer_at(block: nn.Module, path: str) -> nn.Module | None:
     for part in path.split("."):
         layer = getattr(layer, part, None)
     return layer if isinstance(layer, nn.Module) and type(layer) is not nn.Identity else None
+
+
+def _is_average(layer: nn.Module) -> bool:
+    """The one anti-aliasing that goes channel by channel without a kernel of its own."""
+    return isinstance(layer, nn.AvgPool2d) and type(layer) in AVERAGES and not layer.ceil_mode
 
 
 def _count(block: nn.Module, passage: Passage) -> int:

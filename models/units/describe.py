@@ -8,6 +8,8 @@ from models.errors import UserError
 from models.units.attention import ATTENTION
 from models.units.base import Family, UnitGroup
 from models.units.beit import BEIT_ATTENTION
+from models.units.bottleneck import OTHER_BOTTLENECKS
+from models.units.conv_mlp import CONV_MLP
 from models.units.glu import GEGLU, GLU_MLP, SWIGLU
 from models.units.inverted_residual import INVERTED_RESIDUAL
 from models.units.lookalikes import kind_of_lookalike
@@ -18,11 +20,13 @@ from models.units.resnet import BASIC_BLOCK, BOTTLENECK
 from models.units.rotary import EVA_ATTENTION, ROPE_ATTENTION
 from models.units.swin import WINDOW_ATTENTION
 from models.units.twist import TWIST_BLOCK
+from models.units.two_convolutions import TWO_CONVOLUTIONS
 
 FAMILIES: tuple[Family, ...] = (
     *(ATTENTION, WINDOW_ATTENTION, BEIT_ATTENTION, EVA_ATTENTION, ROPE_ATTENTION),
-    *(MLP, GLU_MLP, SWIGLU, GEGLU),
-    *(BASIC_BLOCK, BOTTLENECK, REGNET_BOTTLENECK, INVERTED_RESIDUAL, TWIST_BLOCK),
+    *(MLP, GLU_MLP, SWIGLU, GEGLU, CONV_MLP),
+    *(BASIC_BLOCK, BOTTLENECK, REGNET_BOTTLENECK, OTHER_BOTTLENECKS, TWO_CONVOLUTIONS),
+    *(INVERTED_RESIDUAL, TWIST_BLOCK),
     *NEVER_CUT,
 )
 """Every family of blocks; a new one is a file beside this one and a name here."""

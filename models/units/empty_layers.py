@@ -1,4 +1,4 @@
-"""Convolution and BatchNorm for maps with no channels left, which torch's own kernels refuse or get wrong.
+"""Convolution, pooling and BatchNorm for maps with no channels left, which torch's own kernels refuse or get wrong.
 
 A layer of these has the same parameters, of size zero, under the same names, so state dicts stay as they were.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 from timm.layers.conv2d_same import Conv2dSame
+from timm.layers.helpers import to_2tuple
 from torch import Tensor, nn
 
 
@@ -23,7 +24,7 @@ class EmptyConv2d(nn.Conv2d):
         padding = self.padding[axis]
         if isinstance(padding, str):
             raise NotImplementedError(f"padding {self.padding!r} given by name")
-        return (side + 2 * padding - self.dilation[axis] * (self.kernel_size[axis] - 1) - 1) // self.stride[axis] + 1
+        return windows(side + 2 * padding, self.dilation[axis] * (self.kernel_size[axis] - 1) + 1, self.stride[axis])
 
 
 class EmptyConv2dSame(EmptyConv2d):
@@ -33,11 +34,27 @@ class EmptyConv2dSame(EmptyConv2d):
         return math.ceil(side / self.stride[axis])
 
 
+class EmptyAvgPool2d(nn.AvgPool2d):
+    """An average over the windows of no maps, which lie as the usual ones do where `ceil_mode` is off."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        kernel, stride, padding = (to_2tuple(value) for value in (self.kernel_size, self.stride, self.padding))
+        sides = (
+            windows(side + 2 * padding[axis], kernel[axis], stride[axis]) for axis, side in enumerate(input.shape[-2:])
+        )
+        return input.new_zeros((*input.shape[:-2], *sides))
+
+
 class EmptyBatchNorm2d(nn.BatchNorm2d):
     """A BatchNorm over no channels: it hands its input on."""
 
     def forward(self, input: Tensor) -> Tensor:
         return input
+
+
+def windows(side: int, width: int, stride: int) -> int:
+    """How many windows of this width fit along a side, `stride` apart."""
+    return (side - width) // stride + 1
 
 
 def swap_if_empty(module: nn.Module) -> None:

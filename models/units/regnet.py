@@ -1,23 +1,15 @@
-"""The groups of RegNet's bottlenecks: a 1x1 convolution, a grouped one, squeeze-excitation, a 1x1 convolution."""
+"""RegNet's bottlenecks, with squeeze-excitation before the last convolution; the units are the groups of the middle one."""
 
 from __future__ import annotations
 
 from timm.models.regnet import Bottleneck
 
-from models.units.channels import Passage, by_channels
-from models.units.grouped import is_grouped
+from models.units.bottleneck import Layers
+from models.units.channels import by_channels
 
-PLAIN = {
-    "conv1": Passage(("conv1.conv", "conv1.bn"), ("conv2.conv",), absent=("conv1.aa",)),
-    "conv2": Passage(("conv2.conv", "conv2.bn"), ("conv3.conv",), squeeze=("se",), absent=("conv2.aa",)),
-}
-GROUPED = {
-    "": Passage(
-        ("conv1.conv", "conv1.bn", "conv2.conv", "conv2.bn"),
-        ("conv3.conv",),
-        squeeze=("se",),
-        absent=("conv1.aa", "conv2.aa"),
-    )
-}
-
-REGNET_BOTTLENECK = by_channels((Bottleneck,), lambda block: GROUPED if is_grouped(block.conv2.conv) else PLAIN)
+REGNET_BOTTLENECK = by_channels(
+    (Bottleneck,),
+    Layers(
+        ("conv1.conv", "conv1.bn"), ("conv2.conv", "conv2.bn"), "conv3.conv", ("se",), ("conv1.aa", "conv2.aa")
+    ).passages,
+)

@@ -7,20 +7,13 @@ from __future__ import annotations
 
 from timm.models.resnet import BasicBlock, Bottleneck
 
+from models.units.bottleneck import Layers
 from models.units.channels import Passage, by_channels
-from models.units.grouped import is_grouped
 
-BETWEEN_NORM_AND_READER = ("drop_block", "aa")
-IN_BASIC_BLOCK = {"": Passage(("conv1", "bn1"), ("conv2",), absent=BETWEEN_NORM_AND_READER)}
-IN_BOTTLENECK = {
-    "conv1": Passage(("conv1", "bn1"), ("conv2",)),
-    "conv2": Passage(("conv2", "bn2"), ("conv3",), absent=BETWEEN_NORM_AND_READER),
-}
-IN_GROUPED_BOTTLENECK = {
-    "": Passage(("conv1", "bn1", "conv2", "bn2"), ("conv3",), absent=BETWEEN_NORM_AND_READER),
-}
+BEFORE_THE_LAST = ("drop_block", "aa")
+IN_BASIC_BLOCK = {"": Passage(("conv1", "bn1"), ("conv2",), absent=BEFORE_THE_LAST)}
 
 BASIC_BLOCK = by_channels((BasicBlock,), lambda block: IN_BASIC_BLOCK)
 BOTTLENECK = by_channels(
-    (Bottleneck,), lambda block: IN_GROUPED_BOTTLENECK if is_grouped(block.conv2) else IN_BOTTLENECK
+    (Bottleneck,), Layers(("conv1", "bn1"), ("conv2", "bn2"), "conv3", absent=BEFORE_THE_LAST).passages
 )

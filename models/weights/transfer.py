@@ -106,9 +106,11 @@ def _resize(model: nn.Module, target: ModelSpec, fresh: Mapping[str, Tensor]) ->
     # A timm network at its own size names no patch size: its tensors tell.
     patches = fresh.get("patch_embed.proj.weight")
     patch = target.patch_size if patches is None else patches.shape[-1]
-    size = (target.img_size, target.img_size)
+    sizes = {"img_size": (target.img_size, target.img_size)}
+    if patch is not None:
+        sizes["patch_size"] = (patch, patch)
     try:
-        set_input_size(img_size=size, patch_size=None if patch is None else (patch, patch))
+        set_input_size(**sizes)
     except (AssertionError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"model: cannot be brought to {target.img_size} px, patch {patch}: {error}") from error
     hows: Hows = {}

@@ -44,6 +44,9 @@ NETWORKS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "mobilenet_v4": ("timm:mobilenetv4_conv_small_035", 32, {}),
     "mobilenet_same_padding": ("timm:tf_mobilenetv3_small_minimal_100", 33, {}),
     "efficientnet": ("timm:test_efficientnet", 32, {}),
+    "byobnet": ("timm:test_byobnet", 32, {}),
+    "preactivated": ("timm:resnetv2_50", 16, {"layers": [1, 1, 1, 1], "channels": [16, 32, 48, 64]}),
+    "pvt": ("timm:pvt_v2_b0", 32, {"depths": [1, 1, 1, 1], "embed_dims": [8, 16, 24, 32], "num_heads": [1, 2, 3, 4]}),
     "coatnet": ("timm:test_coatnet", 32, {}),
     "beit": ("timm:beit_base_patch16_224", 16, {**SMALL, "embed_dim": 48, "num_heads": 4}),
     "beit_no_bias": ("timm:beit_base_patch16_224", 16, {**SMALL, "embed_dim": 48, "num_heads": 3, "qkv_bias": False}),
@@ -79,17 +82,27 @@ def _trained_looking(spec_json: str, seed: int) -> nn.Module:
     spec = ModelSpec.from_json(json.loads(spec_json))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = build(spec)
-        with torch.no_grad():
-            for parameter in model.parameters():
-                fan_in = parameter[0].numel() if parameter.ndim > 1 else 1
-                parameter.copy_(torch.randn_like(parameter) * (1.5 * fan_in**-0.5 if parameter.ndim > 1 else 0.3))
-            for name, buffer in model.named_buffers():
-                if name.endswith("running_mean"):
-                    buffer.normal_()
-                if name.endswith("running_var"):
-                    buffer.uniform_(0.5, 2.0)
-    return model.double()
+        return _randomise(build(spec)).double()
+
+
+def randomised(model: nn.Module, seed: int) -> nn.Module:
+    """The same with every parameter and running statistic random."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return _randomise(model)
+
+
+@torch.no_grad()
+def _randomise(model: nn.Module) -> nn.Module:
+    for parameter in model.parameters():
+        fan_in = parameter[0].numel() if parameter.ndim > 1 else 1
+        parameter.copy_(torch.randn_like(parameter) * (1.5 * fan_in**-0.5 if parameter.ndim > 1 else 0.3))
+    for name, buffer in model.named_buffers():
+        if name.endswith("running_mean"):
+            buffer.normal_()
+        if name.endswith("running_var"):
+            buffer.uniform_(0.5, 2.0)
+    return model
 
 
 def random_structure(groups: tuple[UnitGroup, ...], seed: int, empty: bool = False) -> Structure:

@@ -22,7 +22,7 @@ from torch import nn
 from models.units.base import dense_structure
 from models.units.compaction import remove
 from models.units.describe import describe, left_whole
-from models.units.empty_layers import swap_if_empty
+from models.units.empty_layers import EmptyAvgPool2d, swap_if_empty
 from tests.models.networks import zero_units
 
 BLOCKS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
@@ -44,6 +44,7 @@ BLOCKS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "mlp of convolutions": (Mlp(8, 16, use_conv=True), (2, 8, 3, 3)),
     "groups of four in an inverted residual": (InvertedResidual(8, 8, group_size=4, exp_ratio=4.0), (2, 8, 5, 5)),
     "a plain convolution in RegNet": (RegNetBottleneck(16, 16, group_size=16), (2, 16, 5, 5)),
+    "averages between": (Bottleneck(32, 8, stride=2, downsample=nn.AvgPool2d(2), aa_layer=nn.AvgPool2d), (2, 32, 6, 6)),
     "groups with other widths on either side": (
         Bottleneck(32, 8, cardinality=4, base_width=64, reduce_first=2),
         (2, 32, 5, 5),
@@ -171,6 +172,13 @@ def test_what_heads_share_beyond_their_block_keeps_them_whole(name: str, args: d
     assert {group.kind for group in describe(model)} == {"neuron"}
     assert all(reason in why for why in left_whole(model).values())
     assert len(left_whole(model)) == 2
+
+
+@pytest.mark.parametrize("side", [7, 8, 9])
+def test_an_average_over_nothing_gives_maps_of_the_usual_size(side: int) -> None:
+    usual = nn.AvgPool2d(3, stride=2, padding=1)
+    empty = EmptyAvgPool2d(3, stride=2, padding=1)
+    assert empty(torch.ones(1, 0, side, side)).shape[2:] == usual(torch.ones(1, 4, side, side)).shape[2:]
 
 
 @pytest.mark.parametrize("side", [7, 8, 9])

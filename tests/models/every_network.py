@@ -1,0 +1,32 @@
+"""Every name that timm has, by shapes alone: built without memory, cut, run. Not collected by default; takes about six minutes:
+
+python -m pytest tests/models/every_network.py
+"""
+
+from __future__ import annotations
+
+import pytest
+import timm
+import torch
+
+from models.networks.shapes_only import shapes_only
+from models.units.compaction import compact
+from models.units.describe import describe
+from models.units.targets import reach_of
+from tests.models.test_timm_modules import cut_variously, groups_of
+
+
+@pytest.mark.parametrize("name", timm.list_models())
+def test_it_runs_when_it_was_cut_or_says_why_it_is_not(name: str) -> None:
+    with shapes_only():
+        model = timm.create_model(name).eval()
+    groups = groups_of(model)
+    assert all(one.reason for one in reach_of(model, groups).left_whole)
+    if not groups:
+        return
+    structure = cut_variously(groups)
+    compact(model, structure)
+    assert {group.name: group.count for group in describe(model)} == structure.counts()
+    with torch.device("meta"), torch.no_grad():
+        output = model(torch.zeros(2, *model.pretrained_cfg["input_size"]))
+    assert output.shape == (2, model.num_classes)
