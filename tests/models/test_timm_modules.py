@@ -31,7 +31,8 @@ from tests.models.networks import dropped, randomised, zero_units
 EXAMPLES = SimpleNamespace(**runpy.run_path(str(DOCS / "networks_reference.py"))).EXAMPLES
 NAMES = [name for names in EXAMPLES.values() for name in names]
 LARGE = 15_000_000
-SIDE = 64
+SIDES = (64, 56)
+"""The second is for patches of 14 pixels."""
 
 
 def groups_of(model: nn.Module) -> tuple[UnitGroup, ...]:
@@ -65,7 +66,7 @@ def small(name: str) -> tuple[nn.Module, int]:
     choices: list[tuple[int, dict[str, Any]]] = [
         (side, {**size, **depth})
         for depth in (shallow, {})
-        for side, size in ((SIDE, {"img_size": SIDE}), (SIDE, {}), (native, {}))
+        for side, size in (*((side, {"img_size": side}) for side in SIDES), *((side, {}) for side in (*SIDES, native)))
     ]
     for side, args in choices:
         try:
