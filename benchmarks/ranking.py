@@ -81,6 +81,7 @@ def config_of(network: dict[str, Any], removal: Removal, options: argparse.Names
         **network.get("prune", {}),
         "criterion": removal.criterion,
         "compensate": removal.compensate,
+        "score": options.score,
         "scope": "layerwise" if layerwise else "global",
         "normalize": OLD_DEFAULT if layerwise else removal.ranking,
         "schedule": {"states": options.events, **ratios, "macs_target": options.macs},
@@ -214,6 +215,7 @@ def main() -> None:
     parser.add_argument("--criteria", action="store_true", help="all criteria, in place of rankings")
     parser.add_argument("--ratios", type=float, nargs="+", default=[0.5, 0.7], help="for --criteria")
     parser.add_argument("--epochs-state0", type=int, help="of state 0; 4, for convolutions 3")
+    parser.add_argument("--score", choices=("per_unit", "per_mac"), default="per_unit")
     parser.add_argument("--ratio", type=float, default=0.5, help="share of the units of every kind that is removed")
     parser.add_argument("--events", type=int, default=1, help="pruning events")
     parser.add_argument("--epochs", type=int, default=2, help="after each event")

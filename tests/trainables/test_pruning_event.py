@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from models.cost import count_macs, count_parameters
 from models.networks.registry import build, resolve_spec
+from models.units.compaction import remove
 from pruning.methods import get_method
 from tests.trainables.small_trials import open_trial, small_config
 from trainables.config.prune import PruneConfig
 from trainables.files.record import read_record
 from trainables.states.network import Network
 from trainables.states.pruning_event import Event, choose_drop, floor_warnings
+from trainables.states.unit_cost import per_mac, saved_by_a_unit
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +87,34 @@ def test_min_kept_is_a_count_or_a_share() -> None:
             ValueError, match=f"a count of units or a share of them between 0 and 1 is expected, found {wrong}"
         ):
             small_config(prune={"min_kept": wrong})
+
+
+def test_what_a_unit_saves_is_what_the_network_costs_less_without_it(resnet: Network) -> None:
+    macs, params = saved_by_a_unit(resnet)
+    shape = resnet.spec.input_shape
+    for name in ("layer1.0", "layer2.0", "layer4.1"):
+        smaller = copy.deepcopy(resnet.model)
+        remove(smaller, resnet.structure, {name: (3,)})
+        assert macs[name] == count_macs(resnet.model, shape) - count_macs(smaller, shape)
+        assert params[name] == count_parameters(resnet.model) - count_parameters(smaller)
+    # 3 x 3 kernels that make and read a channel: 64 channels on either side at 8 x 8 places.
+    assert macs["layer1.0"] == 2 * 64 * 9 * 8 * 8
+    assert next(resnet.model.parameters()).device.type == "cpu"
+
+
+def test_scores_for_each_mac_rank_layers_by_what_they_save_and_units_of_one_as_before(resnet: Network) -> None:
+    macs, _ = saved_by_a_unit(resnet)
+    scores = {group.name: torch.arange(1.0, 1 + group.count) for group in resnet.pruned_groups()}
+    for name, values in per_mac(resnet, scores).items():
+        torch.testing.assert_close(values * macs[name], scores[name])
+
+
+def test_ranked_per_mac_the_same_number_of_channels_leaves_fewer_macs(resnet: Network) -> None:
+    def macs_left(**prune: Any) -> int:
+        smaller = copy.deepcopy(resnet)
+        smaller.remove(choose_drop(resnet, event_of(**prune)))
+        assert smaller.structure.kept_of_kind() == {"channel": resnet.structure.total_of_kind()["channel"] // 2}
+        return smaller.macs()
+
+    assert macs_left(score="per_mac") < 0.9 * macs_left()
+    assert macs_left(score="per_mac", scope="layerwise") == macs_left(scope="layerwise")

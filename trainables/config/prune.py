@@ -126,6 +126,9 @@ class PruneConfig(Section):
     normalize: Literal["auto", "none", "mean", "max", "lamp", "shape"] = "auto"
     """How scores of different groups are made comparable under `scope: global`. `auto`: `mean`, or `none` for `taylor`,
     `taylor_group`, `fisher`, `obs`, `reconstruction` and `random`."""
+    score: Literal["per_unit", "per_mac"] = "per_unit"
+    """Under `scope: global`, rank units by their score, or by their score for each multiply-accumulate that removing one saves:
+    for a `macs_target`, where layers cost differently."""
     scope: Literal["layerwise", "global"] = "global"
     """Rank units within each group, or over all groups of a kind; kinds are never ranked together."""
     min_kept: Annotated[int | float, AfterValidator(_a_floor), described("whole number ≥ 0, or number in (0, 1)")] = 1
@@ -179,6 +182,11 @@ class PruneConfig(Section):
             assert self.calibration_batches is not None, "one of the two is given"
             return self.calibration_batches * batch_size, batch_size
         return self.calibration_images, min(batch_size, CALIBRATION_BATCH)
+
+    @property
+    def ranks_per_mac(self) -> bool:
+        """Whether what a unit saves has a part in its rank: units of one layer save alike, and masks give own widths."""
+        return self.score == "per_mac" and self.scope == "global" and self.widths == "budget"
 
     @property
     def traits(self) -> MethodTraits:

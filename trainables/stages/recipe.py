@@ -84,6 +84,7 @@ def _event(config: TrialConfig, number: int) -> Recipe:
         "shrinks": prune.rsst.model_dump(mode="json") if traits.shrinks else None,
         "criterion": traits.criterion or prune.criterion,
         "normalize": prune.normalize,
+        "per_mac": prune.ranks_per_mac,
         "scope": prune.scope,
         "min_kept": prune.min_kept,
         "round_to": prune.round_to,

@@ -21,6 +21,7 @@ from trainables.config.prune import PruneConfig
 from trainables.seeds import derive
 from trainables.states.network import Network
 from trainables.states.unit_budget import kept_fractions, lowest_units, unit_budget
+from trainables.states.unit_cost import per_mac
 
 Batch = tuple[Tensor, Tensor]
 SHOWN = 4
@@ -74,6 +75,8 @@ def choose_drop(network: Network, event: Event) -> Drop:
     )
     how = in_force(event.config.normalize, criterion)
     scores = normalize(raw, groups, how, unit_sizes(network.model, groups))
+    if event.config.ranks_per_mac:
+        scores = per_mac(network, scores)
     scope, counts = unit_budget(network, event.config, event.method, event.number, scores)
     return lowest_units(network, event.config, counts, scores, scope)
 

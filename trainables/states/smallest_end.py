@@ -5,7 +5,6 @@ Networks are only measured here, so their tensors are on torch's `meta` device: 
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from torch import Tensor
 
 from models.networks.registry import build
 from models.spec import ModelSpec
-from models.units.compaction import remove
 from pruning.allocation import ROUNDED, budget_counts
 from pruning.macs_target import LARGEST_FACTOR
 from pruning.methods import get_method
@@ -24,6 +22,7 @@ from trainables.config.prune import PruneConfig
 from trainables.config.trial import TrialConfig
 from trainables.states.network import Cost, Network
 from trainables.states.unit_budget import kept_fractions, lowest_units
+from trainables.states.unit_cost import saved_by_a_unit, without
 
 SAFE_SHARE = 0.95
 """Of what is found where two groups share a convolution: what a unit of one saves then depends on the other."""
@@ -77,7 +76,7 @@ def _network_after(network: Network, prune: PruneConfig, saved: Mapping[str, flo
     counts = budget_counts(network.structure, kept, prune.scope, prune.min_kept)
     if prune.scope == "global" and prune.round_to > 1:
         counts, prune = _rounded_down(network, prune, counts), prune.model_copy(update={"round_to": 1})
-    return _without(network, dict(lowest_units(network, prune, counts, scores)))
+    return without(network, dict(lowest_units(network, prune, counts, scores)))
 
 
 def _rounded_down(network: Network, prune: PruneConfig, counts: Mapping[str, int]) -> dict[str, int]:
@@ -97,14 +96,4 @@ def _scores(count: int, saved: float) -> Tensor:
 def _saved_by_a_unit(spec: str, target: str) -> tuple[dict[str, float], dict[str, float]]:
     """Group → MACs, and group → parameters, that removing one of its units from the dense network saves."""
     network = _measured(ModelSpec.from_json(json.loads(spec)), PruneConfig.model_validate({"target": target}))
-    dense = network.cost()
-    smaller = {group.name: _without(network, {group.name: (0,)}) for group in network.pruned_groups()}
-    macs = {name: float(dense.macs - cost.macs) for name, cost in smaller.items()}
-    return macs, {name: float(dense.params - cost.params) for name, cost in smaller.items()}
-
-
-def _without(network: Network, drop: dict[str, tuple[int, ...]]) -> Cost:
-    smaller = copy.copy(network)
-    smaller.model = copy.deepcopy(network.model)
-    smaller.structure = remove(smaller.model, network.structure, drop)
-    return smaller.cost()
+    return saved_by_a_unit(network)

@@ -60,7 +60,7 @@ class Ends:
         from trainables.prepare import spec_of
         from trainables.states.smallest_end import smallest_end
 
-        plain = config.prune.model_dump(exclude={"method", "rsst", "rewind", "criterion", "normalize"})
+        plain = config.prune.model_dump(exclude={"method", "rsst", "rewind", "criterion", "normalize", "score"})
         asked = (config.model, config.data.model_copy(update={"augment": None}), plain, config.prune.traits.schedule)
         known = next((end for other, end in self._known if other == asked), None)
         if known is not None:

@@ -63,6 +63,7 @@ ACTS_FROM: dict[str, tuple[Any, int]] = {
     "prune.target": ("mlp", 1),
     "prune.criterion": ("l2", 1),
     "prune.normalize": ("max", 1),
+    "prune.score": ("per_mac", 1),
     "prune.scope": ("layerwise", 1),
     "prune.min_kept": (2, 1),
     "prune.round_to": (8, 1),
