@@ -56,6 +56,13 @@ def test_ranked_by_bare_sums_its_first_layers_collapse_and_are_named(resnet: Net
     assert min(kept_shares(resnet, event_of(normalize="none", min_kept=0.1))) >= 0.1
 
 
+def test_ranked_per_mac_its_dear_first_layers_collapse_and_the_warning_says_what_to_undo(resnet: Network) -> None:
+    event = event_of(score="per_mac")
+    (warning,) = floor_warnings(resnet, event, choose_drop(resnet, event))
+    assert warning.startswith("channels at or near their floor: layer1.0 keeps 1 of 64")
+    assert "use prune.score: per_unit or a higher prune.min_kept" in warning
+
+
 def test_a_default_event_of_resnet18_warns_of_nothing(resnet: Network) -> None:
     event = event_of()
     assert floor_warnings(resnet, event, choose_drop(resnet, event)) == []

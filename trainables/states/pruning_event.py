@@ -95,6 +95,8 @@ def _floor_warning(after: Structure, kind: Kind, names: Sequence[str], config: P
     share = after.kept_of_kind()[kind] / after.total_of_kind()[kind]
     if config.widths == "imp":
         remedy = "prune.widths: budget"
+    elif config.ranks_per_mac:
+        remedy = "prune.score: per_unit"
     elif config.normalize in ("auto", "mean"):
         remedy = "prune.scope: layerwise"
     else:
