@@ -167,6 +167,17 @@ MINIATURES: dict[str, Callable[[], nn.Module]] = {
     "timm:regnety_002": lambda: build(resolve_spec("timm:regnety_002", 10, 32, 3)),
     "timm:mobilenetv3_small_050": lambda: build(resolve_spec("timm:mobilenetv3_small_050", 10, 32, 3)),
     "timm:test_efficientnet": lambda: build(resolve_spec("timm:test_efficientnet", 10, 32, 3)),
+    "timm:pvt_v2_b0": lambda: build(
+        resolve_spec(
+            "timm:pvt_v2_b0",
+            10,
+            32,
+            3,
+            args={"depths": [1, 1, 1, 1], "embed_dims": [8, 16, 24, 32], "num_heads": [1, 2, 3, 4]},
+        )
+    ),
+    "timm:test_byobnet": lambda: build(resolve_spec("timm:test_byobnet", 10, 32, 3)),
+    "timm:test_coatnet": lambda: build(resolve_spec("timm:test_coatnet", 10, 32, 3)),
     "timm:beit_base_patch16_224": lambda: build(
         resolve_spec(
             "timm:beit_base_patch16_224",
