@@ -19,11 +19,12 @@ from models.units.regnet import REGNET_BOTTLENECK
 from models.units.resnet import BASIC_BLOCK, BOTTLENECK
 from models.units.rotary import EVA_ATTENTION, ROPE_ATTENTION
 from models.units.swin import WINDOW_ATTENTION
+from models.units.swin_v2 import WINDOW_ATTENTION_V2
 from models.units.twist import TWIST_BLOCK
 from models.units.two_convolutions import TWO_CONVOLUTIONS
 
 FAMILIES: tuple[Family, ...] = (
-    *(ATTENTION, WINDOW_ATTENTION, BEIT_ATTENTION, EVA_ATTENTION, ROPE_ATTENTION),
+    *(ATTENTION, WINDOW_ATTENTION, WINDOW_ATTENTION_V2, BEIT_ATTENTION, EVA_ATTENTION, ROPE_ATTENTION),
     *(MLP, GLU_MLP, SWIGLU, GEGLU, CONV_MLP),
     *(BASIC_BLOCK, BOTTLENECK, REGNET_BOTTLENECK, OTHER_BOTTLENECKS, TWO_CONVOLUTIONS),
     *(INVERTED_RESIDUAL, TWIST_BLOCK),

@@ -33,6 +33,11 @@ NETWORKS: dict[str, tuple[str, int, dict[str, Any]]] = {
         32,
         {"depths": [2, 1], "num_heads": [2, 4], "embed_dim": 32, "window_size": 4, "drop_path_rate": 0.0},
     ),
+    "windows_v2": (
+        "timm:swinv2_tiny_window8_256",
+        32,
+        {"depths": [2, 1], "num_heads": [2, 4], "embed_dim": 32, "window_size": 4, "drop_path_rate": 0.0},
+    ),
     "mixer": ("timm:mixer_s32_224", 64, {"mlp_ratio": [0.1, 0.25]}),
     "resnet18": ("timm:resnet18", 16, {}),
     "resnet18_avg_down": ("timm:resnet18d", 16, {}),

@@ -48,6 +48,7 @@ def test_so_many_rows_at_a_time() -> None:
     ("name", "group", "readers"),
     [
         ("windows", "layers.0.blocks.0.attn", ["layers.0.blocks.0.attn.proj"]),
+        ("windows_v2", "layers.0.blocks.0.attn", ["layers.0.blocks.0.attn.proj"]),
         ("beit", "blocks.0.attn", ["blocks.0.attn.proj"]),
         ("mobilenet", "blocks.3.0", ["blocks.3.0.se.conv_reduce", "blocks.3.0.conv_pwl"]),
         ("regnet", "s2.b1", ["s2.b1.se.fc1", "s2.b1.conv3.conv"]),
