@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
 from search.evidence.formats import counted, percent, values_text
@@ -55,10 +56,11 @@ def dense_start_lines(results: RunResults) -> Iterator[str]:
 
 
 def _found_by(dense: RunResults | None, recipe: Mapping[str, Any]) -> str:
-    trial = None if dense is None else _trial_of(dense, recipe)
-    if dense is None or trial is None:
+    trials = [] if dense is None else _trials_of(dense, recipe)
+    if dense is None or not trials:
         return "the search that found it is not there any more"
-    return f"{trial.id} of {counted(len(dense.trials), 'trial')}, validation {percent(trial.val_accuracy)}"
+    over = f", mean of {counted(len(trials), 'seed')}" if len(trials) > 1 else ""
+    return f"{trials[0].id} of {counted(len(dense.trials), 'trial')}, validation {percent(_accuracy(trials))}{over}"
 
 
 def _still_sought(dense: RunResults) -> str:
@@ -70,9 +72,14 @@ def _still_sought(dense: RunResults) -> str:
     return f"none of {counted(len(dense.trials), 'trial')} finished, so the arms have nothing to begin with"
 
 
-def _trial_of(dense: RunResults, recipe: Mapping[str, Any]) -> RecordedTrial | None:
-    """The one, on the lowest seed, that a recipe was found with."""
-    return next((trial for trial in dense.trials if trial.finished and trial.values == recipe), None)
+def _trials_of(dense: RunResults, recipe: Mapping[str, Any]) -> list[RecordedTrial]:
+    """Those, one for each seed, that a recipe was found with."""
+    return [trial for trial in dense.trials if trial.finished and trial.values == recipe]
+
+
+def _accuracy(trials: Sequence[RecordedTrial]) -> float:
+    """By which a recipe is chosen: the mean over its seeds."""
+    return fmean(trial.last.val_accuracy for trial in trials)
 
 
 def dense_start_json(results: RunResults) -> list[dict[str, Any]]:
@@ -90,13 +97,12 @@ def _recipe(results: RunResults, dense: RunResults, index: int) -> Mapping[str, 
 
 
 def _json(dense: RunResults, recipe: Mapping[str, Any] | None) -> dict[str, Any]:
-    trial = None if recipe is None else _trial_of(dense, recipe)
+    trials = [] if recipe is None else _trials_of(dense, recipe)
+    found = {"trial": trials[0].id, "values": trials[0].values, "val_accuracy": _accuracy(trials)} if trials else None
     return {
         "run": str(dense.run),
         "complete": dense.complete,
         "trials": len(dense.trials),
-        "found": None
-        if trial is None
-        else {"trial": trial.id, "values": trial.values, "val_accuracy": trial.val_accuracy},
+        "found": found,
         "training": asdict(dense.training),
     }

@@ -122,6 +122,12 @@ def check_dense_search(study: Study) -> None:
                 ": search.state0 finds one recipe for all arms; leave `arms` out",
             )
     _check_conditions(study)
+    for number, entry in enumerate(study.search.enqueue):
+        if "arms" in entry and (key := next((one for one in entry if one in keys), None)) is not None:
+            raise study.sources.error(
+                ("search", "enqueue", number, "arms"),
+                f": {key} is found by search.state0 for all arms; enqueue it without `arms`",
+            )
     for arm in study.arms.values():
         patched = next(
             (key for key in arm.patch if any(one.decides(key) for one in study.dense_space.parameters)), None

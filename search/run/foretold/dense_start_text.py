@@ -15,7 +15,8 @@ def dense_start_lines(study: Study, found: DenseStarts) -> list[str]:
 
 
 def _sought_line(sought: SoughtFirst) -> str:
-    trials = f"{sought.trials} trial{'' if sought.trials == 1 else 's'} of {_span(sought.epochs)} epochs"
+    epochs = "1 epoch" if sought.epochs == (1, 1) else f"{_span(sought.epochs)} epochs"
+    trials = f"{sought.trials} trial{'' if sought.trials == 1 else 's'} of {epochs}"
     return f"state 0: its recipe is sought first (search.state0): {', '.join(sought.keys)}, in {trials}"
 
 

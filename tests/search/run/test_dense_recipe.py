@@ -113,5 +113,5 @@ def test_validate_foretells_the_search_and_that_its_find_is_shared(tmp_path: Pat
     )
     assert all(start.is_shared for start in found.starts)
     assert dense_start_lines(study, found)[0] == (
-        "state 0: its recipe is sought first (search.state0): train.state0.lr, in 5 trials of 1 epochs"
+        "state 0: its recipe is sought first (search.state0): train.state0.lr, in 5 trials of 1 epoch"
     )

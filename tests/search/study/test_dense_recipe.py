@@ -109,6 +109,10 @@ def test_enqueued_configurations_are_tried_for_the_part_that_is_about_state0(tmp
             "train.state0.batch_size",
         ),
         ({"search": {**SEARCH, "state0": {"trials": 0}}}, "search.state0.trials"),
+        (
+            {"search": {**SEARCH, "enqueue": [{"arms": ["rsst"], "train.state0.lr": 2e-3}]}},
+            "search.enqueue[0].arms: train.state0.lr is found by search.state0 for all arms",
+        ),
         ({"search": {**SEARCH, "enqueue": [{"train.state0.lr": "fast"}]}}, "search.enqueue[0] for arm state0"),
         (
             {"space": {**SPACE, "train.lr": {"choice": [1e-3]}}, "search": {**SEARCH, "algorithm": "grid"}},

@@ -222,3 +222,15 @@ def test_another_study_does_not_take_the_place_of_one_whose_state_0_is_being_sea
     with pytest.raises(UserError, match=r"holds a run of another study: search\.state0\.trials was 3, is now 4"):
         begun(tmp_path, state0={"trials": 4})
     assert run.study_file.read_text() == before
+
+
+def test_over_several_seeds_the_figure_told_is_the_mean_that_chose(tmp_path: Path) -> None:
+    study, run = begun(tmp_path, seeds=[3, 4])
+    found = sought(study, run, Driven())
+    assert isinstance(found, Study)
+    (told,) = status_json(load_results(run.path))["state0"]
+    trials = [one for one in dense(load_results(run.path)).trials if one.values == found.dense_recipes[0]]
+    accuracies = [one.val_accuracy or 0.0 for one in trials]
+    assert len(accuracies) == 2
+    assert told["found"]["val_accuracy"] == pytest.approx(sum(accuracies) / 2)
+    assert ", mean of 2 seeds" in status_text(load_results(run.path)).splitlines()[0]
