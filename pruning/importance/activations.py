@@ -2,43 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from models.units.base import UnitGroup
-from pruning.importance.base import Evidence, Scores, on_device_of, undisturbed
-
-Catch = Callable[[str, Tensor], Tensor | None]
-
-
-@contextmanager
-def caught(model: nn.Module, groups: Sequence[UnitGroup], catch: Catch) -> Iterator[None]:
-    """While open, every forward pass hands `catch` each group's name and its layer's input.
-
-    What `catch` gives back, if it is not None, goes on in the input's place. Groups without units are left out.
-    """
-    modules = dict(model.named_modules())
-    handles = []
-    try:
-        for group in groups:
-            if group.count:
-                handles.append(modules[group.activation].register_forward_pre_hook(_hook(group.name, catch)))
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _hook(name: str, catch: Catch) -> Callable[[nn.Module, tuple[Any, ...]], tuple[Any, ...] | None]:
-    def hook(module: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        changed = catch(name, args[0])
-        return None if changed is None else (changed, *args[1:])
-
-    return hook
+from pruning.calibration import caught, on_device_of, undisturbed
+from pruning.importance.base import Evidence, Scores
 
 
 def by_unit(values: Tensor, carrier: nn.Module, count: int) -> Tensor:
@@ -54,7 +24,7 @@ def by_unit(values: Tensor, carrier: nn.Module, count: int) -> Tensor:
 def mean_of(evidence: Evidence, element: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
     """Group name → (count,): the mean of `element` of each unit's activations over samples, positions and features."""
     modules = dict(evidence.model.named_modules())
-    carriers = {group.name: modules[group.activation] for group in evidence.groups}
+    carriers = {group.name: modules[group.activation] for group in evidence.groups if group.count}
     counts = {group.name: group.count for group in evidence.groups}
     sums = {name: torch.zeros(count, dtype=torch.float64) for name, count in counts.items()}
     sizes = dict.fromkeys(counts, 0)
@@ -63,7 +33,7 @@ def mean_of(evidence: Evidence, element: Callable[[Tensor], Tensor]) -> dict[str
         sums[name] += by_unit(element(values.double()), carriers[name], counts[name]).sum(dim=(0, 2)).cpu()
         sizes[name] += values.numel() // counts[name]
 
-    with undisturbed(evidence.model), torch.no_grad(), caught(evidence.model, evidence.groups, catch):
+    with undisturbed(evidence.model), torch.no_grad(), caught(carriers, catch):
         for images, labels in evidence.batches or ():
             evidence.model(on_device_of(evidence.model, images, labels)[0])
     return {name: total / max(1, sizes[name]) for name, total in sums.items()}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,28 +30,3 @@ class Evidence:
     loss: Loss | None = None
     generator: torch.Generator | None = None
     masks: Mapping[str, Tensor] | None = None
-
-
-@contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
-    """The model in eval mode with gradients on for every parameter; modes and flags come back afterwards.
-
-    Eval mode keeps dropout and depth out of the scores, batch statistics unchanged and samples apart from each other.
-    """
-    modes = [(module, module.training) for module in model.modules()]
-    flags = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    try:
-        model.eval()
-        for parameter, _ in flags:
-            parameter.requires_grad_(True)
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
-        for parameter, flag in flags:
-            parameter.requires_grad_(flag)
-
-
-def on_device_of(model: nn.Module, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    device = next(model.parameters()).device
-    return images.to(device), labels.to(device)

@@ -9,15 +9,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pruning.importance.activations import by_unit, caught
-from pruning.importance.base import Evidence, Scores, on_device_of, undisturbed
+from pruning.calibration import caught, on_device_of, undisturbed
+from pruning.importance.activations import by_unit
+from pruning.importance.base import Evidence, Scores
 
 
 def fisher(evidence: Evidence) -> Scores:
     if evidence.loss is None:
         raise ValueError("fisher needs a loss")
     modules = dict(evidence.model.named_modules())
-    carriers = {group.name: modules[group.activation] for group in evidence.groups}
+    carriers = {group.name: modules[group.activation] for group in evidence.groups if group.count}
     counts = {group.name: group.count for group in evidence.groups}
     scores = {name: torch.zeros(count, dtype=torch.float64) for name, count in counts.items()}
     activations: dict[str, Tensor] = {}
@@ -26,7 +27,7 @@ def fisher(evidence: Evidence) -> Scores:
         activations[name] = values if values.requires_grad else values.detach().requires_grad_(True)
         return activations[name]
 
-    with undisturbed(evidence.model), torch.enable_grad(), caught(evidence.model, evidence.groups, catch):
+    with undisturbed(evidence.model), torch.enable_grad(), caught(carriers, catch):
         for images, labels in evidence.batches or ():
             activations.clear()
             images, labels = on_device_of(evidence.model, images, labels)

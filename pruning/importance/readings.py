@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from models.errors import UserError
-from pruning.importance.base import Evidence, on_device_of, undisturbed
+from pruning.calibration import caught, on_device_of, undisturbed
+from pruning.importance.base import Evidence
 from pruning.repair.readers import Reading, readings_of
 
 Readings = Mapping[str, tuple[Reading, ...]]
@@ -35,16 +34,12 @@ def all_readings(evidence: Evidence) -> Readings:
 def pass_inputs(evidence: Evidence, readings: Readings, note: Note) -> None:
     """Run the calibration batches, and hand `note` every layer's inputs as (rows, inputs), float64, a part at a time."""
     layers = {one.name: one for reads in readings.values() for one in reads}
-    with undisturbed(evidence.model), torch.no_grad(), ExitStack() as stack:
-        for reading in layers.values():
-            stack.callback(reading.layer.register_forward_pre_hook(_hook(reading, note)).remove)
+
+    def catch(name: str, values: Tensor) -> None:
+        for rows in layers[name].rows(values):
+            note(layers[name], rows.double())
+
+    modules: dict[str, nn.Module] = {name: one.layer for name, one in layers.items()}
+    with undisturbed(evidence.model), torch.no_grad(), caught(modules, catch):
         for images, labels in evidence.batches or ():
             evidence.model(on_device_of(evidence.model, images, labels)[0])
-
-
-def _hook(reading: Reading, note: Note) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-    def hook(module: nn.Module, args: tuple[Any, ...]) -> None:
-        for rows in reading.rows(args[0]):
-            note(reading, rows.double())
-
-    return hook

@@ -8,7 +8,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pruning.importance.base import Evidence, Scores, on_device_of, undisturbed
+from pruning.calibration import on_device_of, undisturbed
+from pruning.importance.base import Evidence, Scores
 from pruning.unit_sums import sum_by_unit
 
 

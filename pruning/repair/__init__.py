@@ -8,20 +8,19 @@ side by side, do for the whole network.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from models.errors import UserError
 from models.units.base import UnitGroup
-from pruning.importance.base import undisturbed
+from pruning.calibration import caught, undisturbed
 from pruning.repair.beside import running_beside
 from pruning.repair.moments import Moments
 from pruning.repair.readers import Reader, readers_of
@@ -40,13 +39,6 @@ class Repaired:
     error_removed: float
     error_repaired: float
     strength: float | None
-
-    def to_json(self) -> dict[str, float | None]:
-        return {
-            "error_removed": self.error_removed,
-            "error_repaired": self.error_repaired,
-            "strength": self.strength,
-        }
 
 
 def repair(
@@ -70,32 +62,24 @@ def repair(
             "prune.calibration_images",
             key="prune.compensate",
         )
-    readers, done = readers_of(model, groups, gone), dict[str, Repaired]()
+    readers = {reader.name: reader for reader in readers_of(model, groups, gone)}
+    done: dict[str, Repaired] = {}
     if not readers:
         return done
     images = images.to(next(model.parameters()).device)
-    with undisturbed(model), torch.no_grad(), ExitStack() as stack:
-        before = deepcopy(model)
-        beside = stack.enter_context(running_beside(before, [reader.name for reader in readers], images))
+    modules: dict[str, nn.Module] = {name: reader.layer for name, reader in readers.items()}
+    with undisturbed(model), torch.no_grad(), running_beside(deepcopy(model), readers, images) as beside:
 
-        def at_its_input(reader: Reader, values: Tensor) -> None:
-            if reader.name in done:
-                raise RuntimeError(
-                    f"{reader.name} reads twice in one pass, so that there is no one input to repair it for"
-                )
-            done[reader.name] = _repair_reader(reader, values, beside.input_of(reader.name), how)
+        def at_its_input(name: str, values: Tensor) -> None:
+            if name in done:
+                raise RuntimeError(f"{name} reads twice in one pass, so that there is no one input to repair it for")
+            done[name] = _repair_reader(readers[name], values, beside.input_of(name), how)
 
-        for reader in readers:
-            handle = reader.layer.register_forward_pre_hook(_hook(reader, at_its_input))
-            stack.callback(handle.remove)
-        model(images)
-    if unread := [reader.name for reader in readers if reader.name not in done]:
+        with caught(modules, at_its_input):
+            model(images)
+    if unread := [name for name in readers if name not in done]:
         raise RuntimeError(f"the forward pass came to none of {', '.join(unread)}")
     return done
-
-
-def _hook(reader: Reader, at_its_input: Callable[[Reader, Tensor], None]) -> Callable[[nn.Module, Any], None]:
-    return lambda module, args: at_its_input(reader, args[0])
 
 
 def _repair_reader(reader: Reader, values: Tensor, before: Tensor, how: Compensation) -> Repaired:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from pruning.importance.base import undisturbed
+from pruning.calibration import undisturbed
 
 
 def retake_statistics(model: nn.Module, images: Tensor) -> bool:

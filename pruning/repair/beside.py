@@ -6,10 +6,11 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from queue import Queue
-from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from pruning.calibration import caught
 
 Handed = tuple[str, Tensor]
 
@@ -64,18 +65,13 @@ class Beside:
 def running_beside(model: nn.Module, names: Iterable[str], images: Tensor) -> Iterator[Beside]:
     """A forward pass of `model` over the images, in a thread that stands at each of the named layers until it is asked."""
     beside = Beside()
-    handles = [model.get_submodule(name).register_forward_pre_hook(_hook(beside, name)) for name in names]
+    modules = {name: model.get_submodule(name) for name in names}
     thread = threading.Thread(target=beside.run, args=(model, images), name="the network as it was", daemon=True)
-    thread.start()
-    try:
-        yield beside
-    finally:
-        if thread.is_alive():
-            beside.end()
-        thread.join()
-        for handle in handles:
-            handle.remove()
-
-
-def _hook(beside: Beside, name: str) -> Any:
-    return lambda module, args: beside.hand(name, args[0])
+    with caught(modules, beside.hand):
+        thread.start()
+        try:
+            yield beside
+        finally:
+            if thread.is_alive():
+                beside.end()
+            thread.join()

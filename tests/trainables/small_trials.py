@@ -5,6 +5,7 @@ Two blocks are the fewest that share a budget.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,20 @@ def run(trial: Trial) -> dict[str, Any]:
     while not trial.done:
         trial.step()
     return trial.result()
+
+
+def killed_after_each(folder: Path, epochs: int, **changes: Any) -> list[Path]:
+    """A trial run whole in `folder`/straight, and one for each of so many epochs that was killed after it and then gone on
+    with; gives the folders of these."""
+    trial = open_trial(folder / "straight", **changes)
+    killed = [folder / f"killed{count}" for count in range(1, epochs + 1)]
+    for left in killed:
+        trial.step()
+        shutil.copytree(folder / "straight", left)  # what a kill now would leave behind
+    run(trial)
+    for left in killed:
+        run(open_trial(left, **changes))
+    return killed
 
 
 def numbers(folder: Path) -> list[dict[str, Any]]:

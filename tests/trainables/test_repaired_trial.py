@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from safetensors.torch import load_file
 
 from models.errors import UserError
 from pruning.catalogue import METHODS
-from tests.trainables.small_trials import numbers, open_trial, run
+from tests.trainables.small_trials import killed_after_each, numbers, open_trial, run
 from trainables.files.record import StateEnd, read_record
 
 LEAST_SQUARES = {"prune": {"compensate": "least_squares"}}
@@ -62,15 +61,8 @@ def test_accuracy_after_removal_is_that_of_the_trial_without_repair(tmp_path: Pa
 @pytest.mark.parametrize("how", ["mean", "least_squares"])
 def test_a_trial_killed_at_any_epoch_ends_with_the_same_numbers(tmp_path: Path, method: str, how: str) -> None:
     changes: dict[str, Any] = {"prune": {"method": method, "compensate": how}}
-    trial = open_trial(tmp_path / "straight", **changes)
-    for epochs in range(1, 6):
-        trial.step()
-        shutil.copytree(tmp_path / "straight", tmp_path / f"killed{epochs}")
-    run(trial)
-    for killed_after in range(1, 6):
-        folder = tmp_path / f"killed{killed_after}"
-        run(open_trial(folder, **changes))
-        assert numbers(folder) == numbers(tmp_path / "straight"), f"killed after epoch {killed_after}"
+    for folder in killed_after_each(tmp_path, 5, **changes):
+        assert numbers(folder) == numbers(tmp_path / "straight"), folder.name
 
 
 def test_of_a_convolutional_network_statistics_follow_and_channels_are_repaired(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from safetensors.torch import load_file
 
 from models.errors import UserError
 from models.versions import library_versions
-from tests.trainables.small_trials import numbers, open_trial, run, small_config
+from tests.trainables.small_trials import killed_after_each, numbers, open_trial, run, small_config
 from trainables.files.checkpoint import folder_of
 from trainables.files.failure import record_failure
 from trainables.files.record import Identity, read_record
@@ -36,16 +35,8 @@ def test_a_trial_killed_at_any_epoch_ends_with_the_same_numbers(
         "data": {"augment": {"crop_padding": 1, "mixup": 0.2, "rand_augment": "rand-m9-mstd0.5-inc1"}},
         "prune": {"method": method, "rewind": {"epoch": 1}, "criterion": "taylor"},
     }
-    trial = open_trial(tmp_path / "straight", **changes)
-    for epochs in range(1, 6):
-        trial.step()
-        # What a kill now would leave behind.
-        shutil.copytree(tmp_path / "straight", tmp_path / f"killed{epochs}")
-    run(trial)
-    for killed_after in range(1, 6):
-        folder = tmp_path / f"killed{killed_after}"
-        run(open_trial(folder, **changes))
-        assert numbers(folder) == numbers(tmp_path / "straight"), f"killed after epoch {killed_after}"
+    for folder in killed_after_each(tmp_path, 5, **changes):
+        assert numbers(folder) == numbers(tmp_path / "straight"), folder.name
         for state in (0, 1, 2):
             ours, theirs = (load_file(at / f"states/0{state}.safetensors") for at in (folder, tmp_path / "straight"))
             assert all(torch.equal(ours[name], theirs[name]) for name in theirs)

@@ -22,7 +22,7 @@ from trainables.config.prune import PruneConfig
 from trainables.config.trial import TrialConfig
 from trainables.states.network import Cost, Network
 from trainables.states.unit_budget import kept_fractions, lowest_units
-from trainables.states.unit_cost import saved_by_a_unit, without
+from trainables.states.unit_cost import saved_by_a_unit, smaller_copy
 
 SAFE_SHARE = 0.95
 """Of what is found where two groups share a convolution: what a unit of one saves then depends on the other."""
@@ -76,7 +76,7 @@ def _network_after(network: Network, prune: PruneConfig, saved: Mapping[str, flo
     counts = budget_counts(network.structure, kept, prune.scope, prune.min_kept)
     if prune.scope == "global" and prune.round_to > 1:
         counts, prune = _rounded_down(network, prune, counts), prune.model_copy(update={"round_to": 1})
-    return without(network, dict(lowest_units(network, prune, counts, scores)))
+    return smaller_copy(network, lowest_units(network, prune, counts, scores)).cost()
 
 
 def _rounded_down(network: Network, prune: PruneConfig, counts: Mapping[str, int]) -> dict[str, int]:

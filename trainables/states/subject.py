@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import torch
 from torch import Tensor
@@ -83,7 +83,7 @@ class Subject:
             removal["val_accuracy_repaired"] = self._val_accuracy()
         if ratio is not None:
             removal |= {"magnitude_ratio": ratio.mean, "magnitude_ratio_rms": ratio.rms}
-        told = {name: one.to_json() for name, one in repaired.items()}
+        told = {name: asdict(one) for name, one in repaired.items()}
         self.position = replace(self.position, removal=removal, repair=told or None)
 
     def _val_accuracy(self) -> float:

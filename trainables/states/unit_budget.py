@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
-from models.cost import count_macs
-from models.units.compaction import remove
 from models.units.structure import Kind
 from pruning.allocation import Drop, Scope, budget_counts, select
 from pruning.imp_mask import imp_widths
@@ -17,6 +14,7 @@ from pruning.macs_target import LARGEST_FACTOR, Factors, counts_for_target, solv
 from pruning.methods import Method
 from trainables.config.prune import PruneConfig
 from trainables.states.network import Network
+from trainables.states.unit_cost import smaller_copy
 
 Scores = Mapping[str, Tensor]
 
@@ -107,6 +105,4 @@ def lowest_units(
 
 def _macs_after(network: Network, config: PruneConfig, counts: Mapping[str, int], scores: Scores) -> int:
     """MACs of the network that selecting to these counts, with today's scores, would leave."""
-    trial = copy.deepcopy(network.model)
-    remove(trial, network.structure, lowest_units(network, config, counts, scores))
-    return count_macs(trial, network.spec.input_shape)
+    return smaller_copy(network, lowest_units(network, config, counts, scores)).macs()

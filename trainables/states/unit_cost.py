@@ -10,17 +10,16 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from models.units.compaction import remove
 from pruning.allocation import Drop
-from trainables.states.network import Cost, Network
+from trainables.states.network import Network
 
 
-def without(network: Network, drop: Drop) -> Cost:
-    """What the network costs without these units; it stays as it is."""
+def smaller_copy(network: Network, drop: Drop) -> Network:
+    """The network without these units; it stays as it is."""
     smaller = copy.copy(network)
     smaller.model = copy.deepcopy(network.model)
-    smaller.structure = remove(smaller.model, network.structure, drop)
-    return smaller.cost()
+    smaller.remove(drop)
+    return smaller
 
 
 def saved_by_a_unit(network: Network) -> tuple[dict[str, float], dict[str, float]]:
@@ -32,7 +31,7 @@ def saved_by_a_unit(network: Network) -> tuple[dict[str, float], dict[str, float
     shapes.model = copy.deepcopy(network.model).to("meta")
     now = shapes.cost()
     one_less = {
-        group.name: without(shapes, {group.name: network.structure.kept(group.name)[:1]})
+        group.name: smaller_copy(shapes, {group.name: network.structure.kept(group.name)[:1]}).cost()
         for group in network.pruned_groups()
         if group.count
     }
