@@ -19,6 +19,7 @@ from search.run.curves import violation
 from search.run.plan import plan_of
 from search.run.possible.warm_start import why_nothing_to_learn
 from search.run.results import load_results
+from search.study.compared.claim_checks import DRAWN
 from search.study.study import Study
 from search.tuning.configurations import Configuration, configurations_of_arm
 from search.tuning.proposals.samplers import make_sampler, seed_of
@@ -26,8 +27,6 @@ from search.tuning.proposals.samplers import make_sampler, seed_of
 USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
 """What a later study learns from, and what a constraint is told of."""
 DIRECTIONS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
-UNTAUGHT = ("random", "qmc")
-"""Algorithms that propose the same whatever was tried before."""
 ATTEMPTS = 20
 """Draws before a configuration that was proposed already is accepted again."""
 
@@ -52,7 +51,7 @@ def propose(
     names = tuple(parameter.name for parameter in study.arms[arm].parameters)
     fixed = fixed_values(study, arm, number)
     taken = [configuration.values for configuration in past]
-    if study.search.algorithm in UNTAUGHT:
+    if study.search.algorithm in DRAWN:
         past, warm = (), ()
     for attempt in range(ATTEMPTS):
         optuna_study = rebuild(study, past, make_sampler(study.search, names, arm, number, attempt), warm)
