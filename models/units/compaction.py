@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.units.base import UnitGroup, dense_structure
 from models.units.describe import describe, family_of
 from models.units.empty_layers import swap_if_empty
-from models.units.grouped import declare_groups
+from models.units.families.grouped import declare_groups
 from models.units.structure import Structure
 
 Positions = Mapping[str, Sequence[int]]

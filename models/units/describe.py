@@ -5,23 +5,23 @@ from __future__ import annotations
 from torch import nn
 
 from models.errors import UserError
-from models.units.attention import ATTENTION
 from models.units.base import Family, UnitGroup
-from models.units.beit import BEIT_ATTENTION
-from models.units.bottleneck import OTHER_BOTTLENECKS
-from models.units.conv_mlp import CONV_MLP
-from models.units.glu import GEGLU, GLU_MLP, SWIGLU
-from models.units.inverted_residual import INVERTED_RESIDUAL
+from models.units.families.attention import ATTENTION
+from models.units.families.beit import BEIT_ATTENTION
+from models.units.families.bottleneck import OTHER_BOTTLENECKS
+from models.units.families.conv_mlp import CONV_MLP
+from models.units.families.glu import GEGLU, GLU_MLP, SWIGLU
+from models.units.families.inverted_residual import INVERTED_RESIDUAL
+from models.units.families.mlp import MLP
+from models.units.families.never_cut import NEVER_CUT
+from models.units.families.regnet import REGNET_BOTTLENECK
+from models.units.families.resnet import BASIC_BLOCK, BOTTLENECK
+from models.units.families.rotary import EVA_ATTENTION, ROPE_ATTENTION
+from models.units.families.swin import WINDOW_ATTENTION
+from models.units.families.swin_v2 import WINDOW_ATTENTION_V2
+from models.units.families.twist import TWIST_BLOCK
+from models.units.families.two_convolutions import TWO_CONVOLUTIONS
 from models.units.lookalikes import kind_of_lookalike
-from models.units.mlp import MLP
-from models.units.never_cut import NEVER_CUT
-from models.units.regnet import REGNET_BOTTLENECK
-from models.units.resnet import BASIC_BLOCK, BOTTLENECK
-from models.units.rotary import EVA_ATTENTION, ROPE_ATTENTION
-from models.units.swin import WINDOW_ATTENTION
-from models.units.swin_v2 import WINDOW_ATTENTION_V2
-from models.units.twist import TWIST_BLOCK
-from models.units.two_convolutions import TWO_CONVOLUTIONS
 
 FAMILIES: tuple[Family, ...] = (
     *(ATTENTION, WINDOW_ATTENTION, WINDOW_ATTENTION_V2, BEIT_ATTENTION, EVA_ATTENTION, ROPE_ATTENTION),

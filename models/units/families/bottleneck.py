@@ -15,8 +15,8 @@ from timm.models.resnetv2 import PreActBottleneck
 from timm.models.senet import SEBottleneck, SEResNetBottleneck, SEResNeXtBottleneck
 from torch import nn
 
-from models.units.channels import Passage, by_channels, layer_at
-from models.units.grouped import is_grouped
+from models.units.families.channels import Passage, by_channels, layer_at
+from models.units.families.grouped import is_grouped
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from timm.models.resnetv2 import PreActBasic
 from timm.models.senet import SEResNetBlock
 from torch import nn
 
-from models.units.channels import Passage, by_channels
+from models.units.families.channels import Passage, by_channels
 
 
 def _between(first: str, last: str) -> Passage:

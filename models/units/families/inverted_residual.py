@@ -13,7 +13,7 @@ from timm.models.rexnet import LinearBottleneck
 from timm.models.tiny_vit import MBConv
 from torch import nn
 
-from models.units.channels import Passage, by_channels
+from models.units.families.channels import Passage, by_channels
 
 PASSAGES: dict[type[nn.Module], Passage] = {
     InvertedResidual: Passage(("conv_pw", "bn1", "conv_dw", "bn2"), ("conv_pwl",), ("se",), ("aa",)),

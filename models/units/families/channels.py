@@ -20,7 +20,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from models.units.base import Family, TiedSlice, UnitGroup, of_layer
 from models.units.empty_layers import EmptyAvgPool2d, EmptyBatchNorm2d, EmptyConv2d, EmptyConv2dSame
-from models.units.grouped import is_grouped
+from models.units.families.grouped import is_grouped
 from models.units.structure import Kind
 
 LAYERS: frozenset[type[nn.Module]] = frozenset(

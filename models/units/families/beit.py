@@ -12,9 +12,9 @@ from timm.models.beit import Attention
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.units.attention import band_of, count_heads, head_dim, heads, without_heads
 from models.units.base import Family, TiedSlice, UnitGroup
-from models.units.swin import own_column
+from models.units.families.attention import band_of, count_heads, head_dim, heads, without_heads
+from models.units.families.swin import own_column
 
 
 class CutBeitAttention(Attention):

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from timm.models.resnet import BasicBlock, Bottleneck
 
-from models.units.bottleneck import Layers
-from models.units.channels import Passage, by_channels
+from models.units.families.bottleneck import Layers
+from models.units.families.channels import Passage, by_channels
 
 BEFORE_THE_LAST = ("drop_block", "aa")
 IN_BASIC_BLOCK = {"": Passage(("conv1", "bn1"), ("conv2",), absent=BEFORE_THE_LAST)}

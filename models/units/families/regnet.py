@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from timm.models.regnet import Bottleneck
 
-from models.units.bottleneck import Layers
-from models.units.channels import by_channels
+from models.units.families.bottleneck import Layers
+from models.units.families.channels import by_channels
 
 REGNET_BOTTLENECK = by_channels(
     (Bottleneck,),

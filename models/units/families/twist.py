@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.networks.twistnet import TwistBlock
-from models.units.channels import Passage, by_channels
+from models.units.families.channels import Passage, by_channels
 
 TWIST_BLOCK = by_channels(
     (TwistBlock,), lambda block: {"": Passage(("conv1", "bn1"), ("conv2", *block.readers_of_inner()))}

@@ -15,9 +15,9 @@ from timm.models.eva import EvaAttention
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.units.attention import SEPARATE, count_heads, head_dim, heads, why_whole
 from models.units.base import Family, UnitGroup
-from models.units.beit import own_biases, shorten_key_bias, split
+from models.units.families.attention import SEPARATE, count_heads, head_dim, heads, why_whole
+from models.units.families.beit import own_biases, shorten_key_bias, split
 
 
 class CutEvaAttention(EvaAttention):

@@ -11,7 +11,7 @@ from timm.layers.mlp import GluMlp, SwiGLU
 from timm.models.vitamin import GeGluMlp
 
 from models.units.base import Family, TiedSlice, UnitGroup, of_layer
-from models.units.mlp import kind_of, why_whole
+from models.units.families.mlp import kind_of, why_whole
 
 
 def packed(name: str, mlp: GluMlp) -> tuple[UnitGroup, ...]:

@@ -19,7 +19,7 @@ from timm.models.tiny_vit import NormMlp
 from timm.models.visformer import SpatialMlp
 from torch import nn
 
-from models.units.channels import Passage, by_channels
+from models.units.families.channels import Passage, by_channels
 
 PASSAGES: dict[type[nn.Module], Passage] = {
     ConvMlp: Passage(("fc1", "norm"), ("fc2",)),

@@ -13,9 +13,9 @@ from timm.models.swin_transformer_v2 import WindowAttention
 from torch import Tensor
 from torch.nn import functional
 
-from models.units.attention import fused, without_heads
 from models.units.base import Family, TiedSlice, UnitGroup, of_layer
-from models.units.beit import shorten_key_bias
+from models.units.families.attention import fused, without_heads
+from models.units.families.beit import shorten_key_bias
 
 MAKES_BIASES = "cpb_mlp.2"
 LARGEST_TEMPERATURE = math.log(100.0)

@@ -6,8 +6,8 @@ import torch
 from timm.models.swin_transformer import WindowAttention
 from torch import Tensor
 
-from models.units.attention import count_heads, heads, without_heads
 from models.units.base import Family, TiedSlice, UnitGroup
+from models.units.families.attention import count_heads, heads, without_heads
 
 BIASES = "relative_position_bias_table"
 """(relative positions, heads)."""
