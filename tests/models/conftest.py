@@ -4,6 +4,9 @@ import pytest
 from huggingface_hub import constants
 
 from models.weights import repository
+from tests.models.networks import narrow_twistnet
+
+__all__ = ["narrow_twistnet"]
 
 
 @pytest.fixture

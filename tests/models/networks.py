@@ -8,16 +8,20 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
+from models.networks import twistnet
 from models.networks.registry import build, resolve_spec
 from models.spec import ModelSpec
 from models.units.base import UnitGroup
 from models.units.compaction import Positions
 from models.units.structure import GroupStructure, Structure
 
-SMALL = {"depth": 2}
+SMALL = {"depth": 2, "embed_dim": 48, "num_heads": 3}
+BASIC = {"channels": [16, 24, 32, 40]}
+BOTTLENECK = {"layers": [1, 1, 1, 1], "channels": [8, 12, 16, 20]}
 NETWORKS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "vit_micro": ("vit_micro", 8, {}),
     "vit_tiny": ("vit_tiny", 16, {"depth": 3}),
@@ -39,11 +43,15 @@ NETWORKS: dict[str, tuple[str, int, dict[str, Any]]] = {
         {"depths": [2, 1], "num_heads": [2, 4], "embed_dim": 32, "window_size": 4, "drop_path_rate": 0.0},
     ),
     "mixer": ("timm:mixer_s32_224", 64, {"mlp_ratio": [0.1, 0.25]}),
-    "resnet18": ("timm:resnet18", 16, {}),
-    "resnet18_avg_down": ("timm:resnet18d", 16, {}),
-    "resnet50": ("timm:resnet50", 16, {"layers": [1, 1, 1, 1]}),
-    "resnext50": ("timm:resnext50_32x4d", 16, {"layers": [1, 1, 1, 1], "cardinality": 4}),
-    "seresnet50": ("timm:seresnet50", 16, {"layers": [1, 1, 1, 1]}),
+    "resnet18": ("timm:resnet18", 16, BASIC),
+    "resnet18_avg_down": ("timm:resnet18d", 16, BASIC),
+    "resnet50": ("timm:resnet50", 16, BOTTLENECK),
+    "resnext50": (
+        "timm:resnext50_32x4d",
+        16,
+        {"layers": [1, 1, 1, 1], "channels": [32, 48, 64, 80], "cardinality": 4},
+    ),
+    "seresnet50": ("timm:seresnet50", 16, BOTTLENECK),
     "regnet": ("timm:regnety_002", 32, {}),
     "mobilenet": ("timm:mobilenetv3_small_050", 32, {}),
     "mobilenet_v4": ("timm:mobilenetv4_conv_small_035", 32, {}),
@@ -53,22 +61,29 @@ NETWORKS: dict[str, tuple[str, int, dict[str, Any]]] = {
     "preactivated": ("timm:resnetv2_50", 16, {"layers": [1, 1, 1, 1], "channels": [16, 32, 48, 64]}),
     "pvt": ("timm:pvt_v2_b0", 32, {"depths": [1, 1, 1, 1], "embed_dims": [8, 16, 24, 32], "num_heads": [1, 2, 3, 4]}),
     "coatnet": ("timm:test_coatnet", 32, {}),
-    "beit": ("timm:beit_base_patch16_224", 16, {**SMALL, "embed_dim": 48, "num_heads": 4}),
-    "beit_no_bias": ("timm:beit_base_patch16_224", 16, {**SMALL, "embed_dim": 48, "num_heads": 3, "qkv_bias": False}),
-    "eva02": ("timm:eva02_tiny_patch14_224", 16, {**SMALL, "embed_dim": 48, "num_heads": 3}),
+    "beit": ("timm:beit_base_patch16_224", 16, {**SMALL, "num_heads": 4}),
+    "beit_no_bias": ("timm:beit_base_patch16_224", 16, {**SMALL, "qkv_bias": False}),
+    "eva02": ("timm:eva02_tiny_patch14_224", 16, SMALL),
     "eva02_scaled": ("timm:eva02_base_patch14_224", 16, {"depth": 3, "embed_dim": 48, "num_heads": 6}),
-    "dinov3": ("timm:vit_small_patch16_dinov3", 16, {**SMALL, "embed_dim": 48, "num_heads": 3}),
-    "rope": ("timm:vit_small_patch16_rope_224", 16, {**SMALL, "embed_dim": 48, "num_heads": 3}),
-    "dinov3_gated": ("timm:vit_small_plus_patch16_dinov3", 16, {**SMALL, "embed_dim": 48, "num_heads": 3}),
+    "dinov3": ("timm:vit_small_patch16_dinov3", 16, SMALL),
+    "rope": ("timm:vit_small_patch16_rope_224", 16, SMALL),
+    "dinov3_gated": ("timm:vit_small_plus_patch16_dinov3", 16, SMALL),
     "convnext": ("timm:convnext_atto", 32, {"depths": [1, 1, 1, 1], "dims": [8, 16, 24, 32]}),
     "convnext_conv_mlp": (
         "timm:convnext_atto",
         32,
         {"depths": [1, 1, 1, 1], "dims": [8, 16, 24, 32], "conv_mlp": True},
     ),
-    "twistnet18": ("twistnet18", 16, {}),
-    "twistnet18_first_order": ("twistnet18", 16, {"first_order": True}),
+    "twistnet18": ("twistnet18", 32, {}),
+    "twistnet18_first_order": ("twistnet18", 32, {"first_order": True}),
 }
+NARROW_STAGES = ((64, False), (24, False), (32, True), (40, True))
+
+
+@pytest.fixture
+def narrow_twistnet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TwistNet has no argument for its widths: hundreds of channels, where tens have the same blocks and shortcuts."""
+    monkeypatch.setattr(twistnet, "STAGES", NARROW_STAGES)
 
 
 def spec_of(name: str, num_classes: int = 5) -> ModelSpec:
@@ -78,12 +93,15 @@ def spec_of(name: str, num_classes: int = 5) -> ModelSpec:
 
 def trained_looking(spec: ModelSpec, seed: int = 0) -> nn.Module:
     """A float64 network whose every parameter and running statistic is random, so that nothing cancels by chance."""
-    return copy.deepcopy(_trained_looking(json.dumps(spec.to_json()), seed))
+    return copy.deepcopy(_trained_looking(json.dumps(spec.to_json()), seed, twistnet.STAGES))
 
 
 @lru_cache(maxsize=1)
-def _trained_looking(spec_json: str, seed: int) -> nn.Module:
-    """Tests of one network follow each other, and drawing its weights takes longer than copying them."""
+def _trained_looking(spec_json: str, seed: int, stages: object) -> nn.Module:
+    """Tests of one network follow each other, and drawing its weights takes longer than copying them.
+
+    `stages` are TwistNet's, so that a narrow one and a wide one are two.
+    """
     spec = ModelSpec.from_json(json.loads(spec_json))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)

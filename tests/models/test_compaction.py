@@ -18,6 +18,8 @@ from models.units.describe import describe
 from models.units.structure import GroupStructure, Structure
 from tests.models.networks import NETWORKS, dropped, images_for, random_structure, spec_of, trained_looking, zero_units
 
+pytestmark = pytest.mark.usefixtures("narrow_twistnet")
+
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 
 

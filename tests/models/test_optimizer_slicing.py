@@ -13,6 +13,8 @@ from models.units.compaction import compact, kept_positions, slice_optimizer_sta
 from models.units.describe import describe
 from tests.models.networks import NETWORKS, dropped, images_for, random_structure, spec_of, trained_looking, zero_units
 
+pytestmark = pytest.mark.usefixtures("narrow_twistnet")
+
 OPTIMIZERS = {
     "adamw": lambda model: torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.1),
     "sgd": lambda model: torch.optim.SGD(model.parameters(), lr=1e-2, momentum=0.9, weight_decay=0.1),

@@ -15,6 +15,8 @@ from models.units.base import UnitGroup, dense_structure
 from models.units.describe import describe, left_whole
 from tests.models.networks import NETWORKS, images_for, spec_of, trained_looking
 
+pytestmark = pytest.mark.usefixtures("narrow_twistnet")
+
 
 def by_name(model: nn.Module) -> dict[str, UnitGroup]:
     return {group.name: group for group in describe(model)}
@@ -43,7 +45,7 @@ def test_vision_transformer_groups() -> None:
 def test_resnet_groups() -> None:
     basic = by_name(trained_looking(spec_of("resnet18")))
     assert list(basic)[:2] == ["layer1.0", "layer1.1"]
-    assert basic["layer3.1"].count == 256
+    assert basic["layer3.1"].count == 32
     assert basic["layer1.0"].activation == "layer1.0.conv2"
     assert [(tied.tensor, tied.dim, tied.is_parameter) for tied in basic["layer1.0"].slices] == [
         ("layer1.0.conv1.weight", 0, True),

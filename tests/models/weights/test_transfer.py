@@ -17,6 +17,7 @@ from tests.models.networks import NETWORKS, spec_of
 from tests.models.weights.cases import HUB_TAG, small_spec, trained_state
 
 
+@pytest.mark.usefixtures("narrow_twistnet")
 @pytest.mark.parametrize("network", sorted(NETWORKS))
 def test_a_new_class_count_copies_everything_but_the_head(network: str) -> None:
     native = spec_of(network)

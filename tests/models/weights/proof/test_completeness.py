@@ -10,6 +10,7 @@ from tests.models.networks import NETWORKS, spec_of
 from tests.models.weights.cases import small_spec, trained_state
 
 
+@pytest.mark.usefixtures("narrow_twistnet")
 @pytest.mark.parametrize("network", sorted(NETWORKS))
 def test_whole_networks_lack_nothing(network: str) -> None:
     assert incompleteness(random_state(spec_of(network), 0)) == ()

@@ -2,7 +2,6 @@ import pytest
 import torch
 
 from models.networks.native import head_names, native_model, random_state
-from models.networks.registry import resolve_spec
 from models.weights.proof.fingerprints import initialisation_evidence, not_finite, part_of
 from tests.models.networks import NETWORKS, spec_of
 from tests.models.weights.cases import INITIALISERS, really_trained, shaken, small_spec, trained_state, untrained_vit
@@ -15,6 +14,7 @@ def test_every_initialiser_of_timm_is_recognised_in_every_part(initialiser: str)
         assert any(line.startswith(f"{part} is at initialisation") for line in evidence), part
 
 
+@pytest.mark.usefixtures("narrow_twistnet")
 @pytest.mark.parametrize("network", sorted(NETWORKS))
 def test_random_weights_of_every_architecture_are_recognised(network: str) -> None:
     spec = spec_of(network)
@@ -40,7 +40,7 @@ def test_a_mixture_names_the_part_that_was_never_trained(initialiser: str, part:
 
 @pytest.mark.parametrize("part", ["conv1", "layer2.0", "layer4.1"])
 def test_a_mixed_resnet_names_the_part_that_never_saw_data(part: str) -> None:
-    spec = resolve_spec("timm:resnet18", 5, 32, 3)
+    spec = spec_of("resnet18")
     random = random_state(spec, 0)
     own = ("conv1", "bn1") if part == "conv1" else (part,)
     mixed = {name: random[name] if name.startswith(own) else t for name, t in trained_state(spec).items()}
@@ -58,7 +58,7 @@ def honest_cases() -> dict[str, dict[str, torch.Tensor]]:
     for name in keys:
         if name.endswith("qkv.bias"):
             keys[name][32:64] = 0
-    resnet = shaken(random_state(resolve_spec("timm:resnet18", 5, 32, 3), 0))
+    resnet = shaken(random_state(spec_of("resnet18"), 0))
     zero_gamma = {name: torch.zeros_like(t) if name.endswith("bn2.weight") else t for name, t in resnet.items()}
     counters = {name: torch.zeros_like(t) if "num_batches" in name else t for name, t in resnet.items()}
     return {

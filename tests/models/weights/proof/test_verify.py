@@ -199,6 +199,7 @@ def test_a_network_is_judged_without_disturbing_the_generator() -> None:
     assert torch.equal(torch.rand(2), wanted)
 
 
+@pytest.mark.usefixtures("narrow_twistnet")
 @pytest.mark.parametrize("network", sorted(NETWORKS))
 def test_every_architecture_is_judged_against_its_own_names(network: str) -> None:
     spec = spec_of(network)
