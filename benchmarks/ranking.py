@@ -28,6 +28,7 @@ from pruning.catalogue import CRITERIA
 from pruning.normalize import NORMALIZERS
 from search.console import table_text
 from search.evidence.formats import percent
+from trainables.config.prune import RATIO_KEYS
 from trainables.config.trial import TrialConfig
 from trainables.files.record import Identity
 from trainables.prepare import prepare
@@ -76,7 +77,7 @@ class Removal:
 def config_of(network: dict[str, Any], removal: Removal, options: argparse.Namespace, seed: int) -> TrialConfig:
     """A Refill trial with this removal: `layerwise` is the scope of that name, the others are ways to normalise."""
     layerwise = removal.ranking == "layerwise"
-    ratios = dict.fromkeys(("head_ratio", "neuron_ratio", "channel_ratio"), removal.ratio)
+    ratios = dict.fromkeys(RATIO_KEYS.values(), removal.ratio)
     prune = {
         **network.get("prune", {}),
         "criterion": removal.criterion,

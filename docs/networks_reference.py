@@ -15,9 +15,9 @@ import timm
 
 from models.errors import UserError
 from models.networks.shapes_only import shapes_only
+from models.targets import UNKNOWN, fitting_target, reach_of
 from models.units.describe import describe
 from models.units.reach import LeftWhole, Reach
-from models.units.targets import UNKNOWN, fitting_target, reach_of
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "ViT, DeiT, DINOv2": ("vit_small_patch16_224", "vit_small_patch14_dinov2", "deit_tiny_patch16_224"),

@@ -23,8 +23,8 @@ from pruning.schedules import ROUNDING_GUARD, unit_count
 Scope = Literal["layerwise", "global"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 Drop = Mapping[str, tuple[int, ...]]
-ROUNDED: frozenset[Kind] = frozenset({"neuron", "token_neuron", "channel"})
-"""Kinds whose number is a side of a matrix; that of heads is not."""
+ROUNDED: frozenset[Kind] = frozenset({"neuron", "token_neuron", "channel", "embed", "qk"})
+"""Kinds whose number is a side of a matrix; those of heads and of branches are not."""
 NEARLY_EMPTY = 0.05
 """A group is as good as emptied with this share of the units that an even removal would have left it."""
 

@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from models.section import Section
+from models.units.structure import BASIC, KINDS, Kind
 
 Curve = Literal["x", "x^2", "x^3", "exp", "exp_custom", "exp_custom_exponents"]
 Coupling = Literal["decoupled", "gradient"]
@@ -95,6 +96,9 @@ class CriterionTraits:
     needs_generator: bool = False
     comparable: bool = False
     """Scores of groups of different shapes mean the same, such as a loss; a sum over weights grows with their number."""
+    judges: tuple[Kind, ...] = BASIC
+    """The kinds of units that it can score. What a layer takes in can be told of the basic kinds; what goes by weights and
+    gradients alone can be told of every kind."""
 
 
 CRITERIA: dict[str, CriterionTraits] = {}
@@ -113,23 +117,35 @@ def register_criterion(traits: CriterionTraits) -> None:
 IMPORTANCE = "pruning.importance"
 WEIGHTS, ACTIVATIONS = f"{IMPORTANCE}.weights", f"{IMPORTANCE}.activations"
 
-register_criterion(CriterionTraits("magnitude", f"{WEIGHTS}:magnitude"))
-register_criterion(CriterionTraits("l2", f"{WEIGHTS}:l2"))
+register_criterion(CriterionTraits("magnitude", f"{WEIGHTS}:magnitude", judges=KINDS))
+register_criterion(CriterionTraits("l2", f"{WEIGHTS}:l2", judges=KINDS))
 register_criterion(CriterionTraits("activation_l1", f"{ACTIVATIONS}:activation_l1", needs_batches=True))
 register_criterion(CriterionTraits("activation_l2", f"{ACTIVATIONS}:activation_l2", needs_batches=True))
 register_criterion(CriterionTraits("wanda", f"{IMPORTANCE}.wanda:wanda", needs_batches=True))
 register_criterion(
-    CriterionTraits("taylor", f"{IMPORTANCE}.taylor:taylor", needs_batches=True, needs_loss=True, comparable=True)
+    CriterionTraits(
+        "taylor",
+        f"{IMPORTANCE}.taylor:taylor",
+        needs_batches=True,
+        needs_loss=True,
+        comparable=True,
+        judges=KINDS,
+    )
 )
 register_criterion(
     CriterionTraits(
-        "taylor_group", f"{IMPORTANCE}.taylor_group:taylor_group", needs_batches=True, needs_loss=True, comparable=True
+        "taylor_group",
+        f"{IMPORTANCE}.taylor_group:taylor_group",
+        needs_batches=True,
+        needs_loss=True,
+        comparable=True,
+        judges=KINDS,
     )
 )
 register_criterion(
     CriterionTraits("fisher", f"{IMPORTANCE}.fisher:fisher", needs_batches=True, needs_loss=True, comparable=True)
 )
-register_criterion(CriterionTraits("fpgm", f"{IMPORTANCE}.fpgm:fpgm"))
+register_criterion(CriterionTraits("fpgm", f"{IMPORTANCE}.fpgm:fpgm", judges=KINDS))
 register_criterion(CriterionTraits("obs", f"{IMPORTANCE}.obs:obs", needs_batches=True, comparable=True))
 register_criterion(
     CriterionTraits(
@@ -137,7 +153,7 @@ register_criterion(
     )
 )
 register_criterion(CriterionTraits("remain", f"{WEIGHTS}:remain", needs_masks=True))
-register_criterion(CriterionTraits("random", f"{WEIGHTS}:random", needs_generator=True, comparable=True))
+register_criterion(CriterionTraits("random", f"{WEIGHTS}:random", needs_generator=True, comparable=True, judges=KINDS))
 
 
 DEFAULT_SHRINK = 1e-3

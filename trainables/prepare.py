@@ -205,7 +205,6 @@ def _header(
         "units": procedure.network.structure.total_of_kind(),
         "dense": {
             "macs": procedure.network.dense_macs,
-            "prunable_parameters": procedure.network.original_prunable,
             **procedure.network.reach.to_json(),
         },
         "epochs_of_states": list(procedure.epochs),

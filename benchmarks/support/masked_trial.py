@@ -17,7 +17,7 @@ from benchmarks.support.bare_step import bare_step
 from models.networks.registry import build
 from models.units.base import UnitGroup
 from models.units.describe import describe
-from models.units.structure import KINDS_OF_TARGET
+from models.units.structure import kinds_of
 from pruning.schedules import unit_count
 from pruning.unit_sums import unit_sums
 from trainables.config.trial import TrialConfig
@@ -41,7 +41,7 @@ def masked_trial(config: TrialConfig, report: Callable[[float], None]) -> float:
     data = data.normalised(*normalisation(weights, data))
     model = build(spec)
     model.load_state_dict(weights.state)
-    groups = [group for group in describe(model) if group.kind in KINDS_OF_TARGET[config.prune.target]]
+    groups = [group for group in describe(model) if group.kind in kinds_of(config.prune.target)]
     kept = {group.name: torch.ones(group.count, dtype=torch.bool) for group in groups}
     test = 0.0
     for state, epochs in enumerate(config.epochs_of_states()):

@@ -6,25 +6,60 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-Kind = Literal["head", "neuron", "token_neuron", "channel"]
+Kind = Literal["head", "neuron", "token_neuron", "channel", "embed", "qk", "branch"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+BASIC: tuple[Kind, ...] = ("head", "neuron", "token_neuron", "channel")
+"""Units within one block; every description of a network has them."""
+ACROSS: tuple[Kind, ...] = ("embed", "qk", "branch")
+"""Units whose weights lie across blocks or belong to units of a basic kind as well; described only where asked for."""
+UNREAD: tuple[Kind, ...] = ("qk", "branch")
+"""Kinds whose units no layer takes in as inputs of its weights."""
 WORDS: dict[str, str] = {
     "head": "heads",
     "neuron": "neurons",
     "token_neuron": "token-mixing neurons",
     "channel": "channels",
+    "embed": "embedding channels",
+    "qk": "query-key dimensions",
+    "branch": "branches",
 }
 """What several units of a kind are called where people read."""
-Target = Literal["head", "mlp", "both", "token_mlp", "mixer", "channel"]
-KINDS_OF_TARGET: dict[Target, tuple[Kind, ...]] = {
+Word = Literal["head", "mlp", "both", "token_mlp", "mixer", "channel", "embed", "qk", "branch"]
+SHORT_FORMS: dict[Word, tuple[Kind, ...]] = {
     "head": ("head",),
     "mlp": ("neuron",),
     "both": ("head", "neuron"),
     "token_mlp": ("token_neuron",),
     "mixer": ("token_neuron", "neuron"),
     "channel": ("channel",),
+    "embed": ("embed",),
+    "qk": ("qk",),
+    "branch": ("branch",),
 }
-"""The kinds of units that the configuration's `target` word stands for."""
+"""The kinds of units that a word stands for."""
+Target = Word | tuple[Kind, ...]
+"""Which kinds of units a trial removes: a word, or the distinct kinds in any order."""
+
+
+def kinds_of(target: Target) -> tuple[Kind, ...]:
+    """The kinds that a target stands for, in one order however it is written."""
+    if isinstance(target, str):
+        return SHORT_FORMS[target]
+    asked = frozenset(target)
+    alike = (kinds for kinds in SHORT_FORMS.values() if asked == frozenset(kinds))
+    return next(alike, tuple(kind for kind in KINDS if kind in asked))
+
+
+def short_form(target: Target) -> Target:
+    """What all ways of writing the same target have in common: the word for its kinds, else `kinds_of` it."""
+    kinds = kinds_of(target)
+    return next((word for word, named in SHORT_FORMS.items() if named == kinds), kinds)
+
+
+def target_text(target: Target) -> str:
+    """`both`, or `head + neuron + embed`, for people."""
+    short = short_form(target)
+    return short if isinstance(short, str) else " + ".join(short)
 
 
 def counted(units: Mapping[str, float]) -> str:

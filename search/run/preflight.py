@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError
 from models.spec import ModelSpec
+from models.units.structure import kinds_of
 from search.config_file.key_tree import replaced
 from search.run.folder import RunFolder
 from search.run.possible.constraints import check_constraints
@@ -109,7 +110,8 @@ def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None) -> None:
     seen: list[Any] = []
     for values in corner_values(study, arm):
         config = arm.config(values)
-        asked = (config.model, config.data, config.prune.target, config.prune.method, config.augment_of_state(0))
+        units = (kinds_of(config.prune.target), config.prune.method)
+        asked = (config.model, config.data, *units, config.augment_of_state(0))
         if asked in seen:
             continue
         with at_its_line(arm, values):
@@ -129,8 +131,8 @@ def _check_units(config: TrialConfig, spec: ModelSpec) -> None:
     import torch
 
     from models.networks.registry import build
+    from models.targets import check_target
     from models.units.describe import describe
-    from models.units.targets import check_target
 
     with torch.random.fork_rng(devices=[]):
         model = build(spec)

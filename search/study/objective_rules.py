@@ -10,12 +10,11 @@ from search.space.distributions import Choice, same
 from search.space.parameter import Parameter
 from search.study.claims import claim_warnings, family_warnings
 from search.study.study import Study
+from trainables.config.prune import RATIO_KEYS
+from trainables.config.target import in_one_form
 
 REMOVAL_KEYS = (
-    "prune.schedule.head_ratio",
-    "prune.schedule.neuron_ratio",
-    "prune.schedule.token_ratio",
-    "prune.schedule.channel_ratio",
+    *(f"prune.schedule.{key}" for key in RATIO_KEYS.values()),
     "prune.schedule.kept",
     "prune.schedule.rate_per_state",
     "prune.schedule.macs_target",
@@ -87,6 +86,8 @@ def _varies(parameter: Parameter, key: str, tree: Any) -> bool:
     if not isinstance(parameter.distribution, Choice):
         return True
     found = [key_tree.get(key_tree.with_keys(tree, {parameter.key: one}), key) for one in parameter.distribution.values]
+    if key == "prune.target":
+        found = [in_one_form(one) for one in found]
     return not all(same(one, found[0]) for one in found)
 
 

@@ -16,7 +16,7 @@ from models.cost import count_macs
 from models.networks.registry import ARCHITECTURES, build, default_pretrained, resolve_spec, timm_name
 from models.spec import ModelSpec
 from models.units.describe import describe
-from models.units.structure import KINDS_OF_TARGET
+from models.units.structure import kinds_of
 from search.commands.pretrain import load_config
 from search.config_file.key_tree import is_known, within
 from search.run.plan import plan_of
@@ -96,7 +96,7 @@ def test_networks_exist_and_have_the_units_that_are_removed(path: Path) -> None:
         kinds = kinds_of_network(
             spec.arch, spec.num_classes, spec.img_size, spec.in_chans, spec.patch_size, json.dumps(spec.args)
         )
-        assert kinds >= set(KINDS_OF_TARGET[config.prune.target])
+        assert kinds >= set(kinds_of(config.prune.target))
 
 
 @studies

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from models.units.structure import KINDS, KINDS_OF_TARGET
+from models.units.structure import KINDS, SHORT_FORMS
 from tests.configs.files import DOCS
 from tests.docs.pages import keys_in, section_of, tables_of, text_of
 
@@ -40,6 +40,6 @@ def test_rows_are_put_in_place_of_the_old_ones_and_nothing_else_changes() -> Non
 
 def test_kinds_and_their_targets() -> None:
     rows = tables_of(text_of("networks.md"))[0][1:]
-    said = {target: {row[0].strip("`") for row in rows if target in keys_in(row[1])} for target in KINDS_OF_TARGET}
-    assert said == {target: set(kinds) for target, kinds in KINDS_OF_TARGET.items()}
+    said = {target: {row[0].strip("`") for row in rows if target in keys_in(row[1])} for target in SHORT_FORMS}
+    assert said == {target: set(kinds) for target, kinds in SHORT_FORMS.items()}
     assert [row[0].strip("`") for row in rows] == list(KINDS)

@@ -10,9 +10,9 @@ import timm
 import torch
 
 from models.networks.shapes_only import shapes_only
+from models.targets import reach_of
 from models.units.compaction import compact
 from models.units.describe import describe
-from models.units.targets import reach_of
 from tests.models.test_timm_modules import cut_variously, groups_of
 
 

@@ -20,11 +20,11 @@ from torch import nn
 from models.cost import count_macs
 from models.errors import UserError
 from models.networks.shapes_only import shapes_only
+from models.targets import reach_of
 from models.units.base import UnitGroup
 from models.units.compaction import compact
 from models.units.describe import describe
 from models.units.structure import GroupStructure, Structure
-from models.units.targets import reach_of
 from tests.configs.files import DOCS
 from tests.models.networks import dropped, randomised, zero_units
 

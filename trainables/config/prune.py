@@ -9,14 +9,25 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from models.section import OneOf, Section, described
-from models.units.structure import Target
+from models.units.structure import Kind
 from pruning.catalogue import CRITERIA, DEFAULT_CRITERION, DEFAULT_METHOD, METHODS, MethodTraits, RsstConfig, traits_of
 from pruning.macs_target import scaled_kept, scaled_ratio
 from pruning.schedules import kept_fraction
+from trainables.config.target import TargetField, check_target_is_judged
 
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
 Kept = Annotated[float, Field(gt=0.0, le=1.0)]
 CALIBRATION_BATCH = 64
+RATIO_KEYS: dict[Kind, str] = {
+    "head": "head_ratio",
+    "neuron": "neuron_ratio",
+    "token_neuron": "token_ratio",
+    "channel": "channel_ratio",
+    "embed": "embed_ratio",
+    "qk": "qk_ratio",
+    "branch": "branch_ratio",
+}
+"""The key of `schedule` that says how much of a kind is removed in the end."""
 
 
 def _a_floor(value: float) -> float:
@@ -43,6 +54,12 @@ class ScheduleConfig(Section):
     """Final share of token-mixing neurons removed."""
     channel_ratio: Ratio = 0.5
     """Final share of inner convolution channels removed."""
+    embed_ratio: Ratio = 0.5
+    """Final share of embedding channels removed: the width of the residual stream."""
+    qk_ratio: Ratio = 0.5
+    """Final share of query-key dimensions within heads removed."""
+    branch_ratio: Ratio = 0.5
+    """Final share of whole attention and MLP branches removed."""
     kept: tuple[Kept, ...] | None = None
     """For `custom`: the kept fraction after each event, for every kind; must not rise. With `macs_target` their course
     counts and not their height: each is raised to the power that ends at the target."""
@@ -70,16 +87,12 @@ class ScheduleConfig(Section):
             )
         return self
 
-    def ratio_of(self, kind: str) -> float:
-        """The final removed fraction of a kind of unit: head, neuron, token_neuron or channel."""
-        return {
-            "head": self.head_ratio,
-            "neuron": self.neuron_ratio,
-            "token_neuron": self.token_ratio,
-            "channel": self.channel_ratio,
-        }[kind]
+    def ratio_of(self, kind: Kind) -> float:
+        """The final removed fraction of a kind of unit."""
+        ratio: float = getattr(self, RATIO_KEYS[kind])
+        return ratio
 
-    def kept_fraction(self, kind: str, event: int, *, course: str | None = None, factor: float | None = None) -> float:
+    def kept_fraction(self, kind: Kind, event: int, *, course: str | None = None, factor: float | None = None) -> float:
         """The share of a kind of unit that is kept after an event (0..`states`), in (0, 1].
 
         A method may have a `course` of its own, in place of how this schedule falls. `factor` scales the log of what is kept in
@@ -118,9 +131,10 @@ class PruneConfig(Section):
 
     method: Annotated[str, OneOf(METHODS)] = DEFAULT_METHOD
     """`refill`, `rsst`, or a control."""
-    target: Target = "both"
-    """Heads, MLP neurons, both; neurons of MLPs over tokens, or of all MLPs of a mixer; or channels of residual blocks. The
-    network must have every kind that is named ([networks.md](networks.md))."""
+    target: TargetField = "both"
+    """The kinds of units that go: a list such as `[head, neuron, embed]`, in any order, or a word: `mlp` is `neuron`, `both`
+    heads and neurons, `token_mlp` and `mixer` neurons of MLPs over tokens and of all MLPs of a mixer. The network must have
+    every kind that is named ([networks.md](networks.md))."""
     criterion: Annotated[str, OneOf(CRITERIA)] = DEFAULT_CRITERION
     """How units are scored; the lowest go."""
     normalize: Literal["auto", "none", "mean", "max", "lamp", "shape"] = "auto"
@@ -171,6 +185,9 @@ class PruneConfig(Section):
             raise ValueError("calibration_images: found null, expected a whole number of at least 1")
         if self.widths == "imp" and self.schedule.macs_target is not None:
             raise ValueError("widths: imp takes its widths from weight magnitudes; it cannot meet a macs_target too")
+        check_target_is_judged(
+            self.target, self.traits, CRITERIA[self.traits.criterion or self.criterion], self.widths, self.compensate
+        )
         return self
 
     def calibration(self, batch_size: int) -> tuple[int, int]:

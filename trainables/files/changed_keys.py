@@ -5,12 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from trainables.config.target import in_one_form
+
+TARGET = "prune.target"
+
 
 def changed_keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """Each dotted key that differs, as `key was OLD, is now NEW`, in the dictionaries' own order."""
+    """Each dotted key that differs, as `key was OLD, is now NEW`, in the dictionaries' own order.
+
+    The kinds of units of a target have no order, and words stand for some of them: two ways to write one are no change.
+    """
     old, new = _flat(before), _flat(now)
-    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    keys = [key for key in {**old, **new} if _meant(key, old.get(key)) != _meant(key, new.get(key))]
     return [f"{key} was {_word(old, key)}, is now {_word(new, key)}" for key in keys]
+
+
+def _meant(key: str, value: Any) -> Any:
+    return in_one_form(value) if key == TARGET or key.endswith(f".{TARGET}") else value
 
 
 def at_most(changes: Sequence[str], most: int = 3) -> list[str]:

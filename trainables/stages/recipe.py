@@ -11,7 +11,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from models.units.structure import KINDS_OF_TARGET
+from models.units.structure import ACROSS, kinds_of, short_form
+from trainables.config.prune import RATIO_KEYS
 from trainables.config.train import EPOCH_KEYS
 from trainables.config.trial import TrialConfig
 
@@ -75,7 +76,7 @@ def _recipe(config: TrialConfig, state: int, epochs: int) -> Recipe:
 def _event(config: TrialConfig, number: int) -> Recipe:
     """The pruning event of this number, counted from 1."""
     prune, traits = config.prune, config.prune.traits
-    event: Recipe = {"rewind": prune.model_dump(mode="json")["rewind"], "target": prune.target}
+    event: Recipe = {"rewind": prune.model_dump(mode="json")["rewind"], "target": short_form(prune.target)}
     if not (traits.makes_smaller or traits.masks):
         return event
     event |= {
@@ -99,7 +100,10 @@ def _event(config: TrialConfig, number: int) -> Recipe:
 def _amount(config: TrialConfig, number: int) -> Recipe:
     """How much stays: the kept fraction of each kind, or the target and the whole schedule that leads to it."""
     schedule, traits = config.prune.schedule, config.prune.traits
+    kinds = kinds_of(config.prune.target)
     if schedule.macs_target is not None:
-        return {"towards": schedule.model_dump(mode="json") | {"kind": traits.schedule or schedule.kind}}
-    kinds = KINDS_OF_TARGET[config.prune.target]
+        # Stages of before there were these kinds keep their names.
+        unasked = {RATIO_KEYS[kind] for kind in ACROSS if kind not in kinds}
+        towards = schedule.model_dump(mode="json", exclude=unasked)
+        return {"towards": towards | {"kind": traits.schedule or schedule.kind}}
     return {"kept": {kind: schedule.kept_fraction(kind, number, course=traits.schedule) for kind in kinds}}

@@ -12,12 +12,12 @@ from torch import Tensor, nn
 from models.cost import count_macs, count_parameters, prunable_parameters
 from models.networks.registry import build
 from models.spec import ModelSpec
+from models.targets import check_target, reach_of
 from models.units.base import UnitGroup, dense_structure
 from models.units.compaction import compact, kept_positions, positions_of, remove, slice_optimizer_state, slice_state
 from models.units.describe import describe
 from models.units.reach import Reach
-from models.units.structure import KINDS_OF_TARGET, Kind, Structure
-from models.units.targets import check_target, reach_of
+from models.units.structure import Kind, Structure, kinds_of
 from pruning.allocation import Drop
 from pruning.imp_mask import apply_masks, weight_totals
 from pruning.repair import Compensation, Repaired, repair
@@ -72,8 +72,10 @@ class Network:
         model.load_state_dict(dict(state), strict=True)
         groups = describe(model)
         needed = prune.traits.needs_units
-        reach = check_target(prune.target, spec.arch, model, groups) if needed else reach_of(model, groups)
-        kinds = tuple(kind for kind in KINDS_OF_TARGET[prune.target] if kind in reach.prunable)
+        reach = (
+            check_target(prune.target, spec.arch, model, groups) if needed else reach_of(model, groups, prune.target)
+        )
+        kinds = tuple(kind for kind in kinds_of(prune.target) if kind in reach.prunable)
         pruned = [group for group in groups if group.kind in kinds]
         original, totals = prunable_parameters(model, pruned), weight_totals(model, pruned)
         macs = count_macs(model, spec.input_shape)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from models.units.structure import KINDS, Structure
+from models.units.structure import BASIC, KINDS, WORDS, Structure
 from trainables.files.record import StateEnd, read_record
 from trainables.tensorboard.hparams import ENDINGS, session_end, session_start
 
@@ -75,7 +75,7 @@ class TrialBoard:
         for key, tag in EPOCH_TAGS.items():
             self._scalar(tag, line.get(key), step)
         for kind, count in line.get("kept", {}).items():
-            self._scalar(f"kept/{kind}s", count, step)
+            self._scalar(f"kept/{_plural(kind)}", count, step)
         self._writer.flush()
 
     def state(self, end: StateEnd) -> None:
@@ -89,7 +89,7 @@ class TrialBoard:
             self._scalar(f"repair/{layer}", told["error_repaired"], end.epochs)
         if end.structure:
             for kind, image in structure_images(Structure.from_json(end.structure)).items():
-                self._writer.add_image(f"structure/{kind}s", image, end.epochs, dataformats="HWC")
+                self._writer.add_image(f"structure/{_plural(kind)}", image, end.epochs, dataformats="HWC")
         self._writer.flush()
 
     def close(self, status: str) -> None:
@@ -114,6 +114,11 @@ class TrialBoard:
         for end in record.states if record is not None else []:
             if end.epochs < purge_step <= permille(end):
                 self._scalar(BY_REMOVED, end.val_accuracy, permille(end))
+
+
+def _plural(kind: str) -> str:
+    # Of the basic kinds as events of earlier versions have it, so that a trial that goes on has one series.
+    return f"{kind}s" if kind in BASIC else WORDS[kind].replace(" ", "_")
 
 
 def permille(end: StateEnd) -> int:

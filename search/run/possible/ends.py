@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from models.units.structure import kinds_of
 from search.study.arm import Arm, at_its_line
 from search.study.corners import joint_corners
 from search.study.study import Study
@@ -60,8 +61,10 @@ class Ends:
         from trainables.prepare import spec_of
         from trainables.states.smallest_end import smallest_end
 
-        plain = config.prune.model_dump(exclude={"method", "rsst", "rewind", "criterion", "normalize", "score"})
-        asked = (config.model, config.data.model_copy(update={"augment": None}), plain, config.prune.traits.schedule)
+        prune = config.prune
+        plain = prune.model_dump(exclude={"method", "target", "rsst", "rewind", "criterion", "normalize", "score"})
+        data = config.data.model_copy(update={"augment": None})
+        asked = (config.model, data, kinds_of(prune.target), plain, prune.traits.schedule)
         known = next((end for other, end in self._known if other == asked), None)
         if known is not None:
             return known

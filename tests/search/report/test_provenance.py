@@ -38,7 +38,7 @@ def test_weights_of_two_sources_are_told_apart_by_arm(tmp_path: Path) -> None:
 def test_what_is_left_whole_is_told_and_old_records_say_nothing_of_it(tmp_path: Path) -> None:
     made = MadeRun(tmp_path / "run")
     whole = (
-        '"parameters":1000,"prunable":{"head":100,"neuron":500},"left_whole":'
+        '"parameters":1000,"prunable_parameters":600,"prunable":{"head":100,"neuron":500},"left_whole":'
         '[{"kind":"head","block":"CrossAttention","reason":"unknown","count":6,"parameters":200}]'
     )
     made.add("refill", falling(0.9))

@@ -1,0 +1,102 @@
+"""Whether a network has what a target asks for, and how far pruning reaches into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from torch import nn
+
+from models.cost import count_parameters, prunable_parameters
+from models.errors import UserError
+from models.units.base import UnitGroup
+from models.units.describe import family_of, why_whole
+from models.units.lookalikes import kind_of_lookalike
+from models.units.reach import LeftWhole, Reach, named, whole_text
+from models.units.structure import KINDS, SHORT_FORMS, Kind, Target, kinds_of, target_text
+
+UNKNOWN = "a block that prunetune does not know how to cut"
+
+
+def check_target(target: Target, arch: str, model: nn.Module, groups: Iterable[UnitGroup]) -> Reach:
+    """How far pruning reaches into `model`, whose groups are `groups`.
+
+    Raises UserError where it lacks a kind of unit that the target asks for, with the target that would fit.
+    """
+    groups = tuple(groups)
+    reach = reach_of(model, groups, target)
+    missing = tuple(kind for kind in kinds_of(target) if kind not in reach.prunable)
+    if not missing:
+        return reach
+    raise UserError(
+        f"{target_text(target)} needs {named(missing)}, but {arch} has none that can be cut{_why_none(missing, reach)}; "
+        f"say target: {_as_written(fitting_target(reach.prunable, target))}",
+        key="prune.target",
+    )
+
+
+def _why_none(missing: Sequence[Kind], reach: Reach) -> str:
+    """What is known of why a network has no units of these kinds that can be cut, in brackets."""
+    whole = whole_text(reach.whole_of(missing), reach.parameters)
+    return f" (left whole, of all parameters: {whole})" if whole else ""
+
+
+def fitting_target(there: Iterable[Kind], asked: Target = "both") -> Target:
+    """Of a list that was asked for, the kinds that are there; else the word that names most of them, and no other."""
+    present = frozenset(there)
+    if not isinstance(asked, str) and (left := tuple(kind for kind in kinds_of(asked) if kind in present)):
+        return left
+    fitting = [word for word, kinds in SHORT_FORMS.items() if present.issuperset(kinds)]
+    return max(fitting, key=lambda word: len(SHORT_FORMS[word]))
+
+
+def _as_written(target: Target) -> str:
+    return target if isinstance(target, str) else f"[{', '.join(target)}]"
+
+
+def reach_of(model: nn.Module, groups: Iterable[UnitGroup], target: Target | None = None) -> Reach:
+    """`groups` are all that `model` has as it stands (none where nothing in it can be cut); `target` None stands for all of
+    their kinds."""
+    groups = tuple(groups)
+    asked = KINDS if target is None else kinds_of(target)
+    kinds = [kind for kind in KINDS if any(group.kind == kind for group in groups)]
+    tied = {one.tensor for group in groups for one in group.slices if one.is_parameter}
+    free = {name: parameter.numel() for name, parameter in model.named_parameters() if name not in tied}
+    return Reach(
+        parameters=count_parameters(model),
+        prunable={kind: _of_kinds(model, groups, (kind,)) for kind in kinds},
+        prunable_parameters=_of_kinds(model, groups, asked),
+        tied_parameters=prunable_parameters(model, groups),
+        left_whole=_left_whole(model, free),
+    )
+
+
+def _of_kinds(model: nn.Module, groups: Sequence[UnitGroup], kinds: Sequence[Kind]) -> int:
+    """Parameters that are tied to units of these kinds, each once."""
+    return prunable_parameters(model, [group for group in groups if group.kind in kinds])
+
+
+def _left_whole(model: nn.Module, free: dict[str, int]) -> tuple[LeftWhole, ...]:
+    """The outermost blocks first, so that an attention's position bias is part of it; each parameter counts once."""
+    found: dict[tuple[Kind, str, str], list[int]] = {}
+    for name, module in model.named_modules():
+        judged = _judge(module, model) if name else None
+        if judged is None:
+            continue
+        own = [parameter for parameter in free if parameter.startswith(f"{name}.")]
+        size = sum(free.pop(parameter) for parameter in own)
+        if size:
+            found.setdefault(judged, []).append(size)
+    wholes = [LeftWhole(*key, count=len(sizes), parameters=sum(sizes)) for key, sizes in found.items()]
+    return tuple(sorted(wholes, key=lambda one: -one.parameters))
+
+
+def _judge(module: nn.Module, model: nn.Module) -> tuple[Kind, str, str] | None:
+    """Kind, class and reason of a block that is left whole; None for one that is cut, and for what is no such block."""
+    family = family_of(module)
+    if family is None:
+        kind, reason = kind_of_lookalike(module), UNKNOWN
+    elif family.is_one(module):
+        kind, reason = family.kind, why_whole(family, module, model) or ""
+    else:
+        return None
+    return (kind, type(module).__name__, reason) if kind and reason else None
