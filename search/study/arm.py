@@ -103,6 +103,10 @@ class Arm:
             found = ", ".join(f"{key}: {value!r}" for key, value in within.items())
             message = f"{text} (in arm {self.name}, {found})"
             return self.sources.error(("space", list(within)[-1]), message, tuple(within))
+        # What clashes within a section is told of the section, with the key in front.
+        key, _, told = text.removeprefix(": ").partition(": ")
+        if told and key_tree.is_known(f"{section}.{key}"):
+            path, text = (*path, key), f": {told}"
         return self.sources.error(self.where(path, values), text, (section,))
 
     def _problem_without_values(self) -> tuple[tuple[str | int, ...], str] | None:

@@ -6,16 +6,22 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+import torch
 from pydantic import ValidationError
 
+from models.errors import UserError
+from models.networks.registry import build, resolve_spec
 from models.units.structure import ACROSS, BASIC, KINDS, SHORT_FORMS, Kind, Target, kinds_of
 from pruning.catalogue import CRITERIA
+from pruning.methods import get_method
 from tests.trainables.small_trials import small_config
 from trainables.config.prune import RATIO_KEYS, PruneConfig, ScheduleConfig
 from trainables.config.target import in_one_form
 from trainables.config.trial import TrialConfig
 from trainables.files.changed_keys import changed_keys
 from trainables.stages.recipe import recipes_of
+from trainables.states.feasible import unheeded
+from trainables.states.network import Network
 
 FROM_INPUTS = ("activation_l1", "activation_l2", "wanda", "fisher", "obs", "reconstruction")
 """Criteria that judge a unit by what a layer takes in."""
@@ -140,3 +146,27 @@ def test_a_whole_trial_with_a_list_is_hashed_and_copied() -> None:
     config = small_config(prune={"target": ["neuron", "head"]})
     assert TrialConfig.model_validate_json(config.model_dump_json()) == config
     assert hash(config.prune.target) == hash(("neuron", "head"))
+
+
+def test_what_a_repair_does_nothing_for_is_told() -> None:
+    def lines(target: Any, compensate: str, method: str = "refill") -> tuple[str, ...]:
+        config = small_config(prune={"target": target, "compensate": compensate, "method": method})
+        return unheeded(config, get_method(method))
+
+    (told,) = lines(["head", "branch", "qk"], "least_squares")
+    assert told == "prune.compensate: without effect on query-key dimensions and branches, which no layer reads"
+    assert lines(["head", "qk"], "none") == lines(["head", "embed"], "mean") == lines("qk", "mean", "dense") == ()
+
+
+def test_a_list_prunes_what_its_word_does_and_kinds_that_no_word_joins() -> None:
+    def network(arch: str, target: Target) -> Network:
+        spec = resolve_spec(arch, 10, 32, 3)
+        return Network.dense(spec, build(spec).state_dict(), PruneConfig(target=target), torch.device("cpu"))
+
+    word, listed = (network("vit_micro", target) for target in ("both", ("neuron", "head")))
+    assert (word.kinds, word.reach, word.original_prunable) == (listed.kinds, listed.reach, listed.original_prunable)
+    whole = network("timm:mobilevit_xxs", ("channel", "neuron", "head"))
+    assert whole.kinds == ("head", "neuron", "channel")
+    assert whole.original_prunable == sum(whole.reach.prunable.values()) == whole.reach.prunable_parameters
+    with pytest.raises(UserError, match=r"head \+ channel needs channels, but vit_micro has none"):
+        network("vit_micro", ("head", "channel"))

@@ -15,7 +15,7 @@ from tensorboard.plugins import base_plugin
 from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_groups
 from tensorboard.summary.writer import event_file_writer
 
-from models.units.structure import GroupStructure, Structure
+from models.units.structure import KINDS, GroupStructure, Structure
 from trainables.files.record import RecordWriter, StateEnd
 from trainables.tensorboard.board import TrialBoard, structure_images
 from trainables.tensorboard.hparams import flat
@@ -231,6 +231,15 @@ def test_hparams_show_every_key_of_every_arm_and_running_trials(tmp_path: Path) 
     assert accuracies == {"refill-000": [pytest.approx(0.01)], "rsst-000": [pytest.approx(0.01)]}
     rsst.close("diverged")
     assert Table(tmp_path).status("rsst-000") == "STATUS_FAILURE"
+
+
+def test_every_kind_has_a_tag_that_reads_well_and_those_of_before_stay(tmp_path: Path) -> None:
+    board = TrialBoard(tmp_path, {"prune.target": ["head", "embed"]})
+    board.epoch(epoch_line(1, kept=dict.fromkeys(KINDS, 3)))
+    board.close("running")
+    tags = {tag for tag in read(tmp_path).Tags()["scalars"] if tag.startswith("kept/")}
+    words = ("heads", "neurons", "token_neurons", "channels", "embedding_channels", "query-key_dimensions", "branches")
+    assert tags == {f"kept/{word}" for word in words}
 
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:

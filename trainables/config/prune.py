@@ -148,8 +148,8 @@ class PruneConfig(Section):
     min_kept: Annotated[int | float, AfterValidator(_a_floor), described("whole number ≥ 0, or number in (0, 1)")] = 1
     """Units that every group keeps: a count, or a share of the group such as 0.1, rounded up."""
     round_to: int = Field(1, ge=1)
-    """Neurons and channels of a layer are kept at the nearest multiple of this that is not below `min_kept`, such as 8, which
-    hardware likes; heads are not rounded."""
+    """Neurons, channels, embedding channels and query-key dimensions of a group are kept at the nearest multiple of this that
+    is not below `min_kept`, such as 8, which hardware likes; heads and branches are not rounded."""
     compensate: Literal["none", "mean", "least_squares"] = "none"
     """Repair at removal, for every method alike: what reads the units that go is set on the calibration images so that its
     output stays what it was, by `least_squares` or its bias alone by their `mean`. BatchNorm's statistics follow."""

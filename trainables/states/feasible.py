@@ -6,6 +6,7 @@ from torch import nn
 
 from models.errors import UserError
 from models.save_load import LoadedModel
+from models.units.structure import UNREAD, WORDS, kinds_of
 from pruning.catalogue import CRITERIA
 from pruning.methods import Method
 from trainables.config.trial import TrialConfig
@@ -91,6 +92,9 @@ def unheeded(config: TrialConfig, method: Method) -> tuple[str, ...]:
         lines.append(
             f"prune.schedule.macs_target: without effect, since method {traits.name} only masks; it goes by the ratios"
         )
+    unread = [WORDS[kind] for kind in kinds_of(config.prune.target) if kind in UNREAD]
+    if unread and config.prune.compensate != "none" and traits.makes_smaller:
+        lines.append(f"prune.compensate: without effect on {' and '.join(unread)}, which no layer reads")
     criterion = CRITERIA[traits.criterion or config.prune.criterion]
     if config.prune.calibration_images is None and traits.makes_smaller and criterion.needs_batches:
         images, size = config.prune.calibration(config.train.batch_size)

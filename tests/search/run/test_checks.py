@@ -70,6 +70,7 @@ def test_weights_that_are_no_weights_are_refused(path: Path, tmp_path: Path) -> 
         "prune.schedule.head_ratio={uniform: [0.1, 0.9]}",
         "prune.schedule={choice: [{kind: linear, neuron_ratio: 0.3}, {kind: cubic, neuron_ratio: 0.8}]}",
         "prune.target={choice: [head, both]}",
+        "prune.target={choice: [both, [neuron, head, embed]]}",
     ],
 )
 class TestSearchOverRatios:
@@ -92,6 +93,10 @@ class TestSearchOverRatios:
 
 def test_a_choice_of_schedules_to_the_same_end_is_no_search_over_ratios(path: Path) -> None:
     check_objective(study_of(path, "space.prune.schedule={choice: [{kind: linear}, {kind: cubic}]}"))
+
+
+def test_a_choice_of_ways_to_write_one_target_is_no_search_over_ratios(path: Path) -> None:
+    check_objective(study_of(path, "space.prune.target={choice: [both, [neuron, head]]}"))
 
 
 def test_latency_is_searched_by_only_where_it_is_measured(path: Path) -> None:

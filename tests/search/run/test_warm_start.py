@@ -42,6 +42,14 @@ def test_the_same_procedure_with_other_seeds_and_ranges_is_nothing_to_tell(tmp_p
     assert warm_start_warnings(make_study(tmp_path)) == []
 
 
+def test_another_way_to_write_the_target_is_nothing_to_tell(tmp_path: Path, earlier: Path) -> None:
+    prune = {**BASE["trial"]["prune"], "target": ["neuron", "head"]}
+    (missing,) = warm_start_warnings(learning(tmp_path, earlier, prune=prune))
+    assert "arm rsst" in missing
+    told, _ = warm_start_warnings(learning(tmp_path, earlier, prune={**prune, "target": ["head", "embed"]}))
+    assert "prune.target was 'both', is now ['head', 'embed']" in told
+
+
 def test_a_dense_recipe_that_was_found_is_nothing_to_tell(tmp_path: Path) -> None:
     sections: dict[str, Any] = {
         "arms": {"refill": BASE["arms"]["refill"]},

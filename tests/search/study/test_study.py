@@ -96,6 +96,11 @@ class TestSets:
         assert study.arm("rsst").config().prune.criterion == "l2"
         assert study.arm("refill").config().train.epochs_per_state == 5
 
+    def test_a_target_is_a_word_or_a_list(self, path: Path) -> None:
+        for option, target in (("[head, embed]", ("head", "embed")), ("qk", "qk")):
+            study = load_study(path, [f"trial.prune.target={option}"])
+            assert {arm.config().prune.target for arm in study.arms.values()} == {target}
+
     @pytest.mark.parametrize(
         ("option", "told"),
         [
@@ -107,6 +112,12 @@ class TestSets:
             ("trial.prune.method=rsst", "every arm sets prune.method itself"),
             ("arms.rst.train.seed=1", "'rst' is no arm (refill, rsst); the nearest is rsst"),
             ("scheduler.kind=ahsa", "the nearest is asha"),
+            ("trial.prune.target=[head, embd]", "trial.prune.target: 'embd' is none of head, neuron, "),
+            ("trial.prune.target=[]", "trial.prune.target: at least one of head, neuron, "),
+            (
+                "trial.prune={target: [qk], criterion: obs}",
+                "trial.prune.criterion: obs cannot score qk; choose one that",
+            ),
             ("arms=3", "arms: a section with keys is expected, found 3"),
             ("arms={refill: 3}", "arms.refill: a patch like"),
             ("space=[1]", "space: a section with keys is expected, found [1]"),
@@ -134,6 +145,8 @@ class TestSets:
         ("arch: vit_micro, ", "", 3, "trial.model.arch is missing"),
         ("name: digits", "name: digitz", 4, "the nearest is digits"),
         ("method: refill", "methd: refill", 8, "arms.refill.prune.methd is not a known key"),
+        ("{kind: geometric", "{kind: geometric}, target: {head: 1", 6, "trial.prune.target: one of head, mlp, "),
+        ("method: rsst", "method: rsst, target: [head, head]", 10, "arms.rsst.prune.target: lists head twice"),
         ("method: rsst", "method: rst", 10, "arms.rsst.prune.method: 'rst' is none of"),
         ("{prune.method: refill}", "{prune.method: refill, train.lr: 0.1}", 8, "arms.refill.train.lr is searched"),
         ("arms: [rsst]", "arms: [rst]", 13, "'rst' is no arm of this study"),
