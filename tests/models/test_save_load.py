@@ -27,6 +27,7 @@ def saved(path: Path, name: str = "vit_micro", empty: bool = False) -> tuple[tor
     return model.eval(), spec, structure
 
 
+@pytest.mark.usefixtures("narrow_twistnet")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_loaded_network_is_bit_for_bit_the_saved_one(name: str, tmp_path: Path) -> None:
     path = tmp_path / "small.safetensors"

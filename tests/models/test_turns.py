@@ -59,7 +59,7 @@ def test_two_that_take_the_same_are_not_told_apart(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.slow
 def test_a_much_smaller_network_is_faster_in_torch_and_in_onnxruntime(tmp_path: Path) -> None:
-    spec = resolve_spec("vit_small", 10, 32, 3)
+    spec = resolve_spec("vit_small", 10, 32, 3, args={"depth": 2})
     dense = build(spec).eval()
     small = build(spec).eval()
     groups = describe(small)

@@ -19,18 +19,16 @@ from pruning.importance import CRITERIA, score
 from pruning.methods import get_method
 from pruning.penalty import apply_decoupled, penalised
 from pruning.schedules import kept_fraction
+from tests.models.networks import BASIC, BOTTLENECK
 
-SLOW = [pytest.param(arch, marks=pytest.mark.slow) for arch in ("timm:resnet18", "timm:resnet50")]
-ARCHITECTURES = pytest.mark.parametrize("arch", ["vit_micro", *SLOW])
-
-ONE_BLOCK_A_STAGE = {"layers": [1, 1, 1, 1]}
-"""Every kind of block that the whole network has, and a third of its weights."""
+ARGS = {"vit_micro": {}, "timm:resnet18": BASIC, "timm:resnet50": BOTTLENECK}
+ARCHITECTURES = pytest.mark.parametrize("arch", ARGS)
 
 
 def network(arch: str) -> tuple[nn.Module, tuple[UnitGroup, ...]]:
     """With every weight at random, since norms that start at 0 hide what lies before them."""
     torch.manual_seed(0)
-    model = build(resolve_spec(arch, 10, 16, 3, args=ONE_BLOCK_A_STAGE if "resnet" in arch else {})).eval()
+    model = build(resolve_spec(arch, 10, 16, 3, args=ARGS[arch])).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() == 1:

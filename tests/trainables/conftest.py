@@ -2,7 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.models.networks import narrow_twistnet
 from tests.trainables.small_trials import open_trial, run
+
+__all__ = ["narrow_twistnet"]
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from trainables.files.record import Identity, read_record
 from trainables.trial import Trial
 
 BASE: dict[str, Any] = {
-    "model": {"arch": "vit_micro", "init": {"source": "random"}, "args": {"depth": 2}},
+    "model": {"arch": "vit_micro", "init": {"source": "random"}, "args": {"depth": 2}, "patch_size": 4},
     "data": {"name": "digits", "train_limit": 96, "val_fraction": 0.2},
     "train": {"lr": 2e-3, "batch_size": 32, "epochs_per_state": 2, "device": "cpu"},
     "prune": {
@@ -41,7 +41,7 @@ def merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 def small_config(**changes: Any) -> TrialConfig:
     result = merged(BASE, changes)
     if "arch" in changes.get("model", {}):
-        result["model"].pop("args")
+        result["model"] = {"init": result["model"]["init"]}
     return TrialConfig.model_validate(result | {"model": merged(result["model"], changes.get("model", {}))})
 
 

@@ -12,18 +12,15 @@ from safetensors.torch import load_file
 
 from models.save_load import load, load_parts
 from models.units.compaction import slice_state
+from tests.models.networks import BOTTLENECK
 from tests.trainables.small_trials import open_trial, run
 from tests.trainables.test_trial import numbers
 from trainables.files.record import read_record
 
-ONE_BLOCK_A_STAGE = {"layers": [1, 1, 1, 1]}
-MODELS: dict[str, dict[str, Any]] = {
-    "timm:resnet18": ONE_BLOCK_A_STAGE,
-    "timm:resnet50": ONE_BLOCK_A_STAGE,
-    "twistnet18": {},
-}
+RESNET18 = {"layers": [1, 1, 1, 1], "channels": [16, 24, 32, 40]}
+MODELS: dict[str, dict[str, Any]] = {"timm:resnet18": RESNET18, "timm:resnet50": BOTTLENECK, "twistnet18": {}}
 CHANNELS: dict[str, Any] = {
-    "model": {"arch": "timm:resnet18", "args": ONE_BLOCK_A_STAGE},
+    "model": {"arch": "timm:resnet18", "args": RESNET18},
     "data": {"image_size": 16, "train_limit": 64},
     "train": {"epochs_per_state": 2, "optimizer": "sgd", "lr": 0.02},
     "prune": {"target": "channel", "schedule": {"states": 2, "channel_ratio": 0.6}},
@@ -35,6 +32,7 @@ def of_method(folder: Path, method: str, **prune: Any) -> Any:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("narrow_twistnet")
 @pytest.mark.parametrize("arch", MODELS)
 def test_rsst_and_refill_remove_the_same_channels_physically(tmp_path: Path, arch: str) -> None:
     model = {"model": {"arch": arch, "args": MODELS[arch]}}

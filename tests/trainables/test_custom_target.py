@@ -13,7 +13,8 @@ from tests.trainables.small_trials import open_trial, run
 
 
 def states_of(folder: Path, **schedule: Any) -> list[dict[str, Any]]:
-    states = run(open_trial(folder, train={"epochs_per_state": 1}, prune={"schedule": schedule}))["states"]
+    changes = {"model": {"patch_size": 2}, "train": {"epochs_per_state": 1}}
+    states = run(open_trial(folder, **changes, prune={"schedule": schedule}))["states"]
     assert isinstance(states, list)
     return states
 

@@ -16,7 +16,7 @@ from trainables.files.record import StateEnd, read_record
 
 LEAST_SQUARES = {"prune": {"compensate": "least_squares"}}
 CHANNELS: dict[str, Any] = {
-    "model": {"arch": "timm:resnet18", "args": {"layers": [1, 1, 1, 1]}},
+    "model": {"arch": "timm:resnet18", "args": {"layers": [1, 1, 1, 1], "channels": [16, 24, 32, 40]}},
     "data": {"image_size": 16, "train_limit": 64},
     "train": {"optimizer": "sgd", "lr": 0.02, "epochs_per_state": 1},
 }

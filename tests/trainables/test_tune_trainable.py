@@ -79,7 +79,9 @@ def test_a_trial_runs_to_its_end_one_epoch_a_step_and_an_actor_takes_another(run
 
 def test_a_states_warning_is_passed_on_at_its_end(run: Path) -> None:
     prune = {"method": "rsst", "rsst": {"lambda_max": 1.0}, "schedule": {"states": 1, "head_ratio": 0.5}}
-    trainable = TuneTrainable(asked(run, train={"epochs_per_state": 1, "lr": 1e-5}, prune=prune))
+    trainable = TuneTrainable(
+        asked(run, model={"patch_size": 2}, train={"epochs_per_state": 1, "lr": 1e-5}, prune=prune)
+    )
     _, ended = trainable.step(), trainable.step()
     assert any(warning.startswith("state 1: ") for warning in ended["warnings"]), ended
     record = read_record(run / "t-000")

@@ -19,6 +19,7 @@ from pruning.repair.batch_norm import retake_statistics
 from pruning.repair.moments import Moments
 from pruning.repair.readers import readers_of, silenced
 from pruning.repair.ridge import solve
+from tests.models.networks import BASIC, BOTTLENECK
 from tests.pruning.nets import Mlp, Net, conv_net, token_net
 
 Net_ = tuple[nn.Module, tuple[UnitGroup, ...]]
@@ -158,8 +159,8 @@ def test_a_layer_that_reads_twice_is_not_repaired_for_one_of_its_inputs() -> Non
 
 MINIATURES: dict[str, Callable[[], nn.Module]] = {
     "vit_micro": lambda: build(resolve_spec("vit_micro", 10, 8, 3, args={"depth": 2})),
-    "timm:resnet18": lambda: build(resolve_spec("timm:resnet18", 10, 32, 3, args={"layers": [1, 1, 1, 1]})),
-    "timm:resnet50": lambda: build(resolve_spec("timm:resnet50", 10, 32, 3, args={"layers": [1, 1, 1, 1]})),
+    "timm:resnet18": lambda: build(resolve_spec("timm:resnet18", 10, 32, 3, args=BASIC)),
+    "timm:resnet50": lambda: build(resolve_spec("timm:resnet50", 10, 32, 3, args=BOTTLENECK)),
     "twistnet18": lambda: build(resolve_spec("twistnet18", 10, 32, 3)),
     "timm:resnext50_32x4d": lambda: build(
         resolve_spec("timm:resnext50_32x4d", 10, 32, 3, args={"layers": [1, 1, 1, 1], "cardinality": 4})
@@ -198,13 +199,20 @@ MINIATURES: dict[str, Callable[[], nn.Module]] = {
     "timm:convnext_atto": lambda: build(
         resolve_spec("timm:convnext_atto", 10, 32, 3, args={"depths": [1, 1, 1, 1], "dims": [8, 16, 24, 32]})
     ),
-    "timm:mixer_s16_224": lambda: build(resolve_spec("timm:mixer_s16_224", 10, 32, 3)),
+    "timm:mixer_s16_224": lambda: build(resolve_spec("timm:mixer_s16_224", 10, 32, 3, args={"mlp_ratio": [0.1, 0.25]})),
     "timm:swin_tiny_patch4_window7_224": lambda: build(
-        resolve_spec("timm:swin_tiny_patch4_window7_224", 10, 56, 3, args={"depths": [1, 1, 1, 1]})
+        resolve_spec(
+            "timm:swin_tiny_patch4_window7_224",
+            10,
+            56,
+            3,
+            args={"depths": [1, 1, 1, 1], "embed_dim": 24, "num_heads": [1, 2, 3, 4]},
+        )
     ),
 }
 
 
+@pytest.mark.usefixtures("narrow_twistnet")
 @pytest.mark.parametrize("arch", MINIATURES)
 def test_on_every_family_taking_the_units_out_afterwards_changes_no_output_and_the_repair_helps(arch: str) -> None:
     torch.manual_seed(0)

@@ -17,7 +17,7 @@ ACTS_FROM: dict[str, tuple[Any, int]] = {
     "model.init.source": ("pretrained", 0),
     "model.init.tag": ("x", 0),
     "model.init.path": ("x.safetensors", 0),
-    "model.patch_size": (4, 0),
+    "model.patch_size": (2, 0),
     "model.args": ({"depth": 3}, 0),
     "data.name": ("cifar10", 0),
     "data.root": ("elsewhere", 0),

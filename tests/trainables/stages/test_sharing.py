@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from models.weights.digest import tensor_digest
 from tests.trainables.small_trials import numbers, run, small_config
-from tests.trainables.test_channel_trial import CHANNELS, ONE_BLOCK_A_STAGE
+from tests.trainables.test_channel_trial import CHANNELS, RESNET18
 from trainables.files.record import Identity, TrialRecord, read_record
 from trainables.stages.store import StageStore
 from trainables.trial import Trial
@@ -177,9 +177,10 @@ def test_what_a_taken_state_says_is_on_the_page_of_files(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("narrow_twistnet")
 @pytest.mark.parametrize("arch", ["timm:resnet18", "twistnet18"])
 def test_convolutional_networks_go_on_from_a_taken_state_as_if_alone(tmp_path: Path, arch: str) -> None:
-    args = ONE_BLOCK_A_STAGE if arch == "timm:resnet18" else {}
+    args = RESNET18 if arch == "timm:resnet18" else {}
     for name, stages, last in (("first", "stages", 0.3), ("alone", None, 0.4), ("second", "stages", 0.4)):
         schedule = {"kind": "custom", "states": 2, "kept": [0.7, last]}
         prune = {**CHANNELS["prune"], "method": "rsst", "schedule": schedule}
