@@ -19,6 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from models.section import OneOf
 from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
+from trainables.config.distill import TeacherConfig
 from trainables.config.trial import TrialConfig
 
 ROOTS: dict[str, type[BaseModel]] = {
@@ -30,6 +31,8 @@ ROOTS: dict[str, type[BaseModel]] = {
     "retention": RetentionConfig,
 }
 COMPLETE = Path(__file__).with_name("complete-study.yaml")
+FORMS: tuple[type[BaseModel], ...] = (TeacherConfig,)
+"""Sections that are one form of a key whose other form is a word, and have a table all the same."""
 NUMBERS = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path"}
 OPENING = """# Study files
 
@@ -103,7 +106,7 @@ def sections(name: str, model: type[BaseModel]) -> Iterator[tuple[str, type[Base
     """A section and those within it, in the order of their definition."""
     yield name, model
     for key, field in model.model_fields.items():
-        inner = _section_of(field)
+        inner = _section_of(field) or _form_of(field.annotation)
         if inner is not None:
             yield from sections(f"{name}.{key}", inner)
 
@@ -141,6 +144,14 @@ def _own_words(field: FieldInfo) -> dict[str, Any]:
 def _section_of(field: FieldInfo) -> type[BaseModel] | None:
     annotation = field.annotation
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _form_of(annotation: Any) -> type[BaseModel] | None:
+    if get_origin(annotation) is Annotated:
+        return _form_of(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return next((form for one in get_args(annotation) if (form := _form_of(one)) is not None), None)
+    return annotation if annotation in FORMS else None
 
 
 def _values(field: FieldInfo) -> str:

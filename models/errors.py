@@ -35,6 +35,12 @@ class UserError(Exception):
         again.args, again.text, again.key = (message,), message, None
         return again
 
+    def about(self, key: str, text: str) -> Self:
+        """The same error, with all that it carries, about another key and in other words."""
+        again = self.retold(f"{key}: {text}")
+        again.text, again.key = text, key
+        return again
+
 
 class WeightsRefused(UserError):
     """Initial weights that cannot be what they claim to be, or that could not be had (exit status 1).

@@ -60,7 +60,11 @@ def load(path: Path | str) -> nn.Module:
     Raises:
         UserError: the file is missing, damaged, or not one of ours.
     """
-    parts = load_parts(path)
+    return network_of(load_parts(path), path)
+
+
+def network_of(parts: LoadedModel, path: Path | str) -> nn.Module:
+    """The compact network of these parts, on the CPU, in eval mode. UserError, naming `path`, where they do not fit."""
     try:
         model = build_compact(parts.spec, parts.structure)
         model.load_state_dict(parts.state, strict=True)
@@ -68,6 +72,15 @@ def load(path: Path | str) -> nn.Module:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: its weights do not fit its own header ({reason}); write it again") from error
     return model.eval()
+
+
+def is_model_file(path: Path | str) -> bool:
+    """Whether `save` wrote the file, as far as its header tells; not, where it cannot be read."""
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            return HEADER_KEY in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
 
 
 def load_parts(path: Path | str) -> LoadedModel:

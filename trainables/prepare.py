@@ -1,4 +1,4 @@
-"""Everything a trial stands on, made ready and checked before its first step: data, weights, network, header."""
+"""Everything a trial stands on, made ready and checked before its first step: data, weights, network, teacher, header."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ from trainables.states.network import Network
 from trainables.states.penalty_effect import penalty_warnings
 from trainables.states.procedure import Procedure
 from trainables.states.running_state import TRAINING_COST
+from trainables.teaching.teachers import Teachers
 from trainables.training.graphs import graph_warnings, graphs_for
 from trainables.training.precision import resolve_device, resolve_precision
 
@@ -46,9 +47,11 @@ class Prepared:
 
 
 class Loader:
-    """Loads data and proves weights, and keeps the last of each for the next configuration that asks for the same."""
+    """Loads data and proves weights, and keeps the last of each for the next configuration that asks for the same; teachers are
+    all kept."""
 
     def __init__(self, store: Path | None = None) -> None:
+        self.teachers = Teachers()
         self._store = store
         self._data: tuple[Any, Data] | None = None
         self._weights: tuple[Any, InitialWeights] | None = None
@@ -90,9 +93,10 @@ def prepare(
     method = get_method(config.prune.method)
     source = _scratch_source(config) if method.traits.from_scratch else None
     spec = spec_of(config, data.info)
+    teacher = loader.teachers.of(config, data.info)
     weights = loader.weights(config, spec, from_scratch=method.traits.from_scratch)
     mean, std = normalisation(weights, data)
-    data = data.normalised(mean, std)
+    own, data = data, data.normalised(mean, std)
     network = Network.dense(spec, weights.state, config.prune, device)
     check_batches(config, data, network)
     check_macs_target(config, method, network)
@@ -110,16 +114,21 @@ def prepare(
         precision=precision,
         graphs=graphs,
     )
+    teaching = None if teacher is None else loader.teachers.before(teacher, config, own, data, device)
+    if teaching is not None:
+        procedure.teach(teaching.network)
     unreached = unreached_warning(config.prune.target, network.reach) if config.prune.traits.needs_units else ()
     warnings = (
         *weights.warnings,
+        *(() if teaching is None else teaching.warnings),
         *data.warnings(),
         *unreached,
         *unheeded(config, method),
         *graph_warnings(graphs, recipes),
         *penalty_warnings(config, method, procedure.epochs, procedure.steps_per_epoch(1)),
     )
-    return Prepared(procedure, _header(identity, procedure, weights, warnings), warnings)
+    header = _header(identity, procedure, weights, warnings)
+    return Prepared(procedure, header if teaching is None else {**header, "teacher": teaching.header}, warnings)
 
 
 def spec_of(config: TrialConfig, info: DataInfo) -> ModelSpec:

@@ -62,7 +62,7 @@ def initial_weights(spec: ModelSpec, request: InitRequest, *, seed: int, store: 
         UserError: the request contradicts itself, or asks for weights that do not exist or do not fit this geometry.
         WeightsRefused: they could not be had, or are not what they claim to be; its `evidence` says why.
     """
-    _check(request)
+    check_request(request)
     if request.source == "random":
         return _random(spec, seed)
     if request.source == "path":
@@ -78,7 +78,8 @@ def initial_weights(spec: ModelSpec, request: InitRequest, *, seed: int, store: 
     return _proven(_stored(tag, spec, seed, store), tag)
 
 
-def _check(request: InitRequest) -> None:
+def check_request(request: InitRequest) -> None:
+    """UserError where the request contradicts itself."""
     if request.source not in get_args(SourceKind):
         raise UserError(
             f"{request.source!r}, expected one of {', '.join(get_args(SourceKind))}", key="model.init.source"

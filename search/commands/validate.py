@@ -17,6 +17,7 @@ from search.study.claims import claim_line
 from search.study.load import load_study
 from search.study.study import Study
 from trainables.config.origins import splits_line
+from trainables.teaching.knowledge import Knowledge
 
 
 @click.command("validate", cls=Subcommand, example="prunetune validate configs/quickstart.yaml")
@@ -33,6 +34,8 @@ def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
         arms[arm]["weights"] = {key: starting_point.weights[key] for key in shown if key in starting_point.weights}
         arms[arm]["dense"] = starting_point.dense
         arms[arm]["reach"] = starting_point.reach
+        if (teacher := starting_point.teacher) is not None:
+            arms[arm]["teacher"] = {key: teacher[key] for key in ("origin", "verdict", "digest", "probe")}
     data, starts = _data_sets(checked), dense_starts(asked)
     json = {
         "study": asked.name,
@@ -72,6 +75,10 @@ def _arm_json(study: Study, arm: Arm) -> dict[str, Any]:
     }
 
 
+def _teacher_text(told: dict[str, Any]) -> str:
+    return f"{told['origin']} {told['verdict']} ({Knowledge.from_json(told['probe']).text()})"
+
+
 def _line(arm: str, facts: dict[str, Any]) -> str:
     searched = ", ".join(facts["searched"]) or "nothing"
     points = f" ({facts['grid_points']} grid points)" if facts["searched"] and facts["grid_points"] else ""
@@ -82,5 +89,6 @@ def _line(arm: str, facts: dict[str, Any]) -> str:
             f" (k-NN probe on {probe['images']} training images: {100 * probe['accuracy']:.1f} %, "
             f"{100 * probe['random_accuracy']:.1f} % at random weights)"
         )
-    line = f"  {arm}: method {facts['method'] or 'searched'}, searches {searched}{points}{weights}"
+    teacher = f"; teacher {_teacher_text(facts['teacher'])}" if "teacher" in facts else ""
+    line = f"  {arm}: method {facts['method'] or 'searched'}, searches {searched}{points}{weights}{teacher}"
     return f"{line}\n    {facts['reach']}" if "reach" in facts else line

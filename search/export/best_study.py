@@ -54,6 +54,7 @@ def provenance_of(candidate: Candidate, run: Path, chosen: str | None) -> dict[s
     assert record is not None
     environment, weights, data = (record.header.get(part, {}) for part in ("environment", "weights", "data"))
     last = candidate.trial.last
+    taught = {"teacher": record.header["teacher"]} if "teacher" in record.header else {}
     return {
         "run": run.name,
         "trial": candidate.trial.id,
@@ -73,5 +74,6 @@ def provenance_of(candidate: Candidate, run: Path, chosen: str | None) -> dict[s
         "versions": {"python": environment.get("python"), **environment.get("libraries", {})},
         "hardware": {key: environment.get(key) for key in ("device", "gpu", "processor", "precision", "threads")},
         "weights": weights,
+        **taught,
         "data": data,
     }

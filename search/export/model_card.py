@@ -17,6 +17,7 @@ from search.run.candidates import Candidate
 from search.run.results import RunResults
 from search.run.warnings import warnings_of
 from trainables.config.trial import TrialConfig
+from trainables.teaching.knowledge import Knowledge
 
 
 def model_card(
@@ -55,6 +56,7 @@ def model_card(
         normalisation=parts.metadata.get("normalisation"),
         versions=", ".join(f"{name} {version}" for name, version in provenance["versions"].items() if version),
         provenance=provenance,
+        taught=Knowledge.from_json(provenance["teacher"]["probe"]).text() if "teacher" in provenance else "",
         chosen=chosen,
         checks=checks,
         percent=percent,

@@ -1,4 +1,4 @@
-"""What a run rests on: weights and their evidence, data, versions, commit, hardware."""
+"""What a run rests on: weights and teachers with their evidence, data, versions, commit, hardware."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from search.evidence.formats import short
 from search.run.results import RunResults
 from trainables.config.origins import splits_line
 from trainables.config.trial import TrialConfig
+from trainables.teaching.knowledge import Knowledge
 
 DIGESTS_SHOWN = 4
 
@@ -64,6 +65,11 @@ def reach_facts(results: RunResults) -> dict[str, str]:
     return {", ".join(names): text for text, names in arms.items()}
 
 
+def foundations(results: RunResults) -> dict[str, dict[str, str]]:
+    """Title → facts, of initial weights and of outside teachers."""
+    return weights_facts(results) | teacher_facts(results)
+
+
 def weights_facts(results: RunResults) -> dict[str, dict[str, str]]:
     """Title → facts, for each source of initial weights; the title names its arms where there are several sources."""
     groups = _by_source([header for header in _headers(results) if header.get("weights")])
@@ -72,6 +78,38 @@ def weights_facts(results: RunResults) -> dict[str, dict[str, str]]:
         arms = _joined((header["identity"]["arm"] for header in group), ", ")
         title = f"Initial weights of {arms}" if len(groups) > 1 else "Initial weights"
         facts[title] = _facts_of_source([header["weights"] for header in group])
+    return facts
+
+
+def teacher_facts(results: RunResults) -> dict[str, dict[str, str]]:
+    """Title → facts, for each outside teacher; the title names the arms that learn from it where not all do."""
+    headers = _headers(results)
+    teachers: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for header in headers:
+        if (teacher := header.get("teacher")) is not None:
+            teachers.setdefault((teacher["origin"], teacher["digest"]), []).append(header)
+    facts = {}
+    for group in teachers.values():
+        arms = _joined((header["identity"]["arm"] for header in group), ", ")
+        facts["Teacher" if len(group) == len(headers) else f"Teacher of {arms}"] = _facts_of_teacher(group)
+    return facts
+
+
+def _facts_of_teacher(same: list[dict[str, Any]]) -> dict[str, str]:
+    teachers = [header["teacher"] for header in same]
+    first = teachers[0]
+    facts = {
+        "verdict": str(first["verdict"]),
+        "origin": str(first["origin"]),
+        "network": f"{first['spec']['arch']}, {first['params']:,} parameters, {short(first['macs'])} MACs an image",
+        "source's sha256": str(first["source_sha256"]),
+        "digest": str(first["digest"]),
+        "evidence": _told(teachers, "evidence"),
+        "what it knows": _joined(Knowledge.from_json(teacher["probe"]).text() for teacher in teachers),
+        "trials": str(len(same)),
+    }
+    if warnings := _told(teachers, "warnings"):
+        facts["warnings"] = warnings
     return facts
 
 

@@ -46,11 +46,14 @@ def read_manifest(run: RunFolder) -> dict[str, Any]:
 
 
 def check_starting_points(run: RunFolder, found: Mapping[str, StartingPoint]) -> None:
-    """UserError where the initial weights or the data of an arm are not those the run began with."""
+    """UserError where the initial weights, the data or the outside teacher of an arm are not those the run began with."""
     before = read_manifest(run)["foundations"]
-    for arm, part in product(found, ("weights", "data")):
-        new = found[arm].to_json()[part]["digest"]
-        old = before[arm][part]["digest"] if arm in before else new
+    for arm, part in product(found, ("weights", "data", "teacher")):
+        now = found[arm].to_json()
+        if part not in now:
+            continue
+        new = now[part]["digest"]
+        old = before[arm][part]["digest"] if part in before.get(arm, {}) else new
         if old != new:
             raise UserError(
                 f"{run.path}: the {part} of arm {arm} have changed since the run began (was {old[:12]}, now {new[:12]}); "

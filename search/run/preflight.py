@@ -1,5 +1,5 @@
 """Everything that can be known to be wrong with a study before it runs: its rules, its data, its networks and their units,
-and its initial weights. What is found of each arm is what its trials start from."""
+its initial weights and its teachers. What is found of each arm is what its trials start from."""
 
 from __future__ import annotations
 
@@ -47,8 +47,11 @@ def check_study(study: Study, *, begun: bool = False) -> Checked:
 
     `begun`: the study is that of a run with trials.
     """
-    warnings = check_request(study, begun=begun)
-    starting_points = preflight(study)
+    from trainables.prepare import Loader
+
+    loader = Loader()
+    warnings = check_request(study, begun=begun, loader=loader)
+    starting_points = preflight(study, loader)
     return Checked(
         starting_points, (*warnings, *told_once({arm: one.warnings for arm, one in starting_points.items()}))
     )
@@ -63,8 +66,9 @@ def told_once(warnings: Mapping[str, Sequence[str]]) -> Iterator[str]:
     return (f"{', '.join(named)}: {line}" for line, named in arms.items())
 
 
-def check_request(study: Study, *, begun: bool = False) -> tuple[str, ...]:
-    """Rules, this machine, data and networks of every arm, and the weights of every network that the space may choose.
+def check_request(study: Study, *, begun: bool = False, loader: Loader | None = None) -> tuple[str, ...]:
+    """Rules, this machine, data and networks of every arm, every outside teacher, and the weights of every network that the
+    space may choose. `loader` has the teachers from then on.
 
     Returns warnings. UserError, with the line, for the first mistake; what a run that has `begun` asks in vain is a warning.
     """
@@ -73,10 +77,10 @@ def check_request(study: Study, *, begun: bool = False) -> tuple[str, ...]:
     check_dense_recipe(study)
     proven: list[Any] = []
     for arm in study.arms.values():
-        check_arm(study, arm, proven)
+        check_arm(study, arm, proven, loader)
     if study.search.state0 is not None:
         dense = dense_study(study)
-        check_arm(dense, dense.arms[DENSE_ARM], proven)
+        check_arm(dense, dense.arms[DENSE_ARM], proven, loader)
     return (
         *objective_warnings(study),
         *arm_warnings(study),
@@ -97,28 +101,32 @@ def _reach_warnings(study: Study, begun: bool) -> list[str]:
         return [str(error)]
 
 
-def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None) -> None:
-    """One arm's data can be had, and each network it may use exists and has the units that are to be removed.
+def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None, loader: Loader | None = None) -> None:
+    """One arm's data can be had, each network it may use exists and has the units that are to be removed, and each teacher
+    knows the data's classes.
 
     `proven` are networks and data of other arms whose weights are proven already; this arm's are added.
     """
     proven = [] if proven is None else proven
     from trainables.data import check_available, describe_data
-    from trainables.prepare import load_weights, spec_of
+    from trainables.prepare import Loader, load_weights, spec_of
     from trainables.states.feasible import check_augment_of_state0
 
+    loader = Loader() if loader is None else loader
     seen: list[Any] = []
     for values in corner_values(study, arm):
         config = arm.config(values)
-        units = (kinds_of(config.prune.target), config.prune.method)
-        asked = (config.model, config.data, *units, config.augment_of_state(0))
+        units, teacher = (kinds_of(config.prune.target), config.prune.method), config.train.distill.outside
+        asked = (config.model, config.data, *units, config.augment_of_state(0), teacher)
         if asked in seen:
             continue
         with at_its_line(arm, values):
             check_available(config.data)
             check_augment_of_state0(config)
-            spec = spec_of(config, describe_data(config.data))
+            info = describe_data(config.data)
+            spec = spec_of(config, info)
             _check_units(config, spec)
+            loader.teachers.of(config, info)
             only_chosen = seen and all(asked[:2] != one[:2] for one in seen)
             # Of the first network, which the space need not choose, `preflight` proves the weights.
             if only_chosen and not config.prune.traits.from_scratch and asked[:2] not in proven:
@@ -159,20 +167,24 @@ def with_structure(arm: str, config: TrialConfig, run: RunFolder) -> TrialConfig
 
 @dataclass(frozen=True)
 class StartingPoint:
-    """What an arm's trials stand on: `weights` and `data` with their digests, the dense network's cost, warnings."""
+    """What an arm's trials stand on: `weights`, `data` and an outside teacher with their digests, the dense network's cost,
+    warnings."""
 
     weights: dict[str, Any]
     data: dict[str, Any]
     dense: dict[str, Any]
+    teacher: dict[str, Any] | None = None
+    """None where nobody teaches but the trial's own dense network."""
     reach: str = ""
     """What the target can remove of the network and what stays, for people."""
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        return {"weights": self.weights, "data": self.data, "dense": self.dense}
+        taught = {} if self.teacher is None else {"teacher": self.teacher}
+        return {"weights": self.weights, "data": self.data, "dense": self.dense, **taught}
 
 
-def preflight(study: Study) -> dict[str, StartingPoint]:
+def preflight(study: Study, loader: Loader | None = None) -> dict[str, StartingPoint]:
     """Arm → what its trials stand on. WeightsRefused or UserError where one of them could not start.
 
     An arm's searched keys are set to one configuration of its space. The `scratch` control is left out: it starts from
@@ -180,7 +192,8 @@ def preflight(study: Study) -> dict[str, StartingPoint]:
     """
     from trainables.prepare import Loader
 
-    study, loader, probes = with_any_recipe(study), Loader(), Probes()
+    study, probes = with_any_recipe(study), Probes()
+    loader = Loader() if loader is None else loader
     found: dict[str, StartingPoint] = {}
     for name, arm in study.arms.items():
         if arm.traits.from_scratch:
@@ -247,4 +260,4 @@ def _starting_point(config: TrialConfig, loader: Loader, probes: Probes) -> Star
             )
     data = {name: header["data"][name] for name in ("name", "digest", "sizes", "splits")}
     reach = reach_text(config.prune.target, prepared.procedure.network.reach)
-    return StartingPoint(weights, data, header["dense"], reach, warnings)
+    return StartingPoint(weights, data, header["dense"], header.get("teacher"), reach, warnings)

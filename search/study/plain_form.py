@@ -11,7 +11,7 @@ from search.config_file import key_tree
 from search.config_file.mistakes import Sources
 
 ARM_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
-PATHS_OF_TRIAL = ("data.root", "model.init.path", "prune.scratch.file")
+PATHS_OF_TRIAL = ("data.root", "model.init.path", "train.distill.teacher.init.path", "prune.scratch.file")
 PATHS_OF_STUDY = ("search.warm_start", "resources.stages")
 Raw = dict[str, Any]
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
+from torch import nn
 
 from search.run.foretold.dense_start import dense_starts
 from search.run.plan import ArmPlan, plan_of
@@ -100,9 +101,9 @@ class Estimate:
 
 def estimate(study: Study) -> Estimate:
     """UserError and WeightsRefused as a real start would raise them."""
-    of_request = check_request(study)
-    share = share_of(study.resources, [this_machine()])
     loader = Loader()
+    of_request = check_request(study, loader=loader)
+    share = share_of(study.resources, [this_machine()])
     found = {**_dense_cost(study, loader), **_costs(with_any_recipe(study), plan_of(study), loader)}
     arms = tuple(cost for cost, _ in found.values())
     warnings = (*of_request, *told_once({arm: lines for arm, (_, lines) in found.items()}))
@@ -153,19 +154,29 @@ def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan], loader: Loader) 
 
 def _seconds(procedure: Procedure, of_state0: float, of_later: float) -> float:
     """Seconds of so many epochs of the dense network in state 0, and of so many in states after it."""
-    sizes = [procedure.config.train_of_state(state).batch_size for state in (0, 1)]
-    of_step = {size: _step_seconds(procedure, size) for size in set(sizes)}
-    first, later = (of_step[size] * procedure.data.steps_per_epoch(size) for size in sizes)
+    asked = [(procedure.config.train_of_state(state).batch_size, _teacher_of(procedure, state)) for state in (0, 1)]
+    of_step = {one: _step_seconds(procedure, *one) for one in set(asked)}
+    first, later = (of_step[one] * procedure.data.steps_per_epoch(one[0]) for one in asked)
     return first * of_state0 + later * of_later
 
 
-def _step_seconds(procedure: Procedure, batch_size: int) -> float:
-    """Seconds of one training step of the dense network: forward and backward, the first one left out."""
+def _teacher_of(procedure: Procedure, state: int) -> nn.Module | None:
+    """Whom a state learns from; the dense network at the end of state 0 is as large as that at its beginning."""
+    if procedure.config.train_of_state(state).distill.weight == 0:
+        return None
+    return procedure.network.model if procedure.teacher is None else procedure.teacher
+
+
+def _step_seconds(procedure: Procedure, batch_size: int, teacher: nn.Module | None) -> float:
+    """Seconds of one training step of the dense network: forward, the teacher's too, and backward, the first one left out."""
     model = procedure.network.model.train()
     images, labels = next(procedure.data.train_batches(batch_size, seed=0))
     times: list[float] = []
     for _ in range(1 + STEPS):
         began = time.perf_counter()
+        if teacher is not None:
+            with torch.no_grad():
+                teacher(images)
         torch.autograd.backward(torch.nn.functional.cross_entropy(model(images), labels))
         if images.is_cuda:
             torch.cuda.synchronize()

@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.configs.files import REPOSITORY
 from tests.docs.pages import keys_in, section_of, tables_of
 from tests.search.made_runs import two_arm_run
 from tests.trainables.small_trials import open_trial, run
+from tests.trainables.teaching.cases import state_file
 from trainables.files.record import STATUSES, complete_lines, end_line, record_path
 
 OLD_RUN = REPOSITORY / "tests" / "data" / "old_run"
@@ -41,8 +43,8 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("kind", ["config", "epoch", "state"])
 def test_keys_of_a_records_lines(record: list[dict[str, Any]], kind: str) -> None:
     written = {key for line in record if line["kind"] == kind for key in line}
-    # The trial took over nothing, and on a CPU records no steps to replay them.
-    elsewhere = {"taken_from", "graph"}
+    # The trial took over nothing, has no outside teacher, and on a CPU records no steps to replay them.
+    elsewhere = {"taken_from", "graph", "teacher"}
     assert first_column(f"### `{kind}`") - elsewhere == written - elsewhere
 
 
@@ -50,6 +52,15 @@ def test_keys_within_the_first_line(record: list[dict[str, Any]]) -> None:
     rows = {cells[0]: cells[1] for cells in tables_of(section_of("files.md", "### `config`"))[0][1:]}
     for key in ("identity", "weights", "data", "spec", "dense", "environment"):
         assert set(record[0][key]) <= keys_in(rows[f"`{key}`"]), key
+
+
+def test_keys_of_a_teacher(tmp_path: Path) -> None:
+    teacher = {"init": {"source": "path", "path": str(state_file(tmp_path / "teacher.safetensors"))}}
+    trial = open_trial(tmp_path / "trial", train={"distill": {"weight": 0.5, "teacher": teacher}})
+    trial.close()
+    told = complete_lines(record_path(tmp_path / "trial"))[0]["teacher"]
+    rows = {cells[0]: cells[1] for cells in tables_of(section_of("files.md", "### `config`"))[0][1:]}
+    assert {*told, *told["probe"]} == keys_in(rows["`teacher`"])
 
 
 def test_keys_of_a_removal(record: list[dict[str, Any]]) -> None:

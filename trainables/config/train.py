@@ -8,6 +8,7 @@ from pydantic import Field
 
 from models.section import Section, described
 from trainables.config.augment import AugmentConfig
+from trainables.config.distill import DistillConfig
 
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 BelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -36,18 +37,6 @@ class LearningRateSchedule(Section):
     """For `multi_step`: the shares of the state's steps after which the rate is multiplied by `gamma`."""
     gamma: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """For `multi_step`: the factor at each milestone."""
-
-
-class DistillConfig(Section):
-    """Distillation from the trial's own dense network at the end of state 0.
-
-    Hinton et al. 2015.
-    """
-
-    weight: Fraction = 0.0
-    """Share of the loss that comes from the teacher; 0 switches it off."""
-    temperature: float = Field(4.0, gt=0)
-    """Softens both networks' outputs."""
 
 
 class State0Config(Section):

@@ -6,49 +6,16 @@ Unknown keys are errors. Fractions are in [0, 1] unless said otherwise; epochs a
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from models.section import Section, described
 from trainables.config.augment import AugmentConfig
+from trainables.config.distill import DistillConfig
+from trainables.config.model import ModelConfig
 from trainables.config.prune import PruneConfig, RewindEpoch
-from trainables.config.train import BelowOne, DistillConfig, State0Config, TrainConfig
-
-
-class InitConfig(Section):
-    """Initial weights; see [weights.md](weights.md) for what is refused and why.
-
-    `pretrained` must be proven; nothing falls back to random weights.
-    """
-
-    source: Literal["pretrained", "path", "random"]
-    """`pretrained` must be proven; `path` may run unproven; `random` is drawn from the seed."""
-    tag: str | None = None
-    """For `pretrained`: `timm:NAME.TAG` or `weights:NAME`; default: the architecture's own."""
-    path: Path | None = None
-    """For `path`: a safetensors or PyTorch file."""
-
-    @model_validator(mode="after")
-    def _path_matches_source(self) -> Self:
-        if self.source == "path" and self.path is None:
-            raise ValueError("source: path needs a path")
-        if self.source == "random" and (self.path is not None or self.tag is not None):
-            raise ValueError("source: random takes neither path nor tag")
-        return self
-
-
-class ModelConfig(Section):
-    """The network and where its weights come from."""
-
-    arch: str
-    """`vit_micro`, `vit_tiny`, `vit_small`, `vit_base`, `twistnet18`, or `timm:NAME` for any timm model."""
-    init: InitConfig
-    patch_size: int | None = Field(None, ge=1)
-    """In pixels; default: the architecture's own for the data's image size."""
-    args: dict[str, Any] = Field(default_factory=dict)
-    """Further arguments of the network's builder, such as `drop_path_rate`."""
-
+from trainables.config.train import BelowOne, State0Config, TrainConfig
 
 SMALLEST_SIDE = 4
 """Pixels below which no network is asked to look at an image."""
@@ -130,11 +97,11 @@ class TrialConfig(Section):
     def train_of_state(self, state: int) -> TrainConfig:
         """How one state trains: `train` with `train.state0` settled, and that section empty.
 
-        In state 0 nothing can be distilled yet, so `distill` is switched off there. How many epochs the state has is for
-        `epochs_of_states` to say, not for the `EPOCH_KEYS` of what this returns.
+        In state 0 there is no dense network yet to be a teacher, so only an outside one teaches there. How many epochs the
+        state has is for `epochs_of_states` to say, not for the `EPOCH_KEYS` of what this returns.
         """
         update = {"state0": State0Config(), **self.state0_of(state).recipe()}
-        if state == 0:
+        if state == 0 and self.train.distill.outside is None:
             update["distill"] = DistillConfig()
         return self.train.model_copy(update=update)
 

@@ -1,4 +1,4 @@
-"""Whether a folder's record is of the trial that is asked for: the same configuration, weights and data."""
+"""Whether a folder's record is of the trial that is asked for: the same configuration, weights, teacher and data."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from trainables.files.record import TrialRecord
 
 
 def check_same_trial(existing: TrialRecord, header: Mapping[str, Any]) -> None:
-    """A trial goes on only from the same configuration, weights and data."""
+    """A trial goes on only from the same configuration, weights, outside teacher and data."""
     # A trial that failed before its weights and data were known has a header without them.
-    for part in (part for part in ("config", "weights", "data") if part in existing.header):
+    for part in (part for part in ("config", "weights", "teacher", "data") if part in existing.header):
         before, now = _identifying(part, existing.header[part]), _identifying(part, header[part])
         changes = sorted(changed_keys(before, now))
         if changes:

@@ -40,7 +40,8 @@ def stage_keys(procedure: Procedure, header: Mapping[str, Any]) -> tuple[str, tu
     """
     begun_as = digest_of(facts_of(procedure, header))
     recipes = enumerate(recipes_of(procedure.config, procedure.epochs))
-    return begun_as, chained(begun_as, (_with_counts(procedure, state, recipe) for state, recipe in recipes))
+    settled = (_with_teacher(_with_counts(procedure, state, recipe), header) for state, recipe in recipes)
+    return begun_as, chained(begun_as, settled)
 
 
 def facts_of(procedure: Procedure, header: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,6 +91,15 @@ def _with_counts(procedure: Procedure, state: int, recipe: Recipe) -> Recipe:
     kept = kept_fractions(procedure.network, prune, procedure.method, procedure.config.event_of_state(state))
     counts = budget_counts(procedure.network.structure, kept, prune.scope, prune.min_kept)
     return {**recipe, "event": {**event, "kept": counts}}
+
+
+def _with_teacher(recipe: Recipe, header: Mapping[str, Any]) -> Recipe:
+    """The recipe with what an outside teacher is in place of where it lies."""
+    distill = recipe["train"].get("distill", {})
+    if "teacher" not in distill:
+        return recipe
+    found = {name: header["teacher"][name] for name in ("digest", "spec", "mean", "std")}
+    return {**recipe, "train": {**recipe["train"], "distill": {**distill, "teacher": found}}}
 
 
 def _plugins(procedure: Procedure) -> dict[str, str]:

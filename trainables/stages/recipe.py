@@ -60,9 +60,11 @@ def recipes_of(config: TrialConfig, epochs: tuple[int, ...] | None = None) -> tu
 
 def _recipe(config: TrialConfig, state: int, epochs: int) -> Recipe:
     train = config.train_of_state(state).model_dump(mode="json", exclude=set(HOW_LONG | WHERE))
-    if state == 0:
+    if config.train.distill.outside is None:
         # The teacher is the network at state 0's end.
-        train.pop("distill")
+        train["distill"].pop("teacher")
+        if state == 0:
+            train.pop("distill")
     recipe: Recipe = {
         "epochs": epochs,
         "train": train,

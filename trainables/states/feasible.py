@@ -9,6 +9,7 @@ from models.save_load import LoadedModel
 from models.units.structure import UNREAD, WORDS, kinds_of
 from pruning.catalogue import CRITERIA
 from pruning.methods import Method
+from trainables.config.distill import DENSE
 from trainables.config.trial import TrialConfig
 from trainables.data import Data, check_augment
 from trainables.states.network import Network
@@ -84,7 +85,10 @@ def unheeded(config: TrialConfig, method: Method) -> tuple[str, ...]:
     """A line for each setting that this method cannot heed, so that nobody takes it for part of the comparison, and for one
     whose meaning moves with another."""
     traits, lines = method.traits, list[str]()
-    if traits.from_scratch and config.train.distill.weight > 0:
+    distill = config.train.distill
+    if distill.weight == 0 and distill.teacher != DENSE:
+        lines.append("train.distill.teacher: without effect, since train.distill.weight is 0")
+    if traits.from_scratch and distill.weight > 0 and distill.outside is None:
         lines.append(
             f"train.distill: without effect, since method {traits.name} has no dense network of its own to learn from"
         )

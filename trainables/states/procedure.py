@@ -40,7 +40,8 @@ class Procedure(Subject):
     graphs: Graphs | None = None
     """Makes what records and replays the steps of a state, where that may be done."""
     running: RunningState | None = field(default=None, init=False)
-    _teacher: nn.Module | None = field(default=None, init=False)
+    teacher: nn.Module | None = field(default=None, init=False)
+    """Distilled from in every state whose recipe says so; the dense network's place is empty until state 0 has ended."""
     _rewind_to: Mapping[str, Tensor] | None = field(default=None, init=False)
     """What `rewind: {epoch: e}` returns to, once taken."""
     _restored_moments: StateByName = field(default_factory=dict, init=False)
@@ -68,11 +69,11 @@ class Procedure(Subject):
     @property
     def lacks_teacher(self) -> bool:
         """Whether the present state is distilled from the dense network, and that has still to be given."""
-        return self.config.train.distill.weight > 0 and self.position.state > 0 and self._teacher is None
+        return self.train.distill.weight > 0 and self.teacher is None
 
     def teach(self, teacher: nn.Module) -> None:
         """Distil from this network in every state that is started from now on."""
-        self._teacher = teacher.to(self.device).eval().requires_grad_(False)
+        self.teacher = teacher.to(self.device).eval().requires_grad_(False)
 
     def start_state(self) -> RunningState:
         """Do the state's own work where it has not been done, and make optimiser, rates and plan ready."""
@@ -92,7 +93,7 @@ class Procedure(Subject):
             config=train,
             precision=self.precision,
             device=self.device,
-            teacher=self._teacher,
+            teacher=self.teacher,
             mix=make_mix(augment.mixup, augment.cutmix, self.data.info.num_classes),
             stepper=Eagerly() if graph is None else graph,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from search.report.provenance import reach_facts, run_facts, weights_facts
+from search.report.provenance import reach_facts, run_facts, teacher_facts, weights_facts
 from search.run.results import load_results
 from tests.search.made_runs import MadeRun, falling
 
@@ -60,3 +60,30 @@ def test_machines_that_differ_are_each_named(tmp_path: Path) -> None:
 
 def test_a_run_before_its_first_trial_rests_on_nothing(tmp_path: Path) -> None:
     assert run_facts(load_results(MadeRun(tmp_path / "run").path)) == {}
+
+
+TEACHER = (
+    '"teacher":{"digest":"ef","verdict":"unproven","evidence":["by its own header"],"warnings":[],"origin":"a.safetensors",'
+    '"source_sha256":"12","spec":{"arch":"vit_micro"},"params":200000,"macs":10000000,'
+    '"probe":{"accuracy":0.9,"guessing":0.1,"standard_error":0.02,"images":320,"wins":true}},"weights":'
+)
+
+
+def test_a_teacher_is_told_with_the_arms_that_learn_from_it(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    for number in range(2):
+        replaced(made.add("rsst", falling(0.9), number=number), '"weights":', TEACHER)
+    (told,) = teacher_facts(load_results(made.path)).items()
+    assert told[0] == "Teacher"
+    assert told[1]["verdict"] == "unproven"
+    assert told[1]["network"] == "vit_micro, 200,000 parameters, 10.0M MACs an image"
+    assert told[1]["what it knows"] == "right on 90.0 % of 320 training images, where guessing is on 10.0 %"
+    assert (told[1]["trials"], "warnings" in told[1]) == ("2", False)
+    made.add("refill", falling(0.9))
+    assert set(teacher_facts(load_results(made.path))) == {"Teacher of rsst"}
+
+
+def test_runs_without_an_outside_teacher_tell_of_none(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    made.add("rsst", falling(0.9))
+    assert teacher_facts(load_results(made.path)) == {}

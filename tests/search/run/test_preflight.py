@@ -13,6 +13,10 @@ from models.weights.initial_weights import InitialWeights, InitRequest
 from search.run.preflight import check_study
 from search.study.load import load_study
 from tests.search.small_study import small_study
+from tests.trainables.teaching.cases import state_file
+from trainables.config.distill import TeacherConfig
+from trainables.data.base import DataInfo
+from trainables.teaching.teacher import Teacher
 
 ARMS: dict[str, Any] = {"refill": {"prune.method": "refill"}, "second": {"prune.method": "rsst"}}
 THREE_ARMS: dict[str, Any] = {**ARMS, "dense": {"prune.method": "dense"}}
@@ -103,3 +107,60 @@ def test_a_network_that_two_arms_may_choose_is_proven_once(tmp_path: Path, proof
     check_study(load_study(small_study(tmp_path, trial=PRETRAINED, arms=THREE_ARMS, space=space)))
     # Once as what the space may choose besides, and once as what all arms' first configuration starts from.
     assert [kind for kind, _ in proofs] == ["pretrained", "pretrained", "probe"]
+
+
+TEACHER = {"train.distill.weight": 0.5, "train.distill.teacher.init.source": "path"}
+
+
+def taught_by(file: Path | str) -> dict[str, Any]:
+    return {**TEACHER, "train.distill.teacher.init.path": str(file)}
+
+
+@pytest.mark.parametrize("method", ["refill", "scratch"])
+def test_a_teacher_that_is_not_there_is_found_at_its_line(tmp_path: Path, method: str) -> None:
+    patch = {"prune.method": method, **({"prune.scratch.arm": "refill"} if method == "scratch" else {})}
+    file = small_study(tmp_path, arms={**ARMS, "taught": {**patch, **taught_by("none.safetensors")}})
+    (line,) = (number for number, text in enumerate(file.read_text().splitlines(), 1) if "teacher.init.path" in text)
+    with pytest.raises(UserError, match=rf"line {line}: .*{tmp_path / 'none.safetensors'} is not a file"):
+        check_study(load_study(file))
+
+
+def test_a_teacher_that_the_space_may_choose_is_checked_too(tmp_path: Path) -> None:
+    wrong = state_file(tmp_path / "wrong.safetensors", data={"name": "fashion_mnist", "digest": "ab"})
+    chosen = {"init": {"source": "path", "path": str(wrong)}}
+    space = {"train.distill.teacher": {"choice": ["dense", chosen]}}
+    file = small_study(tmp_path, trial={"train": {"distill": {"weight": 0.5}}}, arms=ARMS, space=space)
+    with pytest.raises(UserError, match=r"line \d+: .*was trained on fashion_mnist, found digits here"):
+        check_study(load_study(file))
+
+
+def test_each_teacher_is_opened_once_whatever_arms_learn_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trainables.teaching import teachers
+
+    opened: list[str] = []
+
+    def open_teacher(asked: TeacherConfig, info: DataInfo) -> Teacher:
+        opened.append(str(asked.init.path))
+        return open_really(asked, info)
+
+    open_really = teachers.open_teacher
+    monkeypatch.setattr(teachers, "open_teacher", open_teacher)
+    one, other = (str(state_file(tmp_path / name)) for name in ("one.safetensors", "other.safetensors"))
+    arms = {
+        "untaught": {"prune.method": "dense"},
+        "first": {"prune.method": "refill", **taught_by(one)},
+        "second": {"prune.method": "rsst", **taught_by(one)},
+        "third": {"prune.method": "random", **taught_by(other)},
+    }
+    checked = check_study(load_study(small_study(tmp_path, arms=arms)))
+    assert opened == [one, other]
+    points = checked.starting_points
+    assert points["untaught"].teacher is None
+    assert "teacher" not in points["untaught"].to_json()
+    told = points["first"].to_json()["teacher"]
+    assert told == points["second"].to_json()["teacher"]
+    assert (told["origin"], points["third"].to_json()["teacher"]["origin"]) == (one, other)
+    # Its weights are noise.
+    assert any(line.startswith("first, second: train.distill.teacher: ") for line in checked.warnings)

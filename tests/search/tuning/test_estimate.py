@@ -11,8 +11,10 @@ from benchmarks.support.simulation import BASE, make_study
 from models.errors import UserError
 from search.commands.sweep import estimate_text
 from search.run.preflight import check_study
+from search.tuning import estimate as estimates
 from search.tuning.estimate import estimate
 from tests.search.made_runs import MadeRun, falling
+from tests.trainables.teaching.cases import state_file
 
 TRAIN = {"epochs_per_state": 2, "state0": {"lr": 1.0e-3}}
 SEARCH = {"algorithm": "tpe", "trials_per_arm": 3, "confirm": {"seeds": [101, 102]}}
@@ -70,3 +72,26 @@ def test_what_validate_says_of_the_request_and_of_the_images_is_said_too(tmp_pat
 def test_what_validate_refuses_is_refused(tmp_path: Path, section: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
         estimate(make_study(tmp_path, **{**sections(), **section}))
+
+
+def test_a_teachers_forward_passes_are_timed_where_it_teaches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[Any] = []
+    step_seconds = estimates._step_seconds
+
+    def noted(procedure: Any, batch_size: int, teacher: Any) -> float:
+        timed.append("none" if teacher is None else "dense" if teacher is procedure.network.model else "outside")
+        return step_seconds(procedure, batch_size, teacher)
+
+    monkeypatch.setattr(estimates, "_step_seconds", noted)
+    outside = {"init": {"source": "path", "path": str(state_file(tmp_path / "teacher.safetensors"))}}
+    for distill, expected in (
+        ({}, {"none"}),
+        ({"weight": 0.5}, {"none", "dense"}),
+        ({"weight": 0.5, "teacher": outside}, {"outside"}),
+    ):
+        asked = sections()
+        asked["trial"]["train"] = {**asked["trial"]["train"], "distill": distill}
+        timed.clear()
+        estimate(make_study(tmp_path, **asked))
+        assert set(timed) == expected
+        assert len(timed) == 2 * len(expected), "once for each of two arms"

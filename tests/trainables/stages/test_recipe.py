@@ -55,6 +55,7 @@ ACTS_FROM: dict[str, tuple[Any, int]] = {
     "train.precision": ("float32", 0),
     "train.distill.weight": (0.5, 1),
     "train.distill.temperature": (2.0, 1),
+    "train.distill.teacher": ({"init": {"source": "path", "path": "x.safetensors"}}, NEVER),
     "train.device": ("auto", 0),
     "train.graph": ("never", 0),
     "train.threads": (2, 0),
@@ -131,6 +132,26 @@ def test_every_key_of_a_configuration_is_here() -> None:
     assert {key for key in known if not key.startswith(("model.args", "train.state0"))} == ACTS_FROM.keys() - {
         "model.args"
     }
+
+
+TEACHER = {"init": {"source": "path", "path": "x.safetensors"}}
+
+
+def test_an_outside_teacher_acts_in_state_0_too_and_only_where_it_has_a_weight() -> None:
+    taught, dense, none = (
+        small_config(train={"distill": {"weight": weight, "teacher": teacher}})
+        for weight, teacher in ((0.5, TEACHER), (0.5, "dense"), (0.0, TEACHER))
+    )
+    assert [one == other for one, other in zip(prefixes(taught), prefixes(dense), strict=True)] == [False] * 3
+    assert prefixes(none) == prefixes(small_config())
+    assert recipes_of(taught)[0]["train"]["distill"]["teacher"]["init"]["path"] == "x.safetensors"
+
+
+def test_without_an_outside_teacher_recipes_are_what_they_were_before_there_was_one() -> None:
+    """So that what runs have shared is found again."""
+    recipes = recipes_of(small_config(train={"distill": {"weight": 0.5}}))
+    assert "distill" not in recipes[0]["train"]
+    assert [one["train"]["distill"] for one in recipes[1:]] == [{"weight": 0.5, "temperature": 4.0}] * 2
 
 
 OWN = {"lr": 1e-3, "batch_size": 16, "optimizer": "adamw", "weight_decay": 0.1, "momentum": 0.5, "betas": [0.9, 0.99]}

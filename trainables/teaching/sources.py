@@ -1,0 +1,160 @@
+"""Opening an outside teacher: a state file or an export, another weights file, or published weights. Nothing is resampled and
+no classifier is drawn: a teacher is what was trained, at its own size, or it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from models.errors import UserError
+from models.networks.native import head_names, native_model, timm_native_spec
+from models.networks.registry import resolve_spec
+from models.save_load import is_model_file, load_parts, network_of
+from models.spec import ModelSpec
+from models.weights.digest import file_digest, state_digest
+from models.weights.initial_weights import InitRequest, check_request
+from models.weights.proof.fingerprints import initialisation_evidence, not_finite
+from models.weights.proof.strict_load import load_strictly, some
+from models.weights.provenance import Provenance
+from models.weights.repository import PREFIX, repository_file
+from models.weights.sources import Source, open_file, open_tag, pretrained_tag
+from models.weights.weights_file import read_provenance, read_weights_file, refuse
+from trainables.config.distill import TEACHER_KEY, TeacherConfig
+from trainables.data.base import DataInfo
+from trainables.teaching.images import Scale
+from trainables.teaching.teacher import Teacher, TrainedOn, check_classes, check_suits
+from trainables.teaching.words import told_of_teacher
+
+
+def open_teacher(asked: TeacherConfig, info: DataInfo) -> Teacher:
+    """The teacher, judged, for data of this kind.
+
+    Raises:
+        UserError: the request contradicts itself, or the network knows other classes.
+        WeightsRefused: it could not be had, or is not what it claims to be.
+    """
+    init = asked.init
+    with told_of_teacher():
+        check_request(InitRequest(init.source, None if init.path is None else str(init.path), init.tag))
+        teacher = _published(asked, info) if init.path is None else _of_file(asked, init.path.expanduser(), info)
+        check_suits(teacher, info)
+    return teacher
+
+
+def _published(asked: TeacherConfig, info: DataInfo) -> Teacher:
+    tag = pretrained_tag(asked.arch or "", asked.init.tag)
+    _check_says_itself(asked, tag)
+    if tag.startswith(PREFIX):
+        file = repository_file(tag)
+        known = read_provenance(file)
+        if known is None:
+            raise refuse(str(file), ("no provenance header",))
+        source = open_file(file, known.spec, origin=tag)
+        if source.verdict.word != "proven":
+            raise refuse(tag, (f"{tag} is unproven, and source: pretrained needs proof", *source.verdict.evidence))
+        return _of_source(source, known)
+    native, _, _ = timm_native_spec(tag)
+    check_classes(tag, native.num_classes, info)  # before anything is downloaded
+    return _of_source(open_tag(tag, native), None)
+
+
+def _of_file(asked: TeacherConfig, path: Path, info: DataInfo) -> Teacher:
+    if not path.is_file():
+        raise UserError(
+            f"{path} is not a file; give a state file of this project, or a safetensors or PyTorch file of weights",
+            key=f"{TEACHER_KEY}.init.path",
+        )
+    if is_model_file(path):
+        return _of_model_file(asked, path)
+    known = read_weights_file(path).provenance
+    if known is not None:
+        _check_says_itself(asked, str(path), known.spec)
+        return _of_source(open_file(path, known.spec, origin=str(path)), known)
+    if asked.arch is None:
+        raise UserError(
+            f"missing, and {path} does not say which network it holds; give its architecture", key=f"{TEACHER_KEY}.arch"
+        )
+    spec = resolve_spec(asked.arch, info.num_classes, info.image_size, info.in_chans, args=asked.args)
+    return _of_source(open_file(path, spec, origin=str(path)), None)
+
+
+def _check_says_itself(asked: TeacherConfig, origin: str, spec: ModelSpec | None = None) -> None:
+    """UserError for what is asked of a network that is named already."""
+    if asked.args:
+        raise UserError(f"{origin} says its own; leave the key out", key=f"{TEACHER_KEY}.args")
+    if spec is not None and asked.arch not in (None, spec.arch):
+        raise UserError(
+            f"found {asked.arch}, but {origin} holds {spec.arch}; leave the key out", key=f"{TEACHER_KEY}.arch"
+        )
+
+
+def _of_model_file(asked: TeacherConfig, path: Path) -> Teacher:
+    """A state file or an export, which may be a pruned network: by its own header, strictly."""
+    parts = load_parts(path)
+    _check_says_itself(asked, str(path), parts.spec)
+    model = network_of(parts, path)
+    head = head_names(model)
+    if found := (*not_finite(parts.state), *initialisation_evidence(parts.state, head=head)):
+        raise refuse(str(path), found)
+    told, data = parts.metadata, parts.metadata.get("data")
+    return Teacher(
+        model=model.requires_grad_(False),
+        spec=parts.spec,
+        origin=str(path),
+        source_sha256=file_digest(path),
+        digest=state_digest(parts.state),
+        verdict="unproven",
+        evidence=(
+            f"a network of this project: state {told.get('state')}, {told.get('epochs')} epochs, validation accuracy "
+            f"{told.get('val_accuracy')} by its own header, to which it was loaded strictly",
+            "no fingerprint of initialisation found; nothing records what its tensors were when they were written",
+        ),
+        scale=_scale(told.get("normalisation")),
+        trained_on=_trained_on(data, told.get("config")),
+    )
+
+
+def _of_source(source: Source, known: Provenance | None) -> Teacher:
+    """Weights at their own geometry, classifier included."""
+    model = native_model(source.native)
+    _check_has_classifier(source, known, head_names(model))
+    load_strictly(source.state, model)
+    made: Mapping[str, Any] = {} if known is None else known.extra.get("pretrain", {})
+    scale = None if source.mean is None or source.std is None else Scale.of(source.mean, source.std)
+    return Teacher(
+        model=model.eval().requires_grad_(False),
+        spec=source.native,
+        origin=source.origin,
+        source_sha256=source.sha256,
+        digest=state_digest(model.state_dict()),
+        verdict="proven" if source.verdict.word == "proven" else "unproven",
+        evidence=source.verdict.evidence,
+        warnings=source.verdict.warnings,
+        scale=scale,
+        trained_on=_trained_on(made.get("data"), made.get("config")),
+    )
+
+
+def _check_has_classifier(source: Source, known: Provenance | None, head: tuple[str, ...]) -> None:
+    """UserError where the classifier is not there, or was drawn at random when the weights were brought to a geometry."""
+    missing = [name for name in head if name not in source.state]
+    drawn = [name for name in head if known is not None and name in known.report.reinitialised]
+    if head and not missing and not drawn:
+        return
+    why = f"its {some(drawn)} were drawn at random" if drawn else f"it has no {some(missing or ['classifier'])}"
+    raise UserError(
+        f"{source.origin} has no trained classifier ({why}), so it has nothing to say of any class; name a network that "
+        f"was trained whole, or say {TEACHER_KEY}: dense",
+        key=TEACHER_KEY,
+    )
+
+
+def _scale(told: Mapping[str, Any] | None) -> Scale | None:
+    return None if not told else Scale.of(told["mean"], told["std"])
+
+
+def _trained_on(data: Mapping[str, Any] | None, config: Mapping[str, Any] | None) -> TrainedOn | None:
+    if not data:
+        return None
+    return TrainedOn(str(data["name"]), str(data["digest"]), (config or {}).get("data", {}))
