@@ -16,7 +16,7 @@ from trainables.files.record import TrialRecord, read_record
 DENSE = {
     "model": {"arch": "vit_micro", "init": {"source": "pretrained"}},
     "data": {"train_limit": 600},
-    "train": {"epochs_per_state": 4, "lr": 2.0e-3},
+    "train": {"epochs_per_state": 8, "lr": 3.0e-3},
     "prune": {"method": "dense", "schedule": {"states": 0}},
 }
 SMALLER = {
@@ -77,14 +77,12 @@ def test_a_state_file_teaches_a_smaller_network_of_another_architecture(
     assert "<h3>Teacher of taught</h3>" in page
     assert taught.header["teacher"]["digest"] in page
 
-    for state, told in (("taught:1", True), ("by_dense:1", False)):
-        out = tmp_path / state.partition(":")[0]
-        said(capsys, "export", str(run), "--state", state, "--out", str(out))
-        card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
-        assert ("## From which teacher" in card) is told
-        assert (f"from `{tmp_path / file}`, a `vit_micro` of 202,186 parameters. Verdict: **unproven**" in card) is told
-        best = yaml_file.read(out / "best.yaml").content
-        assert ("teacher" in best["provenance"]) is told
+    out = tmp_path / "export"
+    said(capsys, "export", str(run), "--state", "taught:1", "--out", str(out))
+    card = (out / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "## From which teacher" in card
+    assert f"from `{tmp_path / file}`, a `vit_micro` of 202,186 parameters. Verdict: **unproven**; right on " in card
+    assert yaml_file.read(out / "best.yaml").content["provenance"]["teacher"] == taught.header["teacher"]
 
 
 def test_published_weights_for_other_classes_are_refused_without_a_network(

@@ -76,7 +76,7 @@ def test_a_teacher_is_told_with_the_arms_that_learn_from_it(tmp_path: Path) -> N
     (told,) = teacher_facts(load_results(made.path)).items()
     assert told[0] == "Teacher"
     assert told[1]["verdict"] == "unproven"
-    assert told[1]["network"] == "vit_micro, 200,000 parameters, 10.0M MACs an image"
+    assert told[1]["network"] == "vit_micro, 200,000 parameters, 10 M MACs an image"
     assert told[1]["what it knows"] == "right on 90.0 % of 320 training images, where guessing is on 10.0 %"
     assert (told[1]["trials"], "warnings" in told[1]) == ("2", False)
     made.add("refill", falling(0.9))
