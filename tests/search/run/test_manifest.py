@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,3 +55,12 @@ def test_changed_weights_or_data_are_refused_by_name(tmp_path: Path, part: str, 
     check_starting_points(run, {"rsst": starting_point(), "new": starting_point("0" * 64)})
     with pytest.raises(UserError, match=f"the {part} of arm rsst have changed"):
         check_starting_points(run, {"rsst": starting_point(**changed)})
+
+
+def test_a_changed_teacher_is_refused_by_name(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    taught, otherwise = (replace(starting_point(), teacher={"digest": digest * 64}) for digest in "ab")
+    launch(run, 1, {"rsst": taught, "dense": starting_point()})
+    check_starting_points(run, {"rsst": taught, "dense": starting_point()})
+    with pytest.raises(UserError, match="the teacher of arm rsst has changed since the run began"):
+        check_starting_points(run, {"rsst": otherwise})
