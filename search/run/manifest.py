@@ -55,8 +55,9 @@ def check_starting_points(run: RunFolder, found: Mapping[str, StartingPoint]) ->
         new = now[part]["digest"]
         old = before[arm][part]["digest"] if part in before.get(arm, {}) else new
         if old != new:
+            have = "has" if part == "teacher" else "have"
             raise UserError(
-                f"{run.path}: the {part} of arm {arm} {'has' if part == 'teacher' else 'have'} changed since the run began (was {old[:12]}, now {new[:12]}); "
+                f"{run.path}: the {part} of arm {arm} {have} changed since the run began (was {old[:12]}, now {new[:12]}); "
                 f"restore them, or start another run with --name{_split_otherwise(before[arm][part])}"
             )
 
