@@ -87,10 +87,10 @@ def cut_by_us(procedure: Procedure, *, repaired: bool) -> None:
         prune, procedure.method, 1, procedure.config.seed, lambda: data.calibration_batches(at_a_time, images=count)
     )
     drop = choose_drop(network, event)
-    if repaired:
-        images = torch.cat([images for images, _ in event.batches()])
-        network.repair(drop, images, "least_squares")
+    was = network.as_it_is() if repaired else None
     network.remove(drop)
+    if was is not None:
+        network.repair(was, torch.cat([images for images, _ in event.batches()]), "least_squares")
 
 
 def train(model: nn.Module, procedure: Procedure, epochs: int) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -25,14 +26,22 @@ def count_parameters(model: nn.Module) -> int:
 
 
 def prunable_parameters(model: nn.Module, groups: Iterable[UnitGroup] | None = None) -> int:
-    """Parameters tied to some unit of `groups` (default: of all groups of `model` as it stands); each counts once."""
-    tied = {
-        tied.tensor
-        for group in (describe(model) if groups is None else groups)
-        for tied in group.slices
-        if tied.is_parameter
-    }
-    return sum(parameter.numel() for name, parameter in model.named_parameters() if name in tied)
+    """Parameters that belong to some unit of `groups` (default: of all groups of `model` as it stands); each counts once."""
+    tied: dict[str, dict[int, list[Tensor]]] = {}
+    for group in describe(model) if groups is None else groups:
+        for one in group.slices:
+            if one.is_parameter:
+                tied.setdefault(one.tensor, {}).setdefault(one.dim, []).append(one.index.flatten())
+    return sum(_covered(parameter.shape, tied.get(name, {})) for name, parameter in model.named_parameters())
+
+
+def _covered(shape: torch.Size, along: Mapping[int, Sequence[Tensor]]) -> int:
+    """Elements of a tensor that lie, along some dimension, at one of the indices given for it."""
+    free = [
+        size - len(torch.unique(torch.cat(list(along[dim])))) if dim in along else size
+        for dim, size in enumerate(shape)
+    ]
+    return shape.numel() - math.prod(free)
 
 
 def count_macs(model: nn.Module, input_shape: tuple[int, int, int]) -> int:

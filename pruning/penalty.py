@@ -40,7 +40,7 @@ def penalised(
         for tied in group.slices:
             if not tied.is_parameter:
                 continue
-            mask = _mask_along(parameters[tied.tensor], tied.dim, tied.index[units].flatten())
+            mask = _mask_along(parameters[tied.tensor], tied.dim, tied.of(units))
             earlier = masks.get(tied.tensor)
             masks[tied.tensor] = mask if earlier is None else torch.maximum(earlier, mask)
     return tuple(Penalised(parameters[name], mask) for name, mask in masks.items())

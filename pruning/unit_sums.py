@@ -35,7 +35,7 @@ def sum_by_unit(
     for group in groups:
         total = torch.zeros(group.count, dtype=torch.float64)
         for tied in filter(counted, group.slices):
-            total += per_index(values(tied.tensor), tied.dim)[tied.index.cpu()].sum(dim=1)
+            total.index_add_(0, tied.owners, per_index(values(tied.tensor), tied.dim)[tied.index.cpu()].sum(dim=1))
         sums[group.name] = total
     return sums
 
@@ -49,12 +49,14 @@ def per_index(values: Tensor, dim: int) -> Tensor:
 
 
 def unit_sizes(model: nn.Module, groups: Sequence[UnitGroup], counted: Counted = every_parameter) -> dict[str, int]:
-    """Elements of the tied parameters that one unit of each group holds, of those that are `counted`."""
+    """Elements of the tied parameters that one unit of each group holds, of those that are `counted`; where units differ, as
+    branches may, on average."""
     parameters = dict(model.named_parameters())
-    return {
+    held = {
         group.name: sum(
-            tied.index.shape[1] * (parameters[tied.tensor].numel() // max(1, parameters[tied.tensor].shape[tied.dim]))
+            tied.index.numel() * (parameters[tied.tensor].numel() // max(1, parameters[tied.tensor].shape[tied.dim]))
             for tied in filter(counted, group.slices)
         )
         for group in groups
     }
+    return {group.name: held[group.name] // max(1, group.count) for group in groups}

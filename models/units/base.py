@@ -5,10 +5,11 @@ Scores, penalties, costs and removal all derive from these descriptions; each fa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from models.units.structure import GroupStructure, Kind, Structure
@@ -20,32 +21,48 @@ class TiedSlice:
 
     `tensor` is its name in the state dict; `dim` the dimension that is cut; `index` an int64 tensor of shape
     (units, elements): row u lists the indices along `dim` that belong to unit u. `is_parameter` is False for buffers
-    such as BatchNorm's running statistics, which are cut but neither scored nor penalised. The rows of `index`
-    together cover the whole of `dim`.
+    such as BatchNorm's running statistics, which are cut but neither scored nor penalised. What no row of `index` names
+    belongs to no unit of the group and stays. Where the tensor is one unit's alone, `unit` says whose, and `index` has its
+    row only.
     """
 
     tensor: str
     dim: int
     index: Tensor
     is_parameter: bool = True
+    unit: int | None = None
+
+    @property
+    def owners(self) -> Tensor:
+        """(rows of `index`,): the unit of each."""
+        return torch.arange(len(self.index)) if self.unit is None else torch.tensor([self.unit])
+
+    def of(self, units: Collection[int]) -> Tensor:
+        """Indices along `dim` that belong to these units."""
+        if self.unit is None:
+            return self.index[list(units)].flatten()
+        return self.index.flatten() if self.unit in units else self.index.new_zeros(0)
 
 
 @dataclass(frozen=True)
 class UnitGroup:
-    """Units 0..count-1 of one attention, one MLP or one convolution block, *as the network stands now*.
+    """Units 0..count-1 of one attention, one MLP, one convolution block or the whole network, *as it stands now*.
 
     Unit positions count within the present network; `Structure.kept(name)` maps a position to the original index.
     `activation` names the module whose forward *input* carries this group's activations: `proj` for heads, `fc2` for
     neurons, the next convolution for channels. Units lie along dimension 1 of a convolution's input and along the last
     of a linear layer's; each owns size/count consecutive features there (head_dim for a head, the width of a group where
-    groups of channels are the units, one for the others).
+    groups of channels are the units, one for the others). It is None where no module takes the units in.
+
+    `holds` names, unit by unit, the groups that lie within it and end with it, described or not; empty where none do.
     """
 
     name: str
     kind: Kind
     count: int
     slices: tuple[TiedSlice, ...]
-    activation: str
+    activation: str | None
+    holds: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)

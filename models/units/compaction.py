@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from models.units.across.embed import NORMS
+from models.units.across.registry import after_cut_across
 from models.units.base import UnitGroup, dense_structure
 from models.units.describe import describe, family_of
 from models.units.empty_layers import swap_if_empty
@@ -31,10 +33,10 @@ def remove(model: nn.Module, structure: Structure, drop: Mapping[str, Iterable[i
     Raises:
         ValueError: `structure` is not that of `model`, or a unit to drop is not there.
     """
-    groups = describe(model)
+    groups = describe(model, structure.kinds)
     _check_counts(groups, structure)
-    after = structure.without(drop)
-    _keep_only(model, groups, kept_positions(structure, after))
+    after = structure.without(with_what_they_hold(groups, structure, drop))
+    keep_only(model, groups, kept_positions(structure, after))
     return after
 
 
@@ -45,10 +47,22 @@ def compact(model: nn.Module, structure: Structure) -> None:
     Raises:
         ValueError: the network lacks a group that `structure` starts from, or has it with another kind or unit count.
     """
-    groups = describe(model)
+    groups = describe(model, structure.kinds)
     dense = dense_structure(groups)
     _check_same_network(dense, structure)
-    _keep_only(model, groups, kept_positions(dense, structure))
+    keep_only(model, groups, kept_positions(dense, structure))
+
+
+def with_what_they_hold(
+    groups: Iterable[UnitGroup], structure: Structure, drop: Mapping[str, Iterable[int]]
+) -> dict[str, tuple[int, ...]]:
+    """`drop` and, of every group that lies within a unit to be dropped, all units that are left; original indices."""
+    wanted = {name: tuple(units) for name, units in drop.items()}
+    for group in (one for one in groups if one.holds):
+        for position in positions_of(structure, {group.name: wanted.get(group.name, ())})[group.name]:
+            inside = [name for name in group.holds[position] if name in structure.groups]
+            wanted |= {name: structure.kept(name) for name in inside}
+    return wanted
 
 
 def kept_positions(before: Structure, after: Structure) -> dict[str, tuple[int, ...]]:
@@ -76,8 +90,8 @@ def slice_state(
     dense = dense_structure(groups)
     _check_same_network(dense, structure)
     sliced = {name: tensor.detach().clone() for name, tensor in state.items()}
-    for tensor_name, dim, kept in _cuts(groups, kept_positions(dense, structure)):
-        sliced[tensor_name] = _select(sliced[tensor_name], dim, kept)
+    for tensor_name, dim, gone in _cuts(groups, kept_positions(dense, structure)):
+        sliced[tensor_name] = _without(sliced[tensor_name], dim, gone)
     return sliced
 
 
@@ -100,23 +114,31 @@ def slice_optimizer_state(
     result = {
         name: {key: value.detach().clone() for key, value in entry.items()} for name, entry in state_by_name.items()
     }
-    for tensor_name, dim, kept in _cuts(groups_before, positions_kept):
+    for tensor_name, dim, gone in _cuts(groups_before, positions_kept):
         entry = result.get(tensor_name, {})
         for key, value in entry.items():
             if value.ndim > 0:
-                entry[key] = _select(value, dim, kept)
+                entry[key] = _without(value, dim, gone)
     return result
 
 
-def _keep_only(model: nn.Module, groups: Iterable[UnitGroup], positions_kept: Positions) -> None:
+def kept_outputs(model: nn.Module, groups: Iterable[UnitGroup], positions_kept: Positions) -> dict[str, Tensor]:
+    """Name of a tensor of `model` → the indices along its dimension 0 that stay, for those that lose some."""
+    tensors = model.state_dict(keep_vars=True)
+    return {name: _kept(len(tensors[name]), gone) for name, dim, gone in _cuts(groups, positions_kept) if dim == 0}
+
+
+def keep_only(model: nn.Module, groups: Sequence[UnitGroup], positions_kept: Positions) -> None:
+    """Cut `model`, which `groups` describe, down to these positions, in place; groups not named stay."""
     touched: dict[str, nn.Module] = {}
-    for tensor_name, dim, kept in _cuts(groups, positions_kept):
+    for tensor_name, dim, gone in _cuts(groups, positions_kept):
         module_name, _, key = tensor_name.rpartition(".")
         module = model.get_submodule(module_name)
         touched[module_name] = module
-        _replace(module, key, dim, kept)
+        _replace(module, key, dim, gone)
     for module in touched.values():
         _declare_sizes(module)
+    after_cut_across(model, {group.name: len(positions_kept.get(group.name, range(group.count))) for group in groups})
     for name in dict.fromkeys(around for inner in touched for around in _and_around(inner)):
         block = model.get_submodule(name)
         family = family_of(block)
@@ -132,26 +154,40 @@ def _and_around(name: str) -> Iterable[str]:
 
 
 def _cuts(groups: Iterable[UnitGroup], positions_kept: Positions) -> Iterable[tuple[str, int, Tensor]]:
-    """(tensor name, dimension, kept indices along it) for every tied tensor of every group that loses a unit."""
+    """(tensor name, dimension, indices along it that go) once for every tied tensor and dimension that loses some.
+
+    An entry may belong to units of several groups, and goes with the first of them.
+    """
+    lost: dict[tuple[str, int], list[Tensor]] = {}
     for group in groups:
         kept = positions_kept.get(group.name)
         if kept is None or len(kept) == group.count:
             continue
+        gone = sorted(set(range(group.count)) - set(kept))
         for tied in group.slices:
-            # Sorted, so that the three bands of a fused qkv stay in the order q, k, v.
-            yield tied.tensor, tied.dim, tied.index[list(kept)].flatten().sort().values
+            lost.setdefault((tied.tensor, tied.dim), []).append(tied.of(gone))
+    for (tensor, dim), indices in lost.items():
+        if any(len(part) for part in indices):
+            yield tensor, dim, torch.cat(indices)
 
 
-def _replace(module: nn.Module, key: str, dim: int, kept: Tensor) -> None:
+def _replace(module: nn.Module, key: str, dim: int, gone: Tensor) -> None:
     old = getattr(module, key)
     if isinstance(old, nn.Parameter):
-        setattr(module, key, nn.Parameter(_select(old.detach(), dim, kept), requires_grad=old.requires_grad))
+        setattr(module, key, nn.Parameter(_without(old.detach(), dim, gone), requires_grad=old.requires_grad))
     else:
-        setattr(module, key, _select(old, dim, kept))
+        setattr(module, key, _without(old, dim, gone))
 
 
-def _select(tensor: Tensor, dim: int, kept: Tensor) -> Tensor:
-    return tensor.index_select(dim, kept.to(tensor.device)).contiguous()
+def _without(tensor: Tensor, dim: int, gone: Tensor) -> Tensor:
+    return tensor.index_select(dim, _kept(tensor.shape[dim], gone).to(tensor.device)).contiguous()
+
+
+def _kept(size: int, gone: Tensor) -> Tensor:
+    """The other indices, in order: the three bands of a fused qkv stay in the order q, k, v."""
+    stays = torch.ones(size, dtype=torch.bool)
+    stays[gone] = False
+    return stays.nonzero().flatten()
 
 
 def _declare_sizes(module: nn.Module) -> None:
@@ -163,6 +199,8 @@ def _declare_sizes(module: nn.Module) -> None:
         module.out_channels, module.in_channels = len(module.weight), module.weight.shape[1] * module.groups
     elif isinstance(module, nn.BatchNorm2d):
         module.num_features = _batch_norm_size(module)
+    elif isinstance(module, NORMS):
+        module.normalized_shape = tuple(module.weight.shape)
     swap_if_empty(module)
 
 
@@ -189,7 +227,3 @@ def _check_same_network(dense: Structure, structure: Structure) -> None:
         f"the structure belongs to another network: group {name} is {found.get(name, 'absent')} in it, "
         f"{expected.get(name, 'absent')} in the network ({len(differing)} groups differ)"
     )
-
-
-def _device(model: nn.Module) -> torch.device:
-    return next(model.parameters()).device

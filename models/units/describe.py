@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from torch import nn
 
 from models.errors import UserError
+from models.units.across.registry import groups_across
 from models.units.base import Family, UnitGroup
 from models.units.families.attention import ATTENTION
 from models.units.families.beit import BEIT_ATTENTION
@@ -22,6 +25,7 @@ from models.units.families.swin_v2 import WINDOW_ATTENTION_V2
 from models.units.families.twist import TWIST_BLOCK
 from models.units.families.two_convolutions import TWO_CONVOLUTIONS
 from models.units.lookalikes import kind_of_lookalike
+from models.units.structure import Kind
 
 FAMILIES: tuple[Family, ...] = (
     *(ATTENTION, WINDOW_ATTENTION, WINDOW_ATTENTION_V2, BEIT_ATTENTION, EVA_ATTENTION, ROPE_ATTENTION),
@@ -33,8 +37,10 @@ FAMILIES: tuple[Family, ...] = (
 """Every family of blocks; a new one is a file beside this one and a name here."""
 
 
-def describe(model: nn.Module) -> tuple[UnitGroup, ...]:
+def describe(model: nn.Module, kinds: Collection[Kind] = ()) -> tuple[UnitGroup, ...]:
     """The groups of `model` as it stands, dense or compact, in the order of its modules.
+
+    Those of blocks, always; behind them those of `kinds` that lie across blocks (`models/units/across/`), where it has them.
 
     What is of a known family but cannot be cut exactly is left whole (`left_whole` says why, `reach_of` with the share of
     each).
@@ -47,6 +53,7 @@ def describe(model: nn.Module) -> tuple[UnitGroup, ...]:
         family = family_of(module)
         if family is not None and family.is_one(module) and why_whole(family, module, model) is None:
             groups.extend(family.groups_of(name, module))
+    groups.extend(groups_across(model, kinds))
     if groups:
         return tuple(groups)
     unknown = {type(module).__name__ for _, module in model.named_modules() if _is_unknown(module)}

@@ -81,12 +81,22 @@ class GroupStructure:
         if self.kept and not (self.kept[0] >= 0 and self.kept[-1] < self.total):
             raise ValueError(f"kept units must lie in 0..{self.total - 1}, found {self.kept}")
 
+    @property
+    def cut(self) -> bool:
+        """Whether it has lost units."""
+        return len(self.kept) < self.total
+
 
 @dataclass(frozen=True)
 class Structure:
     """Group name → its kept units, in the order in which the network's groups are described."""
 
     groups: dict[str, GroupStructure]
+
+    @property
+    def kinds(self) -> tuple[Kind, ...]:
+        """The kinds of unit that it names, each once."""
+        return tuple(dict.fromkeys(group.kind for group in self.groups.values()))
 
     def kept(self, name: str) -> tuple[int, ...]:
         return self.groups[name].kept

@@ -8,7 +8,18 @@ import torch
 from torch import Tensor, nn
 
 from pruning.calibration import caught, on_device_of, undisturbed
-from pruning.importance.base import Evidence, Scores
+from pruning.importance.base import Evidence, Scores, nothing_reads
+
+
+def carriers_of(evidence: Evidence) -> dict[str, nn.Module]:
+    """Group name → the module whose input its units are; raises UserError where no module takes them in."""
+    found = {}
+    for group in evidence.groups:
+        if group.count and group.activation is None:
+            raise nothing_reads(group)
+        if group.count:
+            found[group.name] = evidence.model.get_submodule(str(group.activation))
+    return found
 
 
 def by_unit(values: Tensor, carrier: nn.Module, count: int) -> Tensor:
@@ -23,8 +34,7 @@ def by_unit(values: Tensor, carrier: nn.Module, count: int) -> Tensor:
 
 def mean_of(evidence: Evidence, element: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
     """Group name → (count,): the mean of `element` of each unit's activations over samples, positions and features."""
-    modules = dict(evidence.model.named_modules())
-    carriers = {group.name: modules[group.activation] for group in evidence.groups if group.count}
+    carriers = carriers_of(evidence)
     counts = {group.name: group.count for group in evidence.groups}
     sums = {name: torch.zeros(count, dtype=torch.float64) for name, count in counts.items()}
     sizes = dict.fromkeys(counts, 0)

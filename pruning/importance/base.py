@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from models.errors import UserError
 from models.units.base import UnitGroup
+from models.units.structure import WORDS
 
 Batches = Iterable[tuple[Tensor, Tensor]]
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -30,3 +32,12 @@ class Evidence:
     loss: Loss | None = None
     generator: torch.Generator | None = None
     masks: Mapping[str, Tensor] | None = None
+
+
+def nothing_reads(group: UnitGroup) -> UserError:
+    """For a criterion that looks at what a unit hands on, where no layer takes the units in by weights of its own."""
+    return UserError(
+        f"this criterion judges {WORDS[group.kind]} by the layer that reads them, and {group.name} has none; choose one "
+        "that looks at weights or gradients, such as taylor",
+        key="prune.criterion",
+    )

@@ -10,15 +10,14 @@ import torch
 from torch import Tensor
 
 from pruning.calibration import caught, on_device_of, undisturbed
-from pruning.importance.activations import by_unit
+from pruning.importance.activations import by_unit, carriers_of
 from pruning.importance.base import Evidence, Scores
 
 
 def fisher(evidence: Evidence) -> Scores:
     if evidence.loss is None:
         raise ValueError("fisher needs a loss")
-    modules = dict(evidence.model.named_modules())
-    carriers = {group.name: modules[group.activation] for group in evidence.groups if group.count}
+    carriers = carriers_of(evidence)
     counts = {group.name: group.count for group in evidence.groups}
     scores = {name: torch.zeros(count, dtype=torch.float64) for name, count in counts.items()}
     activations: dict[str, Tensor] = {}

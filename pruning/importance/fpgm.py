@@ -11,7 +11,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from models.errors import UserError
 from models.units.base import UnitGroup
+from models.units.structure import WORDS
 from pruning.importance.base import Evidence, Scores
 
 
@@ -25,9 +27,18 @@ def fpgm(evidence: Evidence) -> Scores:
 
 
 def unit_vectors(parameters: Mapping[str, nn.Parameter], group: UnitGroup) -> Tensor:
-    """(count, elements) float64: every parameter tied to each unit, in the same order for all of them."""
+    """(count, elements) float64: every parameter tied to each unit, in the same order for all of them.
+
+    Raises UserError for units that hold tensors of their own, which need not be alike.
+    """
     parts = []
     for tied in group.slices:
+        if tied.unit is not None:
+            raise UserError(
+                f"fpgm compares units weight by weight, and {WORDS[group.kind]} hold different weights; choose another "
+                "criterion, such as taylor",
+                key="prune.criterion",
+            )
         if tied.is_parameter:
             values = parameters[tied.tensor].detach().double().movedim(tied.dim, 0)
             parts.append(values[tied.index.to(values.device)].flatten(1))

@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from models.errors import UserError
 from pruning.calibration import caught, on_device_of, undisturbed
-from pruning.importance.base import Evidence
+from pruning.importance.base import Evidence, nothing_reads
 from pruning.repair.readers import Reading, readings_of
 
 Readings = Mapping[str, tuple[Reading, ...]]
@@ -23,11 +22,7 @@ def all_readings(evidence: Evidence) -> Readings:
     for group in evidence.groups:
         found[group.name] = readings_of(evidence.model, group) if group.count else ()
         if group.count and not found[group.name]:
-            raise UserError(
-                f"this criterion judges {group.kind}s by the layer that reads them, and {group.name} has none; choose one "
-                "that looks at weights or gradients, such as taylor",
-                key="prune.criterion",
-            )
+            raise nothing_reads(group)
     return found
 
 

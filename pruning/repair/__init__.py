@@ -1,15 +1,14 @@
 """Repair at removal: the layers that read units which go are set so that their outputs stay what they were.
 
-For each event, before its units are taken out, in the order in which the network runs: a layer is solved on what the layers
+For each event, once its units are taken out, in the order in which the network runs: a layer is solved on what the layers
 before it, already repaired, hand it, towards what it gave before the event. Two forward passes over the calibration images,
-side by side, do for the whole network.
+of the network as it is and as it was, side by side, do for all of it.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
@@ -43,16 +42,17 @@ class Repaired:
 
 def repair(
     model: nn.Module,
+    before: nn.Module,
     groups: Sequence[UnitGroup],
     gone: Mapping[str, Sequence[int]],
     images: Tensor,
     how: Compensation,
 ) -> dict[str, Repaired]:
-    """Set every layer that reads units which go, in place: their columns to zero, the others by least squares, or its bias
-    by their mean. Afterwards taking the units out changes no output.
+    """Set every layer of `model` that has lost inputs, in place: its weights by least squares, or its bias by their mean.
 
-    `gone` are positions in the present network, by group; `images` the calibration images, (images, channels, height,
-    width), of which a layer's whole input is in memory at once. Gives what became of each reader, in the network's order.
+    `before` is the network as it was, `groups` describe it, and `gone` are the positions in it of the units that `model` has
+    no more, by group; `images` the calibration images, (images, channels, height, width), of which a layer's whole input is
+    in memory at once. Gives what became of each reader, in the network's order.
 
     Raises UserError where there are too few images to hold some out.
     """
@@ -62,13 +62,13 @@ def repair(
             "prune.calibration_images",
             key="prune.compensate",
         )
-    readers = {reader.name: reader for reader in readers_of(model, groups, gone)}
+    readers = {reader.name: reader for reader in readers_of(model, before, groups, gone)}
     done: dict[str, Repaired] = {}
     if not readers:
         return done
     images = images.to(next(model.parameters()).device)
-    modules: dict[str, nn.Module] = {name: reader.layer for name, reader in readers.items()}
-    with undisturbed(model), torch.no_grad(), running_beside(deepcopy(model), readers, images) as beside:
+    modules: dict[str, nn.Module] = {name: reader.now.layer for name, reader in readers.items()}
+    with undisturbed(model), undisturbed(before), torch.no_grad(), running_beside(before, readers, images) as beside:
 
         def at_its_input(name: str, values: Tensor) -> None:
             if name in done:
@@ -84,29 +84,21 @@ def repair(
 
 def _repair_reader(reader: Reader, values: Tensor, before: Tensor, how: Compensation) -> Repaired:
     """`values` are its inputs, and `before` what they were before the event; images first: one image's tokens lie together."""
-    matrix, held = reader.matrix, len(values) // HELD_OUT
+    matrix, held = reader.now.matrix, len(values) // HELD_OUT
     halves = ((values[:-held], before[:-held]), (values[-held:], before[-held:]))
     fitted, held_out = (_moments(reader, matrix, *half) for half in halves)
-    has_bias = reader.layer.bias is not None
+    has_bias = reader.now.layer.bias is not None
     judged = best(fitted, held_out, has_bias) if how == "least_squares" else only_mean(fitted, has_bias)
-    varies = held_out.output_energy(matrix[:, reader.kept])
+    varies = held_out.output_energy(matrix)
     solved = again(judged, fitted + held_out, has_bias)
-    matrix[:, reader.kept] += solved.change
-    matrix[:, reader.gone] = 0
-    reader.set(matrix, solved.shift)
+    reader.add(solved.change, solved.shift)
     left = held_out.error(judged.change, judged.shift)
     return Repaired(_share(held_out.energy, varies), _share(left, varies), judged.strength)
 
 
 def _moments(reader: Reader, matrix: Tensor, values: Tensor, before: Tensor) -> Moments:
-    """Of the kept inputs, and of what is lost: what the layer gave less what its kept weights give now."""
-    parts = zip(reader.rows(values), reader.rows(before), strict=True)
-    return reduce(add, (_of_rows(reader, matrix, now.double(), then.double()) for now, then in parts))
-
-
-def _of_rows(reader: Reader, matrix: Tensor, now: Tensor, then: Tensor) -> Moments:
-    kept = now[:, reader.kept]
-    return Moments.of(kept, then @ matrix.T - kept @ matrix[:, reader.kept].T)
+    """Of the inputs left, and of what is lost: what the layer gave less what its weights (outputs, inputs) give now."""
+    return reduce(add, (Moments.of(now, gave - now @ matrix.T) for now, gave in reader.rows(values, before)))
 
 
 def _share(error: float, varies: float) -> float:

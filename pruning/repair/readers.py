@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.units.base import UnitGroup, reader_of
+from models.units.compaction import kept_outputs
 from models.units.empty_layers import EmptyConv2dSame
 
 AT_A_TIME = 16_384
@@ -21,13 +21,11 @@ AT_A_TIME = 16_384
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A linear layer or a convolution that reads a group's units. `columns` (units, inputs of a unit) are those of its weight
-    as a matrix (outputs, inputs), where a convolution's inputs are channel by channel the places of its kernel."""
+class Layer:
+    """A linear layer or a convolution by its name in the network."""
 
     name: str
     layer: nn.Linear | nn.Conv2d
-    columns: Tensor
 
     @property
     def matrix(self) -> Tensor:
@@ -41,7 +39,7 @@ class Reading:
             yield from torch.split(values.reshape(-1, values.shape[-1]), AT_A_TIME)
             return
         assert not isinstance(layer.padding, str), f"{self.name} is padded by name"
-        patches_of_image = max(1, values[0, 0].numel() // (layer.stride[0] * layer.stride[1]))
+        patches_of_image = max(1, math.prod(values.shape[2:]) // (layer.stride[0] * layer.stride[1]))
         for part in torch.split(values, max(1, AT_A_TIME // patches_of_image)):
             if isinstance(layer, Conv2dSame | EmptyConv2dSame):
                 part = pad_same(part, list(layer.kernel_size), list(layer.stride), list(layer.dilation))
@@ -50,48 +48,61 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Reader(Reading):
-    """Some of its inputs go: `kept` and `gone` are columns of its matrix, sorted."""
+class Reading(Layer):
+    """A layer that reads a group's units. `columns` (units, inputs of a unit) are those of its weight as a matrix (outputs,
+    inputs), where a convolution's inputs are channel by channel the places of its kernel."""
 
-    kept: Tensor
-    gone: Tensor
+    columns: Tensor
 
-    def set(self, matrix: Tensor, shift: Tensor | None = None) -> None:
-        """Write (outputs, inputs) into the layer's weight, and add (outputs,) to its bias where it has one."""
+
+@dataclass(frozen=True)
+class Reader:
+    """A layer that has lost inputs, as it is and as it was; `outputs` (outputs now,) are those it had then and has still."""
+
+    now: Layer
+    before: Layer
+    outputs: Tensor
+
+    @property
+    def name(self) -> str:
+        return self.now.name
+
+    def rows(self, values: Tensor, before: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Of its inputs now and then, side by side and float64: (rows, inputs now) and (rows, outputs now) that it gave then,
+        but for its bias. A layer without inputs left has rows nevertheless."""
+        matrix = self.before.matrix[self.outputs.to(self.before.layer.weight.device)]
+        gave = (part.double() @ matrix.T for part in self.before.rows(before))
+        if not self.now.matrix.shape[1]:
+            yield from ((one.new_zeros(len(one), 0), one) for one in gave)
+        else:
+            yield from zip((part.double() for part in self.now.rows(values)), gave, strict=True)
+
+    def add(self, change: Tensor, shift: Tensor) -> None:
+        """(outputs, inputs) to the layer's weight as a matrix, and (outputs,) to its bias where it has one."""
+        weight, bias = self.now.layer.weight, self.now.layer.bias
         with torch.no_grad():
-            self.layer.weight.copy_(matrix.view_as(self.layer.weight))
-            if shift is not None and self.layer.bias is not None:
-                self.layer.bias.copy_(self.layer.bias.double() + shift)
+            weight.copy_((self.now.matrix + change).view_as(weight))
+            if bias is not None:
+                bias.copy_(bias.double() + shift)
 
 
-@contextmanager
-def silenced(readers: Sequence[Reader]) -> Iterator[None]:
-    """While open the network answers as it will without the units that go, and has them still."""
-    weights = [reader.layer.weight for reader in readers]
-    before = [weight.detach().clone() for weight in weights]
-    try:
-        for reader in readers:
-            matrix = reader.matrix
-            matrix[:, reader.gone] = 0
-            reader.set(matrix)
-        yield
-    finally:
-        with torch.no_grad():
-            for weight, value in zip(weights, before, strict=True):
-                weight.copy_(value)
-
-
-def readers_of(model: nn.Module, groups: Sequence[UnitGroup], gone: Mapping[str, Sequence[int]]) -> tuple[Reader, ...]:
-    """The readers of every group that loses units; `gone` are positions in the present network, by group."""
+def readers_of(
+    model: nn.Module, before: nn.Module, groups: Sequence[UnitGroup], gone: Mapping[str, Sequence[int]]
+) -> tuple[Reader, ...]:
+    """The layers of `model` that have lost inputs and are still there. `before` is the network as it was, `groups` describe
+    it, and `gone` are positions in it, by group."""
+    kept = {group.name: sorted(set(range(group.count)) - set(gone.get(group.name, ()))) for group in groups}
+    outputs = kept_outputs(before, groups, kept)
     found = []
     for group in groups:
-        units = sorted(gone.get(group.name, ()))
-        if not units:
+        if len(kept[group.name]) == group.count:
             continue
-        stays = sorted(set(range(group.count)) - set(units))
-        for reading in readings_of(model, group):
-            kept, lost = (reading.columns[some].flatten().sort().values for some in (stays, units))
-            found.append(Reader(reading.name, reading.layer, reading.columns, kept, lost))
+        for reading in readings_of(before, group):
+            layer, tensor = model.get_submodule(reading.name), f"{reading.name}.weight"
+            assert isinstance(layer, nn.Linear | nn.Conv2d), f"{reading.name} is another layer than it was"
+            stays = outputs[tensor] if tensor in outputs else torch.arange(len(layer.weight))
+            if len(layer.weight):
+                found.append(Reader(Layer(reading.name, layer), Layer(reading.name, reading.layer), stays))
     return tuple(found)
 
 

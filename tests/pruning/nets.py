@@ -21,9 +21,10 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         images, tokens, _ = x.shape
-        q, k, v = self.qkv(x).reshape(images, tokens, 3, self.heads, self.head_dim).permute(2, 0, 3, 1, 4)
+        heads = self.proj.weight.shape[1] // self.head_dim
+        q, k, v = self.qkv(x).reshape(images, tokens, 3, heads, self.head_dim).permute(2, 0, 3, 1, 4)
         mixed = functional.scaled_dot_product_attention(q, k, v)
-        return self.proj(mixed.transpose(1, 2).reshape(images, tokens, self.heads * self.head_dim))
+        return self.proj(mixed.transpose(1, 2).reshape(images, tokens, heads * self.head_dim))
 
 
 class Mlp(nn.Module):

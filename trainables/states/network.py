@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import copy
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -21,7 +21,6 @@ from models.units.structure import Kind, Structure, kinds_of
 from pruning.allocation import Drop
 from pruning.imp_mask import apply_masks, weight_totals
 from pruning.repair import Compensation, Repaired, repair
-from pruning.repair.readers import readers_of, silenced
 from trainables.config.prune import PruneConfig
 from trainables.config.train import TrainConfig
 from trainables.training.optimizers import build_optimizer, load_state_by_name, rate_device, state_by_name
@@ -37,6 +36,15 @@ class Cost:
     """100*(1 - prunable parameters left / original), over the kinds the trial prunes; masked weights count as removed."""
     removed_of_all_percent: float
     """The same parameters' share of all that the dense network has."""
+
+
+@dataclass(frozen=True)
+class AsItWas:
+    """A network before an event: its model, the groups of that, and what was left of each."""
+
+    model: nn.Module
+    groups: tuple[UnitGroup, ...]
+    structure: Structure
 
 
 @dataclass
@@ -82,9 +90,10 @@ class Network:
         return cls(spec, model.to(device), dense_structure(groups), groups, kinds, reach, original, totals, macs)
 
     def restrict(self, structure: Structure) -> None:
-        """Cut a dense network to `structure`."""
+        """Cut a dense network to `structure`. Kinds across blocks that only one of the two describes are whole in it."""
         compact(self.model, structure)
-        self.structure = structure
+        theirs = {name: group for name, group in structure.groups.items() if name in self.structure.groups or group.cut}
+        self.structure = Structure(self.structure.groups | theirs)
 
     def cut_to(self, structure: Structure) -> None:
         """Take out whatever `structure` no longer has; it may keep nothing that is gone."""
@@ -94,23 +103,26 @@ class Network:
 
     def groups(self) -> tuple[UnitGroup, ...]:
         """The groups as they stand now."""
-        return describe(self.model)
+        return describe(self.model, self.structure.kinds)
 
     def pruned_groups(self) -> tuple[UnitGroup, ...]:
         return tuple(group for group in self.groups() if group.kind in self.kinds)
 
-    def repair(self, drop: Drop, images: Tensor, how: Compensation) -> dict[str, Repaired]:
-        """Set the layers that read these units so that their outputs stay what they were without them; the units stay.
+    def as_it_is(self) -> AsItWas:
+        """A copy to look back at once units are gone."""
+        return AsItWas(copy.deepcopy(self.model), self.groups(), self.structure)
+
+    def repair(self, was: AsItWas, images: Tensor, how: Compensation) -> dict[str, Repaired]:
+        """Set the layers that read units which are gone since so that their outputs are what they were.
 
         `images` are calibration images, (images, channels, height, width).
         """
-        return repair(self.model, self.groups(), positions_of(self.structure, drop), images, how)
-
-    @contextmanager
-    def silenced(self, drop: Drop) -> Iterator[None]:
-        """While open the network answers as if these units had been removed."""
-        with silenced(readers_of(self.model, self.groups(), positions_of(self.structure, drop))):
-            yield
+        left = {name: set(group.kept) for name, group in self.structure.groups.items()}
+        drop = {
+            name: [unit for unit in group.kept if unit not in left[name]]
+            for name, group in was.structure.groups.items()
+        }
+        return repair(self.model, was.model, was.groups, positions_of(was.structure, drop), images, how)
 
     def remove(self, drop: Drop) -> None:
         """Take the units out; an optimiser over the old parameters is void afterwards."""

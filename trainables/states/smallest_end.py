@@ -15,6 +15,7 @@ from torch import Tensor
 
 from models.networks.registry import build
 from models.spec import ModelSpec
+from models.units.base import UnitGroup
 from pruning.allocation import ROUNDED, budget_counts
 from pruning.macs_target import LARGEST_FACTOR
 from pruning.methods import get_method
@@ -72,7 +73,7 @@ def _network_after(network: Network, prune: PruneConfig, saved: Mapping[str, flo
     by_floors = prune.widths == "imp" or prune.schedule.macs_target is not None
     factors = dict.fromkeys(network.kinds, LARGEST_FACTOR) if by_floors else None
     kept = kept_fractions(network, prune, get_method(prune.method), prune.schedule.states, factors)
-    scores = {group.name: _scores(group.count, saved.get(group.name, 0.0)) for group in network.pruned_groups()}
+    scores = {group.name: _scores(group, saved.get(group.name, 0.0)) for group in network.pruned_groups()}
     counts = budget_counts(network.structure, kept, prune.scope, prune.min_kept)
     if prune.scope == "global" and prune.round_to > 1:
         counts, prune = _rounded_down(network, prune, counts), prune.model_copy(update={"round_to": 1})
@@ -88,8 +89,10 @@ def _rounded_down(network: Network, prune: PruneConfig, counts: Mapping[str, int
     }
 
 
-def _scores(count: int, saved: float) -> Tensor:
-    return torch.full((count,), -saved)
+def _scores(group: UnitGroup, saved: float) -> Tensor:
+    """Alike, but for branches, of which the first go: of all else the last do, and what goes twice would save once."""
+    alike = torch.full((group.count,), -saved, dtype=torch.float64)
+    return alike + torch.arange(group.count) if group.kind == "branch" else alike
 
 
 @lru_cache(maxsize=32)

@@ -64,21 +64,18 @@ class Subject:
         return measure_latency(self.network.model, shape, self.device, measure.latency_batch)
 
     def measured_removal(self, drop: Drop, remove: Callable[[], None]) -> None:
-        """Repair what reads the units where the trial asks for it, and remove them; note validation accuracy just before and
+        """Remove the units, and repair what read them where the trial asks for it; note validation accuracy just before and
         after, and with the repair, and how small the dropped units had become."""
         network, how = self.network, self.config.prune.compensate
         ratio = magnitude_ratio(network.model, network.groups(), positions_of(network.structure, drop))
         removal = {"val_accuracy_before": self._val_accuracy()}
         repaired: dict[str, Repaired] = {}
-        if how == "none":
-            remove()
-            removal["val_accuracy_after"] = self._val_accuracy()
-        else:
-            with network.silenced(drop):
-                removal["val_accuracy_after"] = self._val_accuracy()
+        was = network.as_it_is() if how != "none" else None
+        remove()
+        removal["val_accuracy_after"] = self._val_accuracy()
+        if was is not None and how != "none":
             images = self._calibration_images()
-            repaired = network.repair(drop, images, how)
-            remove()
+            repaired = network.repair(was, images, how)
             retake_statistics(network.model, images)
             removal["val_accuracy_repaired"] = self._val_accuracy()
         if ratio is not None:

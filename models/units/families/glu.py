@@ -38,6 +38,8 @@ def in_two_layers(name: str, mlp: SwiGLU | GeGluMlp) -> tuple[UnitGroup, ...]:
     return (UnitGroup(name, kind_of(name), count, tuple(slices), f"{name}.{reader}"),)
 
 
+GLU_CLASSES = (GluMlp, SwiGLU)
+"""Classes whose layers are called fc1, or fc1_g and fc1_x, and fc2."""
 GLU_MLP = Family("neuron", (GluMlp,), packed, why_whole)
 SWIGLU = Family("neuron", (SwiGLU,), in_two_layers, why_whole)
 GEGLU = Family("neuron", (GeGluMlp,), in_two_layers)

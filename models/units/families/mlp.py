@@ -42,4 +42,5 @@ def reads_features(mlp: Mlp) -> bool:
     return int(mlp.fc1.weight.shape[1]) > COORDINATES
 
 
-MLP = Family("neuron", (Mlp,), neurons, why_whole, reads_features)
+MLP_CLASSES = (Mlp,)
+MLP = Family("neuron", MLP_CLASSES, neurons, why_whole, reads_features)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import pytest
 import torch
 from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor, nn
 
+from models.units.compaction import keep_only
 from models.units.describe import describe
-from pruning.repair.readers import AT_A_TIME, Reading, readers_of
+from pruning.repair.readers import AT_A_TIME, Layer, readers_of
 from tests.models.networks import spec_of, trained_looking
-
-NONE = torch.zeros((0, 0), dtype=torch.long)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ NONE = torch.zeros((0, 0), dtype=torch.long)
 def test_rows_times_the_matrix_are_what_the_layer_gives(layer: nn.Linear | nn.Conv2d, shape: tuple[int, ...]) -> None:
     layer.double()
     values = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    reading = Reading("layer", layer, NONE)
+    reading = Layer("layer", layer)
     assert layer.bias is not None
     given = torch.cat(list(reading.rows(values))) @ reading.matrix.T + layer.bias
     torch.testing.assert_close(given, channels_last(layer(values), layer).flatten(0, -2))
@@ -40,7 +41,7 @@ def channels_last(output: Tensor, layer: nn.Module) -> Tensor:
 
 def test_so_many_rows_at_a_time() -> None:
     layer = nn.Conv2d(1, 1, 3, padding=1)
-    parts = list(Reading("layer", layer, NONE).rows(torch.zeros(5, 1, 128, 128)))
+    parts = list(Layer("layer", layer).rows(torch.zeros(5, 1, 128, 128)))
     assert [len(part) for part in parts] == [AT_A_TIME] * 5
 
 
@@ -59,8 +60,11 @@ def test_so_many_rows_at_a_time() -> None:
 def test_no_table_and_no_convolution_within_groups_reads_units(name: str, group: str, readers: list[str]) -> None:
     model = trained_looking(spec_of(name))
     (described,) = (one for one in describe(model) if one.name == group)
-    found = readers_of(model, [described], {group: [0]})
+    before, kept = deepcopy(model), range(1, described.count)
+    keep_only(model, [described], {group: kept})
+    found = readers_of(model, before, [described], {group: [0]})
     assert [reader.name for reader in found] == readers
     for reader in found:
-        assert sorted([*reader.kept.tolist(), *reader.gone.tolist()]) == list(range(reader.matrix.shape[1]))
-        assert len(reader.gone) * described.count == reader.matrix.shape[1], "a whole unit's columns"
+        then, now = reader.before.matrix.shape[1], reader.now.matrix.shape[1]
+        assert now * described.count == then * len(kept), "a whole unit's columns are gone"
+        assert reader.outputs.tolist() == list(range(len(reader.now.matrix)))

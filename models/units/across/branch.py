@@ -1,0 +1,122 @@
+"""Whole branches, the depth of a network: the attention of a block, or its MLP, with its norm and its scale.
+
+What a block adds to the residual stream by that branch is nothing afterwards. The attention branches of a network are one
+group, its MLP branches another, so that either is ranked among its like. Of timm's `Block` and `ResPostBlock`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from timm.models.vision_transformer import Block, ResPostBlock
+from torch import Tensor, nn
+
+from models.units.across.base import Across, Counts
+from models.units.across.query_key import SUFFIX
+from models.units.base import TiedSlice, UnitGroup
+from models.units.families.attention import ATTENTION_CLASSES
+from models.units.families.glu import GLU_CLASSES
+from models.units.families.mlp import MLP_CLASSES
+
+
+def is_there(module: nn.Module) -> bool:
+    """Whether a branch's attention or MLP still is: a cut one has no outputs."""
+    writer = module.get_submodule("proj" if hasattr(module, "proj") else "fc2")
+    return len(writer.get_parameter("weight")) > 0
+
+
+class CutBlock(Block):
+    """A block that has lost branches."""
+
+    def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
+        if is_there(self.attn):
+            found = self.attn(self.norm1(x), attn_mask=attn_mask, is_causal=is_causal)
+            x = x + self.drop_path1(self.ls1(found))
+        if is_there(self.mlp):
+            x = x + self.drop_path2(self.ls2(self.mlp(self.norm2(x))))
+        return x
+
+
+class CutResPostBlock(ResPostBlock):
+    """A block with its norms behind its branches that has lost branches."""
+
+    def forward(self, x: Tensor, attn_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
+        if is_there(self.attn):
+            x = x + self.drop_path1(self.norm1(self.attn(x, attn_mask=attn_mask, is_causal=is_causal)))
+        if is_there(self.mlp):
+            x = x + self.drop_path2(self.norm2(self.mlp(x)))
+        return x
+
+
+CUT: dict[type[nn.Module], type[nn.Module]] = {Block: CutBlock, ResPostBlock: CutResPostBlock}
+BLOCKS = (*CUT, *CUT.values())
+IN_BRANCHES = (*ATTENTION_CLASSES, *MLP_CLASSES, *GLU_CLASSES)
+
+
+@dataclass(frozen=True)
+class Branches:
+    """The branches of one sort: the group's name, and what a block calls the modules of one, the first its very work."""
+
+    name: str
+    modules: tuple[str, ...]
+
+
+BOTH = (Branches("attention_branches", ("attn", "norm1", "ls1")), Branches("mlp_branches", ("mlp", "norm2", "ls2")))
+
+
+def branch_groups(model: nn.Module) -> tuple[UnitGroup, ...]:
+    """Both groups; a unit for each block whose branch is still there, in the network's order."""
+    return tuple(_group(model, one) for one in BOTH)
+
+
+def why_not(model: nn.Module) -> str | None:
+    """Why no branch of this network can be taken out, or None."""
+    blocks = [block for _, block in _blocks(model)]
+    if not blocks:
+        return "no block of timm's Block or ResPostBlock classes"
+    others = {
+        type(module).__name__
+        for block in blocks
+        for module in (block.get_submodule("attn"), block.get_submodule("mlp"))
+        if type(module) not in IN_BRANCHES
+    }
+    return f"blocks with a {', a '.join(sorted(others))}" if others else None
+
+
+def _group(model: nn.Module, branches: Branches) -> UnitGroup:
+    work, *_ = branches.modules
+    blocks = [(name, block) for name, block in _blocks(model) if is_there(block.get_submodule(work))]
+    slices, holds = list[TiedSlice](), list[tuple[str, ...]]()
+    for unit, (name, block) in enumerate(blocks):
+        holds.append((f"{name}.{work}", f"{name}.{work}{SUFFIX}"))
+        for part in branches.modules:
+            slices += _whole(f"{name}.{part}", getattr(block, part, None), unit)
+    return UnitGroup(branches.name, "branch", len(blocks), tuple(slices), None, tuple(holds))
+
+
+def _whole(name: str, module: nn.Module | None, unit: int) -> Iterator[TiedSlice]:
+    """Every parameter and buffer of a module, as one unit's own."""
+    if module is None:
+        return
+    parameters = dict(module.named_parameters())
+    for key, tensor in (parameters | dict(module.named_buffers())).items():
+        if tensor.ndim:
+            yield TiedSlice(f"{name}.{key}", 0, torch.arange(len(tensor)).unsqueeze(0), key in parameters, unit)
+
+
+def _blocks(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    for name, module in model.named_modules():
+        if type(module) in BLOCKS:
+            yield name, module
+
+
+def _after_cut(model: nn.Module, counts: Counts) -> None:
+    for _, block in list(_blocks(model)):
+        cut = CUT.get(type(block))
+        if cut is not None and not all(is_there(block.get_submodule(work)) for work in ("attn", "mlp")):
+            block.__class__ = cut
+
+
+BRANCH = Across(branch_groups, why_not, _after_cut)
