@@ -5,7 +5,7 @@ Run: python -m benchmarks.peers [--networks vit_micro resnet18] [--macs 0.5] [--
 Needs torch-pruning (`uv pip install -e .[peers]`). A few minutes on one core. Each network is trained on the digits once for
 each seed and then cut, by Torch-Pruning as its users do (every layer that can be, by one ratio, which is sought so that
 the target is met; magnitude of groups), and by this project (heads and neurons, or inner channels, by magnitude, with and
-without repair). Accuracy is of the test split, right after the cut and after training; seconds are of the processor.
+without repair; of a ViT also with the width of its residual stream, which Torch-Pruning cuts too). Accuracy is of the test split, right after the cut and after training; seconds are of the processor.
 
 The oracle: for every group of units one unit is taken out by both, and the two networks must be equal, weight for weight.
 """
@@ -43,14 +43,19 @@ from trainables.training.precision import loss_scaler
 from trainables.training.step import Engine
 
 NETWORKS: dict[str, dict[str, Any]] = {
-    "vit_micro": {"model": {"arch": "vit_micro", "init": {"source": "pretrained"}}},
+    "vit_micro": {
+        "model": {"arch": "vit_micro", "init": {"source": "pretrained"}},
+        "with_width": {"target": ["head", "neuron", "embed"]},
+    },
     "resnet18": {
         "model": {"arch": "timm:resnet18", "init": {"source": "random"}},
         "data": {"image_size": 32},
         "prune": {"target": "channel"},
     },
 }
-TOOLS = ("torch-pruning", "prunetune", "prunetune, repaired")
+PEER, WIDTH, REPAIRED = "torch-pruning", "with width", "repaired"
+TOOLS = (PEER, "prunetune", f"prunetune, {REPAIRED}", f"prunetune, {WIDTH}", f"prunetune, {WIDTH}, {REPAIRED}")
+"""`with width` cuts the residual stream too, as Torch-Pruning does; for networks where this project can."""
 EVALUATION_BATCH = 256
 
 
@@ -66,14 +71,15 @@ class Outcome:
     train_seconds: float
 
 
-def procedure_of(network: dict[str, Any], options: argparse.Namespace, seed: int) -> Procedure:
+def procedure_of(network: dict[str, Any], options: argparse.Namespace, seed: int, tool: str = PEER) -> Procedure:
     """A Refill trial of one event, which meets the target; state 0 trains the dense network."""
+    of_tool = network["with_width"] if WIDTH in tool else {}
     prune = {"schedule": {"kind": "one_shot", "states": 1, "macs_target": options.macs}, "scope": "layerwise"}
     content = {
         "model": network["model"],
         "data": {"name": "digits", **network.get("data", {})},
         "train": {"epochs_per_state": options.epochs, "state0": {"epochs": options.dense_epochs}, "device": "cpu"},
-        "prune": {**prune, **network.get("prune", {})},
+        "prune": {**prune, **network.get("prune", {}), **of_tool},
         "seed": seed,
     }
     return prepare(Identity("peers"), TrialConfig.model_validate(content)).procedure
@@ -132,7 +138,8 @@ def outcome_of(procedure: Procedure, cut: Callable[[], nn.Module], options: argp
 def outcomes(network: dict[str, Any], options: argparse.Namespace) -> tuple[list[float], dict[str, list[Outcome]]]:
     """The dense network's test accuracy by seed, and each tool's outcomes."""
     dense: list[float] = []
-    found: dict[str, list[Outcome]] = {tool: [] for tool in TOOLS}
+    tools = [tool for tool in TOOLS if WIDTH not in tool or "with_width" in network]
+    found: dict[str, list[Outcome]] = {tool: [] for tool in tools}
     for seed in options.seeds:
         first = procedure_of(network, options, seed)
         running = first.start_state()
@@ -140,8 +147,8 @@ def outcomes(network: dict[str, Any], options: argparse.Namespace) -> tuple[list
             running.epoch()
         start = first.checkpoint()
         dense.append(test_accuracy(first.network.model, first))
-        for tool in TOOLS:
-            procedure = procedure_of(network, options, seed)
+        for tool in tools:
+            procedure = procedure_of(network, options, seed, tool)
             procedure.restore(start, None)
             found[tool].append(outcome_of(procedure, _cut(tool, procedure, options), options))
     return dense, found
@@ -149,11 +156,11 @@ def outcomes(network: dict[str, Any], options: argparse.Namespace) -> tuple[list
 
 def _cut(tool: str, procedure: Procedure, options: argparse.Namespace) -> Callable[[], nn.Module]:
     network = procedure.network
-    if tool == "torch-pruning":
+    if tool == PEER:
         return lambda: cut_by_torch_pruning(network.model, network.spec.input_shape, options.macs)
 
     def ours() -> nn.Module:
-        cut_by_us(procedure, repaired=tool.endswith("repaired"))
+        cut_by_us(procedure, repaired=REPAIRED in tool)
         return network.model
 
     return ours
@@ -162,7 +169,7 @@ def _cut(tool: str, procedure: Procedure, options: argparse.Namespace) -> Callab
 def oracle(procedure: Procedure) -> tuple[int, list[str]]:
     """How many groups were compared, and those whose network without one unit is another one by Torch-Pruning."""
     model, shape = procedure.network.model.eval(), procedure.network.spec.input_shape
-    groups, differing = describe(model), []
+    groups, differing = describe(model, ("embed",)), []
     structure = dense_structure(groups)
     for group in groups:
         ours = copy.deepcopy(model)

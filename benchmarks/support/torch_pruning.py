@@ -15,6 +15,7 @@ from models.cost import count_macs
 from models.errors import UserError
 from models.units.base import UnitGroup
 
+LAYERS = (nn.Linear, nn.Conv2d)
 STEPS = 12
 """Bisections of the ratio: to a four-thousandth of it."""
 
@@ -80,8 +81,11 @@ def without_unit(model: nn.Module, group: UnitGroup, unit: int, input_shape: tup
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         graph = tp.DependencyGraph().build_dependency(cut, example_inputs=torch.zeros(1, *input_shape))
-        produced = group.slices[0]
-        layer = cut.get_submodule(produced.tensor.rpartition(".")[0])
+        produced, layer = next(
+            (tied, module)
+            for tied in group.slices
+            if tied.dim == 0 and isinstance(module := cut.get_submodule(tied.tensor.rpartition(".")[0]), LAYERS)
+        )
         prune = tp.prune_conv_out_channels if isinstance(layer, nn.Conv2d) else tp.prune_linear_out_channels
         graph.get_pruning_group(layer, prune, idxs=produced.index[unit].tolist()).prune()
     return cut

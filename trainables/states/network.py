@@ -96,9 +96,9 @@ class Network:
         self.structure = Structure(self.structure.groups | theirs)
 
     def cut_to(self, structure: Structure) -> None:
-        """Take out whatever `structure` no longer has; it may keep nothing that is gone."""
-        groups = self.structure.groups
-        gone = {name: tuple(sorted(set(groups[name].kept) - set(structure.kept(name)))) for name in groups}
+        """Take out whatever `structure` no longer has; it may keep nothing that is gone. Groups that it does not name stay."""
+        ours, theirs = self.structure.groups, structure.groups
+        gone = {name: tuple(sorted(set(ours[name].kept) - set(theirs[name].kept))) for name in ours if name in theirs}
         self.remove({name: units for name, units in gone.items() if units})
 
     def groups(self) -> tuple[UnitGroup, ...]:

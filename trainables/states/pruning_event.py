@@ -82,10 +82,16 @@ def choose_drop(network: Network, event: Event) -> Drop:
 
 
 def floor_warnings(network: Network, event: Event, drop: Drop) -> list[str]:
-    """One for each kind of unit of which this removal leaves some groups nothing, or hardly more, than their floor."""
+    """One for each kind of unit of which this removal leaves some groups nothing, or hardly more, than their floor.
+
+    What had nothing left before, such as the heads of a branch that is gone, is not told again.
+    """
     after, config = network.structure.without(drop), event.config
-    found = emptied(after, network.kinds, config.min_kept)
-    return [_floor_warning(after, kind, names, config) for kind, names in found.items()]
+    found = {
+        kind: [name for name in names if network.structure.kept(name)]
+        for kind, names in emptied(after, network.kinds, config.min_kept).items()
+    }
+    return [_floor_warning(after, kind, names, config) for kind, names in found.items() if names]
 
 
 def _floor_warning(after: Structure, kind: Kind, names: Sequence[str], config: PruneConfig) -> str:
