@@ -5,7 +5,8 @@ Run: python -m benchmarks.peers [--networks vit_micro resnet18] [--macs 0.5] [--
 Needs torch-pruning (`uv pip install -e .[peers]`). A few minutes on one core. Each network is trained on the digits once for
 each seed and then cut, by Torch-Pruning as its users do (every layer that can be, by one ratio, which is sought so that
 the target is met; magnitude of groups), and by this project (heads and neurons, or inner channels, by magnitude, with and
-without repair; of a ViT also with the width of its residual stream, which Torch-Pruning cuts too). Accuracy is of the test split, right after the cut and after training; seconds are of the processor.
+without repair; of a ViT also with the width of its residual stream, which Torch-Pruning cuts too). Accuracy is of the test
+split, right after the cut and after training; seconds are of the processor.
 
 The oracle: for every group of units one unit is taken out by both, and the two networks must be equal, weight for weight.
 """

@@ -8,11 +8,12 @@ from torch import nn
 
 from models.cost import count_parameters, prunable_parameters
 from models.errors import UserError
+from models.units.across.registry import why_not_across
 from models.units.base import UnitGroup
 from models.units.describe import family_of, why_whole
 from models.units.lookalikes import kind_of_lookalike
 from models.units.reach import LeftWhole, Reach, named, whole_text
-from models.units.structure import KINDS, SHORT_FORMS, Kind, Target, kinds_of, target_text
+from models.units.structure import KINDS, SHORT_FORMS, WORDS, Kind, Target, kinds_of, target_text
 
 UNKNOWN = "a block that prunetune does not know how to cut"
 
@@ -28,16 +29,18 @@ def check_target(target: Target, arch: str, model: nn.Module, groups: Iterable[U
     if not missing:
         return reach
     raise UserError(
-        f"{target_text(target)} needs {named(missing)}, but {arch} has none that can be cut{_why_none(missing, reach)}; "
+        f"{target_text(target)} needs {named(missing)}, but {arch} has none that can be cut{_why_none(missing, model, reach)}; "
         f"say target: {_as_written(fitting_target(reach.prunable, target))}",
         key="prune.target",
     )
 
 
-def _why_none(missing: Sequence[Kind], reach: Reach) -> str:
+def _why_none(missing: Sequence[Kind], model: nn.Module, reach: Reach) -> str:
     """What is known of why a network has no units of these kinds that can be cut, in brackets."""
     whole = whole_text(reach.whole_of(missing), reach.parameters)
-    return f" (left whole, of all parameters: {whole})" if whole else ""
+    reasons = [f"left whole, of all parameters: {whole}"] if whole else []
+    reasons += [f"{WORDS[kind]}: {why}" for kind in missing if (why := why_not_across(model, kind))]
+    return f" ({'; '.join(reasons)})" if reasons else ""
 
 
 def fitting_target(there: Iterable[Kind], asked: Target = "both") -> Target:

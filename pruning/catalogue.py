@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from models.section import Section
-from models.units.structure import BASIC, KINDS, Kind
+from models.units.structure import BASIC, KINDS, UNREAD, Kind
 
 Curve = Literal["x", "x^2", "x^3", "exp", "exp_custom", "exp_custom_exponents"]
 Coupling = Literal["decoupled", "gradient"]
@@ -97,8 +97,8 @@ class CriterionTraits:
     comparable: bool = False
     """Scores of groups of different shapes mean the same, such as a loss; a sum over weights grows with their number."""
     judges: tuple[Kind, ...] = BASIC
-    """The kinds of units that it can score. What a layer takes in can be told of the basic kinds; what goes by weights and
-    gradients alone can be told of every kind."""
+    """The kinds of units that it can score: all by weights and gradients, those that a layer takes in by its inputs, and those
+    whose units hold alike weights by comparing these."""
 
 
 CRITERIA: dict[str, CriterionTraits] = {}
@@ -114,14 +114,16 @@ def register_criterion(traits: CriterionTraits) -> None:
     CRITERIA[traits.name] = traits
 
 
+READ = tuple(kind for kind in KINDS if kind not in UNREAD)
+ALIKE = tuple(kind for kind in KINDS if kind != "branch")
 IMPORTANCE = "pruning.importance"
 WEIGHTS, ACTIVATIONS = f"{IMPORTANCE}.weights", f"{IMPORTANCE}.activations"
 
 register_criterion(CriterionTraits("magnitude", f"{WEIGHTS}:magnitude", judges=KINDS))
 register_criterion(CriterionTraits("l2", f"{WEIGHTS}:l2", judges=KINDS))
-register_criterion(CriterionTraits("activation_l1", f"{ACTIVATIONS}:activation_l1", needs_batches=True))
-register_criterion(CriterionTraits("activation_l2", f"{ACTIVATIONS}:activation_l2", needs_batches=True))
-register_criterion(CriterionTraits("wanda", f"{IMPORTANCE}.wanda:wanda", needs_batches=True))
+register_criterion(CriterionTraits("activation_l1", f"{ACTIVATIONS}:activation_l1", needs_batches=True, judges=READ))
+register_criterion(CriterionTraits("activation_l2", f"{ACTIVATIONS}:activation_l2", needs_batches=True, judges=READ))
+register_criterion(CriterionTraits("wanda", f"{IMPORTANCE}.wanda:wanda", needs_batches=True, judges=READ))
 register_criterion(
     CriterionTraits(
         "taylor",
@@ -143,13 +145,19 @@ register_criterion(
     )
 )
 register_criterion(
-    CriterionTraits("fisher", f"{IMPORTANCE}.fisher:fisher", needs_batches=True, needs_loss=True, comparable=True)
+    CriterionTraits(
+        "fisher", f"{IMPORTANCE}.fisher:fisher", needs_batches=True, needs_loss=True, comparable=True, judges=READ
+    )
 )
-register_criterion(CriterionTraits("fpgm", f"{IMPORTANCE}.fpgm:fpgm", judges=KINDS))
-register_criterion(CriterionTraits("obs", f"{IMPORTANCE}.obs:obs", needs_batches=True, comparable=True))
+register_criterion(CriterionTraits("fpgm", f"{IMPORTANCE}.fpgm:fpgm", judges=ALIKE))
+register_criterion(CriterionTraits("obs", f"{IMPORTANCE}.obs:obs", needs_batches=True, comparable=True, judges=READ))
 register_criterion(
     CriterionTraits(
-        "reconstruction", f"{IMPORTANCE}.reconstruction:reconstruction", needs_batches=True, comparable=True
+        "reconstruction",
+        f"{IMPORTANCE}.reconstruction:reconstruction",
+        needs_batches=True,
+        comparable=True,
+        judges=READ,
     )
 )
 register_criterion(CriterionTraits("remain", f"{WEIGHTS}:remain", needs_masks=True))

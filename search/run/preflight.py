@@ -144,7 +144,7 @@ def _check_units(config: TrialConfig, spec: ModelSpec) -> None:
 
     with torch.random.fork_rng(devices=[]):
         model = build(spec)
-    groups = describe(model)
+    groups = describe(model, kinds_of(config.prune.target))
     if config.prune.traits.needs_units:
         check_target(config.prune.target, config.model.arch, model, groups)
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models.cost import count_macs, prunable_parameters
 from models.save_load import load, save
 from models.units.across.embed import NORMS
-from models.units.across.registry import ACROSS, why_not_across
+from models.units.across.registry import BY_KIND, why_not_across
 from models.units.base import UnitGroup, dense_structure
 from models.units.compaction import compact, kept_positions, remove, slice_optimizer_state, slice_state
 from models.units.describe import describe
@@ -144,7 +144,7 @@ def test_the_last_head_and_all_its_queries_may_go(tmp_path) -> None:
     assert torch.equal(load(tmp_path / "small.safetensors")(images), small(images))
 
 
-@pytest.mark.parametrize("kind", ACROSS)
+@pytest.mark.parametrize("kind", BY_KIND)
 def test_what_belongs_to_units_is_counted_element_by_element(kind: Kind) -> None:
     dense = trained_looking(spec_of("vit_micro"))
     groups = [group for group in describe(dense, (kind,)) if group.kind in (kind, "head")]
@@ -155,7 +155,7 @@ def test_what_belongs_to_units_is_counted_element_by_element(kind: Kind) -> None
     assert prunable_parameters(dense, groups) == sum(int(mask.sum()) for mask in owned.values())
 
 
-@pytest.mark.parametrize("kind", ACROSS)
+@pytest.mark.parametrize("kind", BY_KIND)
 def test_every_kind_makes_the_network_cheaper(kind: Kind) -> None:
     spec = spec_of("vit_micro")
     dense = trained_looking(spec).float()
@@ -180,5 +180,5 @@ def test_a_network_without_such_units_says_why_and_has_no_such_group(name: str, 
     model = trained_looking(spec_of(name))
     found = why_not_across(model, kind)
     assert found is None if reason is None else reason in str(found)
-    if kind in ACROSS:
+    if kind in BY_KIND:
         assert all(group.kind != kind for group in describe(model, (kind,)))

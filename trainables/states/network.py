@@ -78,7 +78,7 @@ class Network:
         with torch.random.fork_rng(devices=[]):
             model = build(spec)
         model.load_state_dict(dict(state), strict=True)
-        groups = describe(model)
+        groups = describe(model, kinds_of(prune.target))
         needed = prune.traits.needs_units
         reach = (
             check_target(prune.target, spec.arch, model, groups) if needed else reach_of(model, groups, prune.target)

@@ -15,6 +15,8 @@ from trainables.training.learning_rate import learning_rates
 
 MOST_LEFT = 0.3
 """The share of the dropped weights that the penalty alone may leave: at 0.1 a removal cost nothing, at 0.5 five points."""
+NEARLY_NOTHING = 30.0
+"""Where the weights that stay are so many times as large as those that go, the penalty has acted."""
 ROUNDING = 1e-9
 FIRST_PRUNED = 1
 """The first state that removes units; all of them train alike."""
@@ -84,14 +86,23 @@ def penalty_doubts(
     return _of_left(worst.left_by_gradient(momentum), worst, config)
 
 
-def removal_warnings(removal: Mapping[str, float] | None, settings: RsstConfig) -> tuple[str, ...]:
-    """What has to be said of the removal of units that had been shrunk: nothing where it cost a point or less."""
+def removal_warnings(
+    removal: Mapping[str, float] | None, settings: RsstConfig, *, narrowed: bool = False
+) -> tuple[str, ...]:
+    """What has to be said of the removal of units that had been shrunk: nothing where it cost a point or less, the repair
+    included where there was one. `narrowed` says that channels of the stream were among them."""
     if removal is None:
         return ()
-    before, after = removal["val_accuracy_before"], removal["val_accuracy_after"]
+    before, after = removal["val_accuracy_before"], removal.get("val_accuracy_repaired", removal["val_accuracy_after"])
     if not is_dear(before, after):
         return ()
     ratio = removal.get("magnitude_ratio")
+    if narrowed and "val_accuracy_repaired" not in removal and (ratio or 0.0) > NEARLY_NOTHING:
+        return (
+            f"the removal cost {100 * (before - after):.1f} points of validation accuracy ({100 * before:.1f} % just before, "
+            f"{100 * after:.1f} % just after) though the units were shrunk: with the stream's channels go zeros that its norms "
+            "took their statistics over; say prune.compensate: least_squares, which makes up for it",
+        )
     sizes = "" if ratio is None else f"; the weights that stay were {ratio:.3g} times as large as those that went"
     return (
         f"the penalty did not act: the removal cost {100 * (before - after):.1f} points of validation accuracy "

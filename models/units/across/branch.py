@@ -75,14 +75,14 @@ def why_not(model: nn.Module) -> str | None:
     """Why no branch of this network can be taken out, or None."""
     blocks = [block for _, block in _blocks(model)]
     if not blocks:
-        return "no block of timm's Block or ResPostBlock classes"
+        return "it has no block of timm's Block or ResPostBlock classes"
     others = {
         type(module).__name__
         for block in blocks
         for module in (block.get_submodule("attn"), block.get_submodule("mlp"))
         if type(module) not in IN_BRANCHES
     }
-    return f"blocks with a {', a '.join(sorted(others))}" if others else None
+    return f"its blocks have a {', a '.join(sorted(others))}" if others else None
 
 
 def _group(model: nn.Module, branches: Branches) -> UnitGroup:

@@ -51,19 +51,19 @@ def stream_groups(model: nn.Module) -> tuple[UnitGroup, ...]:
 def why_not(model: nn.Module) -> str | None:
     """Why no channel of the stream can be taken out exactly, or None."""
     if type(model) not in NETWORKS:
-        return f"a {type(model).__name__}, of which only VisionTransformers' width is known throughout"
+        return f"it is a {type(model).__name__}, and only a VisionTransformer's width is known throughout"
     if type(model.get_submodule("patch_embed")) is not PatchEmbed:
-        return f"patches made by a {type(model.get_submodule('patch_embed')).__name__}"
+        return f"its patches are made by a {type(model.get_submodule('patch_embed')).__name__}"
     known = {name for name, _, _ in _tied_layers(model)}
     for name, module in model.named_modules():
         own = bool(name) and any(parameter.numel() for parameter in module.parameters(recurse=False))
         if own and name not in known and not _lies_in_a_work(model, name):
-            return f"a {type(module).__name__} at {name}"
+            return f"it has a {type(module).__name__} at {name}"
     unaffine = [name for name, module in model.named_modules() if type(module) in NORMS and module.weight is None]
     if unaffine:
-        return f"a norm without weights at {unaffine[0]}"
+        return f"it has a norm without weights at {unaffine[0]}"
     named = {name for name, _ in model.named_parameters(recurse=False)} - set(TOKENS)
-    return f"parameters of its own: {', '.join(sorted(named))}" if named else None
+    return f"it has parameters of its own: {', '.join(sorted(named))}" if named else None
 
 
 def _slices(model: nn.Module, each: Tensor) -> Iterator[TiedSlice]:

@@ -27,9 +27,9 @@ def why_not(model: nn.Module) -> str | None:
     """Why no query and key of this network can lose dimensions, or None."""
     there = [module for module in model.modules() if type(module) in ATTENTION_CLASSES]
     if not there:
-        return "no attention with queries, keys and values in one layer of timm's Attention class"
+        return "it has no attention with queries, keys and values in one layer of timm's Attention class"
     if not any(_is_free(module) for module in there):
-        return "queries and keys that are normalised over the dimensions of a head"
+        return "its queries and keys are normalised over the dimensions of a head"
     return None
 
 

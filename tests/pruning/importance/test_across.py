@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from models.errors import UserError
-from models.units.across.registry import ACROSS
+from models.units.across.registry import BY_KIND
 from models.units.describe import describe
 from models.units.structure import Kind
 from pruning.catalogue import CRITERIA
@@ -20,7 +20,7 @@ ALIKE = {"fpgm"}
 """And those that compare units weight by weight, which branches are not fit for."""
 
 
-@pytest.mark.parametrize("kind", ACROSS)
+@pytest.mark.parametrize("kind", BY_KIND)
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_it_scores_every_unit_or_says_that_it_cannot(criterion: str, kind: Kind) -> None:
     spec = spec_of("vit_micro")
