@@ -195,7 +195,7 @@ class Trial:
         """Write a state's lines as this trial's own, with whose they are; returns the last one."""
         self._guard()
         board = self._open_board()
-        lines, end = stage.taken()
+        lines, end = stage.taken(self.procedure.network.structure)
         self._writer.append(*lines, end.to_json())
         for line in lines:
             board.epoch(line)

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from models.units.structure import BASIC, Structure
 from models.versions import source_digest
 from models.weights.digest import file_digest
 from pruning.allocation import budget_counts
@@ -57,11 +58,18 @@ def facts_of(procedure: Procedure, header: Mapping[str, Any]) -> dict[str, Any]:
         "graphs": procedure.graphs is not None,
         "weights": header["weights"]["digest"],
         "spec": header["spec"],
-        "structure": procedure.network.structure.to_json(),
+        "structure": _started_as(procedure.network.structure),
         "data": {name: data[name] for name in ("digest", "mean", "std", "classes", "sizes")},
         "images": procedure.data.version,
         "seed": procedure.config.seed,
     }
+
+
+def _started_as(structure: Structure) -> dict[str, Any]:
+    """What of the network is left before its first state. Kinds across blocks, which only some trials name, count where they
+    have lost units."""
+    groups = {name: group for name, group in structure.groups.items() if group.kind in BASIC or group.cut}
+    return Structure(groups).to_json()
 
 
 def _arithmetic() -> dict[str, Any]:

@@ -21,6 +21,7 @@ from torch import Tensor
 from models import atomic
 from models.errors import UserError
 from models.save_load import load_parts
+from models.units.structure import Structure
 from models.weights.digest import file_digest
 from trainables.files.record import StateEnd, finite
 from trainables.files.state_files import load_tensors, predictions_file, save_tensors, state_file
@@ -49,10 +50,18 @@ class Stage:
     files: Mapping[str, str]
     """Name → SHA-256 of everything else in its folder."""
 
-    def taken(self) -> tuple[list[dict[str, Any]], StateEnd]:
-        """Its lines as they stand in the record of a trial that takes it over: with whose they are."""
-        lines = [{**line, "taken_from": self.trained_by} for line in self.lines]
-        return lines, replace(self.end, taken_from=self.trained_by)
+    def taken(self, left: Structure) -> tuple[list[dict[str, Any]], StateEnd]:
+        """Its lines as they stand in the record of a trial that takes it over: with whose they are.
+
+        `left` is that trial's structure at the end of the state. Where it counts other kinds of units, which only happens
+        before any of them goes, the lines say what it has of its own.
+        """
+        end, kept = self.end, left.kept_of_kind()
+        own = {"kept": kept} if kept.keys() != end.kept.keys() else {}
+        if own:
+            end = replace(end, kept=kept, structure=left.to_json())
+        lines = [{**line, **own, "taken_from": self.trained_by} for line in self.lines]
+        return lines, replace(end, taken_from=self.trained_by)
 
     @property
     def has_predictions(self) -> bool:

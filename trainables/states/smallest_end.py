@@ -56,7 +56,7 @@ def smallest_end(config: TrialConfig, spec: ModelSpec) -> SmallestEnd:
     cheapest = _network_after(network, prune, macs)
     fewest = _network_after(network, prune, params) if ranked else cheapest
     left = 100.0 - fewest.removed_percent
-    share = SAFE_SHARE if ranked and "channel" in network.kinds else 1.0
+    share = SAFE_SHARE if ranked and not UNEVEN.isdisjoint(network.kinds) else 1.0
     return SmallestEnd(
         int(share * cheapest.macs), int(share * fewest.params), 100.0 - share * left, dense.macs, dense.params
     )

@@ -79,20 +79,21 @@ def _slices(model: nn.Module, each: Tensor) -> Iterator[TiedSlice]:
 
 
 def _tied_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module, int]]:
-    """(name, layer, dimension of its weight that the channels lie along) for every layer that has an entry per channel."""
+    """(name, layer, dimension of its weight that the channels lie along) for every layer that has an entry per channel.
+
+    What reads the stream has them still once its branch is gone and it gives nothing.
+    """
     gone = {f"{name}.{part}" for name, block in _blocks(model) for part in _of_gone_branches(block)}
     for name, module in model.named_modules():
-        inner = name.rpartition(".")[2]
-        if name in gone or any(name.startswith(f"{one}.") for one in gone):
-            continue
-        if name == "patch_embed.proj" or (type(module) in EACH and not _lies_in_a_work(model, name)):
-            yield name, module, 0
-        elif name in CLASSIFIERS and isinstance(module, nn.Linear):
+        around, _, inner = name.rpartition(".")
+        in_a_work = isinstance(module, nn.Linear) and _lies_in_a_work(model, name)
+        if (name in CLASSIFIERS and isinstance(module, nn.Linear)) or (in_a_work and inner in READERS):
             yield name, module, 1
-        elif isinstance(module, nn.Linear) and _lies_in_a_work(model, name):
-            if inner in READERS:
-                yield name, module, 1
-            elif inner in WRITERS:
+        elif name in gone or around in gone:
+            continue
+        else:
+            writes = name == "patch_embed.proj" or (in_a_work and inner in WRITERS)
+            if writes or (type(module) in EACH and not _lies_in_a_work(model, name)):
                 yield name, module, 0
 
 
