@@ -55,6 +55,21 @@ def test_of_a_transformer_whose_blocks_are_alike_it_is_every_end(scope: str) -> 
     assert bound.macs < bound.dense_macs
 
 
+@pytest.mark.parametrize("scope", ["global", "layerwise"])
+@pytest.mark.parametrize(
+    "target",
+    [["head", "neuron", "embed"], ["head", "qk"], ["head", "neuron", "branch"], ["head", "embed", "qk", "branch"]],
+)
+def test_of_kinds_across_blocks_no_choice_is_smaller(target: list[str], scope: str) -> None:
+    config = config_of("vit_micro", target=target, scope=scope, schedule={"states": 2})
+    bound = smallest_end(config, VIT)
+    for seed in range(12):
+        found = end_by_chance(config, VIT, seed)
+        assert bound.macs <= found.macs
+        assert bound.params <= found.params
+        assert bound.removed_percent >= found.removed_percent - 1e-9
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scope", ["global", "layerwise"])
 def test_of_channels_no_choice_is_smaller(scope: str) -> None:

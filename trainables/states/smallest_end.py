@@ -16,6 +16,7 @@ from torch import Tensor
 from models.networks.registry import build
 from models.spec import ModelSpec
 from models.units.base import UnitGroup
+from models.units.structure import Kind
 from pruning.allocation import ROUNDED, budget_counts
 from pruning.macs_target import LARGEST_FACTOR
 from pruning.methods import get_method
@@ -25,8 +26,10 @@ from trainables.states.network import Cost, Network
 from trainables.states.unit_budget import kept_fractions, lowest_units
 from trainables.states.unit_cost import saved_by_a_unit, smaller_copy
 
+UNEVEN: frozenset[Kind] = frozenset({"channel", "qk", "branch"})
+"""Kinds of which a unit saves more or less by what is left of another group: a convolution, a head, a branch is of both."""
 SAFE_SHARE = 0.95
-"""Of what is found where two groups share a convolution: what a unit of one saves then depends on the other."""
+"""Of what is found where such kinds are ranked over all layers."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,10 @@ def _network_after(network: Network, prune: PruneConfig, saved: Mapping[str, flo
     by_floors = prune.widths == "imp" or prune.schedule.macs_target is not None
     factors = dict.fromkeys(network.kinds, LARGEST_FACTOR) if by_floors else None
     kept = kept_fractions(network, prune, get_method(prune.method), prune.schedule.states, factors)
-    scores = {group.name: _scores(group, saved.get(group.name, 0.0)) for group in network.pruned_groups()}
+    scores = {
+        group.name: _scores(group, saved.get(group.name, 0.0), number)
+        for number, group in enumerate(network.pruned_groups())
+    }
     counts = budget_counts(network.structure, kept, prune.scope, prune.min_kept)
     if prune.scope == "global" and prune.round_to > 1:
         counts, prune = _rounded_down(network, prune, counts), prune.model_copy(update={"round_to": 1})
@@ -89,10 +95,11 @@ def _rounded_down(network: Network, prune: PruneConfig, counts: Mapping[str, int
     }
 
 
-def _scores(group: UnitGroup, saved: float) -> Tensor:
-    """Alike, but for branches, of which the first go: of all else the last do, and what goes twice would save once."""
+def _scores(group: UnitGroup, saved: float, number: int) -> Tensor:
+    """Alike, but where heads and neurons lie within the units, or they within heads: of these the first of the network go.
+    Of all else it is the last, and what goes twice would save once."""
     alike = torch.full((group.count,), -saved, dtype=torch.float64)
-    return alike + torch.arange(group.count) if group.kind == "branch" else alike
+    return alike + number + torch.arange(group.count) if group.kind in ("qk", "branch") else alike
 
 
 @lru_cache(maxsize=32)
