@@ -16,8 +16,10 @@ import timm
 from models.errors import UserError
 from models.networks.shapes_only import shapes_only
 from models.targets import UNKNOWN, fitting_target, reach_of
+from models.units.across.registry import why_not_across
 from models.units.describe import describe
 from models.units.reach import LeftWhole, Reach
+from models.units.structure import ACROSS, Kind
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
     "ViT, DeiT, DINOv2": ("vit_small_patch16_224", "vit_small_patch14_dinov2", "deit_tiny_patch16_224"),
@@ -133,11 +135,12 @@ CUT, WHOLE, WHY = (
 
 @dataclass(frozen=True)
 class Example:
-    """A network of a family, and how far pruning reaches into it."""
+    """A network of a family, how far pruning reaches into it, and which kinds across its blocks it has."""
 
     family: str
     name: str
     reach: Reach
+    across: tuple[Kind, ...]
 
     @property
     def line(self) -> str:
@@ -147,7 +150,8 @@ class Example:
             return _row(f"`timm:{self.name}`", whole or "–")
         can_go = ", ".join(f"{kind} {self._share(size)}" for kind, size in self.reach.prunable.items())
         target = fitting_target(self.reach.prunable)
-        return _row(self.family, f"`timm:{self.name}`", f"`{target}`", can_go, whole or "–")
+        across = ", ".join(self.across)
+        return _row(self.family, f"`timm:{self.name}`", f"`{target}`", can_go, across or "–", whole or "–")
 
     def _share(self, size: int) -> str:
         return f"{100 * size / self.reach.parameters:.1f} %"
@@ -156,10 +160,11 @@ class Example:
 def example(family: str, name: str) -> Example:
     with shapes_only():
         model = timm.create_model(name)
+    across = tuple(kind for kind in ACROSS if why_not_across(model, kind) is None)
     try:
-        return Example(family, name, reach_of(model, describe(model)))
+        return Example(family, name, reach_of(model, describe(model)), across)
     except UserError:
-        return Example(family, name, reach_of(model, ()))
+        return Example(family, name, reach_of(model, ()), across)
 
 
 def renewed(text: str) -> str:

@@ -45,11 +45,13 @@ def compact(model: nn.Module, structure: Structure) -> None:
     version that could not cut blocks of their family.
 
     Raises:
-        ValueError: the network lacks a group that `structure` starts from, or has it with another kind or unit count.
+        ValueError: the network lacks a group that `structure` starts from, or has it with another kind or unit count; or
+            `structure` keeps units within one that it has not.
     """
     groups = describe(model, structure.kinds)
     dense = dense_structure(groups)
     _check_same_network(dense, structure)
+    _check_nothing_in_what_is_gone(groups, dense, structure)
     keep_only(model, groups, kept_positions(dense, structure))
 
 
@@ -213,6 +215,13 @@ def _check_counts(groups: Sequence[UnitGroup], structure: Structure) -> None:
     found = {group.name: group.count for group in groups if group.name in structure.groups}
     if found != structure.counts():
         raise ValueError(f"the network's groups are {found}, but the structure says {structure.counts()}")
+
+
+def _check_nothing_in_what_is_gone(groups: Sequence[UnitGroup], dense: Structure, structure: Structure) -> None:
+    gone = {name: set(dense.kept(name)) - set(group.kept) for name, group in structure.groups.items()}
+    for name, units in with_what_they_hold(groups, dense, gone).items():
+        if left := set(units) & set(structure.kept(name)):
+            raise ValueError(f"{name} keeps {len(left)} units within a branch that the structure has not")
 
 
 def _check_same_network(dense: Structure, structure: Structure) -> None:

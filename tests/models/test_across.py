@@ -144,6 +144,13 @@ def test_the_last_head_and_all_its_queries_may_go(tmp_path) -> None:
     assert torch.equal(load(tmp_path / "small.safetensors")(images), small(images))
 
 
+def test_a_structure_that_keeps_units_within_a_branch_that_is_gone_is_refused() -> None:
+    dense = trained_looking(spec_of("vit_micro"))
+    whole = dense_structure(describe(dense, ("branch",)))
+    with pytest.raises(ValueError, match=r"blocks\.1\.attn keeps 4 units within a branch"):
+        compact(dense, whole.without({"attention_branches": (1,)}))
+
+
 @pytest.mark.parametrize("kind", BY_KIND)
 def test_what_belongs_to_units_is_counted_element_by_element(kind: Kind) -> None:
     dense = trained_looking(spec_of("vit_micro"))
