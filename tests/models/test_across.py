@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 
 import pytest
+import timm
 import torch
 from torch import Tensor, nn
 
@@ -142,6 +143,15 @@ def test_the_last_head_and_all_its_queries_may_go(tmp_path) -> None:
     save(tmp_path / "small.safetensors", small.state_dict(), spec, structure, {})
     images = images_for(spec).float()
     assert torch.equal(load(tmp_path / "small.safetensors")(images), small(images))
+
+
+def test_blocks_with_an_mlp_that_is_never_a_branch_lose_queries_all_the_same() -> None:
+    model = timm.create_model("vitamin_small_224", img_size=32, num_classes=5).eval()
+    groups = describe(model, OF_ALL_KINDS)
+    assert {group.kind for group in groups if group.kind in OF_ALL_KINDS} == {"qk"}
+    assert "GeGluMlp" in str(why_not_across(model, "branch"))
+    small, _ = cut(model, groups, some_of(groups, ("qk",)))
+    assert small(torch.zeros(1, 3, 32, 32)).shape == (1, 5)
 
 
 def test_a_structure_that_keeps_units_within_a_branch_that_is_gone_is_refused() -> None:

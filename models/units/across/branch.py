@@ -20,11 +20,15 @@ from models.units.families.attention import ATTENTION_CLASSES
 from models.units.families.glu import GLU_CLASSES
 from models.units.families.mlp import MLP_CLASSES
 
+IN_BRANCHES = (*ATTENTION_CLASSES, *MLP_CLASSES, *GLU_CLASSES)
+"""Classes of what a branch does, exactly."""
 
-def is_there(module: nn.Module) -> bool:
-    """Whether a branch's attention or MLP still is: a cut one has no outputs."""
-    writer = module.get_submodule("proj" if hasattr(module, "proj") else "fc2")
-    return len(writer.get_parameter("weight")) > 0
+
+def is_there(work: nn.Module) -> bool:
+    """Whether a branch's attention or MLP still is: a cut one has no outputs, and one of another class is never cut."""
+    if type(work) not in IN_BRANCHES:
+        return True
+    return len(work.get_submodule("proj" if hasattr(work, "proj") else "fc2").get_parameter("weight")) > 0
 
 
 class CutBlock(Block):
@@ -52,7 +56,6 @@ class CutResPostBlock(ResPostBlock):
 
 CUT: dict[type[nn.Module], type[nn.Module]] = {Block: CutBlock, ResPostBlock: CutResPostBlock}
 BLOCKS = (*CUT, *CUT.values())
-IN_BRANCHES = (*ATTENTION_CLASSES, *MLP_CLASSES, *GLU_CLASSES)
 
 
 @dataclass(frozen=True)
