@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from models.errors import UserError
 from models.networks.registry import build, resolve_spec
-from models.units.structure import ACROSS, BASIC, KINDS, SHORT_FORMS, Kind, Target, kinds_of
+from models.units.structure import ACROSS, BASIC, KINDS, SHORT_FORMS, UNREAD, Kind, Target, kinds_of
 from pruning.catalogue import CRITERIA
 from pruning.methods import get_method
 from tests.trainables.small_trials import small_config
@@ -107,13 +107,26 @@ def test_another_way_to_write_a_target_is_no_change_of_a_trial() -> None:
         ({"widths": "imp"}, "widths: imp counts .* say widths: budget, or take {kind} out of target"),
         ({"method": "imp"}, "method: imp masks single weights .* take {kind} out of target, or choose another method"),
         ({"criterion": "remain"}, "criterion: remain cannot score {kind}; choose one that can"),
-        *(({"criterion": name}, f"criterion: {name} cannot score {{kind}}") for name in FROM_INPUTS),
     ],
 )
-def test_what_goes_by_masks_or_inputs_does_not_go_across(kind: Kind, prune: dict[str, Any], message: str) -> None:
+def test_what_goes_by_masks_does_not_go_across(kind: Kind, prune: dict[str, Any], message: str) -> None:
     with pytest.raises(ValidationError, match=message.format(kind=kind)):
         target_of(target=["neuron", kind], **prune)
     assert target_of(target=["neuron"], **prune) == ("neuron",)
+
+
+@pytest.mark.parametrize("name", FROM_INPUTS)
+def test_what_goes_by_inputs_goes_for_all_that_a_layer_reads(name: str) -> None:
+    assert target_of(target=["neuron", "embed"], criterion=name) == ("neuron", "embed")
+    for kind in UNREAD:
+        with pytest.raises(ValidationError, match=f"criterion: {name} cannot score {kind}"):
+            target_of(target=["neuron", kind], criterion=name)
+
+
+def test_branches_are_unlike_each_other() -> None:
+    assert target_of(target=["embed", "qk"], criterion="fpgm") == ("embed", "qk")
+    with pytest.raises(ValidationError, match="criterion: fpgm cannot score branch"):
+        target_of(target=["branch"], criterion="fpgm")
 
 
 def test_criteria_that_a_mistake_names_can_score_all_of_the_target() -> None:
