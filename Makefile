@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 export UV_NO_CONFIG := 1
 
-.PHONY: setup sweep test test-fast bench lint lock clean
+.PHONY: setup sweep test test-fast test-slow bench lint lock clean
 
 setup: $(VENV)/.ready
 
@@ -21,12 +21,18 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 sweep: setup
 	$(BIN)/prunetune sweep configs/quickstart.yaml
 
+# Both halves at once, of about as much processor time each; where make can, what a half prints comes whole, at its end.
+WHOLE := $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+
 test: setup
-	$(BIN)/python -m pytest
+	$(MAKE) --no-print-directory --jobs=2 $(WHOLE) test-fast test-slow
 	$(MAKE) --no-print-directory lint
 
 test-fast: setup
 	$(BIN)/python -m pytest -m "not slow and not ray"
+
+test-slow: setup
+	$(BIN)/python -m pytest -m "slow or ray"
 
 # Ratios against a baseline of the same run; say nothing on a machine that does other work as well.
 bench: setup

@@ -87,6 +87,7 @@ def test_steps_may_be_recorded_and_replayed_which_is_told(tmp_path: Path, monkey
     assert found == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_a_killed_pretraining_goes_on_with_its_loss_scaler(tmp_path: Path) -> None:
     train = {"lr": 3e-3, "batch_size": 50, "precision": "float16"}
     pretrain(small(tmp_path / "whole", train=train), tmp_path / "whole")

@@ -33,6 +33,7 @@ def trained_on_half_the_digits(steps: int = 150) -> dict[str, Tensor]:
     return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_trained_features_win_and_random_ones_do_not() -> None:
     images, labels = digits(400)
     trained = probe_state(SPEC, trained_on_half_the_digits(), images, labels, seed=0)

@@ -57,6 +57,7 @@ def test_accuracy_after_removal_is_that_of_the_trial_without_repair(tmp_path: Pa
     assert "val_accuracy_repaired" not in plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["refill", "rsst"])
 @pytest.mark.parametrize("how", ["mean", "least_squares"])
 def test_a_trial_killed_at_any_epoch_ends_with_the_same_numbers(tmp_path: Path, method: str, how: str) -> None:
@@ -81,6 +82,7 @@ def test_a_repair_that_finds_too_few_images_names_the_key(tmp_path: Path) -> Non
         run(trial)
 
 
+@pytest.mark.slow
 def test_repair_helps_where_many_units_go_at_once(tmp_path: Path) -> None:
     torch.manual_seed(0)
     schedule = {"kind": "one_shot", "states": 1, "head_ratio": 0.5, "neuron_ratio": 0.9}

@@ -108,6 +108,7 @@ def test_names_in_a_study_cannot_inject_markup(tmp_path: Path) -> None:
     assert "<script" not in text
 
 
+@pytest.mark.slow
 def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     two_arm_run(tmp_path / "a", seeds=2)
     MadeRun(tmp_path / "b", arms={"rsst": {"prune.method": "rsst"}}).add("rsst", falling(0.9))
@@ -124,6 +125,7 @@ def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     assert [text.count(f"<summary>{name}: the whole report") for name in ("a", "b")] == [1, 1]
 
 
+@pytest.mark.slow
 def test_controls_and_keys_of_single_arms_find_their_place(tmp_path: Path) -> None:
     arms = {name: {"prune.method": name} for name in ("rsst", "refill", "dense", "imp")}
     space = {

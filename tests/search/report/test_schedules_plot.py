@@ -139,6 +139,7 @@ def test_long_names_are_broken_so_that_panels_do_not_run_into_each_other(tmp_pat
     assert lines == ["refill", "custom, kept (0.9, 0.85, 0.5),", "3 events, epochs last_heavy"]
 
 
+@pytest.mark.slow
 def test_the_page_shows_it_under_its_own_heading(made: MadeRun) -> None:
     files = write_report(load_results(made.path), made.path / "report")
     text = (made.path / "report" / "index.html").read_text(encoding="utf-8")

@@ -85,6 +85,7 @@ def test_what_is_shared_is_the_common_beginning_and_the_rest_is_as_if_alone(
     assert outcome(trials / "alone") == outcome(trials / "second")
 
 
+@pytest.mark.slow
 def test_state_0_is_trained_once_for_all_that_return_to_different_epochs_of_it(tmp_path: Path) -> None:
     trials, stages = tmp_path / "run/trials", tmp_path / "stages"
     store = StageStore(stages, 1.0, (1, 2))

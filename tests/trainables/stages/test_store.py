@@ -107,6 +107,7 @@ def test_many_stages_are_not_looked_through_for_each_new_one(
     assert float(marker.read_text()) < 5.0
 
 
+@pytest.mark.slow
 def test_a_claim_ends_with_the_process_that_holds_it(tmp_path: Path) -> None:
     store = StageStore(tmp_path / "stages", 1.0)
     holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(store.folder)], stdout=subprocess.PIPE, text=True)
