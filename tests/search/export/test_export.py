@@ -32,6 +32,7 @@ from trainables.trial import Trial
 
 SMALL: dict[str, Any] = {
     **TRIAL,
+    "model": {**TRIAL["model"], "args": {"depth": 2}},
     "data": {"name": "digits", "train_limit": 128},
     "train": {"lr": 0.003, "epochs_per_state": 1},
     "prune": {"schedule": {"states": 2, "head_ratio": 0.5, "neuron_ratio": 0.7}},
