@@ -17,7 +17,7 @@ from torch import Tensor
 from models.errors import UserError, WorkFailed
 from models.names import look_up
 from models.units.base import UnitGroup
-from models.units.structure import Kind, Structure
+from models.units.structure import GroupStructure, Kind, Structure
 from pruning.schedules import ROUNDING_GUARD, unit_count
 
 Scope = Literal["layerwise", "global"]
@@ -47,7 +47,7 @@ def budget_counts(
     look_up("prune.scope", scope, dict.fromkeys(SCOPES))
     if scope == "layerwise":
         return {
-            name: unit_count(group.total, kept[group.kind], floor_of(group.total, min_kept), len(group.kept))
+            name: unit_count(group.total, kept[group.kind], floor_in(group, min_kept), len(group.kept))
             for name, group in structure.groups.items()
             if group.kind in kept
         }
@@ -84,9 +84,15 @@ def rounded(count: int, present: int, floor: int, multiple: int) -> int:
     return min(max((count + multiple // 2) // multiple * multiple, least), most)
 
 
+def floor_in(group: GroupStructure, min_kept: float) -> int:
+    """Units that this group keeps whatever their scores: no more than it has, and one channel of the stream in any case."""
+    floor = max(floor_of(group.total, min_kept), 1 if group.kind == "embed" else 0)
+    return min(floor, len(group.kept))
+
+
 def floor_of_kind(structure: Structure, kind: Kind, min_kept: float) -> int:
     """Units of this kind that are reserved: the floors of all its groups."""
-    return sum(floor_of(group.total, min_kept) for group in structure.groups.values() if group.kind == kind)
+    return sum(floor_in(group, min_kept) for group in structure.groups.values() if group.kind == kind)
 
 
 def emptied(structure: Structure, kinds: Collection[Kind], min_kept: float) -> dict[Kind, list[str]]:
@@ -97,7 +103,8 @@ def emptied(structure: Structure, kinds: Collection[Kind], min_kept: float) -> d
         if group.kind not in kinds:
             continue
         even = math.floor(group.total * left[group.kind] / totals[group.kind] + ROUNDING_GUARD)
-        if len(group.kept) < even and len(group.kept) <= max(floor_of(group.total, min_kept), NEARLY_EMPTY * even):
+        floor = floor_of(group.total, min_kept)
+        if len(group.kept) < even and len(group.kept) <= max(floor, NEARLY_EMPTY * even):
             found.setdefault(group.kind, []).append(name)
     return found
 
@@ -117,36 +124,65 @@ def select(
 
     `scores`: group name → (count,), larger = more important, by position in the present network; `groups` describe that
     network; `counts` as from `budget_counts` (by kind or by group name, following `scope`). Under `global` the best
-    units of each group, up to its floor (`floor_of`), are reserved before the rest of the kind is ranked. Then each group of
+    units of each group, up to its floor (`floor_in`), are reserved before the rest of the kind is ranked. Then each group of
     one of the kinds ROUNDED keeps its best units up to so many that their features are a multiple of `round_to` (`rounded`).
+    Branches are chosen first: all that lies within one that goes goes too, and the rest of its kind makes up for the budget.
     Raises WorkFailed where a score is not finite.
     """
     look_up("prune.scope", scope, dict.fromkeys(SCOPES))
     chosen = [group for group in groups if group.kind in kinds]
     ranked = {group.name: _ranked(group, scores, structure) for group in chosen}
-    floors = {group.name: floor_of(structure.groups[group.name].total, min_kept) for group in chosen}
+    floors = {group.name: floor_in(structure.groups[group.name], min_kept) for group in chosen}
     kept: dict[str, set[int]] = {}
-    if scope == "layerwise":
-        for group in chosen:
-            budget = max(counts.get(group.name, group.count), floors[group.name])
-            kept[group.name] = set(ranked[group.name][:budget])
-    else:
-        for kind in dict.fromkeys(group.kind for group in chosen):
-            same = [group for group in chosen if group.kind == kind]
-            budget = counts.get(kind, sum(group.count for group in same))
-            kept |= _keep_globally(same, scores, ranked, budget, floors)
+    for together in ([group for group in chosen if group.holds], [group for group in chosen if not group.holds]):
+        ended = _within_what_goes(chosen, kept)
+        kept |= {group.name: set() for group in together if group.name in ended}
+        left = [group for group in together if group.name not in ended]
+        kept |= _kept_of(left, ranked, floors, counts, scope, scores)
+        for group in left:
+            if group.kind in ROUNDED:
+                multiple = round_to // math.gcd(round_to, _features(group))
+                count = rounded(len(kept[group.name]), group.count, floors[group.name], multiple)
+                kept[group.name] = set(ranked[group.name][:count])
     drop = {}
     for group in chosen:
-        if group.kind in ROUNDED:
-            multiple = round_to // math.gcd(round_to, _features(group))
-            count = rounded(len(kept[group.name]), group.count, floors[group.name], multiple)
-            kept[group.name] = set(ranked[group.name][:count])
         originals = structure.kept(group.name)
         gone = tuple(originals[position] for position in range(group.count) if position not in kept[group.name])
         if gone:
             drop[group.name] = gone
     after = structure.counts()
     return Selection(drop, {name: count - len(drop.get(name, ())) for name, count in after.items()})
+
+
+def _within_what_goes(groups: Sequence[UnitGroup], kept: Mapping[str, set[int]]) -> set[str]:
+    """Names of the groups that lie within units which are not kept."""
+    return {
+        name
+        for group in groups
+        for position, names in enumerate(group.holds)
+        if group.name in kept and position not in kept[group.name]
+        for name in names
+    }
+
+
+def _kept_of(
+    groups: Sequence[UnitGroup],
+    ranked: Mapping[str, list[int]],
+    floors: Mapping[str, int],
+    counts: Mapping[str, int],
+    scope: Scope,
+    scores: Mapping[str, Tensor],
+) -> dict[str, set[int]]:
+    """Group name → positions kept, before any rounding."""
+    if scope == "layerwise":
+        budgets = {group.name: max(counts.get(group.name, group.count), floors[group.name]) for group in groups}
+        return {name: set(ranked[name][:budget]) for name, budget in budgets.items()}
+    kept: dict[str, set[int]] = {}
+    for kind in dict.fromkeys(group.kind for group in groups):
+        same = [group for group in groups if group.kind == kind]
+        budget = counts.get(kind, sum(group.count for group in same))
+        kept |= _keep_globally(same, scores, ranked, budget, floors)
+    return kept
 
 
 def _features(group: UnitGroup) -> int:

@@ -54,7 +54,8 @@ class UnitGroup:
     of a linear layer's; each owns size/count consecutive features there (head_dim for a head, the width of a group where
     groups of channels are the units, one for the others). It is None where no module takes the units in.
 
-    `holds` names, unit by unit, the groups that lie within it and end with it, described or not; empty where none do.
+    `holds` names, unit by unit, the groups that lie within it and end with it, described or not; empty where none do. And
+    `ends_with` names the group with whose last unit all units of this one end.
     """
 
     name: str
@@ -63,6 +64,7 @@ class UnitGroup:
     slices: tuple[TiedSlice, ...]
     activation: str | None
     holds: tuple[tuple[str, ...], ...] = ()
+    ends_with: str | None = None
 
 
 @dataclass(frozen=True)

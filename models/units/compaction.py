@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from models.units.across.embed import NORMS
 from models.units.across.registry import after_cut_across
 from models.units.base import UnitGroup, dense_structure
 from models.units.describe import describe, family_of
 from models.units.empty_layers import swap_if_empty
 from models.units.families.grouped import declare_groups
+from models.units.norms import NORMS
 from models.units.structure import Structure
 
 Positions = Mapping[str, Sequence[int]]
@@ -51,19 +51,27 @@ def compact(model: nn.Module, structure: Structure) -> None:
     groups = describe(model, structure.kinds)
     dense = dense_structure(groups)
     _check_same_network(dense, structure)
-    _check_nothing_in_what_is_gone(groups, dense, structure)
-    keep_only(model, groups, kept_positions(dense, structure))
+    keep_only(model, groups, kept_positions(dense, _with_what_ends(groups, dense, structure)))
 
 
 def with_what_they_hold(
-    groups: Iterable[UnitGroup], structure: Structure, drop: Mapping[str, Iterable[int]]
+    groups: Sequence[UnitGroup], structure: Structure, drop: Mapping[str, Iterable[int]]
 ) -> dict[str, tuple[int, ...]]:
-    """`drop` and, of every group that lies within a unit to be dropped, all units that are left; original indices."""
+    """`drop` and, of every group that ends with it, all units that are left; original indices. `structure` is that of
+    `groups`."""
+    ended = [
+        name
+        for group in groups
+        for unit, names in zip(structure.kept(group.name) if group.holds else (), group.holds, strict=True)
+        if unit in set(drop.get(group.name, ()))
+        for name in names
+    ]
     wanted = {name: tuple(units) for name, units in drop.items()}
-    for group in (one for one in groups if one.holds):
-        for position in positions_of(structure, {group.name: wanted.get(group.name, ())})[group.name]:
-            inside = [name for name in group.holds[position] if name in structure.groups]
-            wanted |= {name: structure.kept(name) for name in inside}
+    wanted |= {name: structure.kept(name) for name in ended if name in structure.groups}
+    for group in groups:
+        around = group.ends_with
+        if around is not None and around in wanted and set(wanted[around]) == set(structure.kept(around)):
+            wanted[group.name] = structure.kept(group.name)
     return wanted
 
 
@@ -217,11 +225,17 @@ def _check_counts(groups: Sequence[UnitGroup], structure: Structure) -> None:
         raise ValueError(f"the network's groups are {found}, but the structure says {structure.counts()}")
 
 
-def _check_nothing_in_what_is_gone(groups: Sequence[UnitGroup], dense: Structure, structure: Structure) -> None:
-    gone = {name: set(dense.kept(name)) - set(group.kept) for name, group in structure.groups.items()}
-    for name, units in with_what_they_hold(groups, dense, gone).items():
-        if left := set(units) & set(structure.kept(name)):
-            raise ValueError(f"{name} keeps {len(left)} units within a branch that the structure has not")
+def _with_what_ends(groups: Sequence[UnitGroup], dense: Structure, structure: Structure) -> Structure:
+    """All groups of the dense network as `structure` has them; others are whole, unless they end with what is gone.
+
+    ValueError where it names units that ended so.
+    """
+    gone = {name: sorted(set(dense.kept(name)) - set(group.kept)) for name, group in structure.groups.items()}
+    after = dense.without(with_what_they_hold(groups, dense, gone))
+    for name, group in structure.groups.items():
+        if left := len(group.kept) - len(after.kept(name)):
+            raise ValueError(f"{name} keeps {left} units within others that the structure has not")
+    return after
 
 
 def _check_same_network(dense: Structure, structure: Structure) -> None:

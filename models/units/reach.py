@@ -81,7 +81,8 @@ def reach_text(target: Target, reach: Reach) -> str:
     if sum(reach.each(kinds)) > together:
         shares = ", ".join(_share(size, reach.parameters) for size in reach.each(kinds))
         text += f" (each by itself: {shares}; some parameters are of several kinds)"
-    if other := [kind for kind in reach.prunable if kind not in kinds]:
+    other = [kind for kind in reach.prunable if kind not in kinds]
+    if other and beyond:
         shared = " that the target's units do not hold too" if sum(reach.each(other)) > beyond else ""
         text += f"; not of the target: {named(other)}, {_share(beyond, reach.parameters)}{shared}"
     if reach.left_whole:

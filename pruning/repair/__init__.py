@@ -26,6 +26,8 @@ from pruning.repair.readers import Reader, readers_of
 from pruning.repair.ridge import again, best, only_mean
 
 Compensation = Literal["mean", "least_squares"]
+CONSTANT = 1e-9
+"""An output that varies by no more than this share of its square, as over a single row, says nothing of an error's size."""
 HELD_OUT = 4
 """One in so many calibration images, the last ones, is held out: it says how strong the ridge is to be."""
 
@@ -33,10 +35,11 @@ HELD_OUT = 4
 @dataclass(frozen=True)
 class Repaired:
     """What became of one reader: the error of its output on the held-out images as the units go, and with the repair, each
-    as a share of how much the output varies; and the ridge's strength, None where the bias alone moved."""
+    as a share of how much the output varies, None where it does not; and the ridge's strength, None where the bias alone
+    moved."""
 
-    error_removed: float
-    error_repaired: float
+    error_removed: float | None
+    error_repaired: float | None
     strength: float | None
 
 
@@ -89,11 +92,12 @@ def _repair_reader(reader: Reader, values: Tensor, before: Tensor, how: Compensa
     fitted, held_out = (_moments(reader, matrix, *half) for half in halves)
     has_bias = reader.now.layer.bias is not None
     judged = best(fitted, held_out, has_bias) if how == "least_squares" else only_mean(fitted, has_bias)
-    varies = held_out.output_energy(matrix)
+    total, varies = held_out.output_energy(matrix)
+    base = varies if varies > CONSTANT * total else None
     solved = again(judged, fitted + held_out, has_bias)
     reader.add(solved.change, solved.shift)
     left = held_out.error(judged.change, judged.shift)
-    return Repaired(_share(held_out.energy, varies), _share(left, varies), judged.strength)
+    return Repaired(_share(held_out.energy, base), _share(left, base), judged.strength)
 
 
 def _moments(reader: Reader, matrix: Tensor, values: Tensor, before: Tensor) -> Moments:
@@ -101,6 +105,6 @@ def _moments(reader: Reader, matrix: Tensor, values: Tensor, before: Tensor) -> 
     return reduce(add, (Moments.of(now, gave - now @ matrix.T) for now, gave in reader.rows(values, before)))
 
 
-def _share(error: float, varies: float) -> float:
+def _share(error: float, varies: float | None) -> float | None:
     """Root of the ratio; rounding may leave an error of nothing below zero."""
-    return math.sqrt(max(0.0, error) / varies) if varies > 0 else 0.0
+    return None if varies is None else math.sqrt(max(0.0, error) / varies)

@@ -54,8 +54,8 @@ class Moments:
             + self.rows * shift @ shift
         )
 
-    def output_energy(self, weights: Tensor) -> float:
-        """Σ‖W a + y‖² about its mean: how much the outputs vary, for W (outputs, kept)."""
+    def output_energy(self, weights: Tensor) -> tuple[float, float]:
+        """Σ‖W a + y‖² for W (outputs, kept), and the same about its mean: how much the outputs vary."""
         total = self.energy + 2 * (weights * self.cross.T).sum() + (weights.T * (self.gram @ weights.T)).sum()
         mean = weights @ self.inputs + self.lost
-        return float(total - mean @ mean / self.rows)
+        return float(total), float(total - mean @ mean / self.rows)

@@ -49,7 +49,8 @@ def _removed(ends: Sequence[StateEnd]) -> list[str]:
 def _repaired(ends: Sequence[StateEnd]) -> list[str]:
     before, repaired = _mean(ends, "val_accuracy_before"), _mean(ends, "val_accuracy_repaired")
     lost = None if before is None or repaired is None else before - repaired
-    errors = [told["error_repaired"] or 0.0 for end in ends for told in (end.repair or {}).values()]
+    layers = (told["error_repaired"] for end in ends for told in (end.repair or {}).values())
+    errors = [error for error in layers if error is not None]
     return [percent(repaired), points(lost, sign=False), number(100 * fmean(errors) if errors else None, "{:.1f}")]
 
 

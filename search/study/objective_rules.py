@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from models.units.structure import target_text
 from search.config_file import key_tree
 from search.space.distributions import Choice, same
 from search.space.parameter import Parameter
@@ -102,7 +103,7 @@ def objective_warnings(study: Study) -> list[str]:
             f"search.choose: of the front the point with the best {metric} is confirmed and exported, which with {free} "
             f"searched is that of the {extreme} pruning; give a constraint, such as search.constraints: '{remedy}'"
         )
-    warnings += [*claim_warnings(study), *family_warnings(study)]
+    warnings += [*_unlike_targets(study), *claim_warnings(study), *family_warnings(study)]
     if search.confirm is None:
         return warnings
     seeds = search.confirm.seeds
@@ -112,3 +113,28 @@ def objective_warnings(study: Study) -> list[str]:
             f"search.confirm.seeds: {sorted(searched & set(seeds))} were searched with; fresh ones are needed"
         )
     return warnings
+
+
+def _unlike_targets(study: Study) -> list[str]:
+    """Where what is compared at a share removed, or searched for at one, is a share of different things."""
+    choosing = any(one.at is not None for one in study.search.objectives_by_choice)
+    comparing = any(level.axis == "removed_percent" for level in study.compare.at)
+    targets = {one for name, arm in study.arms.items() if arm.traits.ends_small for one in _targets_of(study, name)}
+    if len(targets) < 2 or not (choosing or comparing):
+        return []
+    named, where = ", ".join(sorted(targets)), "search.objective" if choosing else "compare.at"
+    return [
+        f"{where}: removed_percent is of the parameters that a target's units hold, and targets differ ({named}): the same "
+        "figure is not the same share of the network; compare at a share of MACs, such as compare.at: {macs: 0.5}"
+    ]
+
+
+def _targets_of(study: Study, name: str) -> set[str]:
+    """Every target that an arm may have, for people."""
+    arm, key = study.arms[name], "prune.target"
+    written: list[Any] = [arm.value(key) or "both"]
+    for one in arm.parameters:
+        if one.decides(key) and isinstance(one.distribution, Choice):
+            trees = [key_tree.with_keys(arm.tree, {one.key: value}) for value in one.distribution.values]
+            written = [key_tree.get(tree, key) for tree in trees]
+    return {target_text(tuple(value) if isinstance(value, list) else value) for value in written}

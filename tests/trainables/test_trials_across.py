@@ -26,9 +26,9 @@ def test_every_method_removes_every_kind_and_what_it_writes_is_the_network_it_ju
 ) -> None:
     run(open_trial(tmp_path, prune={"method": method, **ALL_KINDS}))
     end = record_of(tmp_path).states[-1]
-    assert (
-        end.kept == {"head": 4.0, "neuron": 256.0, "embed": 38.0, "qk": 16.0, "branch": 2.0} or end.kept["embed"] == 38
-    )
+    assert end.kept["embed"] == 38
+    assert end.kept["branch"] == 2
+    assert end.kept["neuron"] == 256, "an MLP that is gone leaves the others the budget"
     parts, model = load_parts(tmp_path / "states" / "02.safetensors"), load(tmp_path / "states" / "02.safetensors")
     assert parts.structure.kept_of_kind() == end.kept
     assert sum(parameter.numel() for parameter in model.parameters()) == end.params

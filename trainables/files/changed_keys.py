@@ -7,7 +7,7 @@ from typing import Any
 
 from trainables.config.target import in_one_form
 
-TARGET = "prune.target"
+TARGET, CHOICE = "prune.target", "choice"
 
 
 def changed_keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
@@ -21,7 +21,12 @@ def changed_keys(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]
 
 
 def _meant(key: str, value: Any) -> Any:
-    return in_one_form(value) if key == TARGET or key.endswith(f".{TARGET}") else value
+    """What the value of a key stands for; of a target that is searched, each of its choices."""
+    if key == TARGET or key.endswith(f".{TARGET}"):
+        return in_one_form(value)
+    if key.endswith(f"{TARGET}.{CHOICE}") and isinstance(value, list):
+        return [in_one_form(one) for one in value]
+    return value
 
 
 def at_most(changes: Sequence[str], most: int = 3) -> list[str]:

@@ -6,6 +6,7 @@ from torch import nn
 
 from models.errors import UserError
 from models.save_load import LoadedModel
+from models.units.describe import describe
 from models.units.structure import UNREAD, WORDS, kinds_of
 from pruning.catalogue import CRITERIA
 from pruning.methods import Method
@@ -67,9 +68,11 @@ def check_macs_target(config: TrialConfig, method: Method, network: Network) -> 
 def check_scratch_source(config: TrialConfig, source: LoadedModel, network: Network) -> None:
     """UserError where the file's structure belongs to another network, or does not say how long it was trained."""
     file, needed = config.prune.scratch.file, {"epochs": "epochs", "macs": "training_macs"}[config.prune.scratch.match]
+    kinds = source.structure.kinds
     theirs = {name: (group.kind, group.total) for name, group in source.structure.groups.items()}
-    ours = {name: (group.kind, group.total) for name, group in network.structure.groups.items()}
-    if theirs != ours:
+    # What lies across blocks is described where the source's trial pruned it, whatever this one would.
+    ours = {group.name: (group.kind, group.count) for group in describe(network.model, kinds)}
+    if theirs != {name: one for name, one in ours.items() if one[0] in kinds}:
         raise UserError(
             f"{file} holds the structure of {source.spec.arch}, which does not fit "
             f"{network.spec.arch}; use a state file of the same architecture",

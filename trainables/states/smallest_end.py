@@ -5,8 +5,9 @@ Networks are only measured here, so their tensors are on torch's `meta` device: 
 
 from __future__ import annotations
 
+import copy
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,7 +18,7 @@ from models.networks.registry import build
 from models.spec import ModelSpec
 from models.units.base import UnitGroup
 from models.units.structure import Kind
-from pruning.allocation import ROUNDED, budget_counts
+from pruning.allocation import ROUNDED, Drop, budget_counts
 from pruning.macs_target import LARGEST_FACTOR
 from pruning.methods import get_method
 from trainables.config.prune import PruneConfig
@@ -26,10 +27,9 @@ from trainables.states.network import Cost, Network
 from trainables.states.unit_budget import kept_fractions, lowest_units
 from trainables.states.unit_cost import saved_by_a_unit, smaller_copy
 
-UNEVEN: frozenset[Kind] = frozenset({"channel", "qk", "branch"})
-"""Kinds of which a unit saves more or less by what is left of another group: a convolution, a head, a branch is of both."""
-SAFE_SHARE = 0.95
-"""Of what is found where such kinds are ranked over all layers."""
+SAFE_SHARES: dict[Kind, float] = {"channel": 0.95, "qk": 0.95, "branch": 0.8}
+"""Of what is found where such a kind is ranked over all layers: what a unit saves then depends on what is left of another
+group (a convolution, a head), and a branch may take more with it, event by event, than its heads and neurons are to lose."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +56,33 @@ def smallest_end(config: TrialConfig, spec: ModelSpec) -> SmallestEnd:
     # Under `layerwise` it is settled how many units each group keeps, and those of a group are equal in cost.
     ranked = prune.scope == "global"
     macs, params = _saved_by_a_unit(json.dumps(spec.to_json()), prune.target) if ranked else ({}, {})
-    cheapest = _network_after(network, prune, macs)
-    fewest = _network_after(network, prune, params) if ranked else cheapest
-    left = 100.0 - fewest.removed_percent
-    share = SAFE_SHARE if ranked and not UNEVEN.isdisjoint(network.kinds) else 1.0
+    ends = [
+        _network_after(network, prune, saved, first) for first in _branches_first(network) for saved in (macs, params)
+    ]
+    share = min(SAFE_SHARES.get(kind, 1.0) for kind in network.kinds) if ranked else 1.0
+    left = 100.0 - max(end.removed_percent for end in ends)
     return SmallestEnd(
-        int(share * cheapest.macs), int(share * fewest.params), 100.0 - share * left, dense.macs, dense.params
+        int(share * min(end.macs for end in ends)),
+        int(share * min(end.params for end in ends)),
+        100.0 - share * left,
+        dense.macs,
+        dense.params,
     )
+
+
+def _branches_first(network: Network) -> Iterator[Mapping[str, int]]:
+    """How many of each group of branches go before all others: whichever of attention and MLPs their ranking takes."""
+    groups = [group for group in network.pruned_groups() if group.kind == "branch"]
+    yield from (dict(zip((group.name for group in groups), ends, strict=True)) for ends in _shares(groups))
+
+
+def _shares(groups: Sequence[UnitGroup]) -> Iterator[tuple[int, ...]]:
+    """Every number of units of the first group with none of the others, and the other way round; one where there are none."""
+    if not groups:
+        yield ()
+    for place, group in enumerate(groups):
+        for count in range(group.count + 1):
+            yield tuple(count if other == place else 0 for other in range(len(groups)))
 
 
 def _measured(spec: ModelSpec, prune: PruneConfig) -> Network:
@@ -71,19 +91,37 @@ def _measured(spec: ModelSpec, prune: PruneConfig) -> Network:
     return Network.dense(spec, state, prune, torch.device("meta"))
 
 
-def _network_after(network: Network, prune: PruneConfig, saved: Mapping[str, float]) -> Cost:
-    """The cost that is left where the units that save most go first."""
+def _network_after(
+    network: Network, prune: PruneConfig, saved: Mapping[str, float], branches: Mapping[str, int]
+) -> Cost:
+    """The cost that is left where the units that save most go first, and of branches so many of each group.
+
+    In two steps where there are branches: what lies within those that go keeps no floor of its own afterwards.
+    """
+    if branches:
+        network = smaller_copy(network, _lowest(_of_kinds(network, ("branch",)), prune, saved, branches))
+    return smaller_copy(network, _lowest(network, prune, saved, branches)).cost()
+
+
+def _lowest(network: Network, prune: PruneConfig, saved: Mapping[str, float], branches: Mapping[str, int]) -> Drop:
     by_floors = prune.widths == "imp" or prune.schedule.macs_target is not None
     factors = dict.fromkeys(network.kinds, LARGEST_FACTOR) if by_floors else None
     kept = kept_fractions(network, prune, get_method(prune.method), prune.schedule.states, factors)
     scores = {
-        group.name: _scores(group, saved.get(group.name, 0.0), number)
+        group.name: _scores(group, saved.get(group.name, 0.0), number, branches.get(group.name, 0))
         for number, group in enumerate(network.pruned_groups())
     }
     counts = budget_counts(network.structure, kept, prune.scope, prune.min_kept)
     if prune.scope == "global" and prune.round_to > 1:
         counts, prune = _rounded_down(network, prune, counts), prune.model_copy(update={"round_to": 1})
-    return smaller_copy(network, lowest_units(network, prune, counts, scores)).cost()
+    return lowest_units(network, prune, counts, scores)
+
+
+def _of_kinds(network: Network, kinds: tuple[Kind, ...]) -> Network:
+    """The same network as a trial would have it that prunes these kinds alone."""
+    seen = copy.copy(network)
+    seen.kinds = kinds
+    return seen
 
 
 def _rounded_down(network: Network, prune: PruneConfig, counts: Mapping[str, int]) -> dict[str, int]:
@@ -95,11 +133,14 @@ def _rounded_down(network: Network, prune: PruneConfig, counts: Mapping[str, int
     }
 
 
-def _scores(group: UnitGroup, saved: float, number: int) -> Tensor:
-    """Alike, but where heads and neurons lie within the units, or they within heads: of these the first of the network go.
-    Of all else it is the last, and what goes twice would save once."""
+def _scores(group: UnitGroup, saved: float, number: int, first: int) -> Tensor:
+    """Alike, but for queries and keys, of which the first of the network go where of heads it is the last: what goes with both
+    would save once. Of branches the `first` so many go before all others."""
     alike = torch.full((group.count,), -saved, dtype=torch.float64)
-    return alike + number + torch.arange(group.count) if group.kind in ("qk", "branch") else alike
+    if group.kind == "branch":
+        first = min(first, group.count)
+        return torch.cat([torch.full((first,), -1.0), torch.arange(group.count - first)]).double()
+    return alike + number if group.kind == "qk" else alike
 
 
 @lru_cache(maxsize=32)

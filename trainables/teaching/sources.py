@@ -110,7 +110,7 @@ def _of_model_file(asked: TeacherConfig, path: Path) -> Teacher:
             f"{told.get('val_accuracy')} by its own header, to which it was loaded strictly",
             "no fingerprint of initialisation found; nothing records what its tensors were when they were written",
         ),
-        scale=_scale(told.get("normalisation")),
+        scale=_scale(told.get("normalisation"), parts.spec.in_chans),
         trained_on=_trained_on(data, told.get("config")),
     )
 
@@ -150,11 +150,21 @@ def _check_has_classifier(source: Source, known: Provenance | None, head: tuple[
     )
 
 
-def _scale(told: Mapping[str, Any] | None) -> Scale | None:
-    return None if not told else Scale.of(told["mean"], told["std"])
-
-
-def _trained_on(data: Mapping[str, Any] | None, config: Mapping[str, Any] | None) -> TrainedOn | None:
-    if not data:
+def _scale(told: Any, channels: int) -> Scale | None:
+    """None where the file does not say it, or says what cannot be that of its network: then it counts as unknown."""
+    if not isinstance(told, Mapping):
         return None
-    return TrainedOn(str(data["name"]), str(data["digest"]), (config or {}).get("data", {}))
+    try:
+        scale = Scale.of(told["mean"], told["std"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    fits = len(scale.mean) == len(scale.std) == channels and all(std > 0 for std in scale.std)
+    return scale if fits else None
+
+
+def _trained_on(data: Any, config: Any) -> TrainedOn | None:
+    """None where the file does not say it, or not in full."""
+    if not isinstance(data, Mapping) or not {"name", "digest"} <= data.keys():
+        return None
+    asked = config.get("data", {}) if isinstance(config, Mapping) else {}
+    return TrainedOn(str(data["name"]), str(data["digest"]), asked if isinstance(asked, Mapping) else {})

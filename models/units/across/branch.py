@@ -76,7 +76,7 @@ def branch_groups(model: nn.Module) -> tuple[UnitGroup, ...]:
 
 def why_not(model: nn.Module) -> str | None:
     """Why no branch of this network can be taken out, or None."""
-    blocks = [block for _, block in _blocks(model)]
+    blocks = [block for _, block in blocks_of(model)]
     if not blocks:
         return "it has no block of timm's Block or ResPostBlock classes"
     others = {
@@ -90,7 +90,7 @@ def why_not(model: nn.Module) -> str | None:
 
 def _group(model: nn.Module, branches: Branches) -> UnitGroup:
     work, *_ = branches.modules
-    blocks = [(name, block) for name, block in _blocks(model) if is_there(block.get_submodule(work))]
+    blocks = [(name, block) for name, block in blocks_of(model) if is_there(block.get_submodule(work))]
     slices, holds = list[TiedSlice](), list[tuple[str, ...]]()
     for unit, (name, block) in enumerate(blocks):
         holds.append((f"{name}.{work}", f"{name}.{work}{SUFFIX}"))
@@ -109,14 +109,15 @@ def _whole(name: str, module: nn.Module | None, unit: int) -> Iterator[TiedSlice
             yield TiedSlice(f"{name}.{key}", 0, torch.arange(len(tensor)).unsqueeze(0), key in parameters, unit)
 
 
-def _blocks(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def blocks_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Name and module of every block that has branches, cut or not."""
     for name, module in model.named_modules():
         if type(module) in BLOCKS:
             yield name, module
 
 
 def _after_cut(model: nn.Module, counts: Counts) -> None:
-    for _, block in list(_blocks(model)):
+    for _, block in list(blocks_of(model)):
         cut = CUT.get(type(block))
         if cut is not None and not all(is_there(block.get_submodule(work)) for work in ("attn", "mlp")):
             block.__class__ = cut

@@ -10,23 +10,21 @@ from collections.abc import Iterator
 
 import torch
 from timm.layers.layer_scale import LayerScale
-from timm.layers.norm import LayerNorm, LayerNormFp32, RmsNorm
 from timm.layers.patch_embed import PatchEmbed
 from timm.models.deit import VisionTransformerDistilled
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from models.units.across.base import Across, Counts
-from models.units.across.branch import BLOCKS, is_there
+from models.units.across.branch import blocks_of, is_there
 from models.units.base import TiedSlice, UnitGroup, of_layer
 from models.units.families.attention import ATTENTION_CLASSES
 from models.units.families.glu import GLU_CLASSES
-from models.units.families.mlp import MLP_CLASSES
+from models.units.families.mlp import MLP_CLASSES, NARROWED
+from models.units.norms import NORMS
 
 NAME = "embed"
 NETWORKS = (VisionTransformer, VisionTransformerDistilled)
-NORMS = (nn.LayerNorm, LayerNorm, LayerNormFp32, RmsNorm)
-"""Classes, exactly: norms over the last dimension."""
 EACH = (*NORMS, LayerScale)
 """What has one entry for each channel along dimension 0 of all its parameters."""
 WORKS = (*ATTENTION_CLASSES, *MLP_CLASSES, *GLU_CLASSES)
@@ -58,7 +56,7 @@ def why_not(model: nn.Module) -> str | None:
     for name, module in model.named_modules():
         own = bool(name) and any(parameter.numel() for parameter in module.parameters(recurse=False))
         if own and name not in known and not _lies_in_a_work(model, name):
-            return f"it has a {type(module).__name__} at {name}"
+            return f"it has a block {type(module).__name__} at {name}"
     unaffine = [name for name, module in model.named_modules() if type(module) in NORMS and module.weight is None]
     if unaffine:
         return f"it has a norm without weights at {unaffine[0]}"
@@ -83,7 +81,7 @@ def _tied_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module, int]]:
 
     What reads the stream has them still once its branch is gone and it gives nothing.
     """
-    gone = {f"{name}.{part}" for name, block in _blocks(model) for part in _of_gone_branches(block)}
+    gone = {f"{name}.{part}" for name, block in blocks_of(model) for part in _of_gone_branches(block)}
     for name, module in model.named_modules():
         around, _, inner = name.rpartition(".")
         in_a_work = isinstance(module, nn.Linear) and _lies_in_a_work(model, name)
@@ -110,14 +108,13 @@ def _lies_in_a_work(model: nn.Module, name: str) -> bool:
     return bool(around) and type(model.get_submodule(around)) in WORKS
 
 
-def _blocks(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    return ((name, module) for name, module in model.named_modules() if type(module) in BLOCKS)
-
-
 def _after_cut(model: nn.Module, counts: Counts) -> None:
     if NAME in counts and type(model) in NETWORKS:
         for key in ("embed_dim", "num_features", "head_hidden_size"):
             setattr(model, key, counts[NAME])
+        for module in model.modules():
+            if type(module) in MLP_CLASSES:
+                setattr(module, NARROWED, True)
 
 
 EMBED = Across(stream_groups, why_not, _after_cut)

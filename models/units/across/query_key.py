@@ -19,7 +19,7 @@ SUFFIX = ".qk"
 
 
 def query_key_groups(model: nn.Module) -> tuple[UnitGroup, ...]:
-    """One group for each attention, though its last head is gone; then its units own nothing."""
+    """One group for each attention; its units end with the last head."""
     return tuple(_group(name, attention) for name, attention in _attentions(model))
 
 
@@ -38,7 +38,7 @@ def _group(name: str, attention: nn.Module) -> UnitGroup:
     queries = torch.arange(heads * width).reshape(heads, width).T
     index = torch.cat([queries, queries + heads * width], dim=1)
     slices = of_layer(f"{name}.qkv", attention.get_submodule("qkv"), 0, index)
-    return UnitGroup(name + SUFFIX, "qk", width, tuple(slices), None)
+    return UnitGroup(name + SUFFIX, "qk", width, tuple(slices), None, ends_with=name)
 
 
 def _attentions(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:

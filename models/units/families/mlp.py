@@ -15,6 +15,8 @@ from models.units.structure import Kind
 
 TOKEN_MIXING = "mlp_tokens"
 """The name that timm's mixing blocks give the MLP whose input they have transposed."""
+NARROWED = "narrowed"
+"""Marks an MLP of a block whose stream has lost channels, however few it reads by now."""
 COORDINATES = 3
 """An MLP of no more inputs reads positions, not features: the relative ones that a position bias is made of."""
 
@@ -39,7 +41,7 @@ def why_whole(mlp: Mlp | GluMlp | SwiGLU) -> str | None:
 
 def reads_features(mlp: Mlp) -> bool:
     """Whether it is an MLP of a block, and not one that makes a position bias."""
-    return int(mlp.fc1.weight.shape[1]) > COORDINATES
+    return hasattr(mlp, NARROWED) or int(mlp.fc1.weight.shape[1]) > COORDINATES
 
 
 MLP_CLASSES = (Mlp,)

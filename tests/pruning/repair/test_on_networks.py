@@ -95,7 +95,8 @@ def test_on_every_family_the_repair_helps_and_leaves_the_network_as_it_was_alone
     told = repair(model, before, groups, gone, given, "least_squares")
     repaired = answers(model, given)
     assert torch.equal(answers(before, given), dense)
-    better = [one.error_repaired < one.error_removed for one in told.values()]
+    errors = [(one.error_repaired, one.error_removed) for one in told.values()]
+    better = [after < before for after, before in errors if after is not None and before is not None]
     assert sum(better) >= 0.8 * len(better)
     assert (repaired - dense).norm() < (plain - dense).norm()
 
