@@ -161,6 +161,35 @@ def test_a_structure_that_keeps_units_within_a_branch_that_is_gone_is_refused() 
         compact(dense, whole.without({"attention_branches": (1,)}))
 
 
+def test_a_structure_that_does_not_name_what_ended_with_a_branch_is_cut_to_it_all_the_same() -> None:
+    dense = trained_looking(spec_of("vit_micro"))
+    whole = dense_structure(describe(dense, ("branch",)))
+    after = remove(copy.deepcopy(dense), whole, {"mlp_branches": (2,)})
+    short = Structure({name: after.groups[name] for name in ("mlp_branches", "attention_branches")})
+    compact(dense, short)
+    assert {group.name: group.count for group in describe(dense, ("branch",))} == after.counts()
+
+
+def test_a_stream_of_two_channels_still_has_all_that_reads_it() -> None:
+    dense = trained_looking(spec_of("vit_micro"))
+    groups = describe(dense, OF_ALL_KINDS)
+    (width,) = (group.count for group in groups if group.kind == "embed")
+    small, structure = cut(dense, groups, {"embed": tuple(range(2, width))})
+    assert {group.name: group.count for group in describe(small, OF_ALL_KINDS)} == structure.counts()
+    assert (
+        remove(small, structure, {"blocks.0.mlp": (0,)}).counts()["blocks.0.mlp"]
+        == structure.counts()["blocks.0.mlp"] - 1
+    )
+
+
+def test_with_the_last_head_its_queries_and_keys_end() -> None:
+    dense = trained_looking(spec_of("vit_micro"))
+    groups = describe(dense, ("qk",))
+    heads = next(group for group in groups if group.name == "blocks.1.attn")
+    _, structure = cut(dense, groups, {heads.name: tuple(range(heads.count))})
+    assert structure.counts()["blocks.1.attn.qk"] == 0
+
+
 @pytest.mark.parametrize("kind", BY_KIND)
 def test_what_belongs_to_units_is_counted_element_by_element(kind: Kind) -> None:
     dense = trained_looking(spec_of("vit_micro"))

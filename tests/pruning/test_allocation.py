@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.errors import UserError, WorkFailed
 from models.units.base import UnitGroup
 from models.units.structure import GroupStructure, Structure
-from pruning.allocation import budget_counts, emptied, floor_of, select
+from pruning.allocation import Scope, budget_counts, emptied, floor_of, select
 from pruning.schedules import kept_fraction
 
 KINDS = ("head", "neuron", "channel")
@@ -204,3 +204,39 @@ def test_a_group_with_hardly_more_than_its_floor_is_told_too(left: int, told: bo
     sizes = {"a": left, "b": 512 - left}
     structure = Structure({name: GroupStructure("channel", 512, tuple(range(kept))) for name, kept in sizes.items()})
     assert emptied(structure, KINDS, 1) == ({"channel": ["a"]} if told else {})
+
+
+def with_branches(*left: int) -> tuple[Structure, tuple[UnitGroup, ...]]:
+    """Three branches of ten neurons each, of which `left` still are there."""
+    numbers = range(len(left))
+    blocks = {f"mlp.{number}": GroupStructure("neuron", 10, tuple(range(left[number]))) for number in numbers}
+    there = tuple(number for number in numbers if left[number])
+    structure = Structure({**blocks, "branches": GroupStructure("branch", 3, there)})
+    groups = [UnitGroup(name, "neuron", len(group.kept), (), None) for name, group in blocks.items()]
+    holds = tuple((f"mlp.{number}",) for number in there)
+    return structure, (*groups, UnitGroup("branches", "branch", len(there), (), None, holds))
+
+
+@pytest.mark.parametrize("scope", ["layerwise", "global"])
+def test_what_lies_in_a_branch_that_goes_goes_first_and_the_rest_makes_up_the_budget(scope: Scope) -> None:
+    structure, groups = with_branches(10, 10, 10)
+    scores = {group.name: torch.arange(group.count).double() + 100 * (group.name == "mlp.0") for group in groups}
+    kept = {"neuron": 0.5, "branch": 0.7}
+    counts = budget_counts(structure, kept, scope)
+    found = select(scores, groups, structure, kinds=("neuron", "branch"), counts=counts, scope=scope)
+    assert found.drop["branches"] == (0,)
+    assert found.drop["mlp.0"] == tuple(range(10)), "however high they score"
+    assert sum(found.counts[f"mlp.{number}"] for number in (1, 2)) == (15 if scope == "global" else 10)
+
+
+def test_a_group_that_has_ended_reserves_nothing() -> None:
+    structure, groups = with_branches(0, 10, 10)
+    assert budget_counts(structure, {"neuron": 0.01}, "global", 4) == {"neuron": 8}
+    scores = {group.name: torch.arange(group.count).double() for group in groups}
+    found = select(scores, groups, structure, kinds=("neuron",), counts={"neuron": 8}, scope="global", min_kept=4)
+    assert found.counts == {"mlp.0": 0, "mlp.1": 4, "mlp.2": 4, "branches": 2}
+
+
+def test_of_the_stream_a_channel_stays_whatever_the_floor() -> None:
+    structure = Structure({"embed": GroupStructure("embed", 8, (0, 1, 2))})
+    assert budget_counts(structure, {"embed": 0.01}, "layerwise", 0) == {"embed": 1}

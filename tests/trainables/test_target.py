@@ -97,6 +97,10 @@ def test_another_way_to_write_a_target_is_no_change_of_a_trial() -> None:
 
     assert change("both", ["neuron", "head"]) == change(("embed", "head"), ["head", "embed"]) == []
     assert change("both", ["head", "embed"]) == ["trial.prune.target was 'both', is now ['head', 'embed']"]
+    searched = {"space": {"prune.target": {"choice": ["mlp", ["neuron", "head"]]}}}
+    other_way = {"space": {"prune.target": {"choice": [["neuron"], "both"]}}}
+    assert changed_keys(searched, other_way) == []
+    assert len(changed_keys(searched, {"space": {"prune.target": {"choice": ["mlp", "head"]}}})) == 1
     assert in_one_form([{"choice": ["both"]}]) == [{"choice": ["both"]}]
 
 

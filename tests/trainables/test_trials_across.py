@@ -57,6 +57,14 @@ def test_arms_of_different_kinds_share_the_dense_start(tmp_path: Path, first: di
     assert outcome(trials / "second") == outcome(trials / "alone")
 
 
+@pytest.mark.parametrize("own", [{}, ALL_KINDS | {"schedule": {"states": 2}}], ids=["heads and neurons", "many kinds"])
+def test_another_arms_structure_is_trained_from_scratch_whatever_its_kinds(tmp_path: Path, own: dict[str, Any]) -> None:
+    run(open_trial(tmp_path / "source", prune=ALL_KINDS if not own else {}))
+    source = {"file": str(tmp_path / "source/states/02.safetensors"), "match": "epochs"}
+    run(open_trial(tmp_path / "scratch", prune={**own, "method": "scratch", "scratch": source}))
+    assert record_of(tmp_path / "scratch").states[-1].params == record_of(tmp_path / "source").states[-1].params
+
+
 def test_repair_makes_up_for_a_narrower_stream(tmp_path: Path) -> None:
     run(open_trial(tmp_path, prune={**WIDTH_ALONE, "method": "rsst", "compensate": "least_squares"}))
     for end in record_of(tmp_path).states[1:]:

@@ -145,6 +145,13 @@ def test_fewer_images_than_inputs_and_images_all_alike_give_an_answer_no_worse_t
         assert all(one.error_repaired <= one.error_removed * 1.5 + 1e-6 for one in told.values())
 
 
+def test_an_output_that_does_not_vary_over_what_is_held_out_has_no_error_to_tell() -> None:
+    net, groups = token_net()
+    one_image = tokens(1)[:, :1].repeat(8, 1, 1)
+    told = cut_and_repaired(net, groups, every_other(groups), one_image, "least_squares")
+    assert {one.error_repaired for one in told.values()} == {None}
+
+
 def test_too_few_images_to_hold_one_out_are_named() -> None:
     net, groups = token_net()
     with pytest.raises(UserError, match=r"found 3 images in all; raise prune\.calibration_images"):

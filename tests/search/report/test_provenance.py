@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from search.report.provenance import reach_facts, run_facts, teacher_facts, weights_facts
@@ -87,3 +88,17 @@ def test_runs_without_an_outside_teacher_tell_of_none(tmp_path: Path) -> None:
     made = MadeRun(tmp_path / "run")
     made.add("rsst", falling(0.9))
     assert teacher_facts(load_results(made.path)) == {}
+
+
+def test_a_trial_that_failed_before_it_knew_what_it_rests_on_hides_none_of_the_others(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    made.add("refill", falling(0.9))
+    folder = made.add("rsst", falling(0.9))
+    first, *_ = (folder / "record.jsonl").read_text().splitlines()
+    known = {
+        key: value
+        for key, value in json.loads(first).items()
+        if key in ("kind", "schema_version", "identity", "config")
+    }
+    (folder / "record.jsonl").write_text(json.dumps(known) + "\n")
+    assert "commit" in run_facts(load_results(made.path))

@@ -11,15 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.support.simulation import Simulation, make_study
-from models import atomic
 from models.errors import UserError
 from search.commands import pareto as pareto_command
 from search.evidence.selection import Budget, choose, passed_over
 from search.export.export import parts_of
 from search.run.candidates import Candidate, all_candidates, fronts, named_state, pareto
-from search.run.folder import RunFolder
 from search.run.results import RunResults, load_results
-from search.run.retention import Retention, apply_retention, drop_own_stages
+from search.run.retention import Retention, apply_retention
 from search.run.trials import RecordedTrial
 from search.study.load import load_study
 from tests.search.made_runs import MadeRun, falling
@@ -256,18 +254,3 @@ def test_the_front_is_listed_with_what_is_left_of_it(made: MadeRun) -> None:
     outcome = pareto_command.command.main([str(made.path)], standalone_mode=False)
     assert [one["file_kept"] for one in outcome.json["front"]] == [True, False, False, False]
     assert outcome.text.count("not kept") == 3
-
-
-@pytest.mark.parametrize(
-    ("states", "elsewhere", "there"), [("all", False, {0, 1}), ("last", False, {0}), ("last", True, {0, 1})]
-)
-def test_a_complete_run_keeps_shared_states_only_where_they_take_no_room(
-    tmp_path: Path, states: str, elsewhere: bool, there: set[int]
-) -> None:
-    folder = tmp_path / "shared" if elsewhere else tmp_path / "run" / "stages"
-    resources = {"stages": str(folder)} if elsewhere else {}
-    study = make_study(tmp_path, retention={"states": states}, resources=resources)
-    for state in (0, 1):
-        atomic.write_json(folder / "ab" / f"ab{state}" / "stage.json", {"end": {"state": state}})
-    drop_own_stages(study, RunFolder(tmp_path / "run"))
-    assert {int(one.name[-1]) for one in folder.glob("ab/*")} == there

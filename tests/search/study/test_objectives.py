@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from benchmarks.support.simulation import make_study
+from search.study.objective_rules import objective_warnings
 from search.study.sections import CompareConfig, SearchConfig
 
 
@@ -81,3 +84,37 @@ def test_mistakes(section: dict[str, Any], told: str) -> None:
 def test_levels_out_of_range_or_of_another_form(written: Any) -> None:
     with pytest.raises(ValidationError):
         CompareConfig(at=written)
+
+
+TWO = {"refill": {"prune.method": "refill"}, "rsst": {"prune.method": "rsst"}}
+
+
+@pytest.mark.parametrize(
+    ("sections", "where"),
+    [
+        (
+            {
+                "compare": {"at": [50]},
+                "arms": TWO | {"refill": {**TWO["refill"], "prune.target": ["head", "embed"]}},
+            },
+            "compare.at",
+        ),
+        (
+            {
+                "space": {"prune.target": {"choice": ["head", "branch"]}},
+                "search": {"objective": {"metric": "val_accuracy", "at": 40}, "trials_per_arm": 2},
+            },
+            "search.objective",
+        ),
+    ],
+)
+def test_a_share_removed_of_unlike_targets_is_told(tmp_path: Path, sections: dict[str, Any], where: str) -> None:
+    told = [line for line in objective_warnings(make_study(tmp_path, **sections)) if "targets differ (" in line]
+    assert len(told) == 1
+    assert told[0].startswith(where)
+
+
+def test_ways_to_write_one_target_are_not_unlike(tmp_path: Path) -> None:
+    arms = TWO | {"refill": TWO["refill"] | {"prune.target": ["neuron", "head"]}}
+    told = objective_warnings(make_study(tmp_path, arms=arms, compare={"at": [50]}))
+    assert not [line for line in told if "targets differ" in line]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -50,6 +51,25 @@ def test_a_state_file_teaches_by_its_own_header(tmp_path: Path) -> None:
     assert teacher.scale is not None
     assert (teacher.scale.mean, teacher.scale.std) == ((0.3,), (0.4,))
     assert "state 0, 4 epochs, validation accuracy 0.9" in teacher.evidence[0]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"normalisation": {"mean": [0.5]}},
+        {"normalisation": {"mean": [0.5] * 3, "std": [1.0] * 3}},
+        {"normalisation": {"mean": [0.5], "std": [0.0]}},
+        {"normalisation": {"mean": "half", "std": "one"}},
+        {"normalisation": [0.5]},
+    ],
+)
+def test_a_normalisation_that_cannot_be_its_own_is_unknown(tmp_path: Path, said: dict[str, Any]) -> None:
+    assert open_teacher(from_file(state_file(tmp_path / "00.safetensors", **said)), DIGITS).scale is None
+
+
+@pytest.mark.parametrize("said", [{"data": {"name": "digits"}}, {"data": ["digits"]}, {"data": None}])
+def test_data_that_a_file_does_not_say_in_full_are_unknown(tmp_path: Path, said: dict[str, Any]) -> None:
+    assert open_teacher(from_file(state_file(tmp_path / "00.safetensors", **said)), DIGITS).trained_on is None
 
 
 def test_a_weights_file_of_this_project_is_held_against_its_hashes(tmp_path: Path) -> None:
