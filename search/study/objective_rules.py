@@ -123,9 +123,14 @@ def _unlike_targets(study: Study) -> list[str]:
     if len(targets) < 2 or not (choosing or comparing):
         return []
     named, where = ", ".join(sorted(targets)), "search.objective" if choosing else "compare.at"
+    remedy = (
+        "search with a constraint in its place, such as search.constraints: 'macs <= 0.5'"
+        if choosing
+        else "compare at a share of MACs, such as compare.at: {macs: 0.5}"
+    )
     return [
         f"{where}: removed_percent is of the parameters that a target's units hold, and targets differ ({named}): the same "
-        "figure is not the same share of the network; compare at a share of MACs, such as compare.at: {macs: 0.5}"
+        f"figure is not the same share of the network; {remedy}"
     ]
 
 

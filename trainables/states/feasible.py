@@ -99,6 +99,8 @@ def unheeded(config: TrialConfig, method: Method) -> tuple[str, ...]:
         lines.append(
             f"prune.schedule.macs_target: without effect, since method {traits.name} only masks; it goes by the ratios"
         )
+    if config.prune.compensate != "none" and traits.masks:
+        lines.append(f"prune.compensate: without effect, since method {traits.name} removes no units")
     unread = [WORDS[kind] for kind in kinds_of(config.prune.target) if kind in UNREAD]
     if unread and config.prune.compensate != "none" and traits.makes_smaller:
         lines.append(f"prune.compensate: without effect on {' and '.join(unread)}, which no layer reads")
