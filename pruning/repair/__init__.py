@@ -89,7 +89,7 @@ def _repair_reader(reader: Reader, values: Tensor, before: Tensor, how: Compensa
     """`values` are its inputs, and `before` what they were before the event; images first: one image's tokens lie together."""
     matrix, held = reader.now.matrix, len(values) // HELD_OUT
     halves = ((values[:-held], before[:-held]), (values[-held:], before[-held:]))
-    fitted, held_out = (_moments(reader, matrix, *half) for half in halves)
+    fitted, held_out = (_moments(reader, *half) for half in halves)
     has_bias = reader.now.layer.bias is not None
     judged = best(fitted, held_out, has_bias) if how == "least_squares" else only_mean(fitted, has_bias)
     total, varies = held_out.output_energy(matrix)
@@ -100,9 +100,9 @@ def _repair_reader(reader: Reader, values: Tensor, before: Tensor, how: Compensa
     return Repaired(_share(held_out.energy, base), _share(left, base), judged.strength)
 
 
-def _moments(reader: Reader, matrix: Tensor, values: Tensor, before: Tensor) -> Moments:
-    """Of the inputs left, and of what is lost: what the layer gave less what its weights (outputs, inputs) give now."""
-    return reduce(add, (Moments.of(now, gave - now @ matrix.T) for now, gave in reader.rows(values, before)))
+def _moments(reader: Reader, values: Tensor, before: Tensor) -> Moments:
+    """Of the inputs left, and of what is lost: what the layer gave less what it gives now."""
+    return reduce(add, (Moments.of(now, lost) for now, lost in reader.rows(values, before)))
 
 
 def _share(error: float, varies: float | None) -> float | None:

@@ -68,14 +68,19 @@ class Reader:
         return self.now.name
 
     def rows(self, values: Tensor, before: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """Of its inputs now and then, side by side and float64: (rows, inputs now) and (rows, outputs now) that it gave then,
-        but for its bias. A layer without inputs left has rows nevertheless."""
-        matrix = self.before.matrix[self.outputs.to(self.before.layer.weight.device)]
-        gave = (part.double() @ matrix.T for part in self.before.rows(before))
-        if not self.now.matrix.shape[1]:
-            yield from ((one.new_zeros(len(one), 0), one) for one in gave)
-        else:
-            yield from zip((part.double() for part in self.now.rows(values)), gave, strict=True)
+        """Of its inputs now and then, part by part, float64: (rows, inputs now), and (rows, outputs now) of what it gave then
+        less what it gives now. A layer without inputs left has rows nevertheless."""
+        then, now = self.before.layer, self.now.layer
+        # `forward` itself, since a call would be caught once more.
+        gave, gives = _as_rows(then, then.forward(before)), _as_rows(now, now.forward(values))
+        lost = gave[:, self.outputs.to(gave.device)] - gives
+        if not now.weight.numel():
+            yield from ((one.new_zeros(len(one), 0).double(), one.double()) for one in torch.split(lost, AT_A_TIME))
+            return
+        done = 0
+        for part in self.now.rows(values):
+            yield part.double(), lost[done : done + len(part)].double()
+            done += len(part)
 
     def add(self, change: Tensor, shift: Tensor) -> None:
         """(outputs, inputs) to the layer's weight as a matrix, and (outputs,) to its bias where it has one."""
@@ -84,6 +89,11 @@ class Reader:
             weight.copy_((self.now.matrix + change).view_as(weight))
             if bias is not None:
                 bias.copy_(bias.double() + shift)
+
+
+def _as_rows(layer: nn.Linear | nn.Conv2d, output: Tensor) -> Tensor:
+    """(rows, outputs), in the order of the layer's input rows."""
+    return (output.movedim(1, -1) if isinstance(layer, nn.Conv2d) else output).flatten(0, -2)
 
 
 def readers_of(

@@ -6,6 +6,7 @@ He, Zhang & Sun, ICCV 2017 (arXiv 1707.06168) reconstruct the next layer's outpu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -19,7 +20,8 @@ AS_GOOD = 1.2
 """A held-out error of so many times the least is as good. A weaker ridge than that needs makes weights that cancel each
 other: right on these images, many times as large, and unfit to be trained (a pretrained ViT-S collapsed)."""
 
-
+PATIENCE = 2
+"""So many weaker ridges in a row that are no good end the search: errors fall to the best one and rise behind it."""
 ROUNDING = 1e-12
 """Of the energy: differences below it are none."""
 
@@ -77,12 +79,22 @@ def solve(moments: Moments, strength: float, has_bias: bool) -> Solution | None:
 
 def best(fitted: Moments, held_out: Moments, has_bias: bool) -> Solution:
     """Solved on the fitted rows with the strongest ridge that is as good as the best on the held-out ones; the mean alone is
-    the strongest of all."""
-    candidates = [only_mean(fitted, has_bias)]
-    candidates += [one for strength in reversed(STRENGTHS) if (one := solve(fitted, strength, has_bias)) is not None]
-    errors = [held_out.error(one.change, one.shift) for one in candidates]
-    enough = AS_GOOD * max(0.0, min(errors)) + ROUNDING * held_out.energy
-    return next(one for one, error in zip(candidates, errors, strict=True) if error <= enough)
+    the strongest of all. Weaker ones are tried until PATIENCE of them, one after the other, have been no good."""
+    found: list[tuple[Solution, float]] = []
+    for candidate in _from_the_strongest(fitted, has_bias):
+        found.append((candidate, max(0.0, held_out.error(candidate.change, candidate.shift))))
+        enough = AS_GOOD * min(error for _, error in found) + ROUNDING * held_out.energy
+        if all(error > enough for _, error in found[-PATIENCE:]):
+            break
+    return next(candidate for candidate, error in found if error <= enough)
+
+
+def _from_the_strongest(moments: Moments, has_bias: bool) -> Iterator[Solution]:
+    yield only_mean(moments, has_bias)
+    for strength in reversed(STRENGTHS):
+        solved = solve(moments, strength, has_bias)
+        if solved is not None:
+            yield solved
 
 
 def again(solution: Solution, moments: Moments, has_bias: bool) -> Solution:
