@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from models.errors import UserError
 from pruning.catalogue import METHODS
 from tests.trainables.small_trials import killed_after_each, numbers, open_trial, run
+from trainables.data.in_memory import InMemoryData
 from trainables.files.record import StateEnd, read_record
 
 LEAST_SQUARES = {"prune": {"compensate": "least_squares"}}
@@ -80,6 +81,14 @@ def test_a_repair_that_finds_too_few_images_names_the_key(tmp_path: Path) -> Non
     trial = open_trial(tmp_path, prune={"compensate": "mean", "calibration_images": 3})
     with pytest.raises(UserError, match=r"prune\.compensate.*found 3 images.*prune\.calibration_images"):
         run(trial)
+
+
+def test_calibration_images_are_decoded_once_an_event_for_criterion_and_repair(tmp_path: Path, monkeypatch) -> None:
+    asked = []
+    decode = InMemoryData.calibration_batches
+    monkeypatch.setattr(InMemoryData, "calibration_batches", lambda *a, **k: asked.append(1) or decode(*a, **k))
+    run(open_trial(tmp_path, prune={"criterion": "taylor", "compensate": "least_squares"}))
+    assert len(asked) == 2, "of two events"
 
 
 @pytest.mark.slow

@@ -142,13 +142,12 @@ class Procedure(Subject):
         self.restore(snapshot, self._rewind_to if rewind_to is None else rewind_to)
 
     def _prune(self, rates: tuple[float, ...]) -> None:
-        images, batch_size = self.config.prune.calibration(self.config.train.batch_size)
         event = Event(
             config=self.config.prune,
             method=self.method,
             number=self.event,
             seed=self.config.seed,
-            batches=lambda: self.data.calibration_batches(batch_size, images=images),
+            batches=self.calibration_batches,
         )
         if event.needs_masks:
             update_masks(self.network, event)
@@ -163,6 +162,7 @@ class Procedure(Subject):
         at_once = self._plan(rates).remove_now
         if at_once:
             self.measured_removal(at_once, lambda: self.network.remove(at_once))
+        self.forget_calibration()
 
     def _rewind_source(self) -> Mapping[str, Tensor] | None:
         if self.config.prune.rewind == "continue":

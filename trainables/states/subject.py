@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 import torch
-from torch import Tensor
 
 from models.cost import measure_latency
 from models.units.compaction import positions_of
@@ -34,6 +33,7 @@ class Subject:
     device: torch.device
     precision: str
     position: Position = Position()
+    _calibration: tuple[Batch, ...] | None = field(default=None, init=False)
 
     @property
     def train(self) -> TrainConfig:
@@ -74,18 +74,26 @@ class Subject:
         remove()
         removal["val_accuracy_after"] = self._val_accuracy()
         if was is not None and how != "none":
-            images = self._calibration_images()
+            images = torch.cat([images for images, _ in self.calibration_batches()])
             repaired = network.repair(was, images, how)
             retake_statistics(network.model, images)
             removal["val_accuracy_repaired"] = self._val_accuracy()
         if ratio is not None:
             removal |= {"magnitude_ratio": ratio.mean, "magnitude_ratio_rms": ratio.rms}
+        self.forget_calibration()
         told = {name: asdict(one) for name, one in repaired.items()}
         self.position = replace(self.position, removal=removal, repair=told or None)
 
     def _val_accuracy(self) -> float:
         return self.evaluate_as_exported("val").accuracy
 
-    def _calibration_images(self) -> Tensor:
-        count, batch_size = self.config.prune.calibration(self.config.train.batch_size)
-        return torch.cat([images for images, _ in self.data.calibration_batches(batch_size, images=count)])
+    def calibration_batches(self) -> Sequence[Batch]:
+        """The calibration images: decoded once for all that looks at them in an event, until `forget_calibration`."""
+        if self._calibration is None:
+            count, batch_size = self.config.prune.calibration(self.config.train.batch_size)
+            self._calibration = tuple(self.data.calibration_batches(batch_size, images=count))
+        return self._calibration
+
+    def forget_calibration(self) -> None:
+        """Let go of the calibration images, which may be large."""
+        self._calibration = None
