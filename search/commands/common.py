@@ -95,8 +95,8 @@ def together(*decorators: Decorator) -> Decorator:
     return lambda function: reduce(lambda inner, decorate: decorate(inner), reversed(decorators), function)
 
 
-def check_writable(folder: Path, option: str) -> None:
-    """UserError, naming the option that gives another one, where nothing could be written into `folder`.
+def check_writable(folder: Path, option: str = "") -> None:
+    """UserError, naming the option that gives another one, if there is one, where nothing could be written into `folder`.
 
     Neither it nor what is missing above it is made: a request may yet turn out wrong.
     """
@@ -109,8 +109,11 @@ def check_writable(folder: Path, option: str) -> None:
     except OSError as error:
         if error.errno in DISK_FULL:
             raise
+        instead = (
+            f"name another folder with {option}" if option else "see who may write there, or go on with a copy of it"
+        )
         raise UserError(
-            f"{folder}: cannot be written to ({there}: {os.strerror(error.errno or 0)}); name another folder with {option}"
+            f"{folder}: cannot be written to ({there}: {os.strerror(error.errno or 0)}); {instead}"
         ) from None
 
 

@@ -9,9 +9,9 @@ import click
 
 from models import atomic
 from models.errors import UserError
-from search.commands.common import Outcome, Subcommand, Whole, launch_options, run_argument
+from search.commands.common import Outcome, Subcommand, Whole, check_writable, launch_options, run_argument
 from search.run.folder import RunFolder
-from search.run.manifest import check_free_to_change, grown
+from search.run.manifest import check_free_to_change, check_goes_on, grown
 from search.run.possible.machine import check_machine
 from search.study.load import load_study
 
@@ -49,8 +49,11 @@ def command(
         raise UserError(
             f"{run}: this run is being driven by process {run_folder.driver() or 'unknown'}; stop it before it changes"
         )
+    check_writable(run_folder.path)
+    if sets or grows:
+        # Before anything is written: the run's next launch would be refused.
+        check_goes_on(run_folder, study)
     if sets:
-        # Before it is written: the run's next launch would be refused.
         check_machine(study.with_resources(address=launch["address"]))
     if grows:
         study = grown(run_folder, study, trials_per_arm, confirm_seeds)

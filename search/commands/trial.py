@@ -23,6 +23,7 @@ from search.commands.common import (
 from search.console import table_text
 from search.evidence.formats import number, percent
 from search.run.begun import as_begun, former_defaults_lines
+from search.run.files.everything import check_launch_files
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.preflight import check_arm, with_structure
@@ -36,7 +37,7 @@ from search.study.load import load_study
 from search.study.study import Study
 from search.tuning.stop_request import terminated_like_interrupted
 from trainables.files.failure import describe
-from trainables.files.generation import generation_guard
+from trainables.files.generation import generation_guard, read_generation
 from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest, write_request
 
@@ -81,13 +82,15 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     from trainables.trial import Trial
 
     run_folder = RunFolder((storage / study.name).resolve())
+    folder = run_folder.trial_folder(arm.name)
+    check_launch_files(run_folder)
+    read_generation(folder)
     study = as_begun(with_found_recipes(run_folder, study), TrialStore(run_folder))
     _say_what_state0_is(study)
     for line in former_defaults_lines(study):
         print(f"prunetune: {line}", file=sys.stderr)
     arm = study.arms[arm.name]
     config = arm.config(seed=seed)
-    folder = run_folder.trial_folder(arm.name)
     stages = run_folder.stages_folder(study.resources)
     pace = study.resources.checkpoint_seconds
     store = None if stages is None else StageStore(stages, study.resources.stages_gigabytes, study.rewind_epochs)

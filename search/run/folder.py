@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,6 +85,16 @@ class RunFolder:
 
         A UserError names the process that drives the run where another does.
         """
+        with self.held():
+            yield self.begin_launch()
+
+    def begin_launch(self) -> int:
+        """The generation number of a new launch, from which on no trial of an earlier one writes. The caller holds the lock."""
+        return next_generation(self.path)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the run's lock, as its driver, before anything of the run is changed. UserError as for `driven`."""
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock")
         try:
@@ -96,29 +107,31 @@ class RunFolder:
             ) from None
         try:
             atomic.write_text(self._driver_file, f"{os.getpid()} {os.uname().nodename}\n")
-            yield next_generation(self.path)
+            yield
         finally:
             self._driver_file.unlink(missing_ok=True)
             lock.release()
 
     def is_driven(self) -> bool:
-        """Whether some process holds the run's lock now."""
+        """Whether some process holds the run's lock now; asked without writing, as the folder may be read-only."""
         lock_file = self.path / ".lock"
         if not lock_file.exists():
             return False
         try:
-            with FileLock(lock_file).acquire(timeout=0):
-                return False
-        except Timeout:
+            with lock_file.open("rb") as handle:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
-        except PermissionError:
-            return False
+        except OSError:  # a file that may not be read, or a file system without locks
+            return self._driver_file.exists()
+        return False
 
     def driver(self) -> str | None:
-        """`PID` or `PID on HOST` of the process that said it drives the run, if one did."""
-        if not self._driver_file.exists():
+        """`PID` or `PID on HOST` of the process that said it drives the run, if one did and can be read."""
+        try:
+            pid, host = self._driver_file.read_text(encoding="utf-8").split()
+        except (FileNotFoundError, ValueError):  # it has just left, or what it said is damaged
             return None
-        pid, host = self._driver_file.read_text(encoding="utf-8").split()
         return pid if host == os.uname().nodename else f"{pid} on {host}"
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,11 +16,14 @@ from models import atomic
 from models.errors import UserError
 from models.versions import library_versions
 from search.console import announce
+from search.run.begun import as_begun
+from search.run.files.everything import read_everything
+from search.run.files.manifest_file import read_manifest
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
 from search.run.possible.machine import check_machine
 from search.run.preflight import StartingPoint
-from search.run.trials import read_trial
+from search.run.results import with_found_recipes
 from search.study.load import as_it_was, load_study
 from search.study.rules import check_study_file
 from search.study.sections import ConfirmConfig, StudySections
@@ -29,20 +31,10 @@ from search.study.study import SETTINGS, Study
 from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.record import finite
 
-MANIFEST_SCHEMA_VERSION = 1
-
 FREE_TO_CHANGE = ("resources", "retention")
 """Sections of a study that change nothing about its trials."""
 FIRST_CONFIRM_SEED = 101
 """Where a study that had no confirm phase gets one."""
-
-
-def read_manifest(run: RunFolder) -> dict[str, Any]:
-    """The manifest, or an empty one before the first launch."""
-    if not run.manifest_file.exists():
-        return {"schema_version": MANIFEST_SCHEMA_VERSION, "foundations": {}, "launches": []}
-    manifest: dict[str, Any] = json.loads(run.manifest_file.read_text(encoding="utf-8"))
-    return manifest
 
 
 def check_starting_points(run: RunFolder, found: Mapping[str, StartingPoint]) -> None:
@@ -87,6 +79,13 @@ def check_same_study(run: RunFolder, study: Study) -> None:
             f"{run.study_file}: has changed since the run began: {', '.join(at_most(changes))}; put it back, or start "
             "another run with --name (more of the same: prunetune resume --trials-per-arm N, --confirm-seeds N)"
         )
+
+
+def check_goes_on(run: RunFolder, study: Study) -> None:
+    """UserError for all in a run's files that its next launch with this study would refuse: to be asked before they change."""
+    trials = read_everything(run)
+    check_same_study(run, study)
+    as_begun(with_found_recipes(run, study), trials)
 
 
 def _completed(study: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,6 +182,7 @@ def open_run(storage: Path, study: Study, launched: Study | None = None) -> RunF
             return run
         if all(change.partition(".")[0] in FREE_TO_CHANGE for change in changes) and not run.is_driven():
             check_machine(study if launched is None else launched)
+            check_goes_on(run, study)
             announce(f"{run.path}: changed since its last launch: {', '.join(at_most(changes))}")
             atomic.write_text(run.study_file, study.to_yaml())
             return run
@@ -241,7 +241,7 @@ def grown(run: RunFolder, study: Study, trials_per_arm: int | None = None, confi
 
 def fresh_seeds(run: RunFolder, study: Study, count: int) -> tuple[int, ...]:
     """The next `count` seeds after the study's confirm seeds, from 101 on where it has none, that no search has used."""
-    found = [read_trial(run.trial_folder(trial_id), "interrupted").identity for trial_id in run.trial_ids()]
+    found = [trial.identity for trial in read_everything(run)]
     searched = {one.seed for one in found if one.phase != "confirm"} | set(study.search.seeds or ())
     searched |= {int(arm.value("seed") or 0) for arm in study.arms.values()}
     last = max(study.search.confirm.seeds) if study.search.confirm else FIRST_CONFIRM_SEED - 1

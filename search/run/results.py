@@ -12,8 +12,8 @@ from typing import Any
 from models import atomic
 from search.run.best import best_trial, competing
 from search.run.confirming import Confirming, chosen_trials, confirming_trials, recipes_of
+from search.run.files.manifest_file import read_manifest
 from search.run.folder import RunFolder
-from search.run.manifest import read_manifest
 from search.run.plan import outstanding_trials, plan_of
 from search.run.trials import RecordedTrial, TrialGone, order_trials, read_trial
 from search.study.dense_recipe import DENSE_ARM, dense_study, with_dense_recipes
@@ -186,6 +186,7 @@ def load_results(run: Path) -> RunResults:
     """
     folder = RunFolder.existing(run)
     study = load_study(folder.study_file, recorded=True)
+    read_manifest(folder)  # no command shows the trials of a run whose manifest is damaged
     driven = folder.is_driven()
     unended = "running" if driven else "interrupted"
     trials = []

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import ValidationError
 
 from models.errors import UserError
 from models.units.reach import Reach
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
 from search.run.curves import Axis, Curve, Quantity, curve_of
+from search.run.files.trial_files import REMEDY, check_record, check_request, damaged_record
 from trainables.config.prune import ScheduleConfig
 from trainables.config.trial import TrialConfig
 from trainables.files.record import (
     ENDED,
-    RECORD_SCHEMA_VERSION,
     StateEnd,
     TrialRecord,
     complete_lines,
@@ -23,16 +25,6 @@ from trainables.files.record import (
     record_path,
 )
 from trainables.files.request import REQUEST_FILE, TrialRequest, read_request
-
-REMEDY = "remove this trial's folder and resume the run"
-NEEDED = {
-    "config": frozenset({"identity", "config"}),
-    "state": frozenset(
-        one.name for one in fields(StateEnd) if one.default is MISSING and one.default_factory is MISSING
-    ),
-    "end": frozenset({"status"}),
-}
-"""By its kind, what a line of a record must have."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +72,7 @@ class RecordedTrial(TrialRequest):
     def epochs_of_states(self) -> list[int]:
         """The epochs of each state from the dense one on, of those to come too."""
         epochs = self.record.header.get("epochs_of_states") if self.record else None
-        return list(epochs or TrialConfig.model_validate(self.config).epochs_of_states())
+        return list(epochs or self._whole_config().epochs_of_states())
 
     @property
     def taken_over(self) -> tuple[StateEnd, ...]:
@@ -95,8 +87,18 @@ class RecordedTrial(TrialRequest):
     @property
     def schedule(self) -> tuple[ScheduleConfig, tuple[int, ...]]:
         """What goes when. The states of trials that have it in common can be averaged one by one."""
-        config = TrialConfig.model_validate(self.config)
+        config = self._whole_config()
         return config.prune.schedule, config.epochs_of_states()
+
+    def _whole_config(self) -> TrialConfig:
+        try:
+            return TrialConfig.model_validate(self.config)
+        except ValidationError as error:
+            place = ".".join(str(part) for part in error.errors()[0]["loc"])
+            raise UserError(
+                f"{self.folder}: this prunetune cannot read its recorded configuration ({place}: {error.errors()[0]['msg']}); "
+                "use the prunetune that made the run"
+            ) from None
 
     @property
     def method(self) -> str:
@@ -163,11 +165,14 @@ def read_trial(folder: Path, unended: str) -> RecordedTrial:
 def _read_request(folder: Path) -> TrialRequest | None:
     path = folder / REQUEST_FILE
     try:
-        return read_request(folder)
-    except ValueError as error:
-        raise UserError(f"{path}: damaged ({error}); {REMEDY}") from error
+        request = read_request(folder)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: damaged (no JSON: {error}); {REMEDY}") from error
     except (KeyError, TypeError) as error:
-        raise UserError(f"{path}: no request of a trial; {REMEDY}") from error
+        raise UserError(f"{path}: no request of a trial ({error}); {REMEDY}") from error
+    if request is not None:
+        check_request(path, request)
+    return request
 
 
 def _read_record(folder: Path) -> TrialRecord | None:
@@ -176,29 +181,10 @@ def _read_record(folder: Path) -> TrialRecord | None:
         return None
     try:
         lines = complete_lines(path)
-    except ValueError as error:
-        raise UserError(f"{path}: damaged ({error}); {REMEDY}") from error
-    if lines:
-        _check_header(path, lines[0])
-    for number, line in enumerate(lines, start=1):
-        if not _is_whole(line):
-            raise UserError(f"{path}, line {number}: damaged; {REMEDY}")
+    except (ValueError, RecursionError) as error:
+        raise damaged_record(path) from error
+    check_record(path, lines, path.stat().st_size)
     return record_of(folder, lines)
-
-
-def _check_header(path: Path, first: Any) -> None:
-    if not isinstance(first, dict) or first.get("kind") != "config":
-        raise UserError(f"{path}: its first line is no configuration; {REMEDY}")
-    if first.get("schema_version") != RECORD_SCHEMA_VERSION:
-        raise UserError(
-            f"{path}: written as version {first.get('schema_version')} of the record, this prunetune reads version "
-            f"{RECORD_SCHEMA_VERSION}; use the prunetune that made the run"
-        )
-
-
-def _is_whole(line: Any) -> bool:
-    """Whether a line has what is read of it; a trial before its data were known has a configuration line without more."""
-    return isinstance(line, dict) and "kind" in line and NEEDED.get(line["kind"], frozenset()) <= line.keys()
 
 
 def order_trials(trials: Iterable[RecordedTrial], arms: list[str]) -> tuple[RecordedTrial, ...]:

@@ -11,7 +11,7 @@ from search.evidence.comparison import compare
 from search.evidence.growth.rule import reading_of
 from search.run.best import no_winner
 from search.run.confirming import Confirming, config_of, confirming_trials
-from search.run.manifest import read_manifest
+from search.run.files.manifest_file import read_manifest
 from search.run.results import RunResults, note_settled, settled_at
 from search.run.store import TrialStore
 from search.run.trials import order_trials

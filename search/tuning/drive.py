@@ -12,6 +12,7 @@ from models.errors import WorkFailed
 from search.console import announce
 from search.run import manifest
 from search.run.begun import as_begun, former_defaults_lines
+from search.run.files.everything import check_launch_files
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
 from search.run.possible.machine import check_devices
@@ -79,10 +80,12 @@ def run_study(
     """
     launch = Launch() if launch is None else launch
     study = study.with_resources(**{name: getattr(launch, name) for name in OF_LAUNCH})
-    with run.driven() as generation:
+    with run.held():
+        check_launch_files(run)
         manifest.check_same_study(run, study)
         store = TrialStore(run)
         study = as_begun(with_found_recipes(run, study), store)
+        generation = run.begin_launch()  # all that is there has been read: a damaged run is left as it is
         apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
         retried = sum(trial.status == "failed" for trial in store) if launch.retry_failed else 0
         outstanding = still_outstanding(run, study, store) + retried

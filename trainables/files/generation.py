@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from models import atomic
+from models.errors import UserError
 
 GENERATION_FILE = "generation"
 
@@ -15,9 +16,17 @@ class Fenced(Exception):
 
 
 def read_generation(run: Path) -> int:
-    """The number of the newest launch of a run; 0 before the first."""
+    """The number of the newest launch of a run; 0 before the first. UserError, in one line, for a damaged file."""
     path = run / GENERATION_FILE
-    return int(path.read_text(encoding="ascii")) if path.exists() else 0
+    if not path.exists():
+        return 0
+    content = path.read_bytes()
+    if not content.endswith(b"\n") or not content.strip().isdigit():
+        raise UserError(
+            f"{path}: damaged (a launch's number and a line's end are expected, found {repr(content[:30])[1:]}); write into "
+            "it, as one line, a number no smaller than any launch's before (each `generation` in manifest.json)"
+        )
+    return int(content)
 
 
 def next_generation(run: Path) -> int:

@@ -10,8 +10,8 @@ from search.evidence.growth.evalues import evidence
 from search.evidence.growth.sequential import sequential_flips
 from search.evidence.paired.units import PLACES
 from search.evidence.statistics import PairedTest, subset_means
+from search.run.files.manifest_file import read_manifest
 from search.run.folder import RunFolder
-from search.run.manifest import read_manifest
 from search.run.plan import outstanding_trials, plan_of
 from search.run.results import RunResults, with_confirm_seeds
 from search.run.trials import RecordedTrial

@@ -80,7 +80,7 @@ def test_a_damaged_record(made: MadeRun, capsys: pytest.CaptureFixture[str]) -> 
     lines = record.read_bytes().splitlines(keepends=True)
     record.write_bytes(lines[0] + b'{"kind": "sta\n' + b"".join(lines[2:]))
     line = refused(capsys, str(made.path))
-    assert f"{record}: damaged" in line
+    assert f"{record}, line 2: damaged" in line
     assert "remove this trial's folder and resume the run" in line
 
 

@@ -11,8 +11,9 @@ from benchmarks.support.simulation import Simulation, make_study
 from models.errors import UserError
 from search import cli
 from search.evidence.comparison import compare
+from search.run.files.manifest_file import read_manifest
 from search.run.folder import RunFolder
-from search.run.manifest import check_same_study, grown, read_manifest, write_launch
+from search.run.manifest import check_same_study, grown, write_launch
 from search.run.results import load_results
 from search.study.load import load_study
 from tests.search.made_runs import MadeRun, falling

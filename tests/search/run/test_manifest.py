@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from models.errors import UserError
+from search.run.files.manifest_file import read_manifest
 from search.run.folder import RunFolder
-from search.run.manifest import check_starting_points, close_launch, read_manifest, write_launch
+from search.run.manifest import check_starting_points, close_launch, write_launch
 from search.run.preflight import StartingPoint
 
 

@@ -47,7 +47,9 @@ def compared(path: Path) -> Comparison:
 
 
 def note_growth(path: Path, *steps: dict[str, object]) -> None:
-    (path / "manifest.json").write_text(json.dumps({"foundations": {}, "launches": [], "grown": steps}))
+    (path / "manifest.json").write_text(
+        json.dumps({"schema_version": 1, "foundations": {}, "launches": [], "grown": steps})
+    )
 
 
 def test_at_a_stated_look_the_verdict_stands_though_seeds_are_left(tmp_path: Path) -> None:

@@ -1,0 +1,131 @@
+"""What must stand in a trial's two files, `record.jsonl` and `trial.json`, to be read.
+
+A last line without its end is what a killed writer leaves, and is not among the lines that are checked here. A first line is
+written all at once: a record without a whole one has been damaged since.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
+from pathlib import Path
+from types import NoneType
+from typing import Any
+
+from models.errors import UserError
+from trainables.files.record import RECORD_SCHEMA_VERSION, STATUSES, Identity, StateEnd
+from trainables.files.request import TrialRequest
+
+REMEDY = "put back a copy of it, or remove this trial's folder and resume the run"
+PHASES = ("trial", "search", "confirm")
+NUMBER = (int, float)
+TYPES: Mapping[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": NUMBER,
+    "str": (str,),
+    "float | None": (*NUMBER, NoneType),
+    "str | None": (str, NoneType),
+    "list[str]": (list,),
+    "dict[str, int]": (dict,),
+    "dict[str, Any]": (dict,),
+}
+"""By the annotation of a field, what its JSON may be; not looked into where it is not here."""
+NOT_FINITE = frozenset({"val_loss"})
+"""Fields that are null where they were not finite."""
+
+
+def _types(of: type, annotations: Mapping[str, Any]) -> dict[str, tuple[tuple[type, ...], bool]]:
+    """Field → (what its JSON may be, whether it must be there)."""
+    found = {}
+    for one in fields(of):
+        allowed = TYPES.get(str(annotations[one.name]), (object,))
+        needed = one.default is MISSING and one.default_factory is MISSING
+        found[one.name] = ((*allowed, NoneType) if one.name in NOT_FINITE else allowed, needed)
+    return found
+
+
+STATE_FIELDS = _types(StateEnd, StateEnd.__annotations__)
+IDENTITY_FIELDS = _types(Identity, Identity.__annotations__)
+
+
+def check_record(path: Path, lines: Sequence[Any], size: int) -> None:
+    """UserError, in one line, for the whole lines of a record, of `size` bytes in all, that cannot be its truth."""
+    if not lines:
+        raise UserError(f"{path}: damaged (no whole first line in its {size} bytes); {REMEDY}")
+    _check_header(path, lines[0])
+    for number, line in enumerate(lines, start=1):
+        if problem := _problem(line):
+            raise UserError(f"{path}, line {number}: damaged ({problem}); {REMEDY}")
+    has_states = any(line["kind"] == "state" for line in lines)
+    if has_states and not isinstance((lines[0].get("dense") or {}).get("macs"), NUMBER):
+        raise UserError(f"{path}, line 1: damaged (`dense` tells no MACs); {REMEDY}")
+
+
+def damaged_record(path: Path) -> UserError:
+    """What is to be said of a record that is not JSON line by line: which line, and how it begins."""
+    for number, line in enumerate(path.read_bytes().split(b"\n")[:-1], start=1):
+        try:
+            json.loads(line or b"null")
+        except (ValueError, RecursionError):
+            return UserError(f"{path}, line {number}: damaged (no JSON: {_beginning(line)}); {REMEDY}")
+    return UserError(f"{path}: damaged; {REMEDY}")
+
+
+def check_request(path: Path, request: TrialRequest) -> None:
+    """UserError, in one line, for a request that holds something else than a trial's."""
+    parts = (request.config, request.values, request.drawn)
+    problem = _wrong_field(request.identity.__dict__, IDENTITY_FIELDS)
+    if problem or not all(isinstance(part, dict) for part in parts):
+        raise UserError(f"{path}: no request of a trial ({problem or 'its parts are no objects'}); {REMEDY}")
+
+
+def _check_header(path: Path, first: Any) -> None:
+    if not isinstance(first, dict) or first.get("kind") != "config":
+        raise UserError(f"{path}: its first line is no configuration; {REMEDY}")
+    if first.get("schema_version") != RECORD_SCHEMA_VERSION:
+        raise UserError(
+            f"{path}: written as version {first.get('schema_version')!r:.40} of the record, this prunetune reads version "
+            f"{RECORD_SCHEMA_VERSION}; use the prunetune that made the run"
+        )
+
+
+def _problem(line: Any) -> str:
+    """What a line lacks of what is read of it, or has of another kind; empty where it is sound.
+
+    A trial before its data were known has a configuration line without more.
+    """
+    kind = line.get("kind") if isinstance(line, dict) else None
+    if not isinstance(kind, str):
+        return "no `kind`"
+    if kind == "state":
+        return _wrong_field(line, STATE_FIELDS)
+    if kind == "end":
+        return "" if line.get("status") in STATUSES else f"`status` is {line.get('status')!r:.40}"
+    return _problem_of_header(line) if kind == "config" else ""
+
+
+def _problem_of_header(line: Mapping[str, Any]) -> str:
+    for part in ("identity", "config"):
+        if not isinstance(line.get(part), dict):
+            return f"`{part}` is no object"
+    for part in ("weights", "teacher", "data"):
+        if part in line and not (isinstance(line[part], dict) and isinstance(line[part].get("digest"), str)):
+            return f"`{part}` has no digest"
+    identity = line["identity"]
+    unknown = sorted(identity.keys() - IDENTITY_FIELDS.keys())
+    return f"`identity` has {unknown[0]!r}" if unknown else _wrong_field(identity, IDENTITY_FIELDS)
+
+
+def _wrong_field(value: Mapping[str, Any], expected: Mapping[str, tuple[tuple[type, ...], bool]]) -> str:
+    for name, (allowed, needed) in expected.items():
+        if name not in value:
+            if needed:
+                return f"no `{name}`"
+        elif not isinstance(value[name], allowed):
+            return f"`{name}` is {value[name]!r:.40}"
+    return f"`phase` is {value['phase']!r:.40}" if value.get("phase", "search") not in PHASES else ""
+
+
+def _beginning(line: bytes) -> str:
+    return repr(line[:30])[1:]
