@@ -24,6 +24,7 @@ from models.errors import INTERRUPTED, REQUEST_WRONG, WORK_FAILED, UserError
 from models.names import suggestion
 from search.commands.common import DISK_FULL, WANTS_JSON, Outcome, write_example
 from search.console import OUTPUT_SCHEMA_VERSION, clear_away
+from search.tuning.stop_request import terminated_like_interrupted
 from trainables.files.record import finite
 
 NAME = "prunetune"
@@ -109,11 +110,12 @@ NEW_OBJECTS = 10_000
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     gc.set_threshold(NEW_OBJECTS)
-    try:
-        return _ended(list(sys.argv[1:] if argv is None else argv))
-    finally:
-        with suppress(KeyboardInterrupt):
-            clear_away()
+    with terminated_like_interrupted():
+        try:
+            return _ended(list(sys.argv[1:] if argv is None else argv))
+        finally:
+            with suppress(KeyboardInterrupt):
+                clear_away()
 
 
 def _ended(arguments: list[str]) -> int:

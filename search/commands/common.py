@@ -140,7 +140,9 @@ sharing_options = together(
 """Of `sweep`, `resume` and `trial`: they replace keys of the study's `resources`."""
 
 BUDGET_HELP = "start no further epoch after this long, such as 45m or 2h30m; resume goes on"
-ADDRESS_HELP = "of a running Ray cluster to use, `auto` for this machine's (default: none)"
+ADDRESS_HELP = (
+    "of a running Ray cluster to use: HOST:PORT, `auto`, or `local` for none (default: RAY_ADDRESS, else none)"
+)
 launch_options = together(
     click.option("--time-budget", type=Duration(), help=BUDGET_HELP),
     click.option("--max-concurrent", type=Whole(min=1), metavar="N", help="run at most N trials at once"),

@@ -43,7 +43,6 @@ def command(
         announce("loading torch and checking data, networks and initial weights")
     from search.commands.launch import drive_command
     from search.tuning.cluster.background import BackgroundRay
-    from search.tuning.stop_request import terminated_like_interrupted
 
     if begun:
         return drive_command(asked, open_run(storage, asked, this_time), **launch)
@@ -51,8 +50,7 @@ def command(
     try:
         ray.begin()
         # Before the run has a folder: nothing is written of a request that is wrong.
-        with terminated_like_interrupted():
-            checked = check_study(this_time)
+        checked = check_study(this_time)
         return drive_command(asked, open_run(storage, asked), **launch, checked=checked, ray=ray)
     except BaseException:
         # What is wrong is said at once, not when Ray has come up and gone.

@@ -35,7 +35,6 @@ from search.run.warnings import warnings_of
 from search.study.arm import Arm, at_its_line
 from search.study.load import load_study
 from search.study.study import Study
-from search.tuning.stop_request import terminated_like_interrupted
 from trainables.files.failure import describe
 from trainables.files.generation import generation_guard, read_generation
 from trainables.files.record import Identity, read_record
@@ -149,13 +148,12 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> None:
         return
     line: dict[str, Any] = {}
     try:
-        with terminated_like_interrupted():
-            while not trial.done:
-                line, waited = trial.step(), line.get("waiting", False)
-                if not (waited and line.get("waiting")):
-                    print(_progress(arm, line, states), file=sys.stderr, flush=True)
-                for told in line["warnings"] if line.get("waiting") else ():
-                    print(f"{arm}: state {line['state']}/{states}: {told}", file=sys.stderr, flush=True)
+        while not trial.done:
+            line, waited = trial.step(), line.get("waiting", False)
+            if not (waited and line.get("waiting")):
+                print(_progress(arm, line, states), file=sys.stderr, flush=True)
+            for told in line["warnings"] if line.get("waiting") else ():
+                print(f"{arm}: state {line['state']}/{states}: {told}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         trial.close()
         raise KeyboardInterrupt("the same command goes on from the last checkpoint") from None

@@ -139,7 +139,7 @@ class ResourcesConfig(Section):
     ] = None
     """Wall-clock seconds after which no further epoch starts; also `2h30m`."""
     address: str | None = None
-    """Of a Ray cluster; default: this machine."""
+    """Of a Ray cluster: `HOST:PORT`, `auto`, or `local` for a Ray of its own; default: `RAY_ADDRESS`, else `local`."""
     checkpoint_seconds: float = Field(30.0, ge=0)
     """A checkpoint is written at the first epoch's end after so many seconds, and at every state's end: what a trial that is
     killed trains again, at most."""

@@ -15,6 +15,7 @@ from search.run.begun import as_begun, former_defaults_lines
 from search.run.files.everything import check_launch_files
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
+from search.run.possible.cluster_address import cluster_address
 from search.run.possible.machine import check_devices
 from search.run.preflight import Checked, check_study
 from search.run.results import RunResults, load_results, still_outstanding, with_found_recipes
@@ -24,6 +25,7 @@ from search.study.study import Study
 from search.tuning.cluster.background import BackgroundRay
 from search.tuning.cluster.nodes import check_nodes
 from search.tuning.cluster.resources import share_of
+from search.tuning.cluster.session import joined_address
 from search.tuning.dense_search import search_dense_recipes
 from search.tuning.progress import Progress
 from search.tuning.proposals.optuna_log import write_optuna_log
@@ -151,14 +153,16 @@ def _drive(
     with Progress(study, queue.store) as progress:
         for line in _warnings(study, checked):
             progress.say(line)
-        progress.stage("starting Ray" if resources.address is None else f"joining Ray at {resources.address}")
+        cluster = cluster_address(resources)
+        progress.stage("starting Ray" if cluster is None else f"joining Ray at {cluster.address} ({cluster.named_by})")
         with ray:
             from search.tuning.ray_tune import ActiveLaunch, fit  # takes a moment, in which Ray goes on starting
 
             nodes = ray.nodes()
             share = share_of(resources, nodes)
             check_devices(study, share.gpus)
-            if resources.address is not None:
+            if cluster is not None:
+                progress.say(f"joined the Ray cluster at {joined_address()}, which {cluster.named_by} names")
                 progress.stage(f"checking {len(nodes)} nodes: code, versions, weights, data, the run's folder")
                 check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus)
             progress.say(f"{share.concurrent} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")

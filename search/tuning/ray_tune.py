@@ -13,6 +13,7 @@ from ray.tune.execution import class_cache
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
+from search.run.possible.cluster_address import cluster_address
 from search.tuning.cluster.resources import Share
 from search.tuning.cluster.session import SESSION_PREFIX
 from search.tuning.progress import Progress
@@ -40,7 +41,7 @@ def fit(launch: ActiveLaunch, trainable_class: type[Any] | None = None) -> None:
     share = launch.share
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.concurrent)
     cpus = share.cpus
-    if launch.queue.study.resources.address is None:
+    if cluster_address(launch.queue.study.resources) is None:
         take_processes_that_are_ready()
         cpus = 1  # of as many as trials run at once
     trainable = tune.with_resources(trainable_class or TuneTrainable, {"cpu": cpus, "gpu": share.gpus})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import sys
 import time
@@ -10,6 +11,28 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+ECHO_SECONDS = 1.0
+"""`timeout` sends SIGTERM to its command and then to the group, and so twice to the command: it has asked once."""
+
+
+class Echoes:
+    """Tells a SIGTERM that was meant from its echo; one for the process, whichever of its parts is being left."""
+
+    def __init__(self) -> None:
+        self._counted = -math.inf
+
+    def has(self, number: int) -> bool:
+        """Whether this signal, which has just come, is such an echo."""
+        if number != signal.SIGTERM:
+            return False
+        now = time.monotonic()
+        if now - self._counted < ECHO_SECONDS:
+            return True
+        self._counted = now
+        return False
+
+
+echoes = Echoes()
 
 
 class StopRequest:
@@ -31,6 +54,8 @@ class StopRequest:
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
         """First: leave when the epochs are finished. Again: leave now."""
+        if echoes.has(number):
+            return
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
@@ -57,6 +82,11 @@ def signals_restored() -> Iterator[None]:
 @contextmanager
 def terminated_like_interrupted() -> Iterator[None]:
     """SIGTERM raises KeyboardInterrupt in the block, as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if not echoes.has(number):
+            raise KeyboardInterrupt
+
     with signals_restored():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, interrupt)
         yield

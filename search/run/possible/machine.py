@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from models.errors import UserError
+from search.run.possible.cluster_address import cluster_address
 from search.study.arm import at_its_line
 from search.study.corners import joint_corners
 from search.study.study import Study
@@ -14,7 +15,7 @@ from trainables.config.train import TrainConfig
 def check_machine(study: Study) -> None:
     """UserError, at its line, for what this machine can never give a trial. A cluster's size is not known from here."""
     resources = study.resources
-    if resources.address is not None:
+    if cluster_address(resources) is not None:
         return
     import joblib
     import torch

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
+from search.run.possible.cluster_address import cluster_address
 from search.study.sections import ResourcesConfig
 from search.tuning.cluster.resources import Node
 from search.tuning.cluster.session import ray_session, set_environment
@@ -33,7 +34,7 @@ class BackgroundRay:
     def begin(self) -> None:
         """Start a session of ours. A cluster is joined when its machines are asked for: who does not answer is not waited for
         where the study turns out to be wrong."""
-        if self._resources.address is None:
+        if cluster_address(self._resources) is None:
             self._start()
 
     def nodes(self) -> tuple[Node, ...]:

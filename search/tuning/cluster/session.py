@@ -15,20 +15,23 @@ from typing import Any
 
 from models.errors import UserError
 from models.versions import ROOT
+from search.run.possible.cluster_address import LOCAL, ClusterAddress, cluster_address
 from search.study.sections import ResourcesConfig
+from search.tuning.cluster.process_group import starts_in_a_group_of_its_own
 from search.tuning.cluster.resources import Node, share_of, this_machine
 
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
 """Trials pass nothing but a few numbers through Ray's object store."""
 SESSION_PREFIX = "prunetune-"
 CONNECT_SECONDS = 10
+WITHOUT = "give --address local for a Ray of its own"
 PRELOADED = "RAY_preload_python_modules"
 """Ray's setting: what each process of a session imports before it is given anything to do."""
 
 
 @contextmanager
 def ray_session(resources: ResourcesConfig) -> Iterator[tuple[Node, ...]]:
-    """Ray, started here or joined at `resources.address`, for as long as the block lasts; gives the machines there are.
+    """Ray, started here or joined where `cluster_address` says, for as long as the block lasts; gives the machines there are.
 
     Nothing it writes outlives the session. Token authentication stays as Ray has it: on. The caller has set the environment.
     """
@@ -38,7 +41,7 @@ def ray_session(resources: ResourcesConfig) -> Iterator[tuple[Node, ...]]:
     folder = Path(tempfile.mkdtemp(prefix=f"{SESSION_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
     try:
         _start(ray, resources, folder)
-        yield live_nodes(ray) if resources.address is not None else _own_nodes(ray)
+        yield _own_nodes(ray) if cluster_address(resources) is None else live_nodes(ray)
     finally:
         ray.shutdown()
         shutil.rmtree(folder, ignore_errors=True)
@@ -64,40 +67,55 @@ def _host(node: dict[str, Any]) -> str:
     return name if name == address else f"{name} ({address})"
 
 
+def joined_address() -> str:
+    """Where the head of the cluster is that this process has joined, as HOST:PORT."""
+    import ray
+
+    return str(ray.get_runtime_context().gcs_address)
+
+
 def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
-    if resources.address is not None:
-        _check_reachable(resources.address)
+    if (cluster := cluster_address(resources)) is not None:
+        _check_reachable(cluster)
         try:
             environment = {"env_vars": worker_environment(resources.cpus_per_trial)}
-            ray.init(address=resources.address, runtime_env=environment, **quiet)
-        except (ConnectionError, RuntimeError) as error:
+            ray.init(address=cluster.address, runtime_env=environment, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
             raise UserError(
-                f"resources.address: no Ray cluster answers at {resources.address} ({str(error).splitlines()[0]}); "
-                "start one, see that the token here is the cluster's (docs/cluster.md), or leave the address out"
+                f"{cluster.named_by}: no Ray cluster answers at {cluster.address} ({str(error).splitlines()[0]}); "
+                f"start one, see that the token here is the cluster's (docs/cluster.md), or {WITHOUT}"
             ) from error
         return
-    ray.init(
-        # One for each trial at a time: Ray starts as many processes at once, and each of them loads what a trial needs.
-        num_cpus=share_of(resources, (this_machine(),)).concurrent,
-        include_dashboard=False,
-        dashboard_host="127.0.0.1",
-        object_store_memory=OBJECT_STORE_BYTES,
-        _temp_dir=str(folder),
-        **quiet,
-    )
+    with starts_in_a_group_of_its_own():
+        ray.init(
+            address=LOCAL,
+            # One for each trial at a time: Ray starts as many processes at once, and each of them loads what a trial needs.
+            num_cpus=share_of(resources, (this_machine(),)).concurrent,
+            include_dashboard=False,
+            dashboard_host="127.0.0.1",
+            object_store_memory=OBJECT_STORE_BYTES,
+            _temp_dir=str(folder),
+            **quiet,
+        )
 
 
-def _check_reachable(address: str) -> None:
+def _check_reachable(cluster: ClusterAddress) -> None:
     """Ray itself asks an address where nothing listens for minutes; `auto` and the like it answers at once."""
-    host, _, port = address.rpartition(":")
-    if "/" in address or not host or not port.isdigit():
+    if "://" in cluster.address:
+        # A dashboard's, or that of Ray's client, whose driver would run without our records and signals.
+        raise UserError(
+            f"{cluster.named_by}: found {cluster.address}; expected HOST:PORT of the cluster's head, such as 10.0.0.1:6379, "
+            f"or auto; give that, or {WITHOUT}"
+        )
+    host, _, port = cluster.address.rpartition(":")
+    if "/" in cluster.address or not host or not port.isdigit():
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise UserError(
-            f"resources.address: nothing answers at {address} ({error}); start a cluster there, or leave the address out"
+            f"{cluster.named_by}: nothing answers at {cluster.address} ({error}); start a cluster there, or {WITHOUT}"
         ) from None
 
 
@@ -123,6 +141,8 @@ def set_environment(cpus_per_trial: int, *, load_trials: bool = False) -> None:
         | {
             PRELOADED: "trainables.trial_process" if load_trials else "",
             "RAY_USAGE_STATS_ENABLED": "0",
+            # What `ray job submit` was given for processes is theirs together with ours, not a conflict.
+            "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",
             "RAY_CHDIR_TO_TRIAL_DIR": "0",
             "RAY_AIR_NEW_OUTPUT": "0",
             "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",

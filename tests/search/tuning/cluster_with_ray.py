@@ -58,8 +58,9 @@ def test_nodes_are_checked_and_the_death_of_one_is_survived(
     resources = {"gpus_per_trial": 0}
     run = open_run(tmp_path / "runs", make_study(tmp_path, resources=resources, search={"trials_per_arm": 3}))
 
-    wrong = start(run, cluster.address, "other-data")
+    wrong = start(run, "", "other-data", RAY_ADDRESS=cluster.address)
     assert wrong.wait() != 0
+    assert f"joined the Ray cluster at {cluster.address}, which RAY_ADDRESS names" in wrong.said()
     assert "has other data for arm refill" in wrong.said()
     assert f"node {os.uname().nodename}" in wrong.said()
     assert run.trial_ids() == ()
@@ -67,7 +68,7 @@ def test_nodes_are_checked_and_the_death_of_one_is_survived(
     study = make_study(tmp_path, name="right", resources=resources, search={"trials_per_arm": 3})
     run = open_run(tmp_path / "runs", study)
     gate = Gate(tmp_path / "gate")
-    driver = start(run, cluster.address, "real", GATE=str(gate.folder))
+    driver = start(run, cluster.address, "real", GATE=str(gate.folder), RAY_ADDRESS="127.0.0.1:1")
     gate.admit(6)
     driver.until_epochs(6)
     driver.until(lambda: any(one.node == doomed.node_id for one in gate.waiting().values()))

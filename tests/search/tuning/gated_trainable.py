@@ -66,11 +66,11 @@ CHECKS: dict[str, Callable[[Study], Checked]] = {"real": check_study, "other-dat
 
 
 def drive(run: Path, address: str | None = None, check: str | None = None) -> int:
-    """With an address, on that cluster; with a name of CHECKS, after that check."""
+    """With an address that is not empty, on that cluster; with a name of CHECKS, after that check."""
     folder = RunFolder.existing(run)
     budget = os.environ.get("BUDGET")
     trainable = gated_trainable(os.environ.get("GATE"), os.environ.get("FAILURE"))
-    launch = Launch(command=["test"], address=address, time_budget=None if budget is None else float(budget))
+    launch = Launch(command=["test"], address=address or None, time_budget=None if budget is None else float(budget))
     checks = CHECKS[check] if check else unchecked
     study = load_study(folder.study_file)
     try:

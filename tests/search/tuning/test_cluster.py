@@ -12,11 +12,14 @@ from benchmarks.support.simulated_trainable import run_simulated
 from benchmarks.support.simulation import make_study
 from models.errors import UserError
 from search.run.manifest import open_run
+from search.run.possible.cluster_address import ClusterAddress, cluster_address
 from search.study.sections import ResourcesConfig
+from search.tuning.cluster.process_group import starts_in_a_group_of_its_own
 from search.tuning.cluster.resources import Node, Share, share_of, this_machine
 from search.tuning.cluster.session import (
     PRELOADED,
     _check_reachable,
+    ray_session,
     remove_dead_sessions,
     set_environment,
     worker_environment,
@@ -99,8 +102,63 @@ def test_what_this_machine_can_never_give_is_an_error_before_ray_starts(
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999", "no-such-host.invalid:6379"])
 def test_an_address_where_nothing_listens_is_an_error_at_once(address: str) -> None:
     with pytest.raises(UserError, match=r"^resources\.address: nothing answers at "):
-        _check_reachable(address)
-    _check_reachable("auto")
+        _check_reachable(ClusterAddress(address, "resources.address"))
+    _check_reachable(ClusterAddress("auto", "resources.address"))
+
+
+def test_a_dashboards_address_is_told_apart_from_the_heads() -> None:
+    """What RAY_ADDRESS holds where jobs are submitted from."""
+    with pytest.raises(UserError, match=r"^RAY_ADDRESS: found http://10\.0\.0\.1:8265; expected HOST:PORT"):
+        _check_reachable(ClusterAddress("http://10.0.0.1:8265", "RAY_ADDRESS"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "variable", "found"),
+    [
+        (None, None, None),
+        (None, "", None),
+        (None, "10.0.0.1:6379", ClusterAddress("10.0.0.1:6379", "RAY_ADDRESS")),
+        ("auto", "10.0.0.1:6379", ClusterAddress("10.0.0.1:6379", "RAY_ADDRESS")),
+        ("auto", None, ClusterAddress("auto", "resources.address")),
+        ("10.0.0.2:6379", "10.0.0.1:6379", ClusterAddress("10.0.0.2:6379", "resources.address")),
+        ("local", "10.0.0.1:6379", None),
+        (None, "local", None),
+    ],
+)
+def test_an_address_that_is_asked_for_wins_over_the_environments(
+    monkeypatch: pytest.MonkeyPatch, asked: str | None, variable: str | None, found: ClusterAddress | None
+) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("RAY_ADDRESS", variable)
+    assert cluster_address(ResourcesConfig(address=asked)) == found
+
+
+def test_a_session_where_ray_address_has_nobody_answer_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
+    monkeypatch.setattr("ray.init", lambda **_: pytest.fail("Ray was asked"))
+    with (
+        pytest.raises(UserError, match=r"^RAY_ADDRESS: nothing answers at 127\.0\.0\.1:1 "),
+        ray_session(ResourcesConfig()),
+    ):
+        pass
+
+
+def test_what_ray_starts_is_one_group_that_is_not_the_drivers() -> None:
+    from ray._private import services
+
+    usual = services.ConsolePopen
+    with starts_in_a_group_of_its_own():
+        started = [services.ConsolePopen(["sleep", "60"]) for _ in range(2)]
+    assert services.ConsolePopen is usual
+    try:
+        groups = [os.getpgid(process.pid) for process in started]
+        assert groups == [started[0].pid] * 2
+        assert groups[0] != os.getpgid(0)
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
 
 
 def test_authentication_is_never_turned_off(monkeypatch: pytest.MonkeyPatch) -> None:

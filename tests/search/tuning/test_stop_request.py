@@ -7,7 +7,13 @@ import signal
 
 import pytest
 
-from search.tuning.stop_request import StopRequest, signals_restored
+from search.tuning.stop_request import Echoes, StopRequest, signals_restored, terminated_like_interrupted
+
+
+@pytest.fixture(autouse=True)
+def no_signal_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SIGTERM of the test before is not this one's."""
+    monkeypatch.setattr("search.tuning.stop_request.echoes", Echoes())
 
 
 def test_the_first_signal_asks_and_the_second_leaves_now() -> None:
@@ -21,6 +27,31 @@ def test_the_first_signal_asks_and_the_second_leaves_now() -> None:
         assert stop_request.reason == "SIGTERM"
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_sigterm_twice_at_once_has_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `timeout` sends it: to its command, and then to the command's group."""
+    stop_request = StopRequest()
+    with signals_restored():
+        stop_request.catch_signals()
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop_request.reason == "SIGTERM"
+        monkeypatch.setattr("search.tuning.stop_request.ECHO_SECONDS", 0.0)
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_the_echo_of_a_sigterm_does_not_disturb_what_is_cleared_away_after_it() -> None:
+    cleared = False
+    with terminated_like_interrupted():
+        try:
+            with terminated_like_interrupted():
+                os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            os.kill(os.getpid(), signal.SIGTERM)
+            cleared = True
+    assert cleared
 
 
 def test_signals_go_back_to_whoever_had_them() -> None:

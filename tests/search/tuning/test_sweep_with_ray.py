@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from benchmarks.support.simulation import make_study
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.results import RunResults, load_results
+from search.tuning.stop_request import ECHO_SECONDS
 from tests.search.tuning.driver import Driver, epochs_of
-from tests.search.tuning.gate import Gate
+from tests.search.tuning.gate import Gate, is_running
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 SEARCH = {"algorithm": "tpe", "trials_per_arm": 3, "confirm": {"seeds": [101]}}
@@ -45,6 +47,32 @@ def check_each_epoch_once(results: RunResults) -> None:
 
 def finished(run: RunFolder) -> set[str]:
     return {trial.id for trial in load_results(run.path).trials if trial.status == "finished"}
+
+
+def of_session(leader: int) -> list[int]:
+    """What runs in a driver's session, in whichever process group: itself, Ray, and the trials' processes."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        pid = int(folder.name)
+        try:
+            if os.getsid(pid) == leader and is_running(pid):
+                found.append(pid)
+        except ProcessLookupError:
+            continue
+    return found
+
+
+def check_nothing_is_left(run: RunFolder, driver: Driver) -> None:
+    assert driver.wait() == 130, driver.said()
+    assert "Traceback" not in driver.said()
+    assert "GCS" not in driver.said()
+    assert not run.is_driven()
+    assert run.driver() is None
+    # Ray waits for its own processes; a trial's ends a moment after them.
+    end = time.monotonic() + 60
+    while of_session(driver.process.pid):
+        assert time.monotonic() < end, of_session(driver.process.pid)
+        time.sleep(0.1)
 
 
 def test_a_study_completes_after_its_driver_and_then_a_trials_process_were_killed(
@@ -122,6 +150,39 @@ def test_an_interrupt_finishes_the_epoch_and_a_second_signal_leaves_at_once(
     assert third.wait() == 0, third.said()
     assert epochs_of(run) == kept + 2, "the budget was spent before the first epoch could start"
     assert not load_results(run.path).complete
+
+
+def test_one_sigterm_to_the_group_finishes_the_epoch_and_a_second_leaves_at_once(
+    tmp_path: Path, drivers: list[Driver]
+) -> None:
+    """As `timeout` and schedulers send it, which for the command means twice at once; Ray does not hear of it."""
+    run, gate = made(tmp_path), Gate(tmp_path / "first")
+    first = Driver(run, tmp_path / "home", GATE=str(gate.folder))
+    drivers.append(first)
+    gate.admit(3)
+    first.until(lambda: epochs_of(run) == 3 and gate.waiting())
+    assert len(of_session(first.process.pid)) > 3, "the driver, Ray's and at least one trial's"
+    os.killpg(first.process.pid, signal.SIGTERM)
+    first.until_said("once more to leave now")
+    gate.open()
+    check_nothing_is_left(run, first)
+    kept = epochs_of(run)
+    assert kept in (4, 5), "each of at most two trials finished the epoch it was in, and began no other"
+
+    gate = Gate(tmp_path / "second")
+    second = Driver(run, tmp_path / "home", GATE=str(gate.folder))
+    drivers.append(second)
+    gate.admit(2)
+    second.until(lambda: epochs_of(run) == kept + 2 and gate.waiting())
+    second.process.send_signal(signal.SIGTERM)
+    os.killpg(second.process.pid, signal.SIGTERM)
+    second.until_said("once more to leave now")
+    time.sleep(ECHO_SECONDS)
+    assert second.process.poll() is None, "it was asked once"
+    os.killpg(second.process.pid, signal.SIGTERM)
+    check_nothing_is_left(run, second)
+    assert epochs_of(run) == kept + 2
+    check_each_epoch_once(load_results(run.path))
 
 
 def test_the_same_failure_again_and_again_ends_the_study_with_one_error(tmp_path: Path, drivers: list[Driver]) -> None:
