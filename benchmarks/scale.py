@@ -1,9 +1,11 @@
 """How what the program itself does grows with a study: reading, showing, reporting and resuming a run of so many recorded
 trials, handing out the next one, and sharing stages beside as many others.
 
-Run: python -m benchmarks.scale [--sizes 30 300 3000] [--big] [--repeats 3] [--only GROUP ...] [--json]
+Run: python -m benchmarks.scale [--sizes 30 300 3000] [--big] [--vit-small] [--repeats 3] [--only GROUP ...] [--json]
 Two minutes on one core; `--big` adds 30,000 trials and takes a quarter of an hour. The trials are simulated, of five states
-each, and no process is started: `benchmarks.startup` is about that. A row is milliseconds of the processor: for `each` trial
+each, with `--vit-small` of sixteen states of four epochs whose ends name each unit left of that network, and no process is
+started: `benchmarks.startup` is about that. A row is milliseconds of the processor, or kB of memory that a driver or a
+command's trials keep: for `each` trial
 (or stage) that is there, where all have to be looked at; for what happens `once` to a single one, elsewhere. Behind it stands
 how many times that of the smallest size it is. At 1 a row `each` grows as the run does, and one `once` does not grow at all;
 where that grows with the run, a whole study's sum grows with its square. Medians of the repeats, the sizes taken in turns.
@@ -15,6 +17,7 @@ import argparse
 import gc
 import shutil
 import tempfile
+import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
@@ -22,6 +25,8 @@ from typing import Any
 
 from benchmarks.support.machine import machine_text, milliseconds, options_of, show
 from benchmarks.support.recorded_runs import HandingOut, bytes_of, filled_store, keys_of, publish, recorded_run
+from benchmarks.support.simulated_trial import SimulatedTrial
+from benchmarks.support.structured_trial import StructuredTrial
 from search.report.status import status_json, status_text
 from search.report.write import write_report
 from search.run.begun import as_begun
@@ -35,23 +40,35 @@ from search.tuning.trial_queue import TrialQueue
 from trainables.stages.store import GIGABYTE, LOOKED_THROUGH, StageStore
 
 SIZES, BIG = (30, 300, 3000), 30_000
-GROUPS = ("run", "report", "queue", "stages")
+GROUPS = ("run", "memory", "report", "queue", "stages")
 AT_ONCE = 30
 """Stages looked up, or published, in one measurement."""
 Measure = Callable[[], dict[str, float]]
-"""Row → milliseconds of it, measured once."""
+"""Row → milliseconds or kB of it, measured once."""
 
 
-def measures_of(folder: Path, size: int, repeats: int) -> Iterator[tuple[str, Measure]]:
+def measures_of(folder: Path, size: int, options: argparse.Namespace) -> Iterator[tuple[str, Measure]]:
     """Group → how it is measured at one size, in folders made for that."""
-    study, run = recorded_run(folder / "random", size, repeats, "random")
+    repeats, structured = options.repeats, options.vit_small
+    trial_class = StructuredTrial if structured else SimulatedTrial
+    study, run = recorded_run(folder / "random", size, repeats, "random", structured=structured)
     copy = RunFolder(Path(shutil.copytree(run.path, folder / "reading" / run.path.name)))
     yield "run", lambda: reading(study, copy, size)
+    yield "memory", lambda: keeping(copy, size)
     yield "report", lambda: reporting(load_results(copy.path), folder / "report", size)
-    yield "queue", HandingOut(study, run).measure
-    yield "queue", HandingOut(*recorded_run(folder / "tpe", size, repeats, "tpe")).measure
+    if wanted("queue", options):
+        yield "queue", HandingOut(study, run, trial_class).measure
+        by_tpe = recorded_run(folder / "tpe", size, repeats, "tpe", structured=structured)
+        yield "queue", HandingOut(*by_tpe, trial_class).measure
+    if not wanted("stages", options):
+        return
     filled = filled_store(folder / "stages", size)
     yield "stages", lambda: sharing(filled, folder / "stages", size)
+
+
+def wanted(group: str, options: argparse.Namespace) -> bool:
+    """Whether a group is asked for."""
+    return not options.only or group in options.only
 
 
 def reading(study: Study, run: RunFolder, size: int) -> dict[str, float]:
@@ -65,6 +82,27 @@ def reading(study: Study, run: RunFolder, size: int) -> dict[str, float]:
     for trial in handed_out:
         shutil.rmtree(trial)
     return found
+
+
+def keeping(run: RunFolder, size: int) -> dict[str, float]:
+    """What stays in memory while a driver, or a command, holds its trials."""
+    return {
+        "each: kB in the driver": kept_kilobytes(lambda: TrialStore(run)) / size,
+        "each: kB in `status`": kept_kilobytes(lambda: load_results(run.path)) / size,
+    }
+
+
+def kept_kilobytes(make: Callable[[], object]) -> float:
+    """Of the memory that Python allots, what making something leaves in use while it is held."""
+    make()  # what is imported and remembered on the way is no part of it
+    gc.collect()
+    tracemalloc.start()
+    made = make()
+    gc.collect()
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    del made
+    return kept / 1000
 
 
 def resume(study: Study, run: RunFolder) -> Path:
@@ -107,14 +145,14 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     sizes = sorted({*options.sizes, *([BIG] if options.big else [])})
     times: dict[str, dict[int, list[float]]] = {}
     with tempfile.TemporaryDirectory() as folder:
-        prepared = {size: list(measures_of(Path(folder) / str(size), size, options.repeats)) for size in sizes}
+        prepared = {size: list(measures_of(Path(folder) / str(size), size, options)) for size in sizes}
         # What stands ready for one measurement is no garbage to be looked through in another.
         gc.collect()
         gc.freeze()
         for number in range(options.repeats):
             for size in [*sizes[number % len(sizes) :], *sizes[: number % len(sizes)]]:
                 for group, once in prepared[size]:
-                    if options.only and group not in options.only:
+                    if not wanted(group, options):
                         continue
                     for row, found in once().items():
                         times.setdefault(row, {}).setdefault(size, []).append(found)
@@ -127,17 +165,20 @@ def row_of(times: dict[int, list[float]]) -> dict[str, dict[int, float]]:
     """Size → median, and how many times that of the smallest size."""
     medians = {size: median(found) for size, found in sorted(times.items())}
     smallest = medians[min(medians)]
-    return {"milliseconds": medians, "ratio": {size: found / smallest for size, found in medians.items()}}
+    return {"medians": medians, "ratio": {size: found / smallest for size, found in medians.items()}}
 
 
 def lines(found: dict[str, Any]) -> list[str]:
     sizes = found["sizes"]
     heading = "".join(f"{f'{size:,}':>18}" for size in sizes)
-    return [f"{'milliseconds (ratio)':<28}{heading}", *(_line(row, sizes, one) for row, one in found["rows"].items())]
+    return [
+        f"{'milliseconds or kB (ratio)':<28}{heading}",
+        *(_line(row, sizes, one) for row, one in found["rows"].items()),
+    ]
 
 
 def _line(row: str, sizes: list[int], found: dict[str, dict[int, float]]) -> str:
-    cells = [f"{found['milliseconds'][size]:.3f} ({found['ratio'][size]:.2f})" for size in sizes]
+    cells = [f"{found['medians'][size]:.3f} ({found['ratio'][size]:.2f})" for size in sizes]
     return f"{row:<28}" + "".join(f"{cell:>18}" for cell in cells)
 
 
@@ -146,6 +187,7 @@ def main() -> None:
     parser = options_of(__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[30, 300, 3000], help="recorded trials")
     parser.add_argument("--big", action="store_true", help=f"{BIG:,} as well")
+    parser.add_argument("--vit-small", action="store_true", help="sixteen states, with the units left of that network")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=GROUPS, metavar="GROUP", help=f"of {', '.join(GROUPS)}")
     options = parser.parse_args()

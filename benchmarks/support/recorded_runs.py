@@ -10,6 +10,7 @@ from statistics import fmean
 from benchmarks.support.machine import milliseconds
 from benchmarks.support.simulated_trial import SimulatedTrial
 from benchmarks.support.simulation import make_study
+from benchmarks.support.structured_trial import SECTIONS, StructuredTrial
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.plan import plan_of
@@ -33,30 +34,33 @@ AMPLE = 1.0
 """Gigabytes for more such stages than any size here."""
 
 
-def recorded_run(folder: Path, trials: int, repeats: int, algorithm: str) -> tuple[Study, RunFolder]:
+def recorded_run(
+    folder: Path, trials: int, repeats: int, algorithm: str, *, structured: bool = False
+) -> tuple[Study, RunFolder]:
     """A study of two arms in whose run so many trials have finished; it asks for more, enough to measure `HandingOut`
-    so often."""
+    so often. `structured`: of ViT-S, with the units that each of its sixteen states has left."""
     folder.mkdir(parents=True)
     search = {"algorithm": algorithm, "trials_per_arm": trials // 2 + repeats + 1}
-    study = make_study(folder, search=search, scheduler={"kind": "asha"}, retention={"states": "front"})
+    trial_class, sections = (StructuredTrial, SECTIONS) if structured else (SimulatedTrial, {})
+    asked = {"scheduler": {"kind": "asha"}, "retention": {"states": "front"}, **sections}
+    study = make_study(folder, search=search, **asked)
     run = open_run(folder / "runs", study)
-    drawn = make_study(folder, search={**search, "algorithm": "random"})
+    drawn = make_study(folder, search={**search, "algorithm": "random"}, **sections)
     for plan in plan_of(study):
         for number in range(trials // 2):
             values = propose(drawn, plan.arm, number, ()).values
             config = study.arms[plan.arm].config(values)
             identity = Identity(plan.search_id(number, None), plan.arm, "search", number, config.seed)
             write_request(run.trial_folder(identity.id), TrialRequest(identity, config.model_dump(mode="json"), values))
-            finish(run.trial_folder(identity.id))
+            finish(trial_class(run.trial_folder(identity.id)))
     return study, run
 
 
-def finish(trial_folder: Path) -> None:
+def finish(trial: SimulatedTrial) -> None:
     """Every epoch of a trial that was asked for, its end, and the one network that always stays on the disk."""
-    trial = SimulatedTrial(trial_folder)
     while not trial.done:
         trial.step()
-    network = trial_folder / state_file(len(trial.epochs) - 1)
+    network = trial.folder / state_file(len(trial.epochs) - 1)
     network.parent.mkdir()
     network.touch()
 
@@ -64,7 +68,8 @@ def finish(trial_folder: Path) -> None:
 class HandingOut:
     """The queue of a run under way, beside one trial that was handed out and stays under way."""
 
-    def __init__(self, study: Study, run: RunFolder) -> None:
+    def __init__(self, study: Study, run: RunFolder, trial_class: type[SimulatedTrial] = SimulatedTrial) -> None:
+        self._trial_class = trial_class
         self._queue, self._algorithm = TrialQueue(study, TrialStore(run)), study.search.algorithm
         self._queue.next()
         # A launch's first look at what trials have in common, which stays known, and at what is gone from the disk.
@@ -82,7 +87,7 @@ class HandingOut:
         return dict(zip((f"once: {name}" for name in names), (next_one, ends, back), strict=True))
 
     def _to_its_end(self, trial: RecordedTrial) -> float:
-        simulated, taken = SimulatedTrial(trial.folder), []
+        simulated, taken = self._trial_class(trial.folder), []
         while not simulated.done:
             if simulated.step().get("state_ended"):
                 taken.append(milliseconds(lambda: self._queue.judge(trial.id)))
