@@ -86,11 +86,11 @@ class RunResults:
         """What the run really cost, with the search of its dense recipe; a trial's own `training_macs` are as if it had
         trained every state itself."""
         trials = [*self.trials, *(trial for one in self.dense for trial in one.trials)]
-        epochs = [line for trial in trials if trial.record for line in trial.record.epochs]
-        taken = sum("taken_from" in line for line in epochs)
+        records = [trial.record for trial in trials if trial.record]
+        epochs, taken = sum(len(one.epochs) for one in records), sum(one.epochs_taken_over for one in records)
         macs = sum(trial.last.training_macs for trial in trials if trial.states)
         spared = sum(trial.macs_of(end) for trial in trials for end in trial.taken_over)
-        return TrainingDone(len(epochs) - taken, taken, macs - spared, spared)
+        return TrainingDone(epochs - taken, taken, macs - spared, spared)
 
     @property
     def arm_names(self) -> list[str]:

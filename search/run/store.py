@@ -29,8 +29,9 @@ class TrialStore:
         return self._trials.get(trial_id)
 
     def refresh(self, trial_id: str) -> RecordedTrial:
-        """Read a trial's files again."""
-        self._trials[trial_id] = read_trial(self.run.trial_folder(trial_id), "running")
+        """Read what has been added to a trial's files."""
+        known = self._trials.get(trial_id)
+        self._trials[trial_id] = read_trial(self.run.trial_folder(trial_id), "running", known)
         return self._trials[trial_id]
 
     def add(self, request: TrialRequest) -> RecordedTrial:

@@ -16,12 +16,11 @@ from search.run.curves import Axis, Curve, Quantity, curve_of
 from search.run.files.trial_files import REMEDY, check_record, check_request, damaged_record
 from trainables.config.prune import ScheduleConfig
 from trainables.config.trial import TrialConfig
+from trainables.files.growing import outline, read_on
 from trainables.files.record import (
     ENDED,
     StateEnd,
     TrialRecord,
-    complete_lines,
-    record_of,
     record_path,
 )
 from trainables.files.request import REQUEST_FILE, TrialRequest, read_request
@@ -145,21 +144,30 @@ class TrialGone(UserError):
     """No trial is in the folder: a driver sets one aside that its run no longer counts."""
 
 
-def read_trial(folder: Path, unended: str) -> RecordedTrial:
-    """Read one trial's folder; `unended` is the status of a trial that has begun and not ended.
+def read_trial(folder: Path, unended: str, known: RecordedTrial | None = None) -> RecordedTrial:
+    """Read one trial's folder; `unended` is the status of a trial that has begun and not ended. What is `known` from an
+    earlier look is not read again.
 
     UserError, in one line, for files that are damaged, foreign, or of another version of prunetune; TrialGone for none.
     """
     try:
-        record, request = _read_record(folder), _read_request(folder)
+        record = _read_record(folder, known.record if known else None)
+        if known is not None and record is not None:
+            return replace(known, config=record.config, status=_status(record, unended), record=record)
+        request = _read_request(folder)
     except FileNotFoundError:
         record = request = None
     if record is not None:
         request = replace(request or TrialRequest(record.identity, {}), config=record.config)
     if request is None or not folder.exists():
         raise TrialGone(f"{folder}: no trial is here (neither {REQUEST_FILE} nor {record_path(folder).name})")
-    status = "pending" if record is None else record.status if record.status in ENDED else unended
-    return RecordedTrial(**vars(request), folder=folder, status=status, record=record)
+    return RecordedTrial(**vars(request), folder=folder, status=_status(record, unended), record=record)
+
+
+def _status(record: TrialRecord | None, unended: str) -> str:
+    if record is None:
+        return "pending"
+    return record.status if record.status in ENDED else unended
 
 
 def _read_request(folder: Path) -> TrialRequest | None:
@@ -175,16 +183,17 @@ def _read_request(folder: Path) -> TrialRequest | None:
     return request
 
 
-def _read_record(folder: Path) -> TrialRecord | None:
+def _read_record(folder: Path, known: TrialRecord | None) -> TrialRecord | None:
     path = record_path(folder)
     if not path.exists():
         return None
     try:
-        lines = complete_lines(path)
+        grown = read_on(path, known.read_to if known else None)
     except (ValueError, RecursionError) as error:
         raise damaged_record(path) from error
-    check_record(path, lines, path.stat().st_size)
-    return record_of(folder, lines)
+    known = known if grown.first > 1 else None
+    check_record(path, grown.lines, path.stat().st_size, known)
+    return outline(path, grown, known)
 
 
 def order_trials(trials: Iterable[RecordedTrial], arms: list[str]) -> tuple[RecordedTrial, ...]:

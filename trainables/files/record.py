@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
@@ -78,14 +78,15 @@ class StateEnd:
     """Of each layer that was repaired: error_removed, error_repaired (shares of its output's variation), strength."""
     file: str | None = None
     """The state's network, relative to the trial's folder."""
-    structure: dict[str, Any] = field(default_factory=dict)
+    structure: Mapping[str, Any] = field(default_factory=dict)
+    """Which units are left, as `Structure` has them; in a record that was read by `growing.py` each look reads the file."""
     taken_from: str | None = None
     """`RUN/TRIAL` that trained this state, where that was another trial of the same prefix."""
     warnings: list[str] = field(default_factory=list)
     """What a reader of this state's figures has to know: a penalty that did not act, a layer at its floor."""
 
     def to_json(self) -> dict[str, Any]:
-        return {"kind": "state", **self.__dict__}
+        return {"kind": "state", **self.__dict__, "structure": dict(self.structure.items())}
 
     @classmethod
     def from_json(cls, line: Mapping[str, Any]) -> StateEnd:
@@ -94,14 +95,29 @@ class StateEnd:
 
 
 @dataclass(frozen=True)
+class ReadTo:
+    """How far a file was read: which one it was, how many bytes and lines, whole lines all, and the last bytes of them."""
+
+    device: int
+    inode: int
+    size: int
+    lines: int
+    last: bytes
+
+
+@dataclass(frozen=True)
 class TrialRecord:
     """Everything a record says. `header` is its first line; `epochs` are its epoch lines as they stand."""
 
     folder: Path
     header: dict[str, Any]
-    epochs: list[dict[str, Any]]
+    epochs: Sequence[dict[str, Any]]
     states: list[StateEnd]
     end: dict[str, Any] | None
+    epochs_taken_over: int = 0
+    """Those of its epochs that another trial trained."""
+    read_to: ReadTo | None = field(default=None, compare=False, repr=False)
+    """From where `growing.py` reads it on."""
 
     @property
     def identity(self) -> Identity:
@@ -138,18 +154,24 @@ def record_of(folder: Path, lines: list[dict[str, Any]]) -> TrialRecord | None:
         return None
     header, *rest = lines
     ends = [line for line in rest if line["kind"] == "end"]
+    epochs = [line for line in rest if line["kind"] == "epoch"]
     return TrialRecord(
         folder=folder,
         header=header,
-        epochs=[line for line in rest if line["kind"] == "epoch"],
+        epochs=epochs,
         states=[StateEnd.from_json(line) for line in rest if line["kind"] == "state"],
         end=ends[-1] if ends else None,
+        epochs_taken_over=sum("taken_from" in line for line in epochs),
     )
 
 
 def complete_lines(path: Path) -> list[dict[str, Any]]:
     """The lines of a JSON-lines file, without a last one that was torn off in writing."""
-    lines = [line for line in path.read_bytes().split(b"\n")[:-1] if line.strip()]
+    return parsed_lines([line for line in path.read_bytes().split(b"\n")[:-1] if line.strip()])
+
+
+def parsed_lines(lines: list[bytes]) -> list[dict[str, Any]]:
+    """What each line holds. JSONDecodeError where one is no value by itself."""
     try:
         # All at once takes half the time. Where that gives another number of values, a line is no value by itself.
         values: list[dict[str, Any]] = json.loads(b"[" + b",".join(lines) + b"]")

@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any
 
 from models.errors import UserError
-from trainables.files.record import RECORD_SCHEMA_VERSION, STATUSES, Identity, StateEnd
+from trainables.files.record import RECORD_SCHEMA_VERSION, STATUSES, Identity, StateEnd, TrialRecord
 from trainables.files.request import TrialRequest
 
 REMEDY = "put back a copy of it, or remove this trial's folder and resume the run"
@@ -29,8 +29,10 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     "list[str]": (list,),
     "dict[str, int]": (dict,),
     "dict[str, Any]": (dict,),
+    "Mapping[str, Any]": (dict, NoneType),
 }
-"""By the annotation of a field, what its JSON may be; not looked into where it is not here."""
+"""By the annotation of a field, what its JSON may be; not looked into where it is not here. A mapping is None where it was left in
+the file."""
 NOT_FINITE = frozenset({"val_loss"})
 """Fields that are null where they were not finite."""
 
@@ -49,16 +51,22 @@ STATE_FIELDS = _types(StateEnd, StateEnd.__annotations__)
 IDENTITY_FIELDS = _types(Identity, Identity.__annotations__)
 
 
-def check_record(path: Path, lines: Sequence[Any], size: int) -> None:
-    """UserError, in one line, for the whole lines of a record, of `size` bytes in all, that cannot be its truth."""
-    if not lines:
+def check_record(path: Path, lines: Sequence[Any], size: int, known: TrialRecord | None = None) -> None:
+    """UserError, in one line, for the whole lines of a record, of `size` bytes in all, that cannot be its truth.
+
+    Where a record is `known` from an earlier look, they are those that were added to it.
+    """
+    if not lines and known is None:
         raise UserError(f"{path}: damaged (no whole first line in its {size} bytes); {REMEDY}")
-    _check_header(path, lines[0])
-    for number, line in enumerate(lines, start=1):
+    if known is None:
+        _check_header(path, lines[0])
+    first = 1 if known is None or known.read_to is None else known.read_to.lines + 1
+    for number, line in enumerate(lines, start=first):
         if problem := _problem(line):
             raise UserError(f"{path}, line {number}: damaged ({problem}); {REMEDY}")
+    header = lines[0] if known is None else known.header
     has_states = any(line["kind"] == "state" for line in lines)
-    if has_states and not isinstance((lines[0].get("dense") or {}).get("macs"), NUMBER):
+    if has_states and not isinstance((header.get("dense") or {}).get("macs"), NUMBER):
         raise UserError(f"{path}, line 1: damaged (`dense` tells no MACs); {REMEDY}")
 
 
