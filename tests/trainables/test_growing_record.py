@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from models.errors import UserError
 from models.units.structure import Structure
-from trainables.files.growing import outline, read_on, structure_end
+from trainables.files.growing import outline, read_on
 from trainables.files.record import RecordWriter, StateEnd, TrialRecord, encode, end_line, read_record, record_path
 
 HEADER = {"identity": {"id": "a-000", "arm": "a", "phase": "search", "number": 0, "seed": 3}, "config": {"seed": 3}}
@@ -187,19 +187,22 @@ def plain(line: Mapping[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    "group", ["odd}name", 'odd"}}name', "]}}", "structure", ',"structure":{"', "blocks.0.attn"], ids=range(6)
+    "group", ["odd}name", '}},"taken_from":', "]}}", "structure", ',"structure":{"', "blocks.0.attn"], ids=range(6)
 )
 def test_whatever_a_group_is_called_the_record_is_the_same(tmp_path: Path, group: str) -> None:
     units = {group: {"kind": "head", "total": 6, "kept": [0, 2]}, "other": {"kind": "head", "total": 6, "kept": []}}
-    told = {group: {"error_removed": 0.5, "error_repaired": 0.25, "strength": 0.1}}
-    end = replace(state_end(0, units), repair=told, warnings=['a "structure":{"', "]}}"])
+    told = {"error_removed": 0.5, "error_repaired": 0.25, "strength": 0.1}
+    end = replace(state_end(0, units), repair={"first": told, group: told}, warnings=['a "structure":{"', "]}}"])
     path = written(tmp_path, *lines(states=1)[:3], end.to_json())
     assert seen(look(path)) == seen(read_record(tmp_path))
 
 
-@pytest.mark.parametrize("units", [{}, {"one": {"kind": "head", "total": 6, "kept": [], "more": {"of": [1]}}}])
-def test_a_structure_of_another_form_is_read_whole(tmp_path: Path, units: dict[str, Any]) -> None:
-    path = written(tmp_path, *lines(states=1)[:3], state_end(0, units).to_json(), end_line("finished"))
+@pytest.mark.parametrize("without", ["structure", "taken_from"])
+def test_a_state_of_another_form_is_read_whole(tmp_path: Path, without: str) -> None:
+    end = {**state_end(0, structure(16)).to_json(), **({"structure": {}} if without == "structure" else {})}
+    if without == "taken_from":
+        del end["taken_from"]
+    path = written(tmp_path, *lines(states=1)[:3], end, end_line("finished"))
     found = look(path)
     assert found is not None
     assert isinstance(found.states[0].structure, dict)
@@ -210,13 +213,6 @@ def test_a_record_written_with_spaces_is_read_whole(tmp_path: Path) -> None:
     path = record_path(tmp_path)
     path.write_text("".join(plain(line) for line in lines(states=2)), encoding="utf-8")
     assert seen(look(path)) == seen(read_record(tmp_path))
-
-
-def test_the_end_of_a_structure_is_where_its_json_ends() -> None:
-    line = encode(state_end(3, structure(40)).to_json())
-    start = line.index(b'"structure":') + len(b'"structure":')
-    assert structure_end(line, start, len(line)) == start + len(json.dumps(structure(40), separators=(",", ":")))
-    assert structure_end(line[:-30], start, start + 50) is None
 
 
 def test_a_structure_that_is_not_there_any_more_or_damaged_is_told(tmp_path: Path) -> None:

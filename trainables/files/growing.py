@@ -19,7 +19,9 @@ from trainables.files.unread import UnreadEpochs, UnreadStructure
 EPOCH = re.compile(rb'\{"kind":"epoch","state":\d+,"epoch":\d+(?=,)')
 STATE = re.compile(rb'\{"kind":"state","state":\d+,')
 END = b'{"kind":"end",'
-KEY = b',"structure":'
+STRUCTURE, AFTER = b',"structure":{"', b'}},"taken_from":'
+"""Where a structure begins, and its end with the key that comes after it. Within a text quotation marks are escaped, so none
+looks like these; and a line that is cut from a like-named key of an inner part on is no JSON any more."""
 TAKEN = b',"taken_from":"'
 BRACE = ord("}")
 REMEMBERED = 256
@@ -81,27 +83,14 @@ def _short_lines(content: bytes, ended: bool) -> Iterator[bytes]:
 def _shortened(content: bytes, start: int, stop: int, ended: bool) -> bytes:
     """The line between two places with less in it, or as it is where it is not written as records are."""
     if STATE.match(content, start):
-        structure = content.find(KEY + b'{"', start, stop) + len(KEY)
-        rest = structure_end(content, structure, stop) if structure >= len(KEY) else None
-        return content[start:stop] if rest is None else content[start:structure] + b"null" + content[rest:stop]
+        first, last = content.find(STRUCTURE, start, stop), content.rfind(AFTER, start, stop)
+        if not 0 <= first < last:
+            return content[start:stop]
+        return content[start:first] + b',"structure":null' + content[last + 2 : stop]
     epoch = EPOCH.match(content, start) if ended and content[stop - 1] == BRACE else None
     if epoch is None:
         return content[start:stop]
     return epoch[0] + (b',"taken_from":""}' if content.find(TAKEN, start, stop) >= 0 else b"}")
-
-
-def structure_end(content: bytes, start: int, stop: int) -> int | None:
-    """Where the structure that begins at `start` has ended, before `stop`; None where it is not written as one is.
-
-    No group holds braces of its own, so its end is the next one; of all that lies between nothing is looked at.
-    """
-    place = start
-    while (place := content.find(b"}", place, stop) + 1) > 0:
-        if content.startswith(b"}", place, stop):
-            return place + 1
-        if not content.startswith(b',"', place, stop):
-            return None
-    return None
 
 
 def outline(path: Path, grown: Grown, known: TrialRecord | None) -> TrialRecord | None:
