@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 
 from models.errors import UserError
 from models.units.structure import Structure
+from tests.configs.files import REPOSITORY
 from trainables.files.growing import outline, read_on
 from trainables.files.record import RecordWriter, StateEnd, TrialRecord, encode, end_line, read_record, record_path
+from trainables.files.unread import UnreadStructure
 
 HEADER = {"identity": {"id": "a-000", "arm": "a", "phase": "search", "number": 0, "seed": 3}, "config": {"seed": 3}}
 EPOCHS = 2
@@ -207,6 +209,14 @@ def test_a_state_of_another_form_is_read_whole(tmp_path: Path, without: str) -> 
     assert found is not None
     assert isinstance(found.states[0].structure, dict)
     assert seen(found) == seen(read_record(tmp_path))
+
+
+def test_structures_of_the_first_version_are_left_in_the_file_too() -> None:
+    folder = REPOSITORY / "tests" / "data" / "old_run" / "trials" / "rsst-000"
+    found = look(record_path(folder))
+    assert found is not None
+    assert all(isinstance(end.structure, UnreadStructure) for end in found.states)
+    assert seen(found) == seen(read_record(folder))
 
 
 def test_a_record_written_with_spaces_is_read_whole(tmp_path: Path) -> None:

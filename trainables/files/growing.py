@@ -22,6 +22,8 @@ END = b'{"kind":"end",'
 STRUCTURE, AFTER = b',"structure":{"', b'}},"taken_from":'
 """Where a structure begins, and its end with the key that comes after it. Within a text quotation marks are escaped, so none
 looks like these; and a line that is cut from a like-named key of an inner part on is no JSON any more."""
+LAST = b"]}}}"
+"""How a line of version 0.1.0 ends, in which nothing comes after the structure."""
 TAKEN = b',"taken_from":"'
 BRACE = ord("}")
 REMEMBERED = 256
@@ -84,6 +86,8 @@ def _shortened(content: bytes, start: int, stop: int, ended: bool) -> bytes:
     """The line between two places with less in it, or as it is where it is not written as records are."""
     if STATE.match(content, start):
         first, last = content.find(STRUCTURE, start, stop), content.rfind(AFTER, start, stop)
+        if last < 0 and content.endswith(LAST, start, stop):
+            last = stop - 3
         if not 0 <= first < last:
             return content[start:stop]
         return content[start:first] + b',"structure":null' + content[last + 2 : stop]

@@ -43,7 +43,7 @@ class UnreadStructure(Mapping[str, Any]):
         except ValueError as error:
             raise UserError(
                 f"{self.path}: the line of state {self.state} is damaged ({error}); "
-                "remove this trial's folder and resume the run"
+                "put back a copy of it, or remove this trial's folder and resume the run"
             ) from error
         return structure
 

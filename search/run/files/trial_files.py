@@ -31,8 +31,8 @@ TYPES: Mapping[str, tuple[type, ...]] = {
     "dict[str, Any]": (dict,),
     "Mapping[str, Any]": (dict, NoneType),
 }
-"""By the annotation of a field, what its JSON may be; not looked into where it is not here. A mapping is None where it was left in
-the file."""
+"""By the annotation of a field, what its JSON may be; not looked into where it is not here. A mapping is None where it was
+left in the file."""
 NOT_FINITE = frozenset({"val_loss"})
 """Fields that are null where they were not finite."""
 
