@@ -1,18 +1,21 @@
-"""Ray's own processes in a group of their own: a signal to the driver's group is for the driver to answer."""
+"""Ray's own processes apart from the driver: a SIGTERM to its group, or to all processes, is the driver's to answer."""
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 
 @contextmanager
-def starts_in_a_group_of_its_own() -> Iterator[None]:
-    """What Ray starts within the block is one process group, led by the first of it.
+def starts_apart() -> Iterator[None]:
+    """What Ray starts within the block is one process group, led by the first of it, and does not hear SIGTERM; nor do the
+    trials' processes, which inherit that.
 
-    In the driver's group they would get its SIGTERM too (`timeout` sends it to all), and a driver whose Ray is gone can
-    neither finish an epoch nor leave. They still end with the driver however that ends: Ray has Linux kill them then.
+    `timeout` sends SIGTERM to the driver's group, systemd and `scancel` to every process there is, and a driver whose Ray is
+    gone can neither finish an epoch nor leave. Ray's processes still end with the driver however that ends: Ray has Linux
+    kill them then.
     """
     from ray._private import services as ray_services
 
@@ -23,7 +26,13 @@ def starts_in_a_group_of_its_own() -> Iterator[None]:
 
     def start(*arguments: Any, **options: Any) -> Any:
         nonlocal leader
-        process = usual(*arguments, process_group=leader, **options)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        try:
+            process = usual(*arguments, process_group=leader, **options)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        # Ray would send each SIGTERM as a session ends, and wait a second before it kills it.
+        process.terminate = process.kill
         leader = leader or process.pid
         return process
 

@@ -17,7 +17,7 @@ from models.errors import UserError
 from models.versions import ROOT
 from search.run.possible.cluster_address import LOCAL, ClusterAddress, cluster_address
 from search.study.sections import ResourcesConfig
-from search.tuning.cluster.process_group import starts_in_a_group_of_its_own
+from search.tuning.cluster.process_group import starts_apart
 from search.tuning.cluster.resources import Node, share_of, this_machine
 
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
@@ -87,7 +87,7 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
                 f"start one, see that the token here is the cluster's (docs/cluster.md), or {WITHOUT}"
             ) from error
         return
-    with starts_in_a_group_of_its_own():
+    with starts_apart():
         ray.init(
             address=LOCAL,
             # One for each trial at a time: Ray starts as many processes at once, and each of them loads what a trial needs.

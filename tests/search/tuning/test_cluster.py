@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from models.errors import UserError
 from search.run.manifest import open_run
 from search.run.possible.cluster_address import ClusterAddress, cluster_address
 from search.study.sections import ResourcesConfig
-from search.tuning.cluster.process_group import starts_in_a_group_of_its_own
+from search.tuning.cluster.process_group import starts_apart
 from search.tuning.cluster.resources import Node, Share, share_of, this_machine
 from search.tuning.cluster.session import (
     PRELOADED,
@@ -144,17 +146,23 @@ def test_a_session_where_ray_address_has_nobody_answer_is_one_line(monkeypatch: 
         pass
 
 
-def test_what_ray_starts_is_one_group_that_is_not_the_drivers() -> None:
+def test_what_ray_starts_is_one_group_of_its_own_and_hears_no_sigterm() -> None:
     from ray._private import services
 
     usual = services.ConsolePopen
-    with starts_in_a_group_of_its_own():
+    with starts_apart():
         started = [services.ConsolePopen(["sleep", "60"]) for _ in range(2)]
     assert services.ConsolePopen is usual
     try:
         groups = [os.getpgid(process.pid) for process in started]
         assert groups == [started[0].pid] * 2
         assert groups[0] != os.getpgid(0)
+        started[0].send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            started[0].wait(0.2)
+        started[0].terminate()
+        assert started[0].wait(10) == -signal.SIGKILL
+        assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
     finally:
         for process in started:
             process.kill()

@@ -152,17 +152,18 @@ def test_an_interrupt_finishes_the_epoch_and_a_second_signal_leaves_at_once(
     assert not load_results(run.path).complete
 
 
-def test_one_sigterm_to_the_group_finishes_the_epoch_and_a_second_leaves_at_once(
+def test_one_sigterm_to_all_processes_finishes_the_epoch_and_a_second_leaves_at_once(
     tmp_path: Path, drivers: list[Driver]
 ) -> None:
-    """As `timeout` and schedulers send it, which for the command means twice at once; Ray does not hear of it."""
+    """As systemd and `scancel` send it, and then as `timeout` does: to the command, and at once to its group."""
     run, gate = made(tmp_path), Gate(tmp_path / "first")
     first = Driver(run, tmp_path / "home", GATE=str(gate.folder))
     drivers.append(first)
     gate.admit(3)
     first.until(lambda: epochs_of(run) == 3 and gate.waiting())
     assert len(of_session(first.process.pid)) > 3, "the driver, Ray's and at least one trial's"
-    os.killpg(first.process.pid, signal.SIGTERM)
+    for pid in of_session(first.process.pid):
+        os.kill(pid, signal.SIGTERM)
     first.until_said("once more to leave now")
     gate.open()
     check_nothing_is_left(run, first)
