@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 
+@dataclass
+class Apart:
+    """A process group, by the process that leads it; 0 while there is none."""
+
+    leader: int = 0
+
+    def end(self) -> None:
+        """Kill what is left of it once Ray has shut down: an agent whose raylet is gone would look for it for a minute."""
+        if self.leader:
+            with suppress(ProcessLookupError):
+                os.killpg(self.leader, signal.SIGKILL)
+        self.leader = 0
+
+
 @contextmanager
-def starts_apart() -> Iterator[None]:
-    """What Ray starts within the block is one process group, led by the first of it, and does not hear SIGTERM; nor do the
-    trials' processes, which inherit that.
+def starts_apart(apart: Apart) -> Iterator[None]:
+    """What Ray starts within the block is one process group, `apart`, led by the first of it, and does not hear SIGTERM; nor do
+    the trials' processes, which inherit that.
 
     `timeout` sends SIGTERM to the driver's group, systemd and `scancel` to every process there is, and a driver whose Ray is
     gone can neither finish an epoch nor leave. Ray's processes still end with the driver however that ends: Ray has Linux
@@ -21,19 +37,16 @@ def starts_apart() -> Iterator[None]:
 
     services: Any = ray_services
     usual = services.ConsolePopen
-    leader = 0
-    """0: whoever starts leads a new group."""
 
     def start(*arguments: Any, **options: Any) -> Any:
-        nonlocal leader
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         try:
-            process = usual(*arguments, process_group=leader, **options)
+            process = usual(*arguments, process_group=apart.leader, **options)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         # Ray would send each SIGTERM as a session ends, and wait a second before it kills it.
         process.terminate = process.kill
-        leader = leader or process.pid
+        apart.leader = apart.leader or process.pid
         return process
 
     services.ConsolePopen = start

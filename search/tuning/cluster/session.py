@@ -17,7 +17,7 @@ from models.errors import UserError
 from models.versions import ROOT
 from search.run.possible.cluster_address import LOCAL, ClusterAddress, cluster_address
 from search.study.sections import ResourcesConfig
-from search.tuning.cluster.process_group import starts_apart
+from search.tuning.cluster.process_group import Apart, starts_apart
 from search.tuning.cluster.resources import Node, share_of, this_machine
 
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
@@ -39,11 +39,13 @@ def ray_session(resources: ResourcesConfig) -> Iterator[tuple[Node, ...]]:
 
     remove_dead_sessions()
     folder = Path(tempfile.mkdtemp(prefix=f"{SESSION_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
+    apart = Apart()
     try:
-        _start(ray, resources, folder)
+        _start(ray, resources, folder, apart)
         yield _own_nodes(ray) if cluster_address(resources) is None else live_nodes(ray)
     finally:
         ray.shutdown()
+        apart.end()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -74,7 +76,7 @@ def joined_address() -> str:
     return str(ray.get_runtime_context().gcs_address)
 
 
-def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
+def _start(ray: Any, resources: ResourcesConfig, folder: Path, apart: Apart) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": True}
     if (cluster := cluster_address(resources)) is not None:
         _check_reachable(cluster)
@@ -87,7 +89,7 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path) -> None:
                 f"start one, see that the token here is the cluster's (docs/cluster.md), or {WITHOUT}"
             ) from error
         return
-    with starts_apart():
+    with starts_apart(apart):
         ray.init(
             address=LOCAL,
             # One for each trial at a time: Ray starts as many processes at once, and each of them loads what a trial needs.

@@ -16,7 +16,7 @@ from models.errors import UserError
 from search.run.manifest import open_run
 from search.run.possible.cluster_address import ClusterAddress, cluster_address
 from search.study.sections import ResourcesConfig
-from search.tuning.cluster.process_group import starts_apart
+from search.tuning.cluster.process_group import Apart, starts_apart
 from search.tuning.cluster.resources import Node, Share, share_of, this_machine
 from search.tuning.cluster.session import (
     PRELOADED,
@@ -150,7 +150,7 @@ def test_what_ray_starts_is_one_group_of_its_own_and_hears_no_sigterm() -> None:
     from ray._private import services
 
     usual = services.ConsolePopen
-    with starts_apart():
+    with starts_apart(Apart()):
         started = [services.ConsolePopen(["sleep", "60"]) for _ in range(2)]
     assert services.ConsolePopen is usual
     try:
