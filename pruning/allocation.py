@@ -156,13 +156,8 @@ def select(
 
 def _within_what_goes(groups: Sequence[UnitGroup], kept: Mapping[str, set[int]]) -> set[str]:
     """Names of the groups that lie within units which are not kept."""
-    return {
-        name
-        for group in groups
-        for position, names in enumerate(group.holds)
-        if group.name in kept and position not in kept[group.name]
-        for name in names
-    }
+    chosen = [group for group in groups if group.name in kept]
+    return {name for group in chosen for name in group.held_by(set(range(group.count)) - kept[group.name])}
 
 
 def _kept_of(

@@ -66,6 +66,10 @@ class UnitGroup:
     holds: tuple[tuple[str, ...], ...] = ()
     ends_with: str | None = None
 
+    def held_by(self, positions: Iterable[int]) -> list[str]:
+        """The groups that lie within the units at these positions."""
+        return [name for position in positions if self.holds for name in self.holds[position]]
+
 
 @dataclass(frozen=True)
 class Family:

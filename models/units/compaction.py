@@ -59,20 +59,25 @@ def with_what_they_hold(
 ) -> dict[str, tuple[int, ...]]:
     """`drop` and, of every group that ends with it, all units that are left; original indices. `structure` is that of
     `groups`."""
+    wanted = {name: tuple(units) for name, units in drop.items()}
     ended = [
         name
         for group in groups
-        for unit, names in zip(structure.kept(group.name) if group.holds else (), group.holds, strict=True)
-        if unit in set(drop.get(group.name, ()))
-        for name in names
+        if group.holds and group.name in wanted
+        for name in group.held_by(_places(structure.kept(group.name), wanted[group.name]))
     ]
-    wanted = {name: tuple(units) for name, units in drop.items()}
     wanted |= {name: structure.kept(name) for name in ended if name in structure.groups}
     for group in groups:
         around = group.ends_with
         if around is not None and around in wanted and set(wanted[around]) == set(structure.kept(around)):
             wanted[group.name] = structure.kept(group.name)
     return wanted
+
+
+def _places(there: Sequence[int], units: Iterable[int]) -> list[int]:
+    """Where these units stand among those that are there; nothing of one that is not."""
+    gone = set(units)
+    return [position for position, unit in enumerate(there) if unit in gone]
 
 
 def kept_positions(before: Structure, after: Structure) -> dict[str, tuple[int, ...]]:

@@ -55,10 +55,9 @@ def smallest_end(config: TrialConfig, spec: ModelSpec) -> SmallestEnd:
         return SmallestEnd(dense.macs, dense.params, dense.removed_percent, dense.macs, dense.params)
     # Under `layerwise` it is settled how many units each group keeps, and those of a group are equal in cost.
     ranked = prune.scope == "global"
-    macs, params = _saved_by_a_unit(json.dumps(spec.to_json()), prune.target) if ranked else ({}, {})
-    ends = [
-        _network_after(network, prune, saved, first) for first in _branches_first(network) for saved in (macs, params)
-    ]
+    savings = _saved_by_a_unit(json.dumps(spec.to_json()), prune.target) if ranked else ({},)
+    firsts = list(_branches_first(network)) if ranked else [{}]
+    ends = [_network_after(network, prune, saved, first) for first in firsts for saved in savings]
     share = min(SAFE_SHARES.get(kind, 1.0) for kind in network.kinds) if ranked else 1.0
     left = 100.0 - max(end.removed_percent for end in ends)
     return SmallestEnd(

@@ -65,6 +65,10 @@ class Branches:
     name: str
     modules: tuple[str, ...]
 
+    @property
+    def work(self) -> str:
+        return self.modules[0]
+
 
 BOTH = (Branches("attention_branches", ("attn", "norm1", "ls1")), Branches("mlp_branches", ("mlp", "norm2", "ls2")))
 
@@ -79,17 +83,12 @@ def why_not(model: nn.Module) -> str | None:
     blocks = [block for _, block in blocks_of(model)]
     if not blocks:
         return "it has no block of timm's Block or ResPostBlock classes"
-    others = {
-        type(module).__name__
-        for block in blocks
-        for module in (block.get_submodule("attn"), block.get_submodule("mlp"))
-        if type(module) not in IN_BRANCHES
-    }
+    others = {type(module).__name__ for block in blocks for module in _works(block) if type(module) not in IN_BRANCHES}
     return f"its blocks have a {', a '.join(sorted(others))}" if others else None
 
 
 def _group(model: nn.Module, branches: Branches) -> UnitGroup:
-    work, *_ = branches.modules
+    work = branches.work
     blocks = [(name, block) for name, block in blocks_of(model) if is_there(block.get_submodule(work))]
     slices, holds = list[TiedSlice](), list[tuple[str, ...]]()
     for unit, (name, block) in enumerate(blocks):
@@ -97,6 +96,10 @@ def _group(model: nn.Module, branches: Branches) -> UnitGroup:
         for part in branches.modules:
             slices += _whole(f"{name}.{part}", getattr(block, part, None), unit)
     return UnitGroup(branches.name, "branch", len(blocks), tuple(slices), None, tuple(holds))
+
+
+def _works(block: nn.Module) -> list[nn.Module]:
+    return [block.get_submodule(branches.work) for branches in BOTH]
 
 
 def _whole(name: str, module: nn.Module | None, unit: int) -> Iterator[TiedSlice]:
@@ -119,7 +122,7 @@ def blocks_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
 def _after_cut(model: nn.Module, counts: Counts) -> None:
     for _, block in list(blocks_of(model)):
         cut = CUT.get(type(block))
-        if cut is not None and not all(is_there(block.get_submodule(work)) for work in ("attn", "mlp")):
+        if cut is not None and not all(map(is_there, _works(block))):
             block.__class__ = cut
 
 

@@ -16,7 +16,7 @@ from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
 
 from models.units.across.base import Across, Counts
-from models.units.across.branch import blocks_of, is_there
+from models.units.across.branch import BOTH, blocks_of, is_there
 from models.units.base import TiedSlice, UnitGroup, of_layer
 from models.units.families.attention import ATTENTION_CLASSES
 from models.units.families.glu import GLU_CLASSES
@@ -97,9 +97,9 @@ def _tied_layers(model: nn.Module) -> Iterator[tuple[str, nn.Module, int]]:
 
 def _of_gone_branches(block: nn.Module) -> Iterator[str]:
     """What a block calls the modules of the branches that it has lost; they hold nothing."""
-    for number, work in ((1, "attn"), (2, "mlp")):
-        if not is_there(block.get_submodule(work)):
-            yield from (work, f"norm{number}", f"ls{number}")
+    for branches in BOTH:
+        if not is_there(block.get_submodule(branches.work)):
+            yield from branches.modules
 
 
 def _lies_in_a_work(model: nn.Module, name: str) -> bool:

@@ -6,6 +6,7 @@ Heads stay as many and their values as wide; the scale of the products stays wha
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import nn
@@ -33,15 +34,15 @@ def why_not(model: nn.Module) -> str | None:
     return None
 
 
-def _group(name: str, attention: nn.Module) -> UnitGroup:
-    width, heads = query_key_dim(attention), int(getattr(attention, "num_heads"))  # noqa: B009 -- not typed by nn.Module
+def _group(name: str, attention: Any) -> UnitGroup:
+    width, heads = query_key_dim(attention), attention.num_heads
     queries = torch.arange(heads * width).reshape(heads, width).T
     index = torch.cat([queries, queries + heads * width], dim=1)
-    slices = of_layer(f"{name}.qkv", attention.get_submodule("qkv"), 0, index)
+    slices = of_layer(f"{name}.qkv", attention.qkv, 0, index)
     return UnitGroup(name + SUFFIX, "qk", width, tuple(slices), None, ends_with=name)
 
 
-def _attentions(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+def _attentions(model: nn.Module) -> Iterator[tuple[str, Any]]:
     for name, module in model.named_modules():
         if type(module) in ATTENTION_CLASSES and _is_free(module):
             yield name, module
@@ -56,7 +57,7 @@ def _after_cut(model: nn.Module, counts: Counts) -> None:
         width = counts.get(name + SUFFIX)
         if width is not None and width != head_dim(attention):
             attention.__class__ = CutQueryKeyAttention
-            setattr(attention, "query_key_dim", width)  # noqa: B010 -- not typed by nn.Module
+            attention.query_key_dim = width
 
 
 QUERY_KEY = Across(query_key_groups, why_not, _after_cut)

@@ -111,14 +111,20 @@ def test_a_study_completes_after_its_driver_and_then_a_trials_process_were_kille
     assert "Traceback" not in second.said()
 
 
+def in_its_fourth_epoch(tmp_path: Path, drivers: list[Driver]) -> tuple[RunFolder, Gate, Driver]:
+    """A run whose driver has three epochs behind it and waits at the gate in the next."""
+    run, gate = made(tmp_path), Gate(tmp_path / "first")
+    driver = Driver(run, tmp_path / "home", GATE=str(gate.folder))
+    drivers.append(driver)
+    gate.admit(3)
+    driver.until(lambda: epochs_of(run) == 3 and gate.waiting())
+    return run, gate, driver
+
+
 def test_an_interrupt_finishes_the_epoch_and_a_second_signal_leaves_at_once(
     tmp_path: Path, drivers: list[Driver]
 ) -> None:
-    run, gate = made(tmp_path), Gate(tmp_path / "first")
-    first = Driver(run, tmp_path / "home", GATE=str(gate.folder))
-    drivers.append(first)
-    gate.admit(3)
-    first.until(lambda: epochs_of(run) == 3 and gate.waiting())
+    run, gate, first = in_its_fourth_epoch(tmp_path, drivers)
     os.kill(first.process.pid, signal.SIGINT)
     first.until_said("once more to leave now")
     gate.open()
@@ -156,11 +162,7 @@ def test_one_sigterm_to_all_processes_finishes_the_epoch_and_a_second_leaves_at_
     tmp_path: Path, drivers: list[Driver]
 ) -> None:
     """As systemd and `scancel` send it, and then as `timeout` does: to the command, and at once to its group."""
-    run, gate = made(tmp_path), Gate(tmp_path / "first")
-    first = Driver(run, tmp_path / "home", GATE=str(gate.folder))
-    drivers.append(first)
-    gate.admit(3)
-    first.until(lambda: epochs_of(run) == 3 and gate.waiting())
+    run, gate, first = in_its_fourth_epoch(tmp_path, drivers)
     assert len(of_session(first.process.pid)) > 3, "the driver, Ray's and at least one trial's"
     for pid in of_session(first.process.pid):
         os.kill(pid, signal.SIGTERM)
