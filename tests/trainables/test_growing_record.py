@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import json
-import tracemalloc
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +15,7 @@ from hypothesis import strategies as st
 from models.errors import UserError
 from models.units.structure import Structure
 from tests.configs.files import REPOSITORY
+from tests.kept_memory import kept
 from trainables.files.growing import outline, read_on
 from trainables.files.record import RecordWriter, StateEnd, TrialRecord, encode, end_line, read_record, record_path
 from trainables.files.unread import UnreadStructure
@@ -161,12 +160,7 @@ def test_a_file_of_the_same_number_and_length_is_known_by_its_last_bytes(tmp_pat
 
 def kept_bytes(path: Path) -> int:
     look(path)
-    gc.collect()
-    tracemalloc.start()
-    record = look(path)
-    gc.collect()
-    size, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    record, size = kept(lambda: look(path))
     assert record is not None
     assert len(record.states) == 16
     return size

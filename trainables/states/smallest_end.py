@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -70,18 +70,12 @@ def smallest_end(config: TrialConfig, spec: ModelSpec) -> SmallestEnd:
 
 
 def _branches_first(network: Network) -> Iterator[Mapping[str, int]]:
-    """How many of each group of branches go before all others: whichever of attention and MLPs their ranking takes."""
+    """How many of which group of branches go before all others: whichever of attention and MLPs their ranking takes."""
     groups = [group for group in network.pruned_groups() if group.kind == "branch"]
-    yield from (dict(zip((group.name for group in groups), ends, strict=True)) for ends in _shares(groups))
-
-
-def _shares(groups: Sequence[UnitGroup]) -> Iterator[tuple[int, ...]]:
-    """Every number of units of the first group with none of the others, and the other way round; one where there are none."""
     if not groups:
-        yield ()
-    for place, group in enumerate(groups):
-        for count in range(group.count + 1):
-            yield tuple(count if other == place else 0 for other in range(len(groups)))
+        yield {}
+    for group in groups:
+        yield from ({group.name: count} for count in range(group.count + 1))
 
 
 def _measured(spec: ModelSpec, prune: PruneConfig) -> Network:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import tracemalloc
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from search.run.results import load_results
 from search.run.store import TrialStore
 from search.run.trials import RecordedTrial
 from search.tuning.trial_queue import TrialQueue
+from tests.kept_memory import kept
 from tests.search.made_runs import two_arm_run
 from trainables.files.record import RecordWriter, TrialRecord, read_record
 from trainables.files.unread import UnreadStructure
@@ -86,12 +85,7 @@ def test_a_driver_keeps_little_of_a_large_network_and_reads_only_what_is_new(
 
 
 def kept_bytes(run: Path) -> int:
-    gc.collect()
-    tracemalloc.start()
-    results = load_results(run)
-    gc.collect()
-    size, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
+    results, size = kept(lambda: load_results(run))
     assert results.trials
     return size
 
