@@ -15,6 +15,7 @@ from typing import Any
 from trainables.config.trial import TrialConfig
 from trainables.files.checkpoint import Checkpoint, Found, load_checkpoint, save_checkpoint
 from trainables.files.environment import changes as changed_environment
+from trainables.files.failure import Failure
 from trainables.files.generation import Fenced
 from trainables.files.record import ENDED, Identity, RecordWriter, StateEnd, end_line, read_record
 from trainables.files.same_trial import check_same_trial
@@ -130,9 +131,9 @@ class Trial:
             self._sharing.release()  # whoever waits for this state may train it
             raise
 
-    def fail(self, error: str) -> None:
+    def fail(self, failure: Failure) -> None:
         """Record that the trial crashed; its checkpoint stays."""
-        self._end("failed", error=error)
+        self._end("failed", **failure.to_json())
 
     def close(self) -> None:
         """Leave the trial where it stands: to go on later, or because its study stopped it, which its record then says."""

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 from ray import tune
 
 from trainables.config.trial import TrialConfig
-from trainables.files.failure import describe, record_failure
+from trainables.files.failure import Failure, is_disk_full, record_failure, traceback_of
 from trainables.files.generation import Fenced, generation_guard
 from trainables.files.request import TrialRequest, read_request
+from trainables.files.worker_log import into_worker_log, remove_if_empty
 
 RESULT_KEYS = (
     "state", "epoch", "epochs_total", "phase", "val_accuracy", "val_loss", "train_loss", "removed_percent",
@@ -68,7 +69,7 @@ class TuneTrainable(tune.Trainable):
     """Ray's configuration is {run, folder, generation, retry_failed, stages, checkpoint_seconds}; all else is in the folder.
 
     A crash of the trial is recorded and reported as its end, so that Ray sees no error and keeps the actor. Only an
-    actor that dies, or a trial whose run is driven by a later launch, is an error to Ray.
+    actor that dies, a disk that is full, or a trial whose run is driven by a later launch, is an error to Ray.
     """
 
     open_trial = staticmethod(open_trial)
@@ -87,12 +88,15 @@ class TuneTrainable(tune.Trainable):
         request = read_request(self._folder)
         if request is None:
             raise Fenced(f"{self._folder}: the trial is gone")
-        try:
-            return self._step(request)
-        except Fenced:
-            raise
-        except Exception as error:
-            return self._failed(request, error)
+        with into_worker_log(self._folder):
+            try:
+                return self._step(request)
+            except Fenced:
+                raise
+            except Exception as error:
+                if is_disk_full(error):
+                    raise
+                return self._failed(request, error)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._drop()
@@ -119,11 +123,11 @@ class TuneTrainable(tune.Trainable):
 
     def _failed(self, request: TrialRequest, error: Exception) -> dict[str, Any]:
         self._guard()
-        text = describe(error)
         # Before its end is written, and not when Ray lets go of this actor: others may wait for the state that it has claimed.
         self._drop()
-        record_failure(self._folder, request, text, error)
-        return {"id": request.identity.id, "status": "failed", "error": text, "done": True}
+        failure = Failure.by(error)
+        record_failure(self._folder, request, failure, traceback_of(error))
+        return {"id": request.identity.id, "status": "failed", "error": failure.told, "done": True}
 
     def _drop(self) -> None:
         """Let go of the network and its memory: the next trial runs in this same process."""
@@ -131,6 +135,7 @@ class TuneTrainable(tune.Trainable):
         if trial is None:
             return
         trial.close()
+        remove_if_empty(self._folder)
         del trial
         gc.collect()
         if not TuneTrainable._libraries_set_apart:

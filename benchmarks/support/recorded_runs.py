@@ -82,7 +82,7 @@ class HandingOut:
         (trial,) = handed_out
         assert not isinstance(trial, str), "there are trials left"
         ends = self._to_its_end(trial)
-        back = milliseconds(lambda: self._queue.give_back(trial.id, crashed=False))
+        back = milliseconds(lambda: self._queue.give_back(trial.id))
         names = (f"hand out a trial, {self._algorithm}", "end of a state", "take a trial back")
         return dict(zip((f"once: {name}" for name in names), (next_one, ends, back), strict=True))
 

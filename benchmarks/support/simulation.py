@@ -14,7 +14,7 @@ from search.run.store import TrialStore
 from search.study.load import load_study
 from search.study.study import Study
 from search.tuning.trial_queue import TrialQueue
-from trainables.files.failure import record_failure
+from trainables.files.failure import Failure, record_failure
 
 BASE: dict[str, Any] = {
     "name": "simulated",
@@ -90,14 +90,14 @@ class Simulation:
         try:
             result = {} if trial.done else trial.step()
         except RuntimeError as error:
-            record_failure(trial.folder, trial.request, str(error))
+            record_failure(trial.folder, trial.request, Failure("error", str(error)))
             trial.status = "failed"
             result = {}
         if not trial.done and result.get("state_ended") and self.queue.judge(trial_id) is not None:
             trial.status = "stopped"
         if trial.done:
             del self.live[trial_id]
-            self.queue.give_back(trial_id, crashed=False)
+            self.queue.give_back(trial_id)
 
     def statuses(self) -> dict[str, str]:
         return {trial.id: trial.status for trial in self.store}

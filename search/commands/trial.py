@@ -35,7 +35,7 @@ from search.run.warnings import warnings_of
 from search.study.arm import Arm, at_its_line
 from search.study.load import load_study
 from search.study.study import Study
-from trainables.files.failure import describe
+from trainables.files.failure import Failure, is_disk_full
 from trainables.files.generation import generation_guard, read_generation
 from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest, write_request
@@ -160,7 +160,8 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> None:
     except UserError:
         raise
     except Exception as error:
-        trial.fail(describe(error))
+        if not is_disk_full(error):
+            trial.fail(Failure.by(error))
         raise
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from models.errors import WorkFailed
-from search.console import announce
 from search.run import manifest
 from search.run.begun import as_begun, former_defaults_lines
 from search.run.files.everything import check_launch_files
@@ -27,6 +26,7 @@ from search.tuning.cluster.nodes import check_nodes
 from search.tuning.cluster.resources import share_of
 from search.tuning.cluster.session import joined_address
 from search.tuning.dense_search import search_dense_recipes
+from search.tuning.driver_log import DriverLog
 from search.tuning.progress import Progress
 from search.tuning.proposals.optuna_log import write_optuna_log
 from search.tuning.proposals.optuna_studies import warm_trials
@@ -88,49 +88,79 @@ def run_study(
         store = TrialStore(run)
         study = as_begun(with_found_recipes(run, study), store)
         generation = run.begin_launch()  # all that is there has been read: a damaged run is left as it is
-        apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
-        retried = sum(trial.status == "failed" for trial in store) if launch.retry_failed else 0
-        outstanding = still_outstanding(run, study, store) + retried
-        if outstanding == 0:
+        with DriverLog(run.path, generation, launch.command) as log:
+            ending = _launch(study, run, store, launch, generation, log, trainable_class, check)
+            log.say("the run is complete" if ending.left is None else f"left: {ending.left}")
+    return Drive(load_results(run.path), ending.left, ending.interrupted, ending.was_complete)
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """As in `Drive`, whose results are read once nobody drives the run any more."""
+
+    left: str | None
+    interrupted: bool = False
+    was_complete: bool = False
+
+
+def _launch(
+    study: Study,
+    run: RunFolder,
+    store: TrialStore,
+    launch: Launch,
+    generation: int,
+    log: DriverLog,
+    trainable_class: type[Any] | None,
+    check: Callable[[Study], Checked] | None,
+) -> _Ending:
+    apply_retention(study, store)  # an earlier launch may have been killed between a trial's end and this
+    retried = sum(trial.status == "failed" for trial in store) if launch.retry_failed else 0
+    outstanding = still_outstanding(run, study, store) + retried
+    if outstanding == 0:
+        write_optuna_log(study, store)
+        return _Ending(None, was_complete=True)
+    real = trainable_class is None
+    with launch.ray or BackgroundRay(study.resources, outstanding, load_trials=real) as ray:
+        ray.begin()
+        dense = search_dense_recipes(
+            study, run, launch, ray, partial(run_study, trainable_class=trainable_class, check=check)
+        )
+        if dense.left is not None:
+            return _Ending(dense.left.left, dense.left.interrupted)
+        study = dense.study
+        checked = launch.checked
+        if checked is None:
+            log.announce("checking data, networks and initial weights")
+            with terminated_like_interrupted():
+                checked = check_study(study, begun=any(store)) if check is None else check(study)
+        manifest.check_starting_points(run, checked.starting_points)
+        manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
+        stop_request = StopRequest(study.resources.time_budget)
+        queue = TrialQueue(study, store, warm_trials(study), retry_failed=launch.retry_failed)
+        try:
+            with signals_restored():
+                stop_request.catch_signals()
+                _drive(queue, stop_request, generation, checked, ray, log, trainable_class)
+        finally:
             write_optuna_log(study, store)
-            return Drive(load_results(run.path), None, False, was_complete=True)
-        real = trainable_class is None
-        with launch.ray or BackgroundRay(study.resources, outstanding, load_trials=real) as ray:
-            ray.begin()
-            dense = search_dense_recipes(
-                study, run, launch, ray, partial(run_study, trainable_class=trainable_class, check=check)
-            )
-            if dense.left is not None:
-                # Nobody drives it any more once this returns.
-                return replace(dense.left, results=replace(load_results(run.path), driver=None))
-            study = dense.study
-            checked = launch.checked
-            if checked is None:
-                announce("checking data, networks and initial weights")
-                with terminated_like_interrupted():
-                    checked = check_study(study, begun=any(store)) if check is None else check(study)
-            manifest.check_starting_points(run, checked.starting_points)
-            manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
-            stop_request = StopRequest(study.resources.time_budget)
-            queue = TrialQueue(study, store, warm_trials(study), retry_failed=launch.retry_failed)
-            try:
-                with signals_restored():
-                    stop_request.catch_signals()
-                    _drive(queue, stop_request, generation, checked, ray, trainable_class)
-            finally:
-                write_optuna_log(study, store)
-                left = (stop_request.reason or "an error") if still_outstanding(run, study, store) else None
-                manifest.close_launch(run, left or "complete")
-        apply_retention(study, store)
-        if left is None:
-            drop_own_stages(study, run)
-    results = load_results(run.path)
+            left = (stop_request.reason or "an error") if still_outstanding(run, study, store) else None
+            manifest.close_launch(run, left or "complete")
+    apply_retention(study, store)
+    if left is None:
+        drop_own_stages(study, run)
+    _raise_what_ended_it(queue)
+    return _Ending(left, stop_request.interrupted)
+
+
+def _raise_what_ended_it(queue: TrialQueue) -> None:
+    run = queue.store.run.path
     if queue.fatal is not None:
         raise WorkFailed(
-            f"{run.path}: stopped after the same failure three times in a row: {queue.fatal}; "
-            f"mend it, then `prunetune resume {run.path} --retry-failed`"
+            f"{run}: stopped after the same failure three times in a row: {queue.fatal}; "
+            f"mend it, then `prunetune resume {run} --retry-failed`"
         )
-    return Drive(results, left, stop_request.interrupted)
+    if queue.leave is not None:
+        raise WorkFailed(f"{run}: left: {queue.leave}; what is recorded stays: mend it, then `prunetune resume {run}`")
 
 
 def _warnings(study: Study, checked: Checked) -> list[str]:
@@ -147,10 +177,11 @@ def _drive(
     generation: int,
     checked: Checked,
     ray: BackgroundRay,
+    log: DriverLog,
     trainable_class: type[Any] | None,
 ) -> None:
     study, resources = queue.study, queue.study.resources
-    with Progress(study, queue.store) as progress:
+    with Progress(study, queue.store, heard=log.say) as progress:
         for line in _warnings(study, checked):
             progress.say(line)
         cluster = cluster_address(resources)

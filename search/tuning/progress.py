@@ -6,6 +6,7 @@ Never test accuracy.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Self
@@ -53,8 +54,16 @@ class Running:
 class Progress:
     """Told of every event of a study; a context manager, so that the terminal is given back however it ends."""
 
-    def __init__(self, study: Study, store: TrialStore, console: Console | None = None) -> None:
-        self._study, self._store, self._plans = study, store, plan_of(study)
+    def __init__(
+        self,
+        study: Study,
+        store: TrialStore,
+        console: Console | None = None,
+        *,
+        heard: Callable[[str], None] | None = None,
+    ) -> None:
+        """`heard` is given each line that is said."""
+        self._study, self._store, self._plans, self._heard = study, store, plan_of(study), heard
         self._console = Console(stderr=True) if console is None else console
         self._running: dict[str, Running] = {}
         self._first: float | None = None
@@ -77,6 +86,8 @@ class Progress:
         self._stage = (text, time.monotonic())
         if not self._has_table:
             self.say(text)
+        elif self._heard is not None:
+            self._heard(text)
 
     def started(self, trial: RecordedTrial) -> None:
         epochs, before = trial.epochs_of_states, len(trial.record.epochs) if trial.record else 0
@@ -127,6 +138,8 @@ class Progress:
     def say(self, text: str) -> None:
         """One line, above the table where there is one."""
         self._console.print(f"{time.strftime('%H:%M:%S')} {text}", highlight=False, markup=False, soft_wrap=True)
+        if self._heard is not None:
+            self._heard(text)
 
     def counts(self) -> tuple[int, int]:
         """Trials ended, and trials in all; confirming ones included."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ray import tune
@@ -16,6 +15,7 @@ from ray.tune.search import Searcher
 from search.run.possible.cluster_address import cluster_address
 from search.tuning.cluster.resources import Share
 from search.tuning.cluster.session import SESSION_PREFIX
+from search.tuning.losses.loss import TOLD, Loss, loss_of
 from search.tuning.progress import Progress
 from search.tuning.proposals.optuna_log import OptunaLog
 from search.tuning.stop_request import StopRequest
@@ -32,12 +32,12 @@ class ActiveLaunch:
     progress: Progress
     generation: int
     share: Share
+    losses: dict[str, Loss] = field(default_factory=dict)
+    """By Tune's name of a trial, what became of it, until the queue has been told."""
 
 
 def fit(launch: ActiveLaunch, trainable_class: type[Any] | None = None) -> None:
     """Run the queue's trials until it is empty or the launch is to be left. `trainable_class`: TuneTrainable by default."""
-    # A trial's crash is told in one line from its record; Tune would print its traceback over the live table.
-    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     share = launch.share
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.concurrent)
     cpus = share.cpus
@@ -115,11 +115,15 @@ class RecordSearcher(StaysInDriver, Searcher):
         ours = self._ours.pop(trial_id, None)
         if ours is None:
             return
-        self._progress.left(self._queue.give_back(ours, crashed=error))
+        # Tune tells its scheduler of an error first, with all that it knows.
+        loss = self._launch.losses.pop(trial_id, Loss("process", TOLD["process"])) if error else None
+        self._progress.left(self._queue.give_back(ours, loss))
         self._show_notes()
         self._log.refresh()
         if self._queue.fatal is not None:
             self._launch.stop_request.ask("the same failure again and again")
+        if self._queue.leave is not None:
+            self._launch.stop_request.ask(self._queue.leave)
 
     def _show_notes(self) -> None:
         while self._queue.notes:
@@ -147,6 +151,10 @@ class StateEndScheduler(StaysInDriver, FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         judged = result.get("state_ended") and self._launch.queue.judge(result["id"]) is not None
         return str(TrialScheduler.STOP if judged or self._launch.stop_request else TrialScheduler.CONTINUE)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        self._launch.losses[trial.trial_id] = loss_of(trial)
+        super().on_trial_error(tune_controller, trial)
 
 
 class Watch(StaysInDriver, tune.Callback):

@@ -7,7 +7,6 @@ another is training comes later.
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice, product
@@ -32,18 +31,18 @@ from search.tuning.configurations import (
 )
 from search.tuning.confirm_phase import ConfirmPhase, fail_unstarted
 from search.tuning.early_stopping import stop_reason
+from search.tuning.losses.kept import keep_loss, where_kept
+from search.tuning.losses.loss import Loss
+from search.tuning.losses.retries import Retries
+from search.tuning.losses.same_failure import SameFailure
 from search.tuning.proposals.optuna_studies import propose
 from trainables.files.failure import record_failure
 from trainables.files.record import Identity
 from trainables.files.request import TrialRequest
 
 Waiting = Literal["wait", "done"]
-CRASHES_ALLOWED = 2
-"""How often a trial whose process died is started again before it counts as failed."""
 LOOKED_AT = 64
 """Trials that may come next, of which one is sought that need not wait."""
-SAME_FAILURES = 3
-"""So many trials in a row that failed with one error, and the study stops: it is not the trials' fault."""
 
 
 @dataclass
@@ -61,6 +60,8 @@ class TrialQueue:
     """What the user should be told, oldest first; whoever shows them takes them away."""
     fatal: str | None = None
     """The one error that ended the study."""
+    leave: str | None = None
+    """Why the launch cannot go on, where that is no trial's fault."""
 
     def __post_init__(self) -> None:
         self._plans = plan_of(self.study)
@@ -70,8 +71,7 @@ class TrialQueue:
         self._retention = Retention(self.study)
         self.live: set[str] = set()
         """Trials handed out in this launch and not yet given back."""
-        self._crashes: Counter[str] = Counter()
-        self._failures: deque[str] = deque(maxlen=SAME_FAILURES)
+        self._retries, self._same_failure = Retries(), SameFailure()
         self._noted: set[str] = set()
         for trial in self.store:
             if self.retry_failed and trial.status == "failed":
@@ -108,15 +108,15 @@ class TrialQueue:
         otherwise = None if self._unfinished else first
         return next((request for request in offered if not standing.would_wait(request.config)), otherwise)
 
-    def give_back(self, trial_id: str, *, crashed: bool) -> RecordedTrial:
-        """A trial has left its process: it ended, it stands at an epoch's end, or (`crashed`) its process died."""
+    def give_back(self, trial_id: str, loss: Loss | None = None) -> RecordedTrial:
+        """A trial has left its process: it ended, it stands at an epoch's end, or it was lost."""
         self.live.discard(trial_id)
         trial = self.store.refresh(trial_id)
-        if not trial.ended and crashed:
-            trial = self._count_crash(trial)
+        if not trial.ended and loss is not None:
+            trial = self._lost(trial, loss)
         if trial.ended:
             self._retain()
-            self._watch_failures(trial)
+            self.fatal = self.fatal or self._same_failure.after(trial)
         return trial
 
     def judge(self, trial_id: str) -> str | None:
@@ -193,24 +193,22 @@ class TrialQueue:
         else:
             yield request
 
-    def _count_crash(self, trial: RecordedTrial) -> RecordedTrial:
-        self._crashes[trial.id] += 1
-        if self._crashes[trial.id] <= CRASHES_ALLOWED:
-            self._note(f"{trial.id}: its process died; it goes on from its last checkpoint")
+    def _lost(self, trial: RecordedTrial, loss: Loss) -> RecordedTrial:
+        if loss.kind in ("disk", "fenced"):
+            self.leave = loss.told
+            return trial
+        loss = keep_loss(trial.folder, loss)
+        if self._retries.goes_on(trial, loss):
+            epochs = len(trial.record.epochs) if trial.record else 0
+            kept = where_kept(trial.folder)
+            self.notes.append(
+                f"{trial.id}: {loss.told}, after epoch {epochs}; it goes on from its last checkpoint; see {kept}"
+            )
             self._unfinished.append(trial.id)
             return trial
         request = TrialRequest(trial.identity, trial.config, trial.values, trial.drawn, trial.source)
-        error = f"its process died {self._crashes[trial.id]} times (out of memory?)"
-        record_failure(trial.folder, request, error)
+        record_failure(trial.folder, request, self._retries.failure(trial, loss))
         return self.store.refresh(trial.id)
-
-    def _watch_failures(self, trial: RecordedTrial) -> None:
-        if trial.status != "failed" or trial.record is None:
-            self._failures.clear()
-            return
-        self._failures.append(str(trial.record.error))
-        if len(self._failures) == SAME_FAILURES and len(set(self._failures)) == 1:
-            self.fatal = self._failures[0]
 
     def _retain(self) -> None:
         """A file that cannot be removed is told; it is no reason to end a study."""

@@ -14,7 +14,7 @@ from models.errors import UserError
 from models.versions import library_versions
 from tests.trainables.small_trials import killed_after_each, numbers, open_trial, run, small_config
 from trainables.files.checkpoint import folder_of
-from trainables.files.failure import record_failure
+from trainables.files.failure import Failure, record_failure
 from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest
 from trainables.trial import Trial
@@ -113,7 +113,9 @@ def test_another_request_in_the_same_folder_is_refused_by_key(tmp_path: Path) ->
 def test_a_trial_that_failed_before_it_had_weights_can_be_tried_again(tmp_path: Path) -> None:
     config = small_config()
     identity = Identity("t-000", "t")
-    record_failure(tmp_path, TrialRequest(identity, config.model_dump(mode="json")), "the data were not there")
+    record_failure(
+        tmp_path, TrialRequest(identity, config.model_dump(mode="json")), Failure("error", "the data were not there")
+    )
     assert open_trial(tmp_path).status == "failed"
     again = Trial.open(tmp_path, identity, config, retry_failed=True)
     assert not again.warnings

@@ -76,7 +76,7 @@ def test_a_driver_keeps_little_of_a_large_network_and_reads_only_what_is_new(
         if trial.step().get("state_ended"):
             queue.judge(handed_out.id)
     assert read == [1 + 5, *[5] * 14, 5 + 1], "four epochs and a state's end each; header and end once"
-    recorded = queue.give_back(handed_out.id, crashed=False)
+    recorded = queue.give_back(handed_out.id)
     assert recorded.values == handed_out.values
     assert recorded.status == "finished"
     (known,) = (one for one in load_results(queue.store.run.path).trials if one.id == handed_out.id)

@@ -209,12 +209,12 @@ def test_a_driven_study_keeps_to_its_policy_as_trials_end(tmp_path: Path, monkey
     monkeypatch.setattr(RecordedTrial, "dense_macs", property(lambda trial: 1.0))
     give_back = simulation.queue.give_back
 
-    def with_files(trial_id: str, *, crashed: bool) -> object:
+    def with_files(trial_id: str) -> object:
         folder = simulation.run.trial_folder(trial_id)
         (folder / "states").mkdir(exist_ok=True)
         for state in range(5):
             (folder / "states" / f"{state:02d}.safetensors").touch()
-        return give_back(trial_id, crashed=crashed)
+        return give_back(trial_id)
 
     monkeypatch.setattr(simulation.queue, "give_back", with_files)
     simulation.go()

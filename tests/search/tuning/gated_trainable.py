@@ -24,6 +24,8 @@ from tests.search.tuning.gate import DIE, Gate
 from trainables.files.request import TrialRequest
 from trainables.tune_trainable import TuneTrainable
 
+LAST_WORDS = "said before it died"
+
 
 class GatedTrial(SimulatedTrial):
     def __init__(self, folder: Path, guard: Callable[[], None], gate: str | None, failure: str | None) -> None:
@@ -33,8 +35,9 @@ class GatedTrial(SimulatedTrial):
     def step(self) -> dict[str, Any]:
         (self.folder / "sees_gpus").write_text(os.environ.get("CUDA_VISIBLE_DEVICES", "all"))
         if self.failure is not None:
-            raise RuntimeError(self.failure)
+            raise RuntimeError(f"{self.failure} ({self.request.identity.id})")
         if self.gate is not None and self._wait(Path(self.gate)) == DIE:
+            print(LAST_WORDS)
             os.kill(os.getpid(), signal.SIGKILL)
         return super().step()
 

@@ -27,7 +27,7 @@ from search.study.study import Study
 from search.tuning.dense_search import search_dense_recipes
 from search.tuning.drive import Drive, Launch
 from search.tuning.trial_queue import TrialQueue
-from trainables.files.failure import record_failure
+from trainables.files.failure import Failure, record_failure
 from trainables.files.request import TrialRequest
 
 KEY = "train.state0.lr"
@@ -60,10 +60,10 @@ class Driven:
             self.trials -= 1
             running = SimulatedTrial(trial.folder, outcome=self._outcome)
             if self.failure is not None:
-                record_failure(trial.folder, running.request, self.failure)
+                record_failure(trial.folder, running.request, Failure("error", self.failure))
             while self.failure is None and not running.done:
                 running.step()
-            queue.give_back(trial.id, crashed=False)
+            queue.give_back(trial.id)
         return Drive(load_results(run.path), None, False)
 
     def _outcome(self, request: TrialRequest, epochs: int) -> str | None:

@@ -33,7 +33,7 @@ def watched(tmp_path: Path, shown: Console) -> Progress:
     running = SimulatedTrial(trial.folder)
     while not running.done:
         progress.epoch({"id": trial.id, **running.step()})
-    progress.left(simulation.queue.give_back(trial.id, crashed=False))
+    progress.left(simulation.queue.give_back(trial.id))
     return progress
 
 

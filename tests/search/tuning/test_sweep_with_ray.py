@@ -18,6 +18,7 @@ from search.run.results import RunResults, load_results
 from search.tuning.stop_request import ECHO_SECONDS
 from tests.search.tuning.driver import Driver, epochs_of
 from tests.search.tuning.gate import Gate, is_running
+from tests.search.tuning.gated_trainable import LAST_WORDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
 SEARCH = {"algorithm": "tpe", "trials_per_arm": 3, "confirm": {"seeds": [101]}}
@@ -99,9 +100,17 @@ def test_a_study_completes_after_its_driver_and_then_a_trials_process_were_kille
     gate.admit(3)
     second.until_epochs(2 * EPOCHS + 2)
     gate.kill_one()
-    second.until_said("its process died; it goes on")
+    second.until_said("its process died, after epoch")
     gate.open()
     assert second.wait() == 0, second.said()
+    (kept,) = run.trials_folder.glob("*/error.txt")
+    assert LAST_WORDS in kept.read_text()
+    assert "worker process has died" in kept.read_text()
+    assert f"see trials/{kept.parent.name}/error.txt" in second.said()
+    log = (run.path / "driver.log").read_text()
+    assert log.count(": test\n") == 2, "a line for each launch, with its command"
+    assert all(line[9:] in log for line in second.said().splitlines() if line[2:3] == ":"), "all that was said"
+    assert log.rstrip().endswith("the run is complete")
     results = load_results(run.path)
     assert results.complete
     assert {trial.status for trial in results.trials} == {"finished"}
@@ -190,10 +199,10 @@ def test_one_sigterm_to_all_processes_finishes_the_epoch_and_a_second_leaves_at_
 
 def test_the_same_failure_again_and_again_ends_the_study_with_one_error(tmp_path: Path, drivers: list[Driver]) -> None:
     run = made(tmp_path)
-    driver = Driver(run, tmp_path / "home", FAILURE="no space left")
+    driver = Driver(run, tmp_path / "home", FAILURE="no room")
     drivers.append(driver)
     assert driver.wait() != 0
-    assert "three times in a row: RuntimeError: no space left" in driver.said()
+    assert "three times in a row: RuntimeError: no room (" in driver.said(), "their texts differ in the trial's name"
     results = load_results(run.path)
     assert {trial.status for trial in results.trials} == {"failed"}
     assert len(results.trials) <= 4

@@ -12,7 +12,9 @@ from benchmarks.support.simulation import BASE, Simulation, make_study
 from search.run.manifest import grown
 from search.run.results import load_results
 from search.run.store import TrialStore
-from search.tuning.trial_queue import SAME_FAILURES, TrialQueue
+from search.tuning.losses.loss import Loss
+from search.tuning.losses.same_failure import SAME_FAILURES
+from search.tuning.trial_queue import TrialQueue
 from trainables.files.request import TrialRequest
 
 CONFIRM = {"algorithm": "random", "trials_per_arm": 3, "confirm": {"seeds": [101, 102]}}
@@ -140,6 +142,9 @@ def test_a_success_between_failures_breaks_the_row(tmp_path: Path) -> None:
     assert len(simulation.order) == 6
 
 
+DIED = Loss("process", "its process died", "Ray's own words")
+
+
 def test_a_trial_whose_process_keeps_dying_fails_after_three_tries(tmp_path: Path) -> None:
     simulation = Simulation(make_study(tmp_path), tmp_path / "runs", workers=1)
     seen = []
@@ -148,9 +153,21 @@ def test_a_trial_whose_process_keeps_dying_fails_after_three_tries(tmp_path: Pat
         assert not isinstance(trial, str)
         seen.append(trial.id)
         SimulatedTrial(trial.folder).step() if len(seen) == 1 else None
-        last = simulation.queue.give_back(trial.id, crashed=True)
+        last = simulation.queue.give_back(trial.id, DIED)
     assert seen == ["refill-000"] * 3
     assert last.status == "failed"
+    assert last.record is not None
+    assert last.record.end == {
+        "kind": "end", "status": "failed", "error": "its process died 3 times (out of memory?)", "failure": "process",
+    }  # fmt: skip
+    assert (last.folder / "error.txt").read_text().count("Ray's own words") == 3
+    assert (
+        simulation.queue.notes
+        == [
+            "refill-000: its process died, after epoch 1; it goes on from its last checkpoint; see trials/refill-000/error.txt"
+        ]
+        * 2
+    )
     following = simulation.queue.next()
     assert not isinstance(following, str)
     assert following.id == "rsst-000"
