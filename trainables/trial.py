@@ -1,4 +1,4 @@
-"""One trial on the disk: starts or resumes the procedure, and writes record and checkpoint after every epoch.
+"""One trial on the disk: starts or resumes the procedure, writes a record line after every epoch, and checkpoints.
 
 The record's lines are written first, then the checkpoint, which knows how long the record was. A trial that goes on cuts the
 record back to its checkpoint, so each epoch stands in it once, with the numbers of an uninterrupted run.
@@ -17,8 +17,10 @@ from trainables.files.checkpoint import Checkpoint, Found, load_checkpoint, save
 from trainables.files.environment import changes as changed_environment
 from trainables.files.failure import Failure
 from trainables.files.generation import Fenced
+from trainables.files.pace import Pace
 from trainables.files.record import ENDED, Identity, RecordWriter, StateEnd, end_line, read_record
 from trainables.files.same_trial import check_same_trial
+from trainables.files.shown import shown_result
 from trainables.files.state_files import REWIND_FILE, load_network_file, load_tensors, save_state, save_tensors
 from trainables.prepare import Prepared, prepare
 from trainables.stages.sharing import Sharing
@@ -31,7 +33,6 @@ from trainables.training.epoch import Diverged
 
 PAUSE = 0.25
 """Seconds between two looks at a state that another trial trains."""
-SHOWN_OF_STATE = ("state", "val_accuracy", "params", "macs", "removed_percent", "removed_of_all_percent", "kept")
 RETRYABLE = frozenset({"failed"})
 
 
@@ -49,7 +50,7 @@ class Trial:
         guard: Callable[[], None],
         searched: Mapping[str, Any],
         store: StageStore | None,
-        checkpoint_seconds: float,
+        pace: Pace,
     ) -> None:
         self.folder = folder
         self.procedure: Procedure = prepared.procedure
@@ -61,8 +62,7 @@ class Trial:
         self._sharing = Sharing.of(store, folder, prepared.procedure, prepared.header)
         self._header = {**prepared.header, "begun_as": self._sharing.begun_as}
         self._status = "running"
-        self._checkpoint_seconds = checkpoint_seconds
-        self._saved_at = time.monotonic()
+        self._pace = pace
         self._unsaved = False
         """Whether the trial stands at an epoch's end of which there is no checkpoint."""
 
@@ -78,18 +78,18 @@ class Trial:
         retry_failed: bool = False,
         store: Path | None = None,
         stages: StageStore | None = None,
-        checkpoint_seconds: float = 0.0,
+        pace: Pace | None = None,
     ) -> Trial:
         """Start the trial in `folder`, or go on with it where it stands.
 
         `searched` are the keys that a study searches, for TensorBoard's table. From `stages` come states that another trial of
-        the same prefix has trained, and into it go those trained here. Within a state a checkpoint is written at the first
-        epoch's end after `checkpoint_seconds`. With `retry_failed` a trial that crashed goes on from its checkpoint; one
-        that finished, stopped or diverged never does.
+        the same prefix has trained, and into it go those trained here. Within a state checkpoints are written by `pace`, by
+        default at every epoch's end. With `retry_failed` a trial that crashed goes on from its checkpoint; one that
+        finished, stopped or diverged never does.
         Raises UserError where the folder holds another trial, or one from other weights or data, and WeightsRefused.
         """
         prepared = prepare(identity, config, store=store)
-        trial = cls(folder, prepared, guard, {} if searched is None else searched, stages, checkpoint_seconds)
+        trial = cls(folder, prepared, guard, {} if searched is None else searched, stages, pace or Pace())
         existing = read_record(folder)
         if existing is None:
             guard()
@@ -114,7 +114,8 @@ class Trial:
 
     def step(self) -> dict[str, Any]:
         """Train one epoch, with the state's beginning or end where due, and return its record line. A state that another
-        trial has trained is taken over whole; while another trains it, the line has `waiting` and little is done.
+        trial has trained is taken over whole; while another trains it, the line has `waiting` and little is done. Where a
+        checkpoint is due within the epoch, it stops there: the line, of the kind `within`, is none of the record's.
 
         The line has `state_ended`, and where that is so `val_accuracy` and `warnings` are the state's. A diverged trial
         returns its end line.
@@ -151,16 +152,7 @@ class Trial:
 
     def result(self) -> dict[str, Any]:
         """The trial as `prunetune trial --json` prints it."""
-        record = read_record(self.folder)
-        if record is None:
-            raise RuntimeError(f"{self.folder}: no record")
-        return {
-            "run": str(self.folder),
-            "status": record.status,
-            "config": record.config,
-            "states": [{key: getattr(end, key) for key in SHOWN_OF_STATE} for end in record.states],
-            "test_accuracy": record.states[-1].test_accuracy if record.states else None,
-        }
+        return shown_result(self.folder)
 
     def _step(self) -> dict[str, Any]:
         procedure = self.procedure
@@ -176,15 +168,18 @@ class Trial:
                 return self._taken_over(begun) if self._sharing.take(begun, procedure) else self._step()
         running = procedure.running or self._start_state()
         self._unsaved = False
-        line = running.epoch()
+        line = running.epoch(self._pace.after_step)
         self._guard()
+        if line["kind"] == "within":
+            self._save_checkpoint()
+            return line
         self._writer.append(line)
         self._keep_rewind_point()
         board = self._open_board()
         board.epoch(line)
         if not procedure.state_ended:
             self._unsaved = True
-            if time.monotonic() - self._saved_at >= self._checkpoint_seconds:
+            if self._pace.at_epochs_end():
                 self._save_checkpoint()
             return {**line, "state_ended": False}
         end = self._end_state(line)
@@ -227,10 +222,12 @@ class Trial:
         self._sharing.keep_for_others(self.procedure)
 
     def _save_checkpoint(self) -> None:
+        began = time.monotonic()
         checkpoint = Checkpoint.of_trial(self.procedure.checkpoint(), self._writer.size())
         self._guard()
         save_checkpoint(self.folder, checkpoint)
-        self._saved_at, self._unsaved = time.monotonic(), False
+        self._pace.written(time.monotonic() - began)
+        self._unsaved = False
 
     def _go_on(self) -> None:
         found: Found = load_checkpoint(self.folder)

@@ -1,4 +1,7 @@
-"""The Ray adapter: one trial in one actor, one epoch a step. It holds no algorithm; the trial keeps its own record."""
+"""The Ray adapter: one trial in one actor; a step is an epoch, or of a long one what lies between two of its checkpoints.
+
+It holds no algorithm; the trial keeps its own record.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +23,7 @@ from trainables.files.worker_log import into_worker_log, remove_if_empty
 RESULT_KEYS = (
     "state", "epoch", "epochs_total", "phase", "val_accuracy", "val_loss", "train_loss", "removed_percent",
     "removed_of_all_percent", "params", "macs", "seconds", "images_per_second", "waiting", "taken_from",
+    "steps_done", "steps",
 )  # fmt: skip
 """What the driver is shown of an epoch. Test accuracy is not, and never may be."""
 
@@ -48,8 +52,10 @@ def open_trial(
     retry_failed: bool,
     stages: Stages | None,
     checkpoint_seconds: float,
+    checkpoint_steps: int | None = None,
 ) -> OpenTrial:
     """Start or go on with the trial that a folder's request asks for."""
+    from trainables.files.pace import Pace
     from trainables.stages.store import StageStore
     from trainables.trial import Trial
 
@@ -61,12 +67,13 @@ def open_trial(
         searched=request.values,
         retry_failed=retry_failed,
         stages=None if stages is None else StageStore(Path(stages[0]), *stages[1:]),
-        checkpoint_seconds=checkpoint_seconds,
+        pace=Pace(checkpoint_seconds, checkpoint_steps),
     )
 
 
 class TuneTrainable(tune.Trainable):
-    """Ray's configuration is {run, folder, generation, retry_failed, stages, checkpoint_seconds}; all else is in the folder.
+    """Ray's configuration is {run, folder, generation, retry_failed, stages, checkpoint_seconds, checkpoint_steps}; all else is
+    in the folder.
 
     A crash of the trial is recorded and reported as its end, so that Ray sees no error and keeps the actor. Only an
     actor that dies, a disk that is full, or a trial whose run is driven by a later launch, is an error to Ray.
@@ -82,7 +89,7 @@ class TuneTrainable(tune.Trainable):
         self._guard = generation_guard(Path(config["run"]), int(config["generation"]))
         self._retry_failed = bool(config["retry_failed"])
         self._stages: Stages | None = config["stages"]
-        self._checkpoint_seconds = float(config["checkpoint_seconds"])
+        self._pace = float(config["checkpoint_seconds"]), config["checkpoint_steps"]
 
     def step(self) -> dict[str, Any]:
         request = read_request(self._folder)
@@ -110,7 +117,7 @@ class TuneTrainable(tune.Trainable):
         result: dict[str, Any] = {"id": request.identity.id, "warnings": []}
         if self._trial is None:
             self._trial = self.open_trial(
-                self._folder, request, self._guard, self._retry_failed, self._stages, self._checkpoint_seconds
+                self._folder, request, self._guard, self._retry_failed, self._stages, *self._pace
             )
             result["warnings"] += self._trial.warnings
         trial = self._trial

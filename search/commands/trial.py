@@ -37,6 +37,7 @@ from search.study.load import load_study
 from search.study.study import Study
 from trainables.files.failure import Failure, is_disk_full
 from trainables.files.generation import generation_guard, read_generation
+from trainables.files.pace import Pace
 from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest, write_request
 
@@ -91,7 +92,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     arm = study.arms[arm.name]
     config = arm.config(seed=seed)
     stages = run_folder.stages_folder(study.resources)
-    pace = study.resources.checkpoint_seconds
+    pace = Pace(study.resources.checkpoint_seconds, study.resources.checkpoint_steps)
     store = None if stages is None else StageStore(stages, study.resources.stages_gigabytes, study.rewind_epochs)
     if read_record(folder) is None:
         check_arm(study, arm)
@@ -101,9 +102,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     with RunFolder(folder).driven() as generation, at_its_line(arm):
         guard = generation_guard(folder, generation)
         identity = Identity(arm.name, arm.name, "trial", 0, config.seed)
-        trial = Trial.open(
-            folder, identity, config, guard=guard, retry_failed=True, stages=store, checkpoint_seconds=pace
-        )
+        trial = Trial.open(folder, identity, config, guard=guard, retry_failed=True, stages=store, pace=pace)
         write_request(folder, TrialRequest(identity, config.model_dump(mode="json")))
         for warning in trial.warnings:
             print(f"prunetune: warning: {warning}", file=sys.stderr)
@@ -170,6 +169,9 @@ def _progress(arm: str, line: dict[str, Any], states: int) -> str:
         return f"{arm}: {line['status']}: {line.get('error', '')}"
     if "waiting" in line:
         return f"{arm}: state {line['state']}/{states} is being trained by another trial; it is taken over then"
+    if line["kind"] == "within":
+        done = f"{line['steps_done']} of {line['steps']} steps"
+        return f"{arm}: state {line['state']}/{states} epoch {line['epoch']} checkpoint after {done}"
     text = (
         f"{arm}: state {line['state']}/{states} epoch {line['epoch']} {line['phase']:<7} "
         f"loss {line['train_loss']:.4f}  val {100 * line['val_accuracy']:.2f} %  "

@@ -141,8 +141,11 @@ class ResourcesConfig(Section):
     address: str | None = None
     """Of a Ray cluster: `HOST:PORT`, `auto`, or `local` for a Ray of its own; default: `RAY_ADDRESS`, else `local`."""
     checkpoint_seconds: float = Field(30.0, ge=0)
-    """A checkpoint is written at the first epoch's end after so many seconds, and at every state's end: what a trial that is
-    killed trains again, at most."""
+    """A checkpoint is written after so many seconds, within an epoch too (0: at each epoch's end alone), and at every state's
+    end: what a trial that is killed trains again, at most. Within epochs more seldom where it would take over 2 % of the
+    time."""
+    checkpoint_steps: int | None = Field(None, ge=1)
+    """And after so many steps since the last one."""
     share: bool = True
     """Trials take over the states that another trial with the same beginning has trained; the numbers are the same."""
     stages: Path | None = None

@@ -41,8 +41,17 @@ class Running:
     val_accuracy: float | None = None
     waits: bool = False
     """For a state that another trial trains."""
+    within: str = ""
+    """How far the present epoch is, where it has a checkpoint."""
     removed: str = ""
     """How much of what the target names, and of all parameters."""
+
+    def standing(self) -> str:
+        """The live table's word for where it is."""
+        if self.waits:
+            return "waits"
+        loading = self.first is None and not self.within
+        return "loading" if loading else f"{self.state} of {self.states}{self.within}"
 
     def remaining(self, now: float) -> float | None:
         """Seconds to its end at its pace so far; None before its second epoch here: the first one includes its start."""
@@ -107,8 +116,12 @@ class Progress:
         if running is None:
             return
         running.waits = result.get("waiting", False)
+        if "steps" in result:
+            running.state, self._stage = result["state"], None
+            running.within = f", {100 * result['steps_done'] // result['steps']} % of epoch {result['epoch']}"
         if "epochs_total" not in result:
             return
+        running.within = ""
         running.done, running.state = result["epochs_total"], result["state"]
         running.first = running.first or (time.monotonic(), running.done)
         self._first = self._first or time.monotonic()
@@ -160,7 +173,7 @@ class Progress:
             table.add_row(
                 one.trial.identity.arm,
                 one.trial.id,
-                "waits" if one.waits else "loading" if one.first is None else f"{one.state} of {one.states}",
+                one.standing(),
                 "" if one.val_accuracy is None else f"{one.val_accuracy:.4f}",
                 one.removed,
                 _duration(one.remaining(now)),

@@ -109,6 +109,7 @@ class RecordSearcher(StaysInDriver, Searcher):
             "retry_failed": self._queue.retry_failed,
             "stages": self._stages,
             "checkpoint_seconds": self._queue.study.resources.checkpoint_seconds,
+            "checkpoint_steps": self._queue.study.resources.checkpoint_steps,
         }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:

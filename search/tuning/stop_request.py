@@ -36,7 +36,10 @@ echoes = Echoes()
 
 
 class StopRequest:
-    """Asked at every epoch's end whether to leave. `deadline` is in seconds from now, None for no time budget."""
+    """Asked at every epoch's end, and at each checkpoint within one, whether to leave.
+
+    `deadline` is in seconds from now, None for no time budget.
+    """
 
     def __init__(self, time_budget: float | None = None) -> None:
         self.reason: str | None = None
@@ -49,18 +52,22 @@ class StopRequest:
         return self.reason is not None
 
     def ask(self, reason: str) -> None:
-        """Leave once every running trial has finished its epoch."""
+        """Leave once every running trial has finished its epoch, or written a checkpoint within it."""
         self.reason = self.reason or reason
 
     def on_signal(self, number: int, frame: FrameType | None) -> None:
-        """First: leave when the epochs are finished. Again: leave now."""
+        """First: leave at each trial's next epoch's end or checkpoint. Again: leave now."""
         if echoes.has(number):
             return
         if self.interrupted:
             raise KeyboardInterrupt
         self.interrupted = True
         self.ask(signal.Signals(number).name)
-        print("\nleaving: finishing the running epochs first; once more to leave now", file=sys.stderr, flush=True)
+        print(
+            "\nleaving: running trials go on to their next checkpoint first; once more to leave now",
+            file=sys.stderr,
+            flush=True,
+        )
 
     def catch_signals(self) -> None:
         """Take SIGINT, SIGTERM and SIGUSR1. Ray and Tune install handlers of their own as they start: call it after."""

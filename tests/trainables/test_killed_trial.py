@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from tests.trainables.killed_trials import Killer
 from tests.trainables.small_trials import run, small_config
 from tests.trainables.test_trial import numbers
+from trainables.files.pace import Pace
 from trainables.files.record import Identity, read_record
 from trainables.trial import Trial
 
@@ -59,7 +60,7 @@ def test_a_killed_process_changes_no_number(tmp_path: Path, killer: Killer, name
 
 
 def opened(folder: Path, checkpoint_seconds: float, **changes: Any) -> Trial:
-    return Trial.open(folder, Identity("t-000", "t"), small_config(**changes), checkpoint_seconds=checkpoint_seconds)
+    return Trial.open(folder, Identity("t-000", "t"), small_config(**changes), pace=Pace(checkpoint_seconds))
 
 
 def _broken(*arguments: Any) -> None:
@@ -69,17 +70,17 @@ def _broken(*arguments: Any) -> None:
 def test_checkpoints_at_intervals_cost_a_kill_some_epochs_and_no_number(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changes: dict[str, Any] = {"train": {"epochs_per_state": 4}, "prune": {"schedule": {"states": 1}}}
+    changes: dict[str, Any] = {"train": {"epochs_per_state": 4, "batch_size": 96}, "prune": {"schedule": {"states": 1}}}
     run(opened(tmp_path / "whole", 0.0, **changes))
     clock = [0.0]
-    monkeypatch.setattr("trainables.trial.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("trainables.files.pace.time.monotonic", lambda: clock[0])
     trial = opened(tmp_path / "killed", 30.0, **changes)
     latest = tmp_path / "killed" / "checkpoint" / "latest.safetensors"
     trial.step()
     assert not latest.exists()
     clock[0] += 31
     trial.step()
-    assert latest.exists(), "the first epoch's end after so many seconds"
+    assert latest.exists(), "the first epoch's end after so many seconds, where an epoch is one step"
     trial.step()
     del trial  # as a kill leaves it: the third epoch is in the record and in no checkpoint
     again = opened(tmp_path / "killed", 30.0, **changes)
@@ -98,7 +99,7 @@ def test_what_breaks_within_an_epoch_leaves_no_checkpoint_of_it(
     trial = opened(tmp_path / "broken", 30.0)
     trial.step()
     with monkeypatch.context() as patch:
-        patch.setattr("trainables.states.running_state.train_epoch", _broken)
+        patch.setattr("trainables.states.running_state.train_steps", _broken)
         with pytest.raises(RuntimeError, match="in the middle"):
             trial.step()
     trial.close()

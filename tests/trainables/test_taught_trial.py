@@ -19,7 +19,7 @@ from tests.trainables.stages.test_sharing import opened, outcome, taken
 from tests.trainables.test_graphed_trial import SHORT, graphed, without_notes
 from trainables.files.record import read_record
 from trainables.states.running_state import RunningState
-from trainables.training.epoch import EpochResult, train_epoch
+from trainables.training.epoch import Tally, train_steps
 
 TEACHERS_DATA = {"train_limit": 200, "image_size": 10}
 """So that its size and its normalisation are others than the student's."""
@@ -65,7 +65,7 @@ def test_the_loss_is_that_of_the_teachers_own_view_from_state_0_on(
     trial = open_trial(tmp_path, **by(file, data={"train_limit": 32}, train={"epochs_per_state": 1}))
     mean, std = trial.procedure.data.mean, trial.procedure.data.std
 
-    def first_step(engine: Any, batches: Any, *rest: Any) -> EpochResult:
+    def first_step(engine: Any, batches: Any, rates: Any, first: int, tally: Tally, *rest: Any) -> None:
         images, labels = next(iter(batches))
         # Nothing here drops out, so that a second forward pass gives the same.
         with torch.no_grad():
@@ -77,11 +77,10 @@ def test_the_loss_is_that_of_the_teachers_own_view_from_state_0_on(
             taught = functional.softmax(teacher(shown) / 2, dim=1)
             gap = (taught * (taught.log() - functional.log_softmax(logits / 2, dim=1))).sum(1).mean()
             expected = 0.3 * functional.cross_entropy(logits, labels) + 0.7 * 4 * gap
-        result = train_epoch(engine, [(images, labels)], *rest)
-        seen.append((result.loss, float(expected)))
-        return result
+        train_steps(engine, [(images, labels)], rates, first, tally, *rest)
+        seen.append((tally.result().loss, float(expected)))
 
-    monkeypatch.setattr("trainables.states.running_state.train_epoch", first_step)
+    monkeypatch.setattr("trainables.states.running_state.train_steps", first_step)
     run(trial)
     assert len(seen) == 3
     for found, expected in seen:
@@ -176,9 +175,9 @@ def test_every_state_of_other_methods_has_the_teacher(
     taught: list[bool] = []
     epoch = RunningState.epoch
 
-    def noted(state: RunningState) -> dict[str, Any]:
+    def noted(state: RunningState, pause: Any) -> dict[str, Any]:
         taught.append(state.engine.teacher is not None and state.engine.config.distill.weight == 0.7)
-        return epoch(state)
+        return epoch(state, pause)
 
     monkeypatch.setattr(RunningState, "epoch", noted)
     run(open_trial(tmp_path, **by(file, train={"epochs_per_state": 1}, prune={"method": method})))

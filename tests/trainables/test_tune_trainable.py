@@ -10,7 +10,7 @@ import pytest
 
 from models import atomic
 from models.errors import UserError
-from tests.trainables.small_trials import small_config
+from tests.trainables.small_trials import numbers, small_config
 from trainables.files.generation import Fenced, next_generation
 from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest, read_request, write_request
@@ -43,6 +43,7 @@ def asked(run: Path, name: str = "t-000", **changes: Any) -> dict[str, Any]:
         "retry_failed": False,
         "stages": None,
         "checkpoint_seconds": 0,
+        "checkpoint_steps": None,
     }
 
 
@@ -75,6 +76,26 @@ def test_a_trial_runs_to_its_end_one_epoch_a_step_and_an_actor_takes_another(run
     record = read_record(run / "t-001")
     assert record is not None
     assert len(record.epochs) == 1
+
+
+def test_a_trial_that_is_let_go_within_an_epoch_goes_on_there(run: Path) -> None:
+    """As a study that is asked to leave does: after whatever its trials report next."""
+    whole, parts = asked(run), {**asked(run, "t-001"), "checkpoint_steps": 2}
+    trainable = TuneTrainable(whole)
+    while not trainable.step()["done"]:
+        pass
+    result: dict[str, Any] = {"done": False}
+    places = []
+    while not result["done"]:
+        trainable = TuneTrainable(parts)
+        result = trainable.step()
+        trainable.cleanup()
+        if "steps" in result:
+            assert not {"epochs_total", "val_accuracy"} & result.keys()
+            assert (result["state_ended"], result["status"]) == (False, "running")
+            places.append((result["state"], result["epoch"], result["steps_done"], result["steps"]))
+    assert places == [(state, epoch, 2, 3) for state in range(3) for epoch in (1, 2)]
+    assert numbers(run / "t-001") == numbers(run / "t-000")
 
 
 def test_a_states_warning_is_passed_on_at_its_end(run: Path) -> None:

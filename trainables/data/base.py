@@ -109,10 +109,12 @@ class Data(Protocol):
     def steps_per_epoch(self, batch_size: int) -> int:
         """Batches that `train_batches` gives."""
 
-    def train_batches(self, batch_size: int, seed: int, augment: AugmentConfig | None = None) -> Iterator[Batch]:
+    def train_batches(
+        self, batch_size: int, seed: int, augment: AugmentConfig | None = None, *, first: int = 0
+    ) -> Iterator[Batch]:
         """The training part once, shuffled and augmented by `seed` alone; a last batch of one image is left out.
 
-        `augment` is done to the images; None: `data.augment`.
+        `augment` is done to the images; None: `data.augment`. The batches before `first` are left out, and not made.
         """
 
     def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:

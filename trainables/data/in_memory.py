@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from trainables import seeds
 from trainables.config.augment import AugmentConfig
 from trainables.config.origins import origins
 from trainables.config.trial import DataConfig
-from trainables.data.augmentation.batches import augment_small
+from trainables.data.augmentation.batches import SmallAugmentation
 from trainables.data.base import Batch, DataInfo, Images
 from trainables.data.batching import Normalisation, batch_bounds, batch_count, channel_statistics, fit_channels, moved
 from trainables.data.oddities import class_counts, split_warnings
@@ -57,11 +58,18 @@ class InMemoryData:
     def steps_per_epoch(self, batch_size: int) -> int:
         return batch_count(self.sizes["train"], batch_size)
 
-    def train_batches(self, batch_size: int, seed: int, augment: AugmentConfig | None = None) -> Iterator[Batch]:
+    def train_batches(
+        self, batch_size: int, seed: int, augment: AugmentConfig | None = None, *, first: int = 0
+    ) -> Iterator[Batch]:
         chance = seeds.generator(seeds.derive(seed, "batches"))
         order = moved(torch.randperm(self.sizes["train"], generator=chance), self._device)
-        taken = (self._take("train", order[start:stop]) for start, stop in batch_bounds(len(order), batch_size))
-        for images, labels in augment_small(taken, augment or self.config.augment, chance, seed):
+        bounds = list(batch_bounds(len(order), batch_size))
+        values = batch_size * self.images["train"].shape[1] * self.info.image_size**2
+        augmentation = SmallAugmentation(augment or self.config.augment, chance, seed, values)
+        begin = augmentation.begin(first)
+        augmentation.pass_over(stop - start for start, stop in bounds[:begin])
+        taken = (self._take("train", order[start:stop]) for start, stop in bounds[begin:])
+        for images, labels in islice(augmentation.of(taken, begin), first - begin, None):
             yield self._normalise(images), labels
 
     def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +78,13 @@ class LoaderData:
     def steps_per_epoch(self, batch_size: int) -> int:
         return batch_count(self.sizes["train"], batch_size)
 
-    def train_batches(self, batch_size: int, seed: int, augment: AugmentConfig | None = None) -> Iterator[Batch]:
+    def train_batches(
+        self, batch_size: int, seed: int, augment: AugmentConfig | None = None, *, first: int = 0
+    ) -> Iterator[Batch]:
         order = torch.randperm(self.sizes["train"], generator=seeds.generator(seeds.derive(seed, "batches")))
         return self._ready(
             Request("train", order[start:stop].tolist(), seed, augment or self.config.augment)
-            for start, stop in batch_bounds(len(order), batch_size)
+            for start, stop in islice(batch_bounds(len(order), batch_size), first, None)
         )
 
     def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:

@@ -67,7 +67,7 @@ class Sharing:
             return "train"
 
     def _begin(self, store: StageStore, procedure: Procedure) -> Begin:
-        key, halfway = self.keys[procedure.position.state], procedure.position.epoch > 0
+        key, halfway = self.keys[procedure.position.state], procedure.halfway
         if not halfway and (stage := self._usable(store, key, procedure)) is not None:
             return stage
         claim = store.claim(key, name_of(self.folder))

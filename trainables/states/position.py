@@ -10,6 +10,7 @@ from torch import Tensor
 
 from models.units.structure import Structure
 from pruning.allocation import Drop
+from trainables.states.begun_epoch import BegunEpoch
 from trainables.training.optimizers import StateByName
 
 
@@ -57,10 +58,12 @@ class Position:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A procedure between two epochs. `optimizer` is empty between two states, `masks` where none are applied."""
+    """A procedure between two epochs, or within one that has begun. `optimizer` is empty between two states, `masks` where none
+    are applied."""
 
     position: Position
     structure: Structure
     model: dict[str, Tensor]
     optimizer: StateByName
     masks: dict[str, Tensor]
+    begun: BegunEpoch | None = None

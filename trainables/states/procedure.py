@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pruning.methods import Method, StatePlan
 from trainables.config.prune import RewindEpoch
 from trainables.data.augmentation.mixing import make_mix
+from trainables.states.begun_epoch import BegunEpoch
 from trainables.states.position import Snapshot
 from trainables.states.pruning_event import Event, choose_drop, floor_warnings, update_masks
 from trainables.states.running_state import RunningState
@@ -46,6 +47,8 @@ class Procedure(Subject):
     """What `rewind: {epoch: e}` returns to, once taken."""
     _restored_moments: StateByName = field(default_factory=dict, init=False)
     """A restored state's, until it is started."""
+    _restored_epoch: BegunEpoch | None = field(default=None, init=False)
+    """The same, of a state that was left within an epoch."""
 
     @property
     def finished(self) -> bool:
@@ -54,6 +57,11 @@ class Procedure(Subject):
     @property
     def state_ended(self) -> bool:
         return not self.finished and self.position.epoch >= self.epochs[self.position.state]
+
+    @property
+    def halfway(self) -> bool:
+        """Whether some steps of the present state are done, and so its own work."""
+        return self.position.epoch > 0 or self._restored_epoch is not None
 
     @property
     def event(self) -> int:
@@ -80,7 +88,7 @@ class Procedure(Subject):
         train, state = self.train, self.position.state
         steps_per_epoch = self.steps_per_epoch(state)
         rates = learning_rates(train.schedule, train.lr, self.epochs[state] * steps_per_epoch)
-        if self.event > 0 and self.position.epoch == 0:
+        if self.event > 0 and not self.halfway:
             self._prune(rates)
         graph = None if self.graphs is None else self.graphs.of_state(train)
         on_device = None if graph is None else self.device
@@ -98,8 +106,9 @@ class Procedure(Subject):
             stepper=Eagerly() if graph is None else graph,
         )
         load_state_by_name(engine.model, engine.optimizer, self._restored_moments)
-        self._restored_moments = {}
-        self.running = RunningState(self, engine, shrinking, rates, augment, steps_per_epoch, graph)
+        begun = None if self._restored_epoch is None else self._restored_epoch.moved(self.device)
+        self._restored_moments, self._restored_epoch = {}, None
+        self.running = RunningState(self, engine, shrinking, rates, augment, steps_per_epoch, graph, begun)
         return self.running
 
     def end_state(self) -> None:
@@ -115,11 +124,12 @@ class Procedure(Subject):
         return point
 
     def checkpoint(self) -> Snapshot:
-        """All that `restore` needs, between two epochs."""
-        network = self.network
-        moments = self._restored_moments if self.running is None else self.running.moments()
+        """All that `restore` needs, between two epochs or where one was left."""
+        network, running = self.network, self.running
+        moments = self._restored_moments if running is None else running.moments()
+        begun = self._restored_epoch if running is None else running.begun
         masks = network.masks if network.masked else {}
-        return Snapshot(self.position, network.structure, network.snapshot(), moments, masks)
+        return Snapshot(self.position, network.structure, network.snapshot(), moments, masks, begun)
 
     def restore(self, snapshot: Snapshot, rewind_to: Mapping[str, Tensor] | None) -> None:
         """Stand where the snapshot was taken; the state is started by `start_state`, as it would be anyway."""
@@ -130,7 +140,7 @@ class Procedure(Subject):
         if snapshot.masks:
             self.network.masks = {name: mask.to(self.device) for name, mask in snapshot.masks.items()}
             self.network.masked = True
-        self._restored_moments = snapshot.optimizer
+        self._restored_moments, self._restored_epoch = snapshot.optimizer, snapshot.begun
         self._rewind_to = rewind_to
 
     def adopt(self, snapshot: Snapshot, rewind_to: Mapping[str, Tensor] | None) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pruning.allocation import Drop
 from trainables.config.augment import AugmentConfig
-from trainables.seeds import derive, seed_everything
+from trainables.data import Batch
+from trainables.seeds import derive, random_state, restore_random_state, seed_everything
+from trainables.states.begun_epoch import BegunEpoch
 from trainables.states.penalty_effect import removal_warnings
 from trainables.states.shrinking import Shrinking
 from trainables.states.subject import Subject
-from trainables.training.epoch import Diverged, EpochResult, Evaluation, train_epoch
+from trainables.training.epoch import Diverged, Evaluation, train_steps
 from trainables.training.optimizers import StateByName, state_by_name
 from trainables.training.step import Engine
 from trainables.training.step_graph import StepGraph
@@ -37,30 +40,49 @@ class RunningState:
     steps_per_epoch: int
     graph: StepGraph | None = None
     """The engine's stepper, where that may record steps and replay them."""
+    begun: BegunEpoch | None = None
+    """The present epoch, where some of its steps are done."""
+    _batches: Iterator[Batch] | None = field(default=None, init=False)
+    """Those that are left of it."""
 
-    def epoch(self) -> dict[str, Any]:
-        """Train one epoch and return its record line. Raises Diverged."""
+    def epoch(self, pause: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+        """Train one epoch, or what is left of it, and return its record line.
+
+        `pause`, asked after each step, may leave it before its last one: the line is then of the kind `within`, and a later
+        call goes on, or another process from a checkpoint, to the same numbers. Raises Diverged.
+        """
         subject, position = self.subject, self.subject.position
-        seed = derive(subject.config.seed, "epoch", position.state, position.epoch)
-        seed_everything(seed)
         first = position.epoch * self.steps_per_epoch
+        self.begun = begun = self.begun or BegunEpoch()
         began = time.perf_counter()
-        batches = subject.data.train_batches(self.engine.config.batch_size, seed, self.augment)
-        result = train_epoch(self.engine, batches, self.rates, first, self)
-        seconds = time.perf_counter() - began
+        train_steps(
+            self.engine,
+            self._batches_left(begun),
+            self.rates,
+            first,
+            begun.tally,
+            self,
+            lambda: pause() and begun.tally.steps < self.steps_per_epoch,
+        )
+        begun.seconds += time.perf_counter() - began
+        self._count_replays(begun)
         # Not from `position`: the steps have counted their cost and noted a removal since.
+        subject.position = replace(subject.position, scaler=self.engine.scaler.state_dict())
+        if begun.tally.steps < self.steps_per_epoch:
+            begun.random = random_state(self.engine.device)
+            return self._place(begun)
+        self.begun = self._batches = None
         subject.position = replace(
             subject.position,
             epoch=position.epoch + 1,
             epochs_total=position.epochs_total + 1,
-            seconds=position.seconds + seconds,
-            scaler=self.engine.scaler.state_dict(),
+            seconds=position.seconds + begun.seconds,
         )
         last = first + self.steps_per_epoch - 1
         val = self._validation(last)
         if not math.isfinite(val.loss):  # the last step of an epoch has no training loss after it
             raise Diverged(last, val.loss, "validation")
-        return self._line(result, val, last, seconds) | self._graph()
+        return self._line(begun, val, last)
 
     def before_step(self, step: int) -> None:
         self.shrinking.before_step(step)
@@ -100,21 +122,45 @@ class RunningState:
         ended = last_step + 1 == len(self.rates)
         return self.subject.evaluate_as_exported("val") if ended else self.subject.evaluate("val")
 
-    def _graph(self) -> dict[str, Any]:
-        """What the record says of replayed steps, where there may be any."""
+    def _batches_left(self, begun: BegunEpoch) -> Iterator[Batch]:
+        """Of the present epoch; the global generators stand where its next step finds them, whatever has drawn meanwhile."""
+        subject = self.subject
+        seed = derive(subject.config.seed, "epoch", subject.position.state, subject.position.epoch)
+        seed_everything(seed)
+        if begun.random:
+            restore_random_state(begun.random, self.engine.device)
+        if self._batches is None:
+            batch_size, done = self.engine.config.batch_size, begun.tally.steps
+            self._batches = subject.data.train_batches(batch_size, seed, self.augment, first=done)
+        return self._batches
+
+    def _count_replays(self, begun: BegunEpoch) -> None:
         if self.graph is None:
-            return {}
+            return
         told = self.graph.told()
         self.subject.position = self.subject.position.with_warnings(told.warnings)
-        return {"graph": {"replayed": told.replayed, "notes": list(told.notes)}}
+        begun.replayed += told.replayed
+        begun.notes += told.notes
 
     def _remove(self, drop: Drop) -> None:
         engine = self.engine
         engine.optimizer = self.subject.network.remove_with_optimizer(drop, engine.optimizer, engine.config)
 
-    def _line(self, result: EpochResult, val: Evaluation, last_step: int, seconds: float) -> dict[str, Any]:
+    def _place(self, begun: BegunEpoch) -> dict[str, Any]:
+        position = self.subject.position
+        return {
+            "kind": "within",
+            "state": position.state,
+            "epoch": position.epoch + 1,
+            "steps_done": begun.tally.steps,
+            "steps": self.steps_per_epoch,
+        }
+
+    def _line(self, begun: BegunEpoch, val: Evaluation, last_step: int) -> dict[str, Any]:
         network, position = self.subject.network, self.subject.position
-        cost = network.cost()
+        result, cost = begun.tally.result(), network.cost()
+        # What is said of replayed steps, where there may be any.
+        graph = {} if self.graph is None else {"graph": {"replayed": begun.replayed, "notes": begun.notes}}
         return {
             "kind": "epoch",
             "state": position.state,
@@ -132,6 +178,7 @@ class RunningState:
             "removed_of_all_percent": cost.removed_of_all_percent,
             "params": cost.params,
             "macs": cost.macs,
-            "images_per_second": result.images / seconds,
-            "seconds": seconds,
+            "images_per_second": result.images / begun.seconds,
+            "seconds": begun.seconds,
+            **graph,
         }

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +12,7 @@ from torch.nn import functional
 
 from trainables.training.optimizers import set_learning_rate
 from trainables.training.precision import autocast, without_tf32
-from trainables.training.step import Acting, Alone, Batch, Engine
+from trainables.training.step import Acting, Alone, Batch, Engine, StepResult
 
 CHECK_EVERY = 25
 """Steps between looks at the loss: looking makes the CPU wait for the GPU."""
@@ -42,6 +43,56 @@ class Evaluation:
     labels: Tensor
 
 
+@dataclass
+class Tally:
+    """What an epoch's steps so far have found: each one's loss, how many images it had right, and how many it had."""
+
+    losses: list[Tensor] = field(default_factory=list)
+    """Scalars on the training device, like `correct`."""
+    correct: list[Tensor] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)
+    checked: int = 0
+    """Steps whose loss has been looked at."""
+
+    @property
+    def steps(self) -> int:
+        return len(self.losses)
+
+    def add(self, result: StepResult, images: int) -> None:
+        self.losses.append(result.loss)
+        self.correct.append(result.correct)
+        self.sizes.append(images)
+
+    def check(self, first_step: int, limit: float) -> None:
+        """Look at what has not been looked at; raises Diverged. `first_step`: the epoch's first, counted within the state."""
+        unseen = self.losses[self.checked :]
+        for offset, value in enumerate(torch.stack(unseen).tolist() if unseen else []):
+            if not abs(value) <= limit:
+                raise Diverged(first_step + self.checked + offset, value)
+        self.checked = self.steps
+
+    def result(self) -> EpochResult:
+        if not self.losses:
+            raise ValueError("an epoch without a single batch")
+        images = sum(self.sizes)
+        total = sum(loss * size for loss, size in zip(torch.stack(self.losses).tolist(), self.sizes, strict=True))
+        return EpochResult(total / images, torch.stack(self.correct).sum().item() / images, images)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """One of each kind, of as many entries as steps."""
+        return {
+            "losses": torch.stack(self.losses),
+            "correct": torch.stack(self.correct),
+            "sizes": torch.tensor(self.sizes, dtype=torch.int64),
+        }
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, Tensor], device: torch.device) -> Self:
+        """What `tensors` gave; every loss in it was looked at."""
+        losses, correct = (list(tensors[name].to(device)) for name in ("losses", "correct"))
+        return cls(losses, correct, tensors["sizes"].tolist(), len(losses))
+
+
 def train_epoch(
     engine: Engine, batches: Iterable[Batch], rates: tuple[float, ...], first_step: int, acting: Acting | None = None
 ) -> EpochResult:
@@ -50,37 +101,38 @@ def train_epoch(
     `acting` is what else acts in a step; by default nothing. Raises Diverged when the loss is not finite or above
     `diverged_loss`.
     """
-    acting = Alone(len(rates)) if acting is None else acting
-    losses: list[Tensor] = []
-    correct: list[Tensor] = []
-    sizes: list[int] = []
-    checked = 0
+    tally = Tally()
+    train_steps(engine, batches, rates, first_step, tally, acting or Alone(len(rates)))
+    return tally.result()
+
+
+def train_steps(
+    engine: Engine,
+    batches: Iterable[Batch],
+    rates: tuple[float, ...],
+    first_step: int,
+    tally: Tally,
+    acting: Acting,
+    pause: Callable[[], bool] = lambda: False,
+) -> None:
+    """`train_epoch` from the step that `tally` has come to, until the batches end or `pause`, asked after each, says so.
+
+    An iterator of batches may then be gone on with.
+    """
     engine.model.train()
-    for offset, (images, labels) in enumerate(batches):
-        step = first_step + offset
+    for images, labels in batches:
+        step = first_step + tally.steps
         sample = engine.sample(images, labels)
         set_learning_rate(engine.optimizer, rates[step])
         acting.before_step(step)
         result = engine.stepper.take(engine, sample, acting, step)
-        losses.append(result.loss)
-        sizes.append(len(sample.inputs))
-        correct.append(result.correct)
-        if len(losses) - checked >= CHECK_EVERY:
-            _check(losses[checked:], first_step + checked, engine.config.diverged_loss)
-            checked = len(losses)
+        tally.add(result, len(sample.inputs))
+        if tally.steps - tally.checked >= CHECK_EVERY:
+            tally.check(first_step, engine.config.diverged_loss)
         acting.after_step(step)
-    if not losses:
-        raise ValueError("an epoch without a single batch")
-    _check(losses[checked:], first_step + checked, engine.config.diverged_loss)
-    images_seen = sum(sizes)
-    total = sum(loss * size for loss, size in zip(torch.stack(losses).tolist(), sizes, strict=True))
-    return EpochResult(total / images_seen, torch.stack(correct).sum().item() / images_seen, images_seen)
-
-
-def _check(losses: list[Tensor], first_step: int, limit: float) -> None:
-    for offset, value in enumerate(torch.stack(losses).tolist() if losses else []):
-        if not abs(value) <= limit:
-            raise Diverged(first_step + offset, value)
+        if pause():
+            break
+    tally.check(first_step, engine.config.diverged_loss)
 
 
 @torch.no_grad()

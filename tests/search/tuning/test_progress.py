@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,23 @@ def test_start_up_says_what_it_is_doing_and_for_how_long(tmp_path: Path) -> None
     progress.epoch({"id": trial.id, **SimulatedTrial(trial.folder).step()})
     assert "loading" not in drawn(progress)
     assert re.search(r"refill-000\W+0 of 4", drawn(progress))
+
+
+def test_a_checkpoint_within_an_epoch_is_shown_and_counts_for_no_epoch(tmp_path: Path) -> None:
+    simulation = Simulation(make_study(tmp_path, search={"trials_per_arm": 2}), tmp_path / "runs")
+    progress = Progress(simulation.study, simulation.store, console(terminal=True))
+    trial = simulation.queue.next()
+    assert not isinstance(trial, str)
+    progress.started(trial)
+    progress.stage("loading the trials' processes")
+    within = {"id": trial.id, "state": 0, "epoch": 1, "steps_done": 1, "steps": 3, "state_ended": False}
+    for _ in range(2 * PACE):
+        progress.epoch(within)
+    assert re.search(r"refill-000\W+0 of 4, 33 % of epoch 1", drawn(progress))
+    assert "loading" not in drawn(progress)
+    assert progress.remaining(time.monotonic()) is None
+    progress.epoch({"id": trial.id, **SimulatedTrial(trial.folder).step()})
+    assert "of epoch" not in drawn(progress)
 
 
 def test_the_end_is_foretold_from_the_pace_of_epochs_not_of_starting_up(

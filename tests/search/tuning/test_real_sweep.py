@@ -21,7 +21,7 @@ from search.run.results import load_results
 from search.run.trials import RecordedTrial
 from search.study.load import load_study
 from search.tuning.proposals.optuna_studies import propose
-from tests.trainables.small_trials import BASE
+from tests.trainables.small_trials import BASE, numbers
 from trainables.config.trial import TrialConfig
 from trainables.files.checkpoint import load_checkpoint
 from trainables.files.record import read_record
@@ -60,6 +60,17 @@ def epoch(self, result):
 Progress.epoch = epoch
 {PROGRAM}"""
 """The command, whose process is killed as it is told of an epoch; the trials' processes are wherever they then are."""
+ASKED_TO_LEAVE = f"""
+import os, signal
+from search.tuning.progress import Progress
+told = Progress.epoch
+def epoch(self, result):
+    told(self, result)
+    if result.get("steps_done") == 1 and result["state"] == 1:
+        os.kill(os.getpid(), signal.SIGINT)
+Progress.epoch = epoch
+{PROGRAM}"""
+"""The command, which is asked to leave, once, as it is told of a checkpoint within an epoch."""
 
 
 def start(program: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -113,3 +124,30 @@ def test_a_killed_sweep_resumes_to_the_numbers_of_an_unbroken_one(tmp_path: Path
         assert found is not None
         for one, other in zip(found.states, expected.states, strict=True):
             assert [getattr(one, name) for name in LASTING] == [getattr(other, name) for name in LASTING], trial.id
+
+
+def test_asked_once_a_sweep_leaves_within_an_epoch_and_goes_on_there(tmp_path: Path) -> None:
+    changes = {
+        "search": {"algorithm": "random", "trials_per_arm": 1},
+        "resources": {"gpus_per_trial": 0, "max_concurrent": 1, "share": False, "checkpoint_steps": 1},
+    }
+    (tmp_path / "real.yaml").write_text(yaml_file.dump({**STUDY, **changes}), encoding="utf-8")
+    run = tmp_path / "runs" / "real"
+    sweep = start(ASKED_TO_LEAVE, tmp_path, "sweep", "real.yaml", "--json")
+    assert sweep.returncode == 130, sweep.stderr
+    assert "once more to leave now" in sweep.stderr
+    left = next(trial for trial in load_results(run).trials if trial.record is not None)
+    assert (left.status, len(left.record.epochs if left.record else ())) == ("interrupted", 2)
+    checkpoint = load_checkpoint(left.folder).checkpoint
+    assert checkpoint is not None
+    # The signal comes while the driver is told of a step, and so before or after the trial was asked for its next one.
+    assert len(checkpoint.begun["losses"]) in (1, 2)
+
+    resume = start(PROGRAM, tmp_path, "resume", str(run), "--json")
+    assert resume.returncode == 0, resume.stderr
+    for trial in load_results(run).trials:
+        alone = Trial.open(tmp_path / "alone" / trial.id, trial.identity, TrialConfig.model_validate(trial.config))
+        while not alone.done:
+            alone.step()
+        assert trial.status == "finished"
+        assert numbers(trial.folder) == numbers(tmp_path / "alone" / trial.id)

@@ -85,6 +85,19 @@ def test_order_and_augmentation_depend_on_the_seed_alone(config: DataConfig) -> 
     assert not all(torch.equal(a, b) for (a, _), (b, _) in zip(first, data.train_batches(8, seed=6), strict=True))
 
 
+@pytest.mark.parametrize("augment", [AUGMENT, {"flip": True}, {}])
+def test_an_epoch_is_gone_on_with_from_any_batch(
+    config: DataConfig, augment: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = load_data(changed(config, augment=augment, train_limit=47), CPU)
+    # RandAugment is then done to three batches at a time.
+    values = 5 * data.info.in_chans * data.info.image_size**2
+    monkeypatch.setattr("trainables.data.augmentation.batches.SLAB", 2 * values + 1)
+    whole = list(data.train_batches(5, seed=5))
+    for first in range(data.steps_per_epoch(5)):
+        assert same(whole[first:], data.train_batches(5, 5, first=first)), first
+
+
 def test_augmentation_given_for_an_epoch_stands_in_place_of_the_datas_own(config: DataConfig) -> None:
     own = load_data(changed(config, augment=AUGMENT, train_limit=120), CPU)
     plain = load_data(changed(config, train_limit=120), CPU)
