@@ -10,13 +10,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from models.atomic import replace_via
 from models.errors import UserError
 from models.networks.registry import build
 from models.spec import ModelSpec
+from models.tensor_file import write_tensors
 from models.units.compaction import compact
 from models.units.structure import Structure
 
@@ -51,7 +51,7 @@ def save(
     tensors = {name: _storable(tensor) for name, tensor in model_state.items()}
     text = json.dumps(header, separators=(",", ":"), allow_nan=False)
     with replace_via(Path(path)) as temporary:
-        save_file(tensors, str(temporary), metadata={HEADER_KEY: text})
+        write_tensors(temporary, tensors, {HEADER_KEY: text})
 
 
 def load(path: Path | str) -> nn.Module:

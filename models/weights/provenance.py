@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from models.atomic import replace_via
 from models.errors import UserError
 from models.spec import ModelSpec
+from models.tensor_file import write_tensors
 from models.versions import library_versions
 from models.weights.digest import names_digest, tensor_digest
 
@@ -180,7 +180,7 @@ def write_weights_file(path_or_folder: Path, state: Mapping[str, Tensor], proven
     metadata = {HEADER_KEY: json.dumps(provenance.to_json(), sort_keys=True, allow_nan=False)}
     try:
         with replace_via(path) as temporary:
-            save_file(tensors, str(temporary), metadata=metadata)
+            write_tensors(temporary, tensors, metadata)
     except OSError as error:
         raise UserError(
             f"{path}: cannot be written ({error.strerror or error}); make its folder writable or choose another one "

@@ -20,6 +20,8 @@ from search.console import announce
 
 DRIVER_LOG = "driver.log"
 TUNE = "ray.tune"
+NOT_KEPT = "ray.tune.analysis"
+"""It looks for Tune's own results, which are not written, and complains of each trial."""
 
 
 class DriverLog:
@@ -28,6 +30,7 @@ class DriverLog:
     def __init__(self, run: Path, generation: int, command: Sequence[str]) -> None:
         self._file = (run / DRIVER_LOG).open("a", encoding="utf-8", buffering=1)
         self._handler = logging.StreamHandler(self._file)
+        self._handler.addFilter(lambda record: not record.name.startswith(NOT_KEPT))
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
         self.say(f"launch {generation}: {' '.join(command)}")
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from models import atomic
+from models.tensor_file import write_tensors
 from models.units.structure import Structure
 from trainables.states.begun_epoch import BegunEpoch
 from trainables.states.position import Position, Snapshot
@@ -87,7 +87,7 @@ def save_checkpoint(trial_folder: Path, checkpoint: Checkpoint) -> None:
     version = WITHIN_VERSION if checkpoint.begun else VERSION
     whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with atomic.replace_via(latest) as temporary:
-        save_file(whole, temporary, metadata={KEY: json.dumps({"version": version, **checkpoint.meta})})
+        write_tensors(temporary, whole, {KEY: json.dumps({"version": version, **checkpoint.meta})})
         _keep_previous(latest)
 
 

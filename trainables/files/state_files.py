@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from models import atomic
 from models.save_load import load, save
+from models.tensor_file import write_tensors
 from trainables.files.record import StateEnd
 from trainables.states.procedure import Procedure
 from trainables.training.epoch import Evaluation
@@ -89,7 +90,7 @@ def save_predictions(folder: Path, state: int, test: Evaluation) -> None:
 
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     with atomic.replace_via(path) as temporary:
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, temporary)
+        write_tensors(temporary, {name: tensor.contiguous() for name, tensor in tensors.items()})
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:
