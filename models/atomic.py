@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import uuid
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP)
+"""A file gets no second name here: on another file system, or where that has none."""
+
 
 @contextmanager
 def replace_via(path: Path) -> Iterator[Path]:
@@ -17,8 +21,7 @@ def replace_via(path: Path) -> Iterator[Path]:
 
     The temporary file is removed if the block raises, so a reader sees the old content or the new, never a part.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = _beside(path)
     try:
         yield temporary
         with temporary.open("rb") as handle:
@@ -27,6 +30,39 @@ def replace_via(path: Path) -> Iterator[Path]:
         sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def create_bytes(path: Path, data: bytes) -> bool:
+    """Write a file, whole or not at all, unless there is one: then nothing changes, and False says so.
+
+    Of several who do this at one moment one succeeds, or all where the file system gives no file a second name.
+    """
+    temporary = _beside(path)
+    try:
+        with temporary.open("xb") as handle:
+            handle.write(data)
+            handle.flush()
+            os.fsync(handle.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            # A server's answer may have been lost, and the system asked it again.
+            return temporary.stat().st_nlink > 1
+        except OSError as error:
+            if error.errno not in NO_LINK:
+                raise
+            if path.exists():
+                return False
+            os.replace(temporary, path)
+        sync_folder(path.parent)
+        return True
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _beside(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,13 +1,13 @@
 """One trial on the disk: starts or resumes the procedure, writes a record line after every epoch, and checkpoints.
 
-The record's lines are written first, then the checkpoint, which knows how long the record was. A trial that goes on cuts the
-record back to its checkpoint, so each epoch stands in it once, with the numbers of an uninterrupted run.
+The record's lines are written first, then the checkpoint. A trial that goes on says in the record from which epoch, so each
+epoch counts once, with the numbers of an uninterrupted run.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ from trainables.config.trial import TrialConfig
 from trainables.files.checkpoint import Checkpoint, Found, load_checkpoint, save_checkpoint
 from trainables.files.environment import changes as changed_environment
 from trainables.files.failure import Failure
-from trainables.files.generation import Fenced
+from trainables.files.generation import UNFENCED, Fenced, Guard
 from trainables.files.pace import Pace
-from trainables.files.record import ENDED, Identity, RecordWriter, StateEnd, end_line, read_record
+from trainables.files.record import ENDED, Identity, RecordWriter, StateEnd, TrialRecord, end_line, read_record
 from trainables.files.same_trial import check_same_trial
 from trainables.files.shown import shown_result
 from trainables.files.state_files import REWIND_FILE, load_network_file, load_tensors, save_state, save_tensors
@@ -36,10 +36,6 @@ PAUSE = 0.25
 RETRYABLE = frozenset({"failed"})
 
 
-def nothing_to_check() -> None:
-    """The guard of a trial that no other launch can take over."""
-
-
 class Trial:
     """Use `Trial.open`. `guard` is called before every write and raises where the trial may not write any more."""
 
@@ -47,7 +43,7 @@ class Trial:
         self,
         folder: Path,
         prepared: Prepared,
-        guard: Callable[[], None],
+        guard: Guard,
         searched: Mapping[str, Any],
         store: StageStore | None,
         pace: Pace,
@@ -55,7 +51,7 @@ class Trial:
         self.folder = folder
         self.procedure: Procedure = prepared.procedure
         self.warnings: tuple[str, ...] = prepared.warnings
-        self._writer = RecordWriter(folder)
+        self._writer = RecordWriter(folder, guard.generation)
         self._guard = guard
         self._searched = dict(searched)
         self._board: TrialBoard | None = None
@@ -73,7 +69,7 @@ class Trial:
         identity: Identity,
         config: TrialConfig,
         *,
-        guard: Callable[[], None] = nothing_to_check,
+        guard: Guard = UNFENCED,
         searched: Mapping[str, Any] | None = None,
         retry_failed: bool = False,
         store: Path | None = None,
@@ -101,7 +97,7 @@ class Trial:
             return trial
         trial.warnings += changed_environment(existing.header.get("environment", {}), prepared.header["environment"])
         trial._sharing.go_on(existing.header.get("begun_as"))
-        trial._go_on()
+        trial._go_on(existing)
         return trial
 
     @property
@@ -223,14 +219,14 @@ class Trial:
 
     def _save_checkpoint(self) -> None:
         began = time.monotonic()
-        checkpoint = Checkpoint.of_trial(self.procedure.checkpoint(), self._writer.size())
+        checkpoint = Checkpoint.of_trial(self.procedure.checkpoint(), self._guard.generation)
         self._guard()
         save_checkpoint(self.folder, checkpoint)
         self._pace.written(time.monotonic() - began)
         self._unsaved = False
 
-    def _go_on(self) -> None:
-        found: Found = load_checkpoint(self.folder)
+    def _go_on(self, record: TrialRecord) -> None:
+        found: Found = load_checkpoint(self.folder, record)
         self.warnings += found.warnings
         self._guard()
         checkpoint = found.checkpoint
@@ -239,7 +235,8 @@ class Trial:
             return
         rewind_file = self.folder / REWIND_FILE
         self.procedure.restore(checkpoint.snapshot, load_tensors(rewind_file) if rewind_file.exists() else None)
-        self._writer.cut(checkpoint.meta["record_bytes"])
+        position = self.procedure.position
+        self._writer.go_on(position.state, position.epoch, position.epochs_total)
         if self.procedure.finished:
             self._end("finished")
 

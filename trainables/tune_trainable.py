@@ -8,7 +8,6 @@ from __future__ import annotations
 import atexit
 import gc
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,7 +15,7 @@ from ray import tune
 
 from trainables.config.trial import TrialConfig
 from trainables.files.failure import Failure, is_disk_full, record_failure, traceback_of
-from trainables.files.generation import Fenced, generation_guard
+from trainables.files.generation import Fence, Fenced, Guard
 from trainables.files.request import TrialRequest, read_request
 from trainables.files.worker_log import into_worker_log, remove_if_empty
 
@@ -48,7 +47,7 @@ Stages = tuple[str, float, tuple[int, ...]]
 def open_trial(
     folder: Path,
     request: TrialRequest,
-    guard: Callable[[], None],
+    guard: Guard,
     retry_failed: bool,
     stages: Stages | None,
     checkpoint_seconds: float,
@@ -86,7 +85,7 @@ class TuneTrainable(tune.Trainable):
     def setup(self, config: dict[str, Any]) -> None:
         self._trial: OpenTrial | None = None
         self._folder = Path(config["folder"])
-        self._guard = generation_guard(Path(config["run"]), int(config["generation"]))
+        self._guard = Fence(Path(config["run"]), int(config["generation"]))
         self._retry_failed = bool(config["retry_failed"])
         self._stages: Stages | None = config["stages"]
         self._pace = float(config["checkpoint_seconds"]), config["checkpoint_steps"]
@@ -133,7 +132,7 @@ class TuneTrainable(tune.Trainable):
         # Before its end is written, and not when Ray lets go of this actor: others may wait for the state that it has claimed.
         self._drop()
         failure = Failure.by(error)
-        record_failure(self._folder, request, failure, traceback_of(error))
+        record_failure(self._folder, request, failure, traceback_of(error), generation=self._guard.generation)
         return {"id": request.identity.id, "status": "failed", "error": failure.told, "done": True}
 
     def _drop(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from search.run.possible.machine import check_machine
 from search.run.preflight import Checked
 from search.study.study import Study
 from search.tuning.drive import Drive, Launch, run_study
+from trainables.files.generation import Guard
 from trainables.files.request import TrialRequest
 from trainables.tune_trainable import TuneTrainable
 
@@ -24,7 +24,7 @@ class SlowTrial(SimulatedTrial):
         return super().step()
 
 
-def open_slow_trial(folder: Path, request: TrialRequest, guard: Callable[[], None], *others: Any) -> SlowTrial:
+def open_slow_trial(folder: Path, request: TrialRequest, guard: Guard, *others: Any) -> SlowTrial:
     return SlowTrial(folder, guard)
 
 

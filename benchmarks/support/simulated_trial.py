@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.config.trial import TrialConfig
+from trainables.files.generation import UNFENCED, Guard
 from trainables.files.record import RecordWriter, StateEnd, TrialRecord, end_line, read_record
 from trainables.files.request import TrialRequest, read_request
 
@@ -51,15 +52,13 @@ class SimulatedTrial:
 
     warnings: tuple[str, ...] = ()
 
-    def __init__(
-        self, folder: Path, guard: Callable[[], None] = lambda: None, outcome: Outcome = nothing_happens
-    ) -> None:
+    def __init__(self, folder: Path, guard: Guard = UNFENCED, outcome: Outcome = nothing_happens) -> None:
         request = read_request(folder)
         assert request is not None
         self.folder, self.request, self.guard, self.outcome = folder, request, guard, outcome
         self.config = TrialConfig.model_validate(request.config)
         self.epochs = self.config.epochs_of_states()
-        self.writer = RecordWriter(folder)
+        self.writer = RecordWriter(folder, guard.generation)
         record = read_record(folder)
         if record is None:
             guard()

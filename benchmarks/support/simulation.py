@@ -90,7 +90,7 @@ class Simulation:
         try:
             result = {} if trial.done else trial.step()
         except RuntimeError as error:
-            record_failure(trial.folder, trial.request, Failure("error", str(error)))
+            record_failure(trial.folder, trial.request, Failure("error", str(error)), generation=0)
             trial.status = "failed"
             result = {}
         if not trial.done and result.get("state_ended") and self.queue.judge(trial_id) is not None:

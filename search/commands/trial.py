@@ -36,7 +36,7 @@ from search.study.arm import Arm, at_its_line
 from search.study.load import load_study
 from search.study.study import Study
 from trainables.files.failure import Failure, is_disk_full
-from trainables.files.generation import generation_guard, read_generation
+from trainables.files.generation import Fence, read_generation
 from trainables.files.pace import Pace
 from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest, write_request
@@ -100,7 +100,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     config = with_structure(arm.name, config, run_folder)
     # A lock and a generation of the trial's own: other arms of the run may be under way beside it.
     with RunFolder(folder).driven() as generation, at_its_line(arm):
-        guard = generation_guard(folder, generation)
+        guard = Fence(folder, generation)
         identity = Identity(arm.name, arm.name, "trial", 0, config.seed)
         trial = Trial.open(folder, identity, config, guard=guard, retry_failed=True, stages=store, pace=pace)
         write_request(folder, TrialRequest(identity, config.model_dump(mode="json")))

@@ -7,15 +7,19 @@ from dataclasses import replace
 
 from search.run.folder import RunFolder
 from search.run.trials import RecordedTrial, read_trial
+from trainables.files.failure import Failure, record_failure
 from trainables.files.record import RecordWriter, end_line
 from trainables.files.request import TrialRequest, write_request
 
 
 class TrialStore:
-    """Every trial of a run by id. The caller holds the run's lock."""
+    """Every trial of a run by id. The caller holds the run's lock.
+
+    `generation` is the launch's that writes; 0 before one has begun.
+    """
 
     def __init__(self, run: RunFolder) -> None:
-        self.run = run
+        self.run, self.generation = run, 0
         self._trials = {trial_id: read_trial(run.trial_folder(trial_id), "running") for trial_id in run.trial_ids()}
 
     def __iter__(self) -> Iterator[RecordedTrial]:
@@ -40,9 +44,19 @@ class TrialStore:
         return self.refresh(request.identity.id)
 
     def stop(self, trial_id: str, reason: str) -> RecordedTrial:
-        """End an idle trial as stopped early."""
-        RecordWriter(self.run.trial_folder(trial_id)).append(end_line("stopped", reason=reason))
+        """End an idle trial as stopped early, where it stands."""
+        record = self._trials[trial_id].record
+        writer = RecordWriter(self.run.trial_folder(trial_id), self.generation)
+        if record is not None and record.generation < self.generation and record.states:
+            # No process of this launch has been at it, and one of an earlier launch may yet write.
+            writer.go_on(record.states[-1].state + 1, 0, record.states[-1].epochs)
+        writer.append(end_line("stopped", reason=reason))
         return self.refresh(trial_id)
+
+    def fail(self, request: TrialRequest, failure: Failure) -> RecordedTrial:
+        """End a trial as failed, that has no process."""
+        record_failure(self.run.trial_folder(request.identity.id), request, failure, generation=self.generation)
+        return self.refresh(request.identity.id)
 
     def forget_end(self, trial_id: str) -> None:
         """Treat a failed trial as one that has not ended; its record is mended when it goes on."""

@@ -13,7 +13,7 @@ from models.errors import UserError
 from models.units.reach import Reach
 from pruning.catalogue import DEFAULT_METHOD, MethodTraits, traits_of
 from search.run.curves import Axis, Curve, Quantity, curve_of
-from search.run.files.trial_files import REMEDY, check_record, check_request, damaged_record
+from search.run.files.trial_files import check_record, check_request, damaged_record
 from trainables.config.prune import ScheduleConfig
 from trainables.config.trial import TrialConfig
 from trainables.files.growing import outline, read_on
@@ -24,6 +24,7 @@ from trainables.files.record import (
     record_path,
 )
 from trainables.files.request import REQUEST_FILE, TrialRequest, read_request
+from trainables.files.unread import REMEDY
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from search.run.results import RunResults, note_settled, settled_at
 from search.run.store import TrialStore
 from search.run.trials import order_trials
 from search.study.study import Study
-from trainables.files.failure import Failure, record_failure
+from trainables.files.failure import Failure
 from trainables.files.record import Identity
 from trainables.files.request import TrialRequest
 
@@ -145,6 +145,5 @@ class ConfirmPhase:
 def fail_unstarted(store: TrialStore, request: TrialRequest, error: str) -> str:
     """Record a trial that cannot be run as failed, so that the rest of the study goes on without it; returns what to tell."""
     trial = store.add(request)
-    record_failure(trial.folder, request, Failure("error", error))
-    store.refresh(trial.id)
+    store.fail(request, Failure("error", error))
     return f"{trial.id}: {error}"

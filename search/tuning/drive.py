@@ -87,7 +87,8 @@ def run_study(
         manifest.check_same_study(run, study)
         store = TrialStore(run)
         study = as_begun(with_found_recipes(run, study), store)
-        generation = run.begin_launch()  # all that is there has been read: a damaged run is left as it is
+        # All that is there has been read: a damaged run is left as it is.
+        generation = store.generation = run.begin_launch()
         with DriverLog(run.path, generation, launch.command) as log:
             ending = _launch(study, run, store, launch, generation, log, trainable_class, check)
             log.say("the run is complete" if ending.left is None else f"left: {ending.left}")

@@ -36,7 +36,6 @@ from search.tuning.losses.loss import Loss
 from search.tuning.losses.retries import Retries
 from search.tuning.losses.same_failure import SameFailure
 from search.tuning.proposals.optuna_studies import propose
-from trainables.files.failure import record_failure
 from trainables.files.record import Identity
 from trainables.files.request import TrialRequest
 
@@ -207,8 +206,7 @@ class TrialQueue:
             self._unfinished.append(trial.id)
             return trial
         request = TrialRequest(trial.identity, trial.config, trial.values, trial.drawn, trial.source)
-        record_failure(trial.folder, request, self._retries.failure(trial, loss))
-        return self.store.refresh(trial.id)
+        return self.store.fail(request, self._retries.failure(trial, loss))
 
     def _retain(self) -> None:
         """A file that cannot be removed is told; it is no reason to end a study."""

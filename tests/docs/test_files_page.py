@@ -15,9 +15,11 @@ from search.cli import COMMANDS, main
 from tests.configs.files import REPOSITORY
 from tests.docs.pages import keys_in, section_of, tables_of
 from tests.search.made_runs import two_arm_run
-from tests.trainables.small_trials import open_trial, run
+from tests.trainables.small_trials import open_trial, run, small_config
 from tests.trainables.teaching.cases import state_file
-from trainables.files.record import STATUSES, complete_lines, end_line, record_path
+from trainables.files.generation import Fence, next_generation
+from trainables.files.record import STATUSES, Identity, complete_lines, end_line, record_path
+from trainables.trial import Trial
 
 OLD_RUN = REPOSITORY / "tests" / "data" / "old_run"
 JSON_KEYS = {row[0]: keys_in(row[1]) for row in tables_of(section_of("files.md", "## `--json`"))[0][1:]}
@@ -36,11 +38,16 @@ def said_of(command: str) -> set[str]:
 @pytest.fixture(scope="module")
 def record(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("trial")
-    run(open_trial(folder, prune={"method": "refill", "compensate": "least_squares"}))
+    config, fence = small_config(prune={"method": "refill", "compensate": "least_squares"}), Fence(folder, 1)
+    next_generation(folder)
+    for _ in range(2):
+        trial = Trial.open(folder, Identity("t-000", "t"), config, guard=fence)
+        trial.step()
+    run(trial)
     return complete_lines(record_path(folder))
 
 
-@pytest.mark.parametrize("kind", ["config", "epoch", "state"])
+@pytest.mark.parametrize("kind", ["config", "launch", "epoch", "state"])
 def test_keys_of_a_records_lines(record: list[dict[str, Any]], kind: str) -> None:
     written = {key for line in record if line["kind"] == kind for key in line}
     # The trial took over nothing, has no outside teacher, and on a CPU records no steps to replay them.
@@ -72,8 +79,8 @@ def test_keys_of_a_removal(record: list[dict[str, Any]]) -> None:
     assert {key for one in repairs for key in one} == keys_in(rows["`repair`"])
 
 
-def test_keys_of_an_end() -> None:
-    assert set(end_line("stopped", reason="")) <= first_column("### `end`")
+def test_keys_of_an_end(record: list[dict[str, Any]]) -> None:
+    assert {*record[-1], *end_line("stopped", reason="")} <= first_column("### `end`")
     assert {"reason", "error", "state", "step"} <= first_column("### `end`")
 
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models import atomic
 from models.errors import UserError
 from models.units.structure import Structure
 from tests.configs.files import REPOSITORY
@@ -126,15 +127,20 @@ def test_a_writer_that_drops_a_torn_line_is_followed(tmp_path: Path) -> None:
     assert seen(look(path, known)) == seen(read_record(tmp_path))
 
 
-@pytest.mark.parametrize("how", ["cut and written again", "in place", "longer, in place", "shorter"])
+@pytest.mark.parametrize("how", ["gone on", "begun anew", "replaced", "in place", "longer, in place", "shorter"])
 def test_another_file_in_its_stead_is_read_anew(tmp_path: Path, how: str) -> None:
     path = written(tmp_path, *lines(states=2)[:-1])
     known, writer = look(path), RecordWriter(tmp_path)
     before = seen(known)
     other = [replace(state_end(0, structure(16)), val_accuracy=0.1).to_json()]
-    if how == "cut and written again":
-        writer.cut(len(b"".join(encode(line) for line in lines(states=2)[:3])))
-        writer.append(*other, *other, *other)
+    if how == "gone on":
+        writer.go_on(0, EPOCHS, EPOCHS)
+        writer.append(*other)
+    elif how == "begun anew":
+        writer.start({**HEADER, "config": {"seed": 4}})
+        writer.append(epoch(0, 1), *other)
+    elif how == "replaced":
+        atomic.write_bytes(path, b"".join(map(encode, [*lines(states=2)[:3], *other, *other, *other])))
     else:
         inode = path.stat().st_ino
         content = (

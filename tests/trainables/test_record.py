@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainables.files.overtaken import GoneOn
 from trainables.files.record import RecordWriter, StateEnd, complete_lines, end_line, finite, read_record, record_path
 
 HEADER = {"identity": {"id": "a-000", "arm": "a", "phase": "search", "number": 0, "seed": 3}, "config": {"seed": 3}}
@@ -60,7 +62,7 @@ def test_a_torn_last_line_is_dropped_wherever_it_tore(tmp_path_factory, torn: in
     folder = tmp_path_factory.mktemp("torn")
     writer = RecordWriter(folder)
     writer.start(HEADER)
-    whole = writer.size()
+    whole = writer.path.stat().st_size
     writer.append(EPOCH)
     path = record_path(folder)
     content = path.read_bytes()
@@ -74,12 +76,12 @@ def test_a_torn_last_line_is_dropped_wherever_it_tore(tmp_path_factory, torn: in
 def test_a_kill_leaves_the_first_of_many_lines_whole(tmp_path_factory: pytest.TempPathFactory, kept: int) -> None:
     writer = RecordWriter(tmp_path_factory.mktemp("killed"))
     writer.start(HEADER)
-    before = writer.size()
+    before = writer.path.stat().st_size
     lines = [{**EPOCH, "epoch": epoch} for epoch in range(1, 4)]
     writer.append(*lines)
     written = writer.path.read_bytes()[before:]
     whole = written[:kept].count(b"\n")
-    writer.cut(before + kept)
+    writer.path.write_bytes(writer.path.read_bytes()[: before + kept])
     assert complete_lines(writer.path)[1:] == lines[:whole]
     writer.append(*lines[whole:])
     assert writer.path.read_bytes()[before:] == written
@@ -99,15 +101,44 @@ def test_many_lines_are_those_written_one_by_one_and_reach_the_disk_together(
     assert together.path.read_bytes() == singly.path.read_bytes()
 
 
-def test_cutting_back_keeps_exactly_the_first_bytes(tmp_path: Path) -> None:
+def test_a_launch_goes_on_from_its_place_and_cuts_nothing_off(tmp_path: Path) -> None:
     writer = RecordWriter(tmp_path)
     writer.start(HEADER)
-    size = writer.size()
-    writer.append(EPOCH)
-    writer.cut(size)
-    assert writer.size() == size
-    writer.cut(size + 1000)
-    assert writer.size() == size
+    writer.append(EPOCH, {**EPOCH, "epoch": 2}, state_end(0).to_json(), {**EPOCH, "state": 1}, end_line("failed"))
+    before = writer.path.read_bytes()
+    for place, epochs, states in (((1, 0, 2), 2, 1), ((0, 1, 1), 1, 0), ((0, 0, 0), 0, 0)):
+        RecordWriter(tmp_path, 3).go_on(*place)
+        record = read_record(tmp_path)
+        assert record is not None
+        assert (len(record.epochs), len(record.states), record.status) == (epochs, states, "running")
+        assert (record.generation, record.launches[-1]) == (3, GoneOn(3, place[2]))
+    assert writer.path.read_bytes().startswith(before)
+
+
+def test_a_record_begun_anew_has_its_new_first_line(tmp_path: Path) -> None:
+    RecordWriter(tmp_path, 1).start(HEADER)
+    RecordWriter(tmp_path, 1).append(EPOCH)
+    RecordWriter(tmp_path, 2).start({**HEADER, "config": {"seed": 4}})
+    record = read_record(tmp_path)
+    assert record is not None
+    assert (record.config, list(record.epochs), record.launches) == ({"seed": 4}, [], (GoneOn(2, 0),))
+
+
+def test_who_begins_a_record_late_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    late, newer = RecordWriter(tmp_path, 1), RecordWriter(tmp_path, 2)
+    link = os.link
+
+    def held_up(*paths: Path) -> None:
+        monkeypatch.undo()
+        newer.start(HEADER)
+        newer.append(EPOCH)
+        link(*paths)
+
+    monkeypatch.setattr(os, "link", held_up)
+    late.start({**HEADER, "config": {"seed": 4}})
+    record = read_record(tmp_path)
+    assert record is not None
+    assert (record.config, list(record.epochs)) == (HEADER["config"], [EPOCH])
 
 
 def test_a_line_after_a_torn_one_stands_on_its_own(tmp_path: Path) -> None:

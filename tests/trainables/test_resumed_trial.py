@@ -114,7 +114,10 @@ def test_a_trial_that_failed_before_it_had_weights_can_be_tried_again(tmp_path: 
     config = small_config()
     identity = Identity("t-000", "t")
     record_failure(
-        tmp_path, TrialRequest(identity, config.model_dump(mode="json")), Failure("error", "the data were not there")
+        tmp_path,
+        TrialRequest(identity, config.model_dump(mode="json")),
+        Failure("error", "the data were not there"),
+        generation=0,
     )
     assert open_trial(tmp_path).status == "failed"
     again = Trial.open(tmp_path, identity, config, retry_failed=True)

@@ -2,14 +2,17 @@
 
 `latest` is replaced atomically and the one before it is kept as `previous`, so that a file damaged by a full disk or
 a broken machine costs one more epoch and not the trial. Every epoch seeds itself, so only one that has begun has random state
-in its checkpoint.
+in its checkpoint. One that a process of an earlier launch wrote late is taken neither in place of a newer launch's, nor where
+the record has gone another way since.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from torch import Tensor
 from models import atomic
 from models.tensor_file import write_tensors
 from models.units.structure import Structure
+from trainables.files.record import TrialRecord
 from trainables.states.begun_epoch import BegunEpoch
 from trainables.states.position import Position, Snapshot
 from trainables.training.optimizers import StateByName
@@ -28,6 +32,7 @@ KEY = "prunetune.checkpoint"
 VERSION = 2
 WITHIN_VERSION = 3
 """Of a checkpoint within an epoch: a version that knows of none would train that epoch from its beginning once more."""
+LATEST, PREVIOUS = "latest.safetensors", "previous.safetensors"
 
 
 @dataclass(frozen=True)
@@ -42,12 +47,12 @@ class Checkpoint:
     begun: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
-    def of_trial(cls, snapshot: Snapshot, record_bytes: int) -> Checkpoint:
-        """A trial's, with the length of its record at that moment."""
+    def of_trial(cls, snapshot: Snapshot, generation: int) -> Checkpoint:
+        """A trial's, saved by this launch."""
         meta = {
             "standing": snapshot.position.to_json(),
             "structure": snapshot.structure.to_json(),
-            "record_bytes": record_bytes,
+            "generation": generation,
         }
         if snapshot.begun is None:
             return cls(meta, snapshot.model, snapshot.optimizer, snapshot.masks)
@@ -62,10 +67,15 @@ class Checkpoint:
         begun = BegunEpoch.of(self.meta["begun"], self.begun) if "begun" in self.meta else None
         return Snapshot(position, structure, self.model, self.optimizer, self.masks, begun)
 
+    @property
+    def generation(self) -> int:
+        """The launch that saved it; 0 of a checkpoint that does not say."""
+        return int(self.meta.get("generation", 0))
+
 
 @dataclass(frozen=True)
 class Found:
-    """The newest readable checkpoint, and a warning for each newer one that could not be read."""
+    """The newest checkpoint to go on from, and a warning for each newer one that could not be."""
 
     checkpoint: Checkpoint | None
     warnings: tuple[str, ...]
@@ -78,7 +88,7 @@ def folder_of(trial_folder: Path) -> Path:
 def save_checkpoint(trial_folder: Path, checkpoint: Checkpoint) -> None:
     """Write `latest`, keeping the one before as `previous`; at every moment one of the two is whole."""
     folder = folder_of(trial_folder)
-    latest = folder / "latest.safetensors"
+    latest = folder / LATEST
     tensors = {f"model/{name}": tensor for name, tensor in checkpoint.model.items()}
     tensors |= {f"mask/{name}": tensor for name, tensor in checkpoint.masks.items()}
     tensors |= {f"begun/{name}": tensor for name, tensor in checkpoint.begun.items()}
@@ -92,26 +102,47 @@ def save_checkpoint(trial_folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def _keep_previous(latest: Path) -> None:
-    if not latest.exists():
+    previous, link = latest.with_name(PREVIOUS), latest.with_name(".previous.link")
+    if not latest.exists() or _generation_of(latest) < _generation_of(previous):
         return
-    link = latest.with_name(".previous.link")
     link.unlink(missing_ok=True)
-    os.link(latest, link)
-    os.replace(link, latest.with_name("previous.safetensors"))
+    with suppress(FileExistsError, FileNotFoundError):  # a process of an earlier launch does the same at this moment
+        os.link(latest, link)
+        os.replace(link, previous)
 
 
-def load_checkpoint(trial_folder: Path) -> Found:
-    """Read `latest`, or `previous` where that cannot be read."""
+def load_checkpoint(trial_folder: Path, record: TrialRecord | None = None) -> Found:
+    """The newest launch's `latest`, or what is before it where that cannot be read, or is not of what `record` says.
+
+    Without a record only what can be read is asked.
+    """
     warnings: list[str] = []
-    for name in ("latest", "previous"):
-        path = folder_of(trial_folder) / f"{name}.safetensors"
-        if not path.exists():
-            continue
+    files = [folder_of(trial_folder) / name for name in (LATEST, PREVIOUS)]
+    there = [(path, _generation_of(path)) for path in files if path.exists()]
+    # First what cannot be read, so that it is told.
+    for path, _ in sorted(there, key=lambda one: -one[1] if one[1] >= 0 else -math.inf):
         try:
-            return Found(_read(path), tuple(warnings))
+            found = _read(path)
+            epochs = 0 if record is None else found.snapshot.position.epochs_total
         except (SafetensorError, OSError, ValueError, KeyError) as error:
             warnings.append(f"checkpoint {path} cannot be read ({error}); going back to the one before")
+            continue
+        if record is None or record.holds(epochs, found.generation):
+            return Found(found, tuple(warnings))
+        warnings.append(
+            f"checkpoint {path} is of epoch {epochs} of launch {found.generation}, which the record does not count; going back "
+            "to the one before"
+        )
     return Found(None, tuple(warnings))
+
+
+def _generation_of(path: Path) -> int:
+    """Which launch saved a checkpoint, without reading its tensors; -1 where that cannot be told."""
+    try:
+        with safe_open(path, framework="pt") as handle:
+            return int(json.loads(handle.metadata()[KEY]).get("generation", 0))
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        return -1
 
 
 def _read(path: Path) -> Checkpoint:

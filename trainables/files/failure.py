@@ -78,11 +78,14 @@ def is_disk_full(error: BaseException) -> bool:
     return isinstance(error, OSError) and error.errno in NO_SPACE
 
 
-def record_failure(folder: Path, request: TrialRequest, failure: Failure, details: str = "") -> None:
-    """End a trial's record as failed. The details, such as a whole traceback, go to `error.txt` beside it."""
+def record_failure(
+    folder: Path, request: TrialRequest, failure: Failure, details: str = "", *, generation: int
+) -> None:
+    """End a trial's record as failed, as this launch has seen. The details, such as a whole traceback, go to `error.txt`
+    beside it."""
     if details:
         keep_details(folder, details)
-    writer = RecordWriter(folder)
+    writer = RecordWriter(folder, generation)
     if read_record(folder) is None:
         writer.start({"identity": request.identity.to_json(), "config": request.config})
     writer.append(end_line("failed", **failure.to_json()))

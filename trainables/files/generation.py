@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from models import atomic
 from models.errors import UserError
@@ -36,12 +37,37 @@ def next_generation(run: Path) -> int:
     return number
 
 
-def generation_guard(run: Path, generation: int) -> Callable[[], None]:
-    """A check for a trial to make before each write: raises Fenced once the run has a newer generation."""
+class Guard(Protocol):
+    """What a writer asks before each write: raises Fenced where it may not write any more."""
 
-    def guard() -> None:
-        current = read_generation(run)
-        if current != generation:
-            raise Fenced(f"{run}: launch {generation} is over, launch {current} drives the run now")
+    @property
+    def generation(self) -> int:
+        """Which launch's it is; 0 outside of any."""
 
-    return guard
+    def __call__(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Fence:
+    """Lets a launch write until its run has a newer generation."""
+
+    run: Path
+    generation: int
+
+    def __call__(self) -> None:
+        current = read_generation(self.run)
+        if current != self.generation:
+            raise Fenced(f"{self.run}: launch {self.generation} is over, launch {current} drives the run now")
+
+
+@dataclass(frozen=True)
+class Unfenced:
+    """For what no other launch can take over."""
+
+    generation: int = 0
+
+    def __call__(self) -> None:
+        """Nothing to check."""
+
+
+UNFENCED = Unfenced()

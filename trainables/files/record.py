@@ -1,8 +1,8 @@
 """A trial's record: `record.jsonl`, its configuration first, then every epoch and state end: the truth about it.
 
 Only the trial appends while it runs; the driver ends one that it stops between two epochs, or whose process died. A line
-that a crash tore off is dropped on reading. What lies beyond the newest checkpoint is cut off when the trial goes on, and
-written again with the same numbers.
+that a crash tore off is dropped on reading. What lies beyond the newest checkpoint does not count any more once the trial goes
+on, which writes it again with the same numbers; nor does what a process of an earlier launch writes late (`overtaken.py`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
 
 from models import atomic
+from trainables.files.overtaken import GENERATION, GoneOn, counted, holds, without_generation
 
 RECORD_FILE = "record.jsonl"
 RECORD_SCHEMA_VERSION = 1
@@ -107,7 +108,7 @@ class ReadTo:
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """Everything a record says. `header` is its first line; `epochs` are its epoch lines as they stand."""
+    """Everything a record says. `header` is its configuration line; `epochs` are its epoch lines, without their generation."""
 
     folder: Path
     header: dict[str, Any]
@@ -116,6 +117,10 @@ class TrialRecord:
     end: dict[str, Any] | None
     epochs_taken_over: int = 0
     """Those of its epochs that another trial trained."""
+    generation: int = field(default=0, compare=False)
+    """Of the newest launch that wrote into it."""
+    launches: tuple[GoneOn, ...] = field(default=(), compare=False)
+    """From where each launch went on, oldest first."""
     read_to: ReadTo | None = field(default=None, compare=False, repr=False)
     """From where `growing.py` reads it on."""
 
@@ -137,6 +142,10 @@ class TrialRecord:
     def error(self) -> str | None:
         return None if self.end is None else self.end.get("error")
 
+    def holds(self, epochs: int, generation: int) -> bool:
+        """Whether it has so many epochs, and they are as a launch of this generation knew them."""
+        return epochs <= len(self.epochs) and holds(self.launches, epochs, generation)
+
 
 def record_path(folder: Path) -> Path:
     return folder / RECORD_FILE
@@ -152,7 +161,8 @@ def record_of(folder: Path, lines: list[dict[str, Any]]) -> TrialRecord | None:
     """The record that these lines make; None without any."""
     if not lines:
         return None
-    header, *rest = lines
+    found = counted(lines)
+    header, *rest = (without_generation(lines[place]) for place in found.places)
     ends = [line for line in rest if line["kind"] == "end"]
     epochs = [line for line in rest if line["kind"] == "epoch"]
     return TrialRecord(
@@ -162,6 +172,8 @@ def record_of(folder: Path, lines: list[dict[str, Any]]) -> TrialRecord | None:
         states=[StateEnd.from_json(line) for line in rest if line["kind"] == "state"],
         end=ends[-1] if ends else None,
         epochs_taken_over=sum("taken_from" in line for line in epochs),
+        generation=found.generation,
+        launches=found.launches,
     )
 
 
@@ -181,33 +193,37 @@ def parsed_lines(lines: list[bytes]) -> list[dict[str, Any]]:
 
 
 class RecordWriter:
-    """Appends lines to a trial's record, each flushed to the disk before it counts."""
+    """Appends lines to a trial's record, each flushed to the disk before it counts. Nothing in it is ever replaced.
 
-    def __init__(self, folder: Path) -> None:
+    `generation` is the launch's; 0 outside of any, which the lines do not say.
+    """
+
+    def __init__(self, folder: Path, generation: int = 0) -> None:
         self.path = record_path(folder)
+        self._generation = {GENERATION: generation} if generation else {}
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, header: Mapping[str, Any]) -> None:
-        """Begin the record with its configuration line, replacing nothing that is there."""
-        atomic.write_bytes(self.path, encode({"kind": "config", "schema_version": RECORD_SCHEMA_VERSION, **header}))
+        """Begin the record with its configuration line, or begin it anew: what is there does not count any more."""
+        line = {"kind": "config", "schema_version": RECORD_SCHEMA_VERSION, **header}
+        if self.path.exists() or not atomic.create_bytes(self.path, self._encoded(line)):
+            self.append(line)
+
+    def go_on(self, state: int, epoch: int, epochs_total: int) -> None:
+        """Go on after this epoch of this state: what is there of later ones does not count any more, nor does an end."""
+        self.append({"kind": "launch", "state": state, "epoch": epoch, "epochs_total": epochs_total})
 
     def append(self, *lines: Mapping[str, Any]) -> None:
         """All of them at once: of what a kill leaves, only the last line can be torn."""
         with self.path.open("a+b") as handle:
             _drop_torn_line(handle)
-            handle.write(b"".join(encode(line) for line in lines))
+            handle.write(b"".join(self._encoded(line) for line in lines))
             handle.flush()
             os.fsync(handle.fileno())
 
-    def size(self) -> int:
-        """Bytes written so far; a checkpoint keeps this to cut the record back to."""
-        return self.path.stat().st_size
-
-    def cut(self, size: int) -> None:
-        """Drop everything after the first `size` bytes."""
-        content = self.path.read_bytes()
-        if len(content) > size:
-            atomic.write_bytes(self.path, content[:size])
+    def _encoded(self, line: Mapping[str, Any]) -> bytes:
+        """With the generation as its last key, where `shortened.py` looks for it."""
+        return encode({**line, **self._generation})
 
 
 def _drop_torn_line(handle: BinaryIO) -> None:

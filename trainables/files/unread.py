@@ -13,11 +13,17 @@ from pathlib import Path
 from typing import Any, overload
 
 from models.errors import UserError
+from trainables.files.overtaken import counted, without_generation
+from trainables.files.shortened import short_values, whole_lines
+
+REMEDY = "put back a copy of it, or remove this trial's folder and resume the run"
 
 
-def state_begins(state: int) -> bytes:
-    """How a state's line begins in a record, as every version has written it."""
-    return b'{"kind":"state","state":%d,' % state
+def _lines_of_kind(path: Path, kind: str) -> list[tuple[dict[str, Any], bytes]]:
+    """Of the record at `path` the lines of one kind that count, each shortened and whole."""
+    content = path.read_bytes()
+    values, lines = short_values(content[: content.rfind(b"\n") + 1]), whole_lines(content)
+    return [(values[place], lines[place]) for place in counted(values).places if values[place]["kind"] == kind]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,19 +38,14 @@ class UnreadStructure(Mapping[str, Any]):
 
     def read(self) -> dict[str, Any]:
         try:
-            lines = self.path.read_bytes().split(b"\n")[:-1]
+            found = [whole for short, whole in _lines_of_kind(self.path, "state") if short["state"] == self.state]
+            structure: dict[str, Any] | None = json.loads(found[-1])["structure"] if found else None
         except FileNotFoundError as error:
             raise UserError(f"{self.path}: is not there any more; its run has changed, so try again") from error
-        found = [line for line in lines if line.startswith(state_begins(self.state))]
-        if not found:
-            raise UserError(f"{self.path}: state {self.state} is not in it any more; its trial goes on, so try again")
-        try:
-            structure: dict[str, Any] = json.loads(found[-1])["structure"]
         except ValueError as error:
-            raise UserError(
-                f"{self.path}: the line of state {self.state} is damaged ({error}); "
-                "put back a copy of it, or remove this trial's folder and resume the run"
-            ) from error
+            raise UserError(f"{self.path}: the line of state {self.state} is damaged ({error}); {REMEDY}") from error
+        if structure is None:
+            raise UserError(f"{self.path}: state {self.state} is not in it any more; its trial goes on, so try again")
         return structure
 
     def __getitem__(self, group: str) -> Any:
@@ -69,8 +70,8 @@ class UnreadEpochs(Sequence[dict[str, Any]]):
     many: int
 
     def read(self) -> list[dict[str, Any]]:
-        lines = (json.loads(line) for line in self.path.read_bytes().split(b"\n")[:-1] if b'"epoch"' in line[:20])
-        return [line for line in lines if line["kind"] == "epoch"][: self.many]
+        found = _lines_of_kind(self.path, "epoch")[: self.many]
+        return [without_generation(json.loads(whole)) for _, whole in found]
 
     @overload
     def __getitem__(self, place: int) -> dict[str, Any]: ...

@@ -6,7 +6,6 @@ they take no room while the trainer keeps them, and stay when it does not.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shutil
@@ -30,8 +29,6 @@ from trainables.states.position import Position, Snapshot
 
 STAGE_FILE, NETWORK_FILE, PREDICTIONS_FILE = "stage.json", "network.safetensors", "predictions.safetensors"
 MASKS_FILE = "masks.safetensors"
-NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP)
-"""A file gets no second name here: on another file system, or where that has none."""
 
 
 class DamagedStage(Exception):
@@ -179,6 +176,6 @@ def _second_name(source: Path, target: Path) -> None:
     try:
         os.link(source, target)
     except OSError as error:
-        if error.errno not in NO_LINK:
+        if error.errno not in atomic.NO_LINK:
             raise
         shutil.copyfile(source, target)

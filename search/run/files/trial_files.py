@@ -16,8 +16,8 @@ from typing import Any
 from models.errors import UserError
 from trainables.files.record import RECORD_SCHEMA_VERSION, STATUSES, Identity, StateEnd, TrialRecord
 from trainables.files.request import TrialRequest
+from trainables.files.unread import REMEDY
 
-REMEDY = "put back a copy of it, or remove this trial's folder and resume the run"
 PHASES = ("trial", "search", "confirm")
 NUMBER = (int, float)
 TYPES: Mapping[str, tuple[type, ...]] = {
@@ -48,6 +48,7 @@ def _types(of: type, annotations: Mapping[str, Any]) -> dict[str, tuple[tuple[ty
 
 
 STATE_FIELDS = _types(StateEnd, StateEnd.__annotations__)
+LAUNCH_FIELDS = dict.fromkeys(("state", "epoch", "epochs_total"), ((int,), True))
 IDENTITY_FIELDS = _types(Identity, Identity.__annotations__)
 
 
@@ -64,10 +65,12 @@ def check_record(path: Path, lines: Sequence[Any], size: int, known: TrialRecord
     for number, line in enumerate(lines, start=first):
         if problem := _problem(line):
             raise UserError(f"{path}, line {number}: damaged ({problem}); {REMEDY}")
-    header = lines[0] if known is None else known.header
-    has_states = any(line["kind"] == "state" for line in lines)
+    # A trial that has begun anew has another first line.
+    begins = max((place for place, line in enumerate(lines) if line["kind"] == "config"), default=None)
+    header = known.header if begins is None and known is not None else lines[begins or 0]
+    has_states = any(line["kind"] == "state" for line in lines[begins or 0 :])
     if has_states and not isinstance((header.get("dense") or {}).get("macs"), NUMBER):
-        raise UserError(f"{path}, line 1: damaged (`dense` tells no MACs); {REMEDY}")
+        raise UserError(f"{path}, line {first + (begins or 0)}: damaged (`dense` tells no MACs); {REMEDY}")
 
 
 def damaged_record(path: Path) -> UserError:
@@ -106,6 +109,10 @@ def _problem(line: Any) -> str:
     kind = line.get("kind") if isinstance(line, dict) else None
     if not isinstance(kind, str):
         return "no `kind`"
+    if not isinstance(line.get("generation", 0), int):
+        return f"`generation` is {line['generation']!r:.40}"
+    if kind == "launch":
+        return _wrong_field(line, LAUNCH_FIELDS)
     if kind == "state":
         return _wrong_field(line, STATE_FIELDS)
     if kind == "end":

@@ -11,7 +11,7 @@ import pytest
 
 from models.errors import UserError
 from search.run.folder import RunFolder
-from trainables.files.generation import Fenced, generation_guard, read_generation
+from trainables.files.generation import Fence, Fenced, read_generation
 
 
 def test_a_second_driver_is_refused_by_the_first_ones_process(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_where_there_are_no_locks_a_driver_is_known_by_what_it_said(
 def test_a_trial_of_an_earlier_launch_may_not_write(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     with run.driven() as generation:
-        guard = generation_guard(tmp_path, generation)
+        guard = Fence(tmp_path, generation)
         guard()
     guard()
     with run.driven(), pytest.raises(Fenced):

@@ -14,7 +14,8 @@ from search.run.files.manifest_file import read_manifest
 from search.run.folder import RunFolder
 from search.run.trials import read_trial
 from tests.search.made_runs import MadeRun, falling
-from trainables.files.generation import Fenced, generation_guard, next_generation, read_generation
+from trainables.files.generation import Fence, Fenced, next_generation, read_generation
+from trainables.files.record import RecordWriter, end_line
 
 
 @pytest.fixture
@@ -46,6 +47,9 @@ def change(trial: Path, number: int, **changes: Any) -> None:
         (3, {"training_macs": None}, "`training_macs` is None"),
         (4, {"kept": [1]}, "`kept` is [1]"),
         (6, {"status": "perhaps"}, "`status` is 'perhaps'"),
+        (3, {"generation": "2"}, "`generation` is '2'"),
+        (3, {"kind": "launch", "epoch": 0}, "no `epochs_total`"),
+        (3, {"kind": "launch", "epoch": 0, "epochs_total": None}, "`epochs_total` is None"),
     ],
 )
 def test_a_line_that_holds_something_else_is_told_by_its_number(
@@ -55,6 +59,19 @@ def test_a_line_that_holds_something_else_is_told_by_its_number(
     with pytest.raises(UserError) as caught:
         read_trial(trial, "interrupted")
     assert str(caught.value).startswith(f"{trial / 'record.jsonl'}, line {number}: damaged ({says}); put back a copy")
+
+
+def test_a_trial_that_failed_before_it_had_weights_and_began_anew_is_sound(trial: Path) -> None:
+    lines = (trial / "record.jsonl").read_bytes().splitlines(keepends=True)
+    writer = RecordWriter(trial.with_name("refill-001"))
+    writer.start({key: json.loads(lines[0])[key] for key in ("identity", "config")})
+    writer.append(end_line("failed", error="no data"))
+    known = read_trial(writer.path.parent, "interrupted")
+    assert known.status == "failed"
+    with writer.path.open("ab") as record:
+        record.write(b"".join(lines))
+    for found in (read_trial(writer.path.parent, "interrupted"), read_trial(writer.path.parent, "interrupted", known)):
+        assert (found.status, len(found.states), found.dense_macs) == ("finished", 4, read_trial(trial, "").dense_macs)
 
 
 def test_what_is_null_or_more_than_is_known_is_no_damage(trial: Path) -> None:
@@ -108,7 +125,7 @@ def test_a_manifest_of_another_shape(tmp_path: Path, changes: dict[str, Any], sa
 @pytest.mark.parametrize("content", [b"", b"\n", b"12", b"-1\n", b"1 2\n", b"one\n", b"\xb2\n", b"\x00\x00\n"])
 def test_a_damaged_generation_neither_begins_a_launch_nor_lets_a_trial_write(tmp_path: Path, content: bytes) -> None:
     assert next_generation(tmp_path) == 1
-    guard = generation_guard(tmp_path, 1)
+    guard = Fence(tmp_path, 1)
     (tmp_path / "generation").write_bytes(content)
     for asked in (read_generation, next_generation, lambda _: guard()):
         with pytest.raises(UserError, match="generation: damaged"):

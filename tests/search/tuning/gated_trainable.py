@@ -21,6 +21,7 @@ from search.study.load import load_study
 from search.study.study import Study
 from search.tuning.drive import Launch, run_study
 from tests.search.tuning.gate import DIE, Gate
+from trainables.files.generation import Guard
 from trainables.files.request import TrialRequest
 from trainables.tune_trainable import TuneTrainable
 
@@ -28,7 +29,7 @@ LAST_WORDS = "said before it died"
 
 
 class GatedTrial(SimulatedTrial):
-    def __init__(self, folder: Path, guard: Callable[[], None], gate: str | None, failure: str | None) -> None:
+    def __init__(self, folder: Path, guard: Guard, gate: str | None, failure: str | None) -> None:
         super().__init__(folder, guard)
         self.gate, self.failure = gate, failure
 
@@ -50,7 +51,7 @@ class GatedTrial(SimulatedTrial):
 def gated_trainable(gate: str | None, failure: str | None) -> type[TuneTrainable]:
     """A class that takes both along: the processes of a cluster do not have the driver's environment."""
 
-    def open_trial(folder: Path, request: TrialRequest, guard: Callable[[], None], *others: Any) -> GatedTrial:
+    def open_trial(folder: Path, request: TrialRequest, guard: Guard, *others: Any) -> GatedTrial:
         return GatedTrial(folder, guard, gate, failure)
 
     return type("GatedTrainable", (TuneTrainable,), {"open_trial": staticmethod(open_trial)})

@@ -60,7 +60,7 @@ class Driven:
             self.trials -= 1
             running = SimulatedTrial(trial.folder, outcome=self._outcome)
             if self.failure is not None:
-                record_failure(trial.folder, running.request, Failure("error", self.failure))
+                record_failure(trial.folder, running.request, Failure("error", self.failure), generation=0)
             while self.failure is None and not running.done:
                 running.step()
             queue.give_back(trial.id)

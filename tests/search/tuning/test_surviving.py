@@ -28,7 +28,7 @@ from search.run.results import load_results
 from search.run.store import TrialStore
 from search.study.load import load_study
 from search.tuning.proposals.optuna_log import write_optuna_log
-from trainables.files.generation import Fenced, generation_guard
+from trainables.files.generation import UNFENCED, Fence, Fenced
 
 SEARCH = {"algorithm": "random", "trials_per_arm": 4, "confirm": {"seeds": [101]}}
 
@@ -67,14 +67,36 @@ def test_an_orphan_of_a_dead_driver_writes_nothing(tmp_path: Path) -> None:
     trial = simulation.queue.next()
     assert not isinstance(trial, str)
     with simulation.run.driven() as generation:
-        orphan = SimulatedTrial(trial.folder, generation_guard(simulation.run.path, generation))
+        orphan = SimulatedTrial(trial.folder, Fence(simulation.run.path, generation))
         orphan.step()
     with simulation.run.driven() as generation:
         before = (trial.folder / "record.jsonl").read_bytes()
         with pytest.raises(Fenced):
             orphan.step()
         assert (trial.folder / "record.jsonl").read_bytes() == before
-        SimulatedTrial(trial.folder, generation_guard(simulation.run.path, generation)).step()
+        SimulatedTrial(trial.folder, Fence(simulation.run.path, generation)).step()
+
+
+def test_a_trial_that_is_stopped_where_it_stands_stays_there_whatever_its_orphan_writes(tmp_path: Path) -> None:
+    simulation = Simulation(make_study(tmp_path), tmp_path / "runs")
+    handed_out = simulation.queue.next()
+    assert not isinstance(handed_out, str)
+    with simulation.run.driven() as generation:
+        orphan = SimulatedTrial(handed_out.folder, Fence(simulation.run.path, generation))
+        assert orphan.step()["state_ended"]
+    with simulation.run.driven() as generation:
+        simulation.relaunch()
+        simulation.store.generation = generation
+        orphan.guard = UNFENCED  # as one that has passed its guard
+        orphan.step()
+        simulation.store.stop(handed_out.id, "the rule")
+        orphan.step()
+    stopped = TrialStore(simulation.run).get(handed_out.id)
+    assert stopped is not None
+    assert stopped.record is not None
+    assert (stopped.status, len(stopped.record.epochs), len(stopped.states)) == ("stopped", 1, 1)
+    last = (orphan.folder / "record.jsonl").read_bytes().splitlines()[-1]
+    assert last.endswith(b'"generation":1}'), "the orphan has written"
 
 
 def test_a_torn_journal_is_written_anew_from_the_records(tmp_path: Path) -> None:
