@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from models.errors import WeightsRefused
+from models.local_path import environment_path
 from models.spec import ModelSpec
 from models.weights import repository
 from models.weights.provenance import Provenance, content_stem
@@ -45,7 +46,7 @@ def store_folder(store: Path | None = None) -> Path:
     if store is not None:
         return store
     named = os.environ.get(VARIABLE)
-    return Path(named).expanduser() if named else Path.home() / ".cache" / "prunetune" / "weights"
+    return environment_path(VARIABLE, named) if named else Path.home() / ".cache" / "prunetune" / "weights"
 
 
 def list_store(store: Path | None = None) -> tuple[StoredFile, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from models.errors import UserError
+from models.local_path import is_url, no_url
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WANTS_JSON = "search.commands.json"
@@ -84,7 +85,18 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
-PATH = click.Path(path_type=Path)
+class LocalPath(click.Path):
+    """A path on this machine; a URL is a mistake."""
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        if is_url(os.fspath(value)):
+            self.fail(no_url(os.fspath(value)), param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = LocalPath(path_type=Path)
 """Whether it is there is asked by whoever reads it, and says what belongs there."""
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from models.local_path import is_url
 from search.config_file import key_tree
 from search.config_file.mistakes import Sources
 
@@ -35,12 +36,12 @@ def plain_form(content: Mapping[str, Any], sources: Sources, folder: Path) -> Ra
 def with_paths(tree: Mapping[str, Any], folder: Path, keys: Iterable[str]) -> Raw:
     """A tree with the relative paths that stand at these dotted keys resolved against `folder`.
 
-    What is no text stays as it is, for validation to judge.
+    What is no text, or a URL, stays as it is, for validation to judge.
     """
     result = dict(tree)
     for key in keys:
         value = key_tree.get(result, key)
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and value and not is_url(value):
             result = key_tree.replaced(result, key, str((folder / Path(value).expanduser()).resolve()))
     return result
 

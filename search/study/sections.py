@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from models.local_path import LocalPath
 from models.section import Section, described
 from search.space.parameter import Relative, listed
 from search.study.objectives import Constraints, Metric, Objective, Objectives, one_or_many
@@ -66,7 +66,7 @@ class SearchConfig(Section):
     """`shared`: keys common to all arms are sampled once and given to every arm."""
     enqueue: Annotated[tuple[dict[Relative, Any], ...], described("list of configurations")] = ()
     """Configurations to run first: dotted keys of the space, and `arms: [...]` where not for all."""
-    warm_start: Path | None = None
+    warm_start: LocalPath | None = None
     """The folder of an earlier run to learn from."""
     confirm: Annotated[ConfirmConfig | None, described("`{seeds: [...]}` or null")] = None
     """`{seeds: [...]}`: run what validation chose again on these fresh seeds, to the end; under `compare.claim: pooled` every
@@ -148,7 +148,7 @@ class ResourcesConfig(Section):
     """And after so many steps since the last one."""
     share: bool = True
     """Trials take over the states that another trial with the same beginning has trained; the numbers are the same."""
-    stages: Path | None = None
+    stages: LocalPath | None = None
     """Folder of shared states, which several runs may use; default: `stages/` in the run's folder."""
     stages_gigabytes: float = Field(20.0, gt=0)
     """What shared states may take of the disk; those that were not used for longest go first."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.local_path import LocalPath
 from models.section import Section
 
 
@@ -20,7 +20,7 @@ class InitConfig(Section):
     """`pretrained` must be proven; `path` may run unproven; `random` is drawn from the seed."""
     tag: str | None = None
     """For `pretrained`: `timm:NAME.TAG` or `weights:NAME`; default: the architecture's own."""
-    path: Path | None = None
+    path: LocalPath | None = None
     """For `path`: a safetensors or PyTorch file."""
 
     @model_validator(mode="after")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from models.local_path import LocalPath
 from models.section import Section
 from trainables.config.train import EPOCH_KEYS, TrainConfig
 from trainables.config.trial import DataConfig
@@ -31,7 +31,7 @@ class PretrainConfig(Section):
     """The recipe; its schedule runs over all epochs. Keys that speak of states are errors here."""
     epochs: int = Field(ge=1)
     seed: int = Field(default=0, ge=0)
-    output: Path
+    output: LocalPath
     """The weights file to write, ending in .safetensors; replaces what is there."""
 
     @model_validator(mode="after")

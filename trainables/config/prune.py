@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from models.local_path import LocalPath
 from models.section import OneOf, Section, described
 from models.units.structure import Kind
 from pruning.catalogue import CRITERIA, DEFAULT_CRITERION, DEFAULT_METHOD, METHODS, MethodTraits, RsstConfig, traits_of
@@ -115,7 +115,7 @@ class ScratchConfig(Section):
 
     arm: str | None = None
     """The arm of the study whose best trial gives the structure."""
-    file: Path | None = None
+    file: LocalPath | None = None
     """The state file that gives the structure; a study fills it in from `arm`."""
     match: Literal["epochs", "macs"] = "epochs"
     """Train for the same number of epochs, or for the same training MACs."""

@@ -5,11 +5,11 @@ Unknown keys are errors. Fractions are in [0, 1] unless said otherwise; epochs a
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.local_path import LocalPath
 from models.section import Section, described
 from trainables.config.augment import AugmentConfig
 from trainables.config.distill import DistillConfig
@@ -27,7 +27,7 @@ class DataConfig(Section):
 
     name: DatasetName
     """Which data set."""
-    root: Path | None = None
+    root: LocalPath | None = None
     """Where the files are, or are downloaded to; default: `$PRUNETUNE_DATA`, else `~/.cache/prunetune/data`."""
     image_size: int | None = Field(None, ge=SMALLEST_SIDE)
     """Side in pixels that images are resized to; default: the data's own."""

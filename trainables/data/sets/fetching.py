@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from models.errors import UserError
+from models.local_path import environment_path
 from trainables.config.trial import DataConfig
 from trainables.data.base import DatasetKind
 
@@ -23,7 +24,7 @@ def data_root(config: DataConfig) -> Path:
     """The folder that data is looked for in and downloaded to."""
     if config.root is not None:
         return config.root.expanduser()
-    return Path(os.environ.get(ENVIRONMENT_KEY) or "~/.cache/prunetune/data").expanduser()
+    return environment_path(ENVIRONMENT_KEY, os.environ.get(ENVIRONMENT_KEY) or "~/.cache/prunetune/data")
 
 
 def search_folders(config: DataConfig) -> list[Path]:
