@@ -206,6 +206,13 @@ def test_a_checkpoint_at_an_epochs_end_is_of_the_version_that_knows_no_other(tmp
     assert found == [(3, True, True), (2, False, False)] * 2
 
 
+def test_a_loss_scaler_goes_on_counting(tmp_path: Path) -> None:
+    changes = merged(SHORT, {"train": {"precision": "float16"}})
+    opened(tmp_path, changes, Pace(steps=3)).step()
+    again = opened(tmp_path, changes).procedure.start_state().engine.scaler.state_dict()
+    assert again["_growth_tracker"] == 3
+
+
 def test_what_diverges_after_a_checkpoint_says_the_same_step(tmp_path: Path) -> None:
     changes = merged(SHORT, {"train": {"lr": 1e5, "optimizer": "sgd", "diverged_loss": 10.0}})
     run(opened(tmp_path / "straight", changes))
