@@ -136,6 +136,20 @@ def load_checkpoint(trial_folder: Path, record: TrialRecord | None = None) -> Fo
     return Found(None, tuple(warnings))
 
 
+def reached(trial_folder: Path) -> tuple[int, int]:
+    """How far its last checkpoint is, without reading the tensors: epochs, and steps of the epoch after them.
+
+    (0, 0) where there is none that can be read.
+    """
+    try:
+        with safe_open(folder_of(trial_folder) / LATEST, framework="pt") as handle:
+            meta = json.loads(handle.metadata()[KEY])
+            steps = handle.get_slice("begun/sizes").get_shape()[0] if "begun" in meta else 0
+            return int(meta["standing"]["epochs_total"]), steps
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        return 0, 0
+
+
 def _generation_of(path: Path) -> int:
     """Which launch saved a checkpoint, without reading its tensors; -1 where that cannot be told."""
     try:

@@ -11,10 +11,14 @@ from search.tuning.losses.loss import Kind, Loss
 from trainables.files.failure import Failure, FailureClass
 
 ALLOWED: Mapping[Kind, int] = {"node": 20, "process": 2, "gpu_memory": 2}
-"""Losses of a kind, without an epoch done between them, after which a trial is started again; of the others none. Machines that
-are lent by the hour go for no fault of the trial's, so there only a trial that never gets anywhere is given up."""
+"""Losses of a kind, without an epoch done or a checkpoint within one between them, after which a trial is started again; of the
+others none. Machines that are lent by the hour go for no fault of the trial's, so there only a trial that never gets anywhere is
+given up."""
 AS_FAILURES: Mapping[Kind, FailureClass] = {"node": "node", "process": "process", "gpu_memory": "gpu_memory"}
-HINTS: Mapping[Kind, str] = {"process": " (out of memory?)", "node": " before it had done an epoch more"}
+HINTS: Mapping[Kind, str] = {
+    "process": " (out of memory?)",
+    "node": " before it had done an epoch or a checkpoint more",
+}
 
 
 @dataclass
@@ -22,15 +26,18 @@ class Retries:
     """Of one launch."""
 
     _losses: dict[str, Counter[Kind]] = field(default_factory=dict)
-    _reached: dict[str, int] = field(default_factory=dict)
-    """The most epochs that a trial's record has held: one that goes on from its checkpoint may hold fewer again."""
+    _reached: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """The most epochs, and steps of the next, that a trial's record or checkpoint has held: one that goes on from its checkpoint
+    may hold fewer again."""
 
     def goes_on(self, trial: RecordedTrial, loss: Loss) -> bool:
         """Count a loss; whether the trial is started again."""
-        epochs = len(trial.record.epochs) if trial.record else 0
-        if trial.id not in self._losses or epochs > self._reached[trial.id]:
+        from trainables.files.checkpoint import reached  # loads torch, which takes seconds, and few trials are lost
+
+        place = max((len(trial.record.epochs) if trial.record else 0, 0), reached(trial.folder))
+        if trial.id not in self._losses or place > self._reached[trial.id]:
             self._losses[trial.id] = Counter()
-            self._reached[trial.id] = epochs
+            self._reached[trial.id] = place
         self._losses[trial.id][loss.kind] += 1
         return self._losses[trial.id][loss.kind] <= ALLOWED.get(loss.kind, 0)
 

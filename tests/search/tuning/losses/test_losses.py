@@ -16,8 +16,12 @@ from search.run.trials import RecordedTrial, read_trial
 from search.tuning.losses.kept import keep_loss
 from search.tuning.losses.loss import TOLD, Kind, Loss, loss_by, loss_of
 from search.tuning.losses.retries import ALLOWED, Retries
+from tests.trainables.small_trials import small_config
 from trainables.files.generation import Fenced
+from trainables.files.pace import Pace
+from trainables.files.record import Identity
 from trainables.files.worker_log import WORKER_LOG
+from trainables.trial import Trial
 
 
 def by_task(cause: Exception) -> RayTaskError:
@@ -82,6 +86,16 @@ def test_a_budget_of_losses_is_filled_again_by_progress(trial: RecordedTrial, ki
     failure = retries.failure(trial, loss)
     assert failure.of == kind
     assert failure.told.startswith(f"{TOLD[kind]} {ALLOWED[kind] + 1} times")
+
+
+def test_a_checkpoint_within_an_epoch_is_progress(tmp_path: Path) -> None:
+    retries, loss, folder = Retries(), Loss("process", TOLD["process"]), tmp_path / "t-000"
+    real = Trial.open(folder, Identity("t-000", "t"), small_config(), pace=Pace(steps=1))
+    for _ in range(2):
+        assert real.step()["kind"] == "within"
+        trial = read_trial(folder, "running")
+        assert all(retries.goes_on(trial, loss) for _ in range(ALLOWED["process"]))
+    assert not retries.goes_on(trial, loss)
 
 
 def test_going_back_to_a_checkpoint_is_no_progress(trial: RecordedTrial) -> None:
