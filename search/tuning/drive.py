@@ -22,9 +22,10 @@ from search.run.retention import apply_retention, drop_own_stages
 from search.run.store import TrialStore
 from search.study.study import Study
 from search.tuning.cluster.background import BackgroundRay
-from search.tuning.cluster.nodes import check_nodes
-from search.tuning.cluster.resources import share_of
-from search.tuning.cluster.session import joined_address
+from search.tuning.cluster.capacity import Capacity, ClusterCapacity, ask_autoscaler
+from search.tuning.cluster.nodes import check_nodes, refusals
+from search.tuning.cluster.resources import Node, Share, share_of
+from search.tuning.cluster.session import joined_address, live_nodes
 from search.tuning.dense_search import search_dense_recipes
 from search.tuning.driver_log import DriverLog
 from search.tuning.progress import Progress
@@ -193,10 +194,33 @@ def _drive(
             nodes = ray.nodes()
             share = share_of(resources, nodes)
             check_devices(study, share.gpus)
+            capacity: Capacity | ClusterCapacity = Capacity(share)
             if cluster is not None:
                 progress.say(f"joined the Ray cluster at {joined_address()}, which {cluster.named_by} names")
                 progress.stage(f"checking {len(nodes)} nodes: code, versions, weights, data, the run's folder")
-                check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus)
-            progress.say(f"{share.concurrent} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
+                checked_nodes = check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus)
+                capacity = _elastic(queue, share, checked_nodes, checked, progress)
+            progress.say(f"{capacity.trials()} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
             progress.stage("loading the trials' processes")
-            fit(ActiveLaunch(queue, stop_request, progress, generation, share), trainable_class)
+            try:
+                fit(ActiveLaunch(queue, stop_request, progress, generation, capacity), trainable_class)
+            finally:
+                capacity.leave()
+
+
+def _elastic(
+    queue: TrialQueue, share: Share, nodes: Sequence[Node], checked: Checked, progress: Progress
+) -> ClusterCapacity:
+    import ray
+
+    run, study = queue.store.run, queue.study
+    return ClusterCapacity(
+        share,
+        nodes,
+        study.resources.max_concurrent,
+        live=lambda: live_nodes(ray),
+        check=lambda new: refusals(run, new, checked.starting_points),
+        say=progress.say,
+        wanted=lambda: still_outstanding(run, study, queue.store),
+        ask=partial(ask_autoscaler, share),
+    )

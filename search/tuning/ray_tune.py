@@ -13,7 +13,7 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from search.run.possible.cluster_address import cluster_address
-from search.tuning.cluster.resources import Share
+from search.tuning.cluster.capacity import Capacity, ClusterCapacity, placement
 from search.tuning.cluster.session import SESSION_PREFIX
 from search.tuning.losses.loss import TOLD, Loss, loss_of
 from search.tuning.progress import Progress
@@ -21,6 +21,8 @@ from search.tuning.proposals.optuna_log import OptunaLog
 from search.tuning.stop_request import StopRequest
 from search.tuning.trial_queue import TrialQueue
 from trainables.tune_trainable import TuneTrainable
+
+PENDING_AT_MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -31,20 +33,18 @@ class ActiveLaunch:
     stop_request: StopRequest
     progress: Progress
     generation: int
-    share: Share
+    capacity: Capacity | ClusterCapacity
     losses: dict[str, Loss] = field(default_factory=dict)
     """By Tune's name of a trial, what became of it, until the queue has been told."""
 
 
 def fit(launch: ActiveLaunch, trainable_class: type[Any] | None = None) -> None:
     """Run the queue's trials until it is empty or the launch is to be left. `trainable_class`: TuneTrainable by default."""
-    share = launch.share
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(share.concurrent)
-    cpus = share.cpus
+    # The searcher hands out no more than fit; how many may wait for their process is not Tune's to decide as it starts.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(PENDING_AT_MOST)
     if cluster_address(launch.queue.study.resources) is None:
         take_processes_that_are_ready()
-        cpus = 1  # of as many as trials run at once
-    trainable = tune.with_resources(trainable_class or TuneTrainable, {"cpu": cpus, "gpu": share.gpus})
+    trainable = tune.with_resources(trainable_class or TuneTrainable, placement)
     tune_config = tune.TuneConfig(
         search_alg=RecordSearcher(launch), scheduler=StateEndScheduler(launch), num_samples=-1, reuse_actors=True
     )
@@ -76,7 +76,7 @@ class StaysInDriver:
 
 
 class RecordSearcher(StaysInDriver, Searcher):
-    """Gives Tune at most `share.concurrent` trials at a time, and none any more once the study is being left."""
+    """Gives Tune at most as many trials at a time as fit now, and none any more once the study is being left."""
 
     def __init__(self, launch: ActiveLaunch) -> None:
         super().__init__(metric="val_accuracy", mode="max")
@@ -92,7 +92,7 @@ class RecordSearcher(StaysInDriver, Searcher):
         """Ray's configuration of the next trial, None to wait, or FINISHED."""
         if self._launch.stop_request:
             return str(Searcher.FINISHED)
-        if len(self._queue.live) >= self._launch.share.concurrent:
+        if not self._launch.capacity.has_room(len(self._queue.live)):
             return None
         trial = self._queue.next()
         self._show_notes()
@@ -110,12 +110,14 @@ class RecordSearcher(StaysInDriver, Searcher):
             "stages": self._stages,
             "checkpoint_seconds": self._queue.study.resources.checkpoint_seconds,
             "checkpoint_steps": self._queue.study.resources.checkpoint_steps,
+            **self._launch.capacity.request(trial.id),
         }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
         ours = self._ours.pop(trial_id, None)
         if ours is None:
             return
+        self._launch.capacity.heard_of(ours)
         # Tune tells its scheduler of an error first, with all that it knows.
         loss = self._launch.losses.pop(trial_id, Loss("process", TOLD["process"])) if error else None
         self._progress.left(self._queue.give_back(ours, loss))
@@ -170,4 +172,5 @@ class Watch(StaysInDriver, tune.Callback):
     def on_trial_result(
         self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
     ) -> None:
+        self._launch.capacity.heard_of(result["id"])
         self._launch.progress.epoch(result)

@@ -113,19 +113,31 @@ PATIENCE = 600.0
 
 def check_nodes(
     run: RunFolder, nodes: Sequence[Node], starting_points: Mapping[str, StartingPoint], cpus_per_trial: int
-) -> None:
-    """Ask all machines that could run a trial at the same time; a UserError names the first that is not as the driver.
+) -> tuple[Node, ...]:
+    """Ask all machines that could run a trial at the same time, and give those that answered; a UserError names the first
+    that is not as the driver.
 
     A machine that leaves the cluster meanwhile is no mistake: trials just do not go there.
     """
     asked = [node for node in nodes if node.cpus >= cpus_per_trial]
+    found = refusals(run, asked, starting_points)
+    for node in asked:
+        if (wrong := found.get(node.id)) is not None:
+            raise UserError(f"node {node.host}: {wrong}")
+    return tuple(node for node in asked if node.id in found)
+
+
+def refusals(
+    run: RunFolder, nodes: Sequence[Node], starting_points: Mapping[str, StartingPoint]
+) -> dict[str, str | None]:
+    """Machine → what is wrong with it, None where it is as the driver; nothing for one that has gone."""
     driver = own_facts({arm: digests_of(starting_point) for arm, starting_point in starting_points.items()})
     with meeting_place(run) as (meeting, token):
-        answers = _ask(asked, run, meeting, tuple(starting_points))
-        for node in (one for one in asked if one.id in answers):
-            wrong = difference(driver, answers[node.id]) or _unanswered(meeting / node.id, token, run.path)
-            if wrong is not None:
-                raise UserError(f"node {node.host}: {wrong}")
+        answers = _ask(nodes, run, meeting, tuple(starting_points))
+        return {
+            name: difference(driver, facts) or _unanswered(meeting / name, token, run.path)
+            for name, facts in answers.items()
+        }
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A study on Ray's in-process cluster of several nodes: nodes are checked first, and one of them dies on the way."""
+"""A study on Ray's in-process cluster of several nodes: nodes are checked first, one dies on the way, and another joins."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Driver]]:
         driver.close()
 
 
-def test_nodes_are_checked_and_the_death_of_one_is_survived(
+def test_nodes_are_checked_one_dies_and_another_joins(
     tmp_path: Path, cluster: Any, start: Callable[..., Driver]
 ) -> None:
     kept, doomed = (cluster.add_node(num_cpus=1, object_store_memory=80 * 1024 * 1024) for _ in range(2))
@@ -76,6 +76,12 @@ def test_nodes_are_checked_and_the_death_of_one_is_survived(
     cluster.remove_node(doomed, allow_graceful=False)
     driver.until_said("its machine was lost, or cannot be reached, after epoch")
     driver.until(lambda: not is_running(lost))
+    driver.until_said("1 trials at once now, 2 before")
+    late = cluster.add_node(num_cpus=2, object_store_memory=80 * 1024 * 1024)
+    driver.until_said("has joined the cluster and been checked")
+    driver.until_said("3 trials at once now, 1 before")
+    driver.until(lambda: sum(one.node == late.node_id for one in gate.waiting().values()) == 2)
+    assert len(gate.waiting()) == 3
     gate.open()
     assert driver.wait() == 0, driver.said()
     assert kept.any_processes_alive()

@@ -1,0 +1,191 @@
+"""How many trials may run at once, and on which machines: in a cluster those that were checked, as they come and go."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from search.tuning.cluster.resources import Node, Share
+
+LOOK_SECONDS = 2.0
+"""Between two looks at which machines there are."""
+ASKED_AT_MOST = 1000
+"""Trials' shares that a cluster's autoscaler is asked for; how many machines it starts for them is its own affair."""
+NODE_LABEL = "ray.io/node-id"
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """This machine alone, which stays as it is."""
+
+    share: Share
+
+    def trials(self) -> int:
+        """As many as fit now."""
+        return self.share.concurrent
+
+    def has_room(self, live: int) -> bool:
+        """Whether another may be handed out beside so many."""
+        return live < self.share.concurrent
+
+    def request(self, trial_id: str) -> dict[str, Any]:
+        """What a trial that is handed out now asks of Ray: see `placement`. A session of ours has a CPU for each trial."""
+        return {"cpus": 1, "gpus": self.share.gpus, "nodes": ()}
+
+    def heard_of(self, trial_id: str) -> None:
+        """It runs, or is back."""
+
+    def leave(self) -> None:
+        """No more trials are to come."""
+
+
+Refusals = Mapping[str, str | None]
+"""Machine by id → what is wrong with it, None where nothing is; a machine that has gone is not there."""
+
+
+@dataclass
+class ClusterCapacity:
+    """A cluster that was joined. Machines that join later are checked as the first ones were, and take trials from then on.
+
+    `checked` are the first ones; `live` gives the machines there are now, `check` asks some of them and may take minutes,
+    `say` tells people, and `ask` tells the cluster's autoscaler for how many trials' shares there should be room.
+    """
+
+    share: Share
+    checked: Sequence[Node]
+    most: int | None
+    """Trials at once, whatever the cluster could."""
+    live: Callable[[], Sequence[Node]]
+    check: Callable[[Sequence[Node]], Refusals]
+    say: Callable[[str], None]
+    wanted: Callable[[], int]
+    """Trials that are still to be run or under way."""
+    ask: Callable[[int], None]
+    clock: Callable[[], float] = time.monotonic
+    _alive: dict[str, Node] = field(default_factory=dict)
+    _approved: dict[str, Node] = field(default_factory=dict)
+    _refused: set[str] = field(default_factory=set)
+    _check: _Check | None = None
+    _waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Trial → the machines that may take it, until it is first heard of."""
+    _looked: float | None = None
+    _asked: int = 0
+
+    def __post_init__(self) -> None:
+        self._alive = self._approved = {node.id: node for node in self.checked}
+
+    def trials(self) -> int:
+        if self._looked is None or self.clock() - self._looked >= LOOK_SECONDS:
+            self._looked = self.clock()
+            self._look()
+        return self._now()
+
+    def has_room(self, live: int) -> bool:
+        fit = self.trials()
+        if self.most is not None and live >= self.most:
+            return False
+        # One that still waits for a machine that has gone cannot go to one that came later: that has room for another.
+        stuck = sum(nodes != self._nodes() for nodes in self._waiting.values())
+        return live - stuck < fit
+
+    def request(self, trial_id: str) -> dict[str, Any]:
+        self._waiting[trial_id] = self._nodes()
+        return {"cpus": self.share.cpus, "gpus": self.share.gpus, "nodes": self._nodes()}
+
+    def heard_of(self, trial_id: str) -> None:
+        self._waiting.pop(trial_id, None)
+
+    def leave(self) -> None:
+        if self._asked:
+            self.ask(0)
+
+    def _now(self) -> int:
+        fit = sum(self._slots(node) for node in self._approved.values() if node.id in self._alive)
+        return fit if self.most is None else min(fit, self.most)
+
+    def _nodes(self) -> tuple[str, ...]:
+        return tuple(sorted(self._approved))
+
+    def _slots(self, node: Node) -> int:
+        return node.slots(self.share.cpus, self.share.gpus)
+
+    def _look(self) -> None:
+        before, alive = self._now(), {node.id: node for node in self.live()}
+        gone = [node for node in self._approved.values() if node.id in self._alive and node.id not in alive]
+        self._alive = alive
+        joined = self._answered()
+        for node in gone:
+            self.say(f"{node.host} has left the cluster")
+        for node in joined:
+            self.say(f"{node.host} has joined the cluster and been checked")
+        if (gone or joined) and self._now() != before:
+            self.say(
+                f"{self._now()} trials at once now, {before} before" if self._now() else "no machine runs trials now"
+            )
+        self._check_new()
+        self._ask_for_room()
+
+    def _check_new(self) -> None:
+        new = [node for node in self._alive.values() if node.id not in self._approved and node.id not in self._refused]
+        new = [node for node in new if self._slots(node)]
+        if new and self._check is None:
+            self._check = _Check(self.check, new)
+
+    def _answered(self) -> list[Node]:
+        """The machines that have turned out to be as the driver's, since the last look."""
+        check = self._check
+        if check is None or not check.done:
+            return []
+        self._check = None
+        for node in check.nodes:
+            problem = check.refusals.get(node.id)
+            if problem is not None:
+                self._refused.add(node.id)
+                self.say(f"{node.host} has joined the cluster and takes no trials: {problem}")
+        right = [node for node in check.nodes if node.id in check.refusals and node.id not in self._refused]
+        self._approved = self._approved | {node.id: node for node in right}
+        return right
+
+    def _ask_for_room(self) -> None:
+        wanted = min(self.wanted(), ASKED_AT_MOST if self.most is None else self.most)
+        if wanted != self._asked:
+            self._asked = wanted
+            self.ask(wanted)
+
+
+class _Check:
+    """Of some machines, beside the trials that run."""
+
+    def __init__(self, check: Callable[[Sequence[Node]], Refusals], nodes: Sequence[Node]) -> None:
+        self.nodes, self.refusals, self.done = tuple(nodes), dict[str, str | None](), False
+        # A daemon: a machine that does not answer keeps no study from ending.
+        threading.Thread(target=self._run, args=(check,), name="node check", daemon=True).start()
+
+    def _run(self, check: Callable[[Sequence[Node]], Refusals]) -> None:
+        try:
+            self.refusals = dict(check(self.nodes))
+        except Exception as error:  # whatever it was, these machines were not checked
+            self.refusals = {node.id: f"could not be checked ({error})" for node in self.nodes}
+        finally:
+            self.done = True
+
+
+def placement(config: Mapping[str, Any]) -> Any:
+    """Ray's request for a trial with `cpus`, `gpus`, and the ids of the `nodes` that may take it, of which none means any."""
+    from ray.tune import PlacementGroupFactory
+
+    bundle = {"CPU": config["cpus"]} | ({"GPU": config["gpus"]} if config["gpus"] else {})
+    if not config["nodes"]:
+        return PlacementGroupFactory([bundle])
+    return PlacementGroupFactory([bundle], bundle_label_selector=[{NODE_LABEL: f"in({','.join(config['nodes'])})"}])
+
+
+def ask_autoscaler(share: Share, trials: int) -> None:
+    """Ask for room for so many trials at once; nothing happens in a cluster that has no autoscaler."""
+    from ray.autoscaler.sdk import request_resources
+
+    bundle = {"CPU": share.cpus} | ({"GPU": share.gpus} if share.gpus else {})
+    request_resources(bundles=[bundle] * trials)
