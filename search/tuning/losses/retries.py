@@ -11,9 +11,9 @@ from search.tuning.losses.loss import Kind, Loss
 from trainables.files.failure import Failure, FailureClass
 
 ALLOWED: Mapping[Kind, int] = {"node": 20, "process": 2, "gpu_memory": 2}
-"""Losses of a kind, without an epoch done or a checkpoint within one between them, after which a trial is started again; of the
-others none. Machines that are lent by the hour go for no fault of the trial's, so there only a trial that never gets anywhere is
-given up."""
+"""Losses of a kind, without an epoch done or a checkpoint within one between them, after which a trial is started again; of
+the others none. Machines that are lent by the hour go for no fault of the trial's, so there only a trial that never gets
+anywhere is given up."""
 AS_FAILURES: Mapping[Kind, FailureClass] = {"node": "node", "process": "process", "gpu_memory": "gpu_memory"}
 HINTS: Mapping[Kind, str] = {
     "process": " (out of memory?)",
@@ -27,8 +27,8 @@ class Retries:
 
     _losses: dict[str, Counter[Kind]] = field(default_factory=dict)
     _reached: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """The most epochs, and steps of the next, that a trial's record or checkpoint has held: one that goes on from its checkpoint
-    may hold fewer again."""
+    """The most epochs, and steps of the next, that a trial's record or checkpoint has held: one that goes on from its
+    checkpoint may hold fewer again."""
 
     def goes_on(self, trial: RecordedTrial, loss: Loss) -> bool:
         """Count a loss; whether the trial is started again."""
