@@ -47,7 +47,7 @@ class TrialStore:
         """End an idle trial as stopped early, where it stands."""
         record = self._trials[trial_id].record
         writer = RecordWriter(self.run.trial_folder(trial_id), self.generation)
-        if record is not None and record.generation < self.generation and record.states:
+        if record is not None and record.reached.generation < self.generation and record.states:
             # No process of this launch has been at it, and one of an earlier launch may yet write.
             writer.go_on(record.states[-1].state + 1, 0, record.states[-1].epochs)
         writer.append(end_line("stopped", reason=reason))

@@ -111,7 +111,7 @@ def test_a_launch_goes_on_from_its_place_and_cuts_nothing_off(tmp_path: Path) ->
         record = read_record(tmp_path)
         assert record is not None
         assert (len(record.epochs), len(record.states), record.status) == (epochs, states, "running")
-        assert (record.generation, record.launches[-1]) == (3, GoneOn(3, place[2]))
+        assert (record.reached.generation, record.launches[-1]) == (3, GoneOn(3, place[2]))
     assert writer.path.read_bytes().startswith(before)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from trainables.files.overtaken import BEGINS, counted, without_generation
+from trainables.files.overtaken import BEGINS, Reached, counted, without_generation
 from trainables.files.record import ReadTo, StateEnd, TrialRecord
 from trainables.files.shortened import short_values
 from trainables.files.unread import UnreadEpochs, UnreadStructure
@@ -61,8 +61,8 @@ def _is_same(file: BinaryIO, read_to: ReadTo) -> bool:
 def outline(path: Path, grown: Grown, known: TrialRecord | None) -> TrialRecord | None:
     """The record as far as it goes now: what was `known` of it, if that is still there, and what has been added. None
     where there is no whole line."""
-    generation, launches = (0, ()) if known is None else (known.generation, known.launches)
-    found = counted(grown.lines, 0 if grown.first == 1 else generation)
+    reached, launches = (Reached(), ()) if known is None else (known.reached, known.launches)
+    found = counted(grown.lines, Reached() if grown.first == 1 else reached)
     lines = [without_generation(grown.lines[place]) for place in found.places]
     if grown.first == 1:
         if not lines:
@@ -78,7 +78,7 @@ def outline(path: Path, grown: Grown, known: TrialRecord | None) -> TrialRecord 
         epochs_taken_over=known.epochs_taken_over + sum("taken_from" in line for line in epochs),
         states=[*known.states, *_ends_of_states(path, lines)],
         end=ends[-1] if ends else known.end,
-        generation=found.generation,
+        reached=found.reached,
         launches=launches,
         read_to=grown.read_to,
     )

@@ -3,13 +3,14 @@
 Each line says the generation of the launch that wrote it; without one it is 0, as in records of before. A trial that goes on
 says in a `launch` line where: what stands before it counts up to there. After that, a line of an earlier launch counts for
 nothing: its process had passed its guard, was held up, and wrote late. So nothing is ever cut off, and nobody can cut off what
-another has written.
+another has written. A process of the same launch that could not be reached, and whose trial was started again elsewhere, may
+write late as well: of two that train the same epoch the first line counts, where it is the one that comes now.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 GENERATION = "generation"
@@ -26,32 +27,63 @@ class GoneOn:
 
 
 @dataclass(frozen=True)
+class Reached:
+    """How far the lines that count go: the newest launch that wrote, epochs in all, the state that the last one is of and its
+    number there, and the last state that has ended."""
+
+    generation: int = 0
+    epochs: int = 0
+    state: int = -1
+    epoch: int = 0
+    ended: int = -1
+
+    def is_next(self, line: Mapping[str, Any]) -> bool:
+        """Whether an epoch's or state's line is the one that comes now: what a second process of one launch writes is not."""
+        state = line["state"]
+        if line["kind"] == "state":
+            return bool(state == self.ended + 1 and line["epochs"] == self.epochs)
+        after = (self.state, self.epoch + 1) if self.state > self.ended else (self.ended + 1, 1)
+        return (state, line["epoch"]) == after
+
+    def after(self, line: Mapping[str, Any]) -> Reached:
+        if line["kind"] == "epoch":
+            return replace(self, epochs=self.epochs + 1, state=line["state"], epoch=line["epoch"])
+        return replace(self, ended=line["state"]) if line["kind"] == "state" else self
+
+    def gone_on(self, launch: Mapping[str, Any]) -> Reached:
+        state = launch["state"]
+        return replace(self, epochs=launch["epochs_total"], state=state, epoch=launch["epoch"], ended=state - 1)
+
+
+@dataclass(frozen=True)
 class Counted:
-    """`places` are those of the lines that count, without `launch` lines; `generation` is the newest that wrote."""
+    """`places` are those of the lines that count, without `launch` lines."""
 
     places: list[int]
-    generation: int
+    reached: Reached
     launches: tuple[GoneOn, ...]
 
 
-def counted(lines: Sequence[Mapping[str, Any]], generation: int = 0) -> Counted:
-    """Which of a record's lines count. `generation` is the newest that wrote before the first of them."""
+def counted(lines: Sequence[Mapping[str, Any]], reached: Reached = Reached()) -> Counted:
+    """Which of a record's lines count. `reached` is how far those before the first of them go."""
     places: list[int] = []
     launches: list[GoneOn] = []
     for place, line in enumerate(lines):
         by, kind = line.get(GENERATION, 0), line["kind"]
-        if by < generation:
+        if by < reached.generation:
             continue
-        generation = by
+        reached = replace(reached, generation=by)
         if kind == "config":
             # The trial begins, or begins anew where nothing is left to go on from.
-            places, launches = [place], [GoneOn(by, 0)]
+            places, launches, reached = [place], [GoneOn(by, 0)], Reached(by)
         elif kind == "launch":
             places = _up_to(line, places, lines)
             launches.append(GoneOn(by, line["epochs_total"]))
-        else:
+            reached = reached.gone_on(line)
+        elif by == 0 or kind not in ("epoch", "state") or reached.is_next(line):
             places.append(place)
-    return Counted(places, generation, tuple(launches))
+            reached = reached.after(line)
+    return Counted(places, reached, tuple(launches))
 
 
 def _up_to(launch: Mapping[str, Any], places: list[int], lines: Sequence[Mapping[str, Any]]) -> list[int]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
 
 from models import atomic
-from trainables.files.overtaken import GENERATION, GoneOn, counted, holds, without_generation
+from trainables.files.overtaken import GENERATION, GoneOn, Reached, counted, holds, without_generation
 
 RECORD_FILE = "record.jsonl"
 RECORD_SCHEMA_VERSION = 1
@@ -117,8 +117,8 @@ class TrialRecord:
     end: dict[str, Any] | None
     epochs_taken_over: int = 0
     """Those of its epochs that another trial trained."""
-    generation: int = field(default=0, compare=False)
-    """Of the newest launch that wrote into it."""
+    reached: Reached = field(default=Reached(), compare=False)
+    """How far its lines go, and whose the newest are."""
     launches: tuple[GoneOn, ...] = field(default=(), compare=False)
     """From where each launch went on, oldest first."""
     read_to: ReadTo | None = field(default=None, compare=False, repr=False)
@@ -172,7 +172,7 @@ def record_of(folder: Path, lines: list[dict[str, Any]]) -> TrialRecord | None:
         states=[StateEnd.from_json(line) for line in rest if line["kind"] == "state"],
         end=ends[-1] if ends else None,
         epochs_taken_over=sum("taken_from" in line for line in epochs),
-        generation=found.generation,
+        reached=found.reached,
         launches=found.launches,
     )
 

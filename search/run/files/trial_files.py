@@ -48,6 +48,7 @@ def _types(of: type, annotations: Mapping[str, Any]) -> dict[str, tuple[tuple[ty
 
 
 STATE_FIELDS = _types(StateEnd, StateEnd.__annotations__)
+EPOCH_FIELDS = dict.fromkeys(("state", "epoch"), ((int,), True))
 LAUNCH_FIELDS = dict.fromkeys(("state", "epoch", "epochs_total"), ((int,), True))
 IDENTITY_FIELDS = _types(Identity, Identity.__annotations__)
 
@@ -113,6 +114,8 @@ def _problem(line: Any) -> str:
         return f"`generation` is {line['generation']!r:.40}"
     if kind == "launch":
         return _wrong_field(line, LAUNCH_FIELDS)
+    if kind == "epoch":
+        return _wrong_field(line, EPOCH_FIELDS)
     if kind == "state":
         return _wrong_field(line, STATE_FIELDS)
     if kind == "end":
@@ -139,7 +142,8 @@ def _wrong_field(value: Mapping[str, Any], expected: Mapping[str, tuple[tuple[ty
                 return f"no `{name}`"
         elif not isinstance(value[name], allowed):
             return f"`{name}` is {value[name]!r:.40}"
-    return f"`phase` is {value['phase']!r:.40}" if value.get("phase", "search") not in PHASES else ""
+    wrong = "phase" in expected and value.get("phase", "search") not in PHASES
+    return f"`phase` is {value['phase']!r:.40}" if wrong else ""
 
 
 def _beginning(line: bytes) -> str:

@@ -47,6 +47,7 @@ def change(trial: Path, number: int, **changes: Any) -> None:
         (3, {"training_macs": None}, "`training_macs` is None"),
         (4, {"kept": [1]}, "`kept` is [1]"),
         (6, {"status": "perhaps"}, "`status` is 'perhaps'"),
+        (2, {"kind": "epoch", "epoch": "first"}, "`epoch` is 'first'"),
         (3, {"generation": "2"}, "`generation` is '2'"),
         (3, {"kind": "launch", "epoch": 0}, "no `epochs_total`"),
         (3, {"kind": "launch", "epoch": 0, "epochs_total": None}, "`epochs_total` is None"),

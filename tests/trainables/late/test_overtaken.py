@@ -101,7 +101,7 @@ def test_what_counts_is_the_truth_read_whole_and_as_it_came(
         known, whole = look(path, known), read_record(path.parent)
         assert (known is None) == (whole is None)
         assert known is None or seen(known) == seen(whole)
-        assert known is None or (known.generation, known.launches) == (whole.generation, whole.launches)  # type: ignore[union-attr]
+        assert known is None or (known.reached, known.launches) == (whole.reached, whole.launches)  # type: ignore[union-attr]
     assert seen(known) == written.expected()
     assert seen(look(path)) == written.expected()
 
@@ -119,6 +119,40 @@ def test_a_record_without_generations_counts_as_it_stands_until_a_launch_goes_on
     after = read_record(tmp_path)
     assert after is not None
     assert (len(after.epochs), len(after.states), after.launches) == (3, 1, (GoneOn(0, 0), GoneOn(4, 3)))
+
+
+def in_turns(one: list[Line], other: list[Line], turns: list[bool]) -> list[Line]:
+    """What two processes wrote, each in its own order; one of them at a time."""
+    queues = {True: list(one), False: list(other)}
+    written = [queues[turn].pop(0) for turn in turns if queues[turn]]
+    return [*written, *queues[True], *queues[False]]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    place=st.sampled_from(PLACES), written=st.integers(0, len(lines_of(1))), turns=st.lists(st.booleans(), max_size=30)
+)
+def test_of_two_processes_of_one_launch_that_train_the_same_each_line_counts_once(
+    tmp_path_factory: pytest.TempPathFactory, place: int, written: int, turns: list[bool]
+) -> None:
+    """The first could not be reached any more, and the trial was started again elsewhere, where it went on at a place."""
+    truth, path = [{**line, "generation": 1} for line in lines_of(1)[:-1]], record_path(tmp_path_factory.mktemp("twin"))
+    place = max(one for one in PLACES if one <= min(place, written))
+    state, number = divmod(place, EPOCHS + 1)
+    header = {**HEADER, "kind": "config", "schema_version": 1, "generation": 1}
+    line = {"kind": "launch", "state": state, "epoch": number, "epochs_total": state * EPOCHS + number, "generation": 1}
+    again = [header if place == 0 else line, *truth[place:]]
+    before = [header, *truth[:written]]
+    path.write_bytes(b"".join(map(encode, before)))
+    known = look(path)
+    path.write_bytes(b"".join(map(encode, [*before, *in_turns(truth[written:], again, turns)])))
+    record = read_record(path.parent)
+    assert record is not None
+    assert [(one["state"], one["epoch"]) for one in record.epochs] == [
+        (state, epoch) for state in range(STATES) for epoch in range(1, EPOCHS + 1)
+    ]
+    assert [one.state for one in record.states] == list(range(STATES))
+    assert seen(look(path, known)) == seen(record)
 
 
 @pytest.mark.parametrize(
