@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,16 @@ class Section(BaseModel):
 def described(values: str, default: str | None = None) -> Any:
     """Words for docs/study-files.md, in `Annotated[...]`: what a key may be, where its type alone would describe it badly."""
     return Field(json_schema_extra={"values": values} if default is None else {"values": values, "default": default})
+
+
+def finite_throughout(value: Any) -> Any:
+    """The value, which may hold anything; ValueError where that is a number that is not finite. NaN is not even equal to
+    itself, so that a configuration with it would not be the one that was recorded."""
+    for one in value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ():
+        finite_throughout(one)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"finite numbers are expected, found {value}")
+    return value
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ from click.shell_completion import CompletionItem, shell_complete
 from models.errors import INTERRUPTED, REQUEST_WRONG, WORK_FAILED, UserError
 from models.names import suggestion
 from search.commands.common import DISK_FULL, WANTS_JSON, Outcome, write_example
-from search.console import OUTPUT_SCHEMA_VERSION, clear_away
+from search.console import OUTPUT_SCHEMA_VERSION, clear_away, one_line
 from search.tuning.stop_request import terminated_like_interrupted
 from trainables.files.record import finite
 
@@ -31,6 +31,9 @@ NAME = "prunetune"
 COMPLETE = "_PRUNETUNE_COMPLETE"
 """The environment variable by which a shell asks for what may come next on the command line."""
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+OF_ANOTHER_KIND = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG)
+FAILING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENXIO, errno.ENOTCONN)
+"""A disk or a mount that does not answer as it should."""
 
 COMMANDS = {
     "sweep": ("search.commands.sweep", "run a study: search, then confirm, under Ray Tune"),
@@ -137,17 +140,34 @@ def _ended(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return WORK_FAILED
     except OSError as error:
-        if error.errno in NOT_ALLOWED and error.filename:
-            return _told(
-                f"{error.filename}: {os.strerror(error.errno)}; see who may read and write there", REQUEST_WRONG
-            )
-        if error.errno not in DISK_FULL:
+        told = _of_the_system(error)
+        if told is None:
             raise
-        place = f" ({error.filename})" if error.filename else ""
-        return _told(
-            f"no space left on the disk{place}; what is recorded stays: free some space, then give the same command again",
+        return _told(*told)
+
+
+def _of_the_system(error: OSError) -> tuple[str, int] | None:
+    """What to say of a file that could not be read or written, and the exit status; None where it is no user's to mend."""
+    number, place, reason = error.errno, error.filename, os.strerror(error.errno or 0)
+    if number in DISK_FULL:
+        where = f" ({place})" if place else ""
+        told = f"no space left on the disk{where}; what is recorded stays: free some space, then give the same command again"
+        return told, WORK_FAILED
+    if number in FAILING:
+        return (
+            f"{place or 'a file'}: {reason}; see that the disk or mount works, then give the same command again",
             WORK_FAILED,
         )
+    if not place:
+        return None
+    if number in NOT_ALLOWED:
+        return f"{place}: {reason}; see who may read and write there", REQUEST_WRONG
+    if number in OF_ANOTHER_KIND:
+        return (
+            f"{place}: {reason}; see what stands there in place of what belongs there, and move it away",
+            REQUEST_WRONG,
+        )
+    return None
 
 
 def _run(arguments: list[str]) -> int:
@@ -178,7 +198,7 @@ def _one_line(error: click.ClickException) -> str:
 
 
 def _told(message: str, status: int) -> int:
-    print(f"prunetune: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"prunetune: error: {one_line(message)}", file=sys.stderr)
     return status
 
 

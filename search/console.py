@@ -21,6 +21,12 @@ def announce(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
 
 
+def one_line(text: str) -> str:
+    """A message as a terminal may be given it, whatever a file or an option holds that it quotes."""
+    joined = " ".join(text.split())
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in joined)
+
+
 _afterwards: list[Callable[[], object]] = []
 
 

@@ -12,6 +12,7 @@ from search.commands.common import Outcome, Subcommand, study_parameters
 from search.run.foretold.dense_start import dense_starts
 from search.run.foretold.dense_start_text import dense_start_lines
 from search.run.preflight import Checked, check_study
+from search.space.distributions import MOST_VALUES
 from search.study.arm import Arm
 from search.study.claims import claim_line
 from search.study.load import load_study
@@ -68,10 +69,11 @@ def _data_line(data: dict[str, Any], alone: bool) -> str:
 
 def _arm_json(study: Study, arm: Arm) -> dict[str, Any]:
     countable = all(parameter.distribution.grid() is not None for parameter in arm.parameters)
+    points = study.space.grid_size(arm.name) if countable else MOST_VALUES + 1
     return {
         "method": arm.method,
         "searched": list(arm.searched_keys),
-        "grid_points": study.space.grid_size(arm.name) if countable else None,
+        "grid_points": points if points <= MOST_VALUES else None,
     }
 
 

@@ -118,6 +118,8 @@ def _text(entry: dict[str, Any]) -> str:
         return f": at least one entry is expected, found {_shown(given)}"
     if kind in ("model_type", "dict_type"):
         return f": a section with keys is expected, found {_shown(given)}"
+    if kind == "path_type":
+        return f": a path is expected, found {_shown(given)}"
     message = str(entry["msg"])
     return f": {message[:1].lower()}{message[1:]}, found {_shown(given)}"
 

@@ -18,13 +18,19 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ruamel.yaml.representer import SafeRepresenter
 from ruamel.yaml.resolver import VersionedResolver
+from ruamel.yaml.scanner import Scanner
 
 from models.errors import UserError
 
 Path_ = tuple[str | int, ...]
 MOST_NODES = 100_000
 """More than any honest file has; aliases that multiply stop here."""
+DEEPEST = 50
+"""Sections and lists within each other; whoever walks through the content may call itself so often."""
+INTEGERS = range(-(2**63), 2**63)
+"""What seeds, tensors and JSON readers can hold."""
 
+TOO_DEEP = f"sections and lists stand more than {DEEPEST} deep within each other"
 TAG = "tag:yaml.org,2002:"
 NUMBER = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
 SCALARS = (
@@ -46,6 +52,15 @@ class Resolver(VersionedResolver):
 for _kind, _pattern, _firsts in SCALARS:
     for _first in _firsts:
         Resolver.versioned_resolver.setdefault(_first, []).append((TAG + _kind, re.compile(_pattern)))
+
+
+class ShallowScanner(Scanner):
+    """Stops at brackets too deep within each other, before time is spent on them: ruamel.yaml's grows with their square."""
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:
+        if len(self.flow_context) >= DEEPEST:
+            raise MarkedYAMLError(None, None, TOO_DEEP, self.reader.get_mark())
+        super().fetch_flow_collection_start(TokenClass, to_push)
 
 
 class Representer(SafeRepresenter):
@@ -100,7 +115,9 @@ def parse(text: str, source: str) -> Document:
         problem = str(error.problem or error.context)
         problem = problem.replace("found ('", "found '").removesuffix(",)")  # ruamel.yaml shows one token as a tuple
         raise UserError(f"{source}{line}: this is not YAML: {problem}") from None
-    except (YAMLError, RecursionError, ValueError) as error:
+    except RecursionError:
+        raise UserError(f"{source}: this is not YAML: {TOO_DEEP}") from None
+    except (YAMLError, ValueError) as error:
         raise UserError(f"{source}: this is not YAML: {' '.join(str(error).split())}") from None
 
 
@@ -114,7 +131,7 @@ def dump(content: Any) -> str:
 def _yaml() -> YAML:
     yaml = YAML(typ="safe", pure=True)
     yaml.width = sys.maxsize  # a path or a text stays on its key's line
-    yaml.Resolver, yaml.Representer = Resolver, Representer
+    yaml.Scanner, yaml.Resolver, yaml.Representer = ShallowScanner, Resolver, Representer
     yaml.default_flow_style = False
     yaml.sort_base_mapping_type_on_output = False  # type: ignore[assignment]  # there it is None or nothing
     yaml.composer.warn_double_anchors = False
@@ -132,6 +149,8 @@ class _Reading:
         line = _line(node)
         if node in above:
             raise UserError(f"{self.source}, line {line}: an alias refers to what it stands in")
+        if len(above) > DEEPEST:
+            raise UserError(f"{self.source}, line {line}: {TOO_DEEP}")
         if len(self.lines) > MOST_NODES:
             raise UserError(f"{self.source}: more than {MOST_NODES} entries; aliases multiply here")
         self.lines.setdefault(path, line)
@@ -166,11 +185,19 @@ def _scalar(node: Node) -> Any:
         case "bool" if text.lower() in ("true", "false"):
             return text.lower() == "true"
         case "int":
-            return int(text, 16 if text.lower().startswith("0x") else 10)
+            return _whole_number(text, node)
         case "float":
             return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
     problem = f"could not determine a constructor for the tag {node.tag!r}"
     raise MarkedYAMLError(None, None, problem, node.start_mark)
+
+
+def _whole_number(text: str, node: Node) -> int:
+    # The length first: Python itself reads no number of more than 4300 digits.
+    if len(text) < 1000 and (number := int(text, 16 if text.lower().startswith("0x") else 10)) in INTEGERS:
+        return number
+    found = text if len(text) <= 40 else f"{text[:37]}..."
+    raise MarkedYAMLError(None, None, f"whole numbers have at most 64 bits here, found {found}", node.start_mark)
 
 
 def _line(node: Node) -> int:

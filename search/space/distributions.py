@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from models.section import Section
+from models.section import Section, finite_throughout
 
 if TYPE_CHECKING:
     from optuna import Trial
     from optuna.distributions import BaseDistribution
 
+MOST_VALUES = 100_000
+"""Of one key in a grid, and of a range with a `step`."""
+SMALLEST_STEP = 1e-9
+"""Stepped values are rounded to twelve places."""
 Stored = None | bool | int | float | str
 """What Optuna keeps of a value."""
 
@@ -27,6 +31,10 @@ def _whole(value: Any) -> int:
 def _above_zero(step: float) -> float:
     if step <= 0:
         raise ValueError(f"step must be above 0, found {step:g}")
+    if step < SMALLEST_STEP:
+        raise ValueError(
+            f"step must be at least {SMALLEST_STEP:g}, found {step:g}; leave it out for a continuous range"
+        )
     return step
 
 
@@ -56,7 +64,17 @@ class Range(Section):
             raise ValueError(f"the lowest value comes first, found [{low:g}, {high:g}]")
         if low <= 0 and info.data["form"].startswith("log_"):
             raise ValueError(f"a logarithmic distribution needs numbers above 0, found [{low:g}, {high:g}]")
-        return high if step is None else round(low + math.floor((high - low) / step + 1e-9) * step, 12)
+        return high if step is None else cls._last(low, step, high)
+
+    @staticmethod
+    def _last(low: float, step: float, high: float) -> float:
+        """The last of low + i*step that is not above `high`."""
+        steps = (high - low) / step
+        if steps >= MOST_VALUES:
+            raise ValueError(
+                f"a step of {step:g} makes more than {MOST_VALUES:,} values of [{low:g}, {high:g}]; take a larger one, or none"
+            )
+        return max(low, round(low + math.floor(steps + 1e-9) * step, 12))
 
     def spec(self) -> dict[str, Any]:
         """As written in a study file."""
@@ -99,7 +117,7 @@ class Uniform(Range):
 
     def _rounded(self, value: float) -> float:
         """A stepped value without the last digits' float error; any other as it is."""
-        return value if self.step is None else round(value, 12)
+        return value if self.step is None else max(self.low, round(value, 12))
 
 
 class Integer(Range):
@@ -124,8 +142,13 @@ class Integer(Range):
     def contains(self, value: Any) -> bool:
         return _is_number(value) and value == int(value) and int(value) in range(self.low, self.high + 1, self.step)
 
-    def grid(self) -> tuple[int, ...]:
-        return tuple(range(self.low, self.high + 1, self.step))
+    @staticmethod
+    def _last(low: Any, step: Any, high: Any) -> Any:
+        return low + (high - low) // step * step
+
+    def grid(self) -> tuple[int, ...] | None:
+        count = (self.high - self.low) // self.step + 1
+        return tuple(range(self.low, self.high + 1, self.step)) if count <= MOST_VALUES else None
 
     def corners(self) -> tuple[int, ...]:
         return (self.low, self.high)
@@ -135,7 +158,7 @@ class Choice(Section):
     """One of the listed values, which may be lists or whole sub-trees. `grid` says that a grid runs them all."""
 
     form: Literal["choice", "grid"]
-    values: tuple[Any, ...]
+    values: Annotated[tuple[Any, ...], AfterValidator(finite_throughout)]
 
     @field_validator("values")
     @classmethod

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from models.names import nearest, suggestion
-from models.section import Section
+from models.section import Section, finite_throughout
 from search.config_file import key_tree
 from search.space.distributions import Choice, Integer, Uniform
 
@@ -60,7 +60,7 @@ def _unlisted(values: tuple[Any, ...]) -> Any:
     return values[0] if len(values) == 1 and not isinstance(values[0], list) else list(values)
 
 
-Values = Annotated[tuple[Any, ...], BeforeValidator(listed)]
+Values = Annotated[tuple[Any, ...], BeforeValidator(listed), AfterValidator(finite_throughout)]
 Relative = Annotated[str, AfterValidator(lambda key: key.removeprefix("trial."))]
 
 

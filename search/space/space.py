@@ -10,13 +10,14 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import to_jsonable_python
 
 from models.errors import UserError
 from search.config_file import key_tree
-from search.space.distributions import same
+from search.space.distributions import MOST_VALUES, same
 from search.space.parameter import Parameter
 from trainables.config.trial import TrialConfig
 
@@ -86,12 +87,13 @@ class Space:
         return self._grid(self.for_arm(arm), arm, fixed or {})
 
     def grid_size(self, arm: str, fixed: Mapping[str, Any] | None = None) -> int:
-        """How many grid points the arm has, conditions counted out."""
+        """How many grid points the arm has, conditions counted out; beyond `MOST_VALUES` no exact number."""
         parameters, fixed = self.for_arm(arm), fixed or {}
         asked = {one.name for parameter in parameters for key in parameter.when for one in _providers(key, parameters)}
         tied = tuple(parameter for parameter in parameters if parameter.when or parameter.name in asked)
         free = (parameter for parameter in parameters if parameter not in tied and parameter.key not in fixed)
-        return math.prod(len(countable(parameter)) for parameter in free) * sum(1 for _ in self._grid(tied, arm, fixed))
+        under_conditions = sum(1 for _ in islice(self._grid(tied, arm, fixed), MOST_VALUES + 1))
+        return math.prod(len(countable(parameter)) for parameter in free) * under_conditions
 
     def shared(self) -> Space:
         """The part that is the same for every arm: no `arms`, and conditions that depend only on such keys."""

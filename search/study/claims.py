@@ -164,7 +164,7 @@ def family_warnings(study: Study) -> list[str]:
     smallest = tests * 2.0 ** (1 - units)
     if smallest <= alpha * (1 + 1e-9):
         return []
-    enough = math.ceil(1 + math.log2(tests / alpha) - 1e-9)
+    enough = math.ceil(1 + math.log2(tests) - math.log2(alpha) - 1e-9)
     family = "a difference" if tests == 1 else f"any of {tests} differences"
     smallest_text = (
         f"{smallest:.3g}" if tests == 1 else f"{tests} x {2.0 ** (1 - units):.3g} = {smallest:.3g} after Holm"

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from models.errors import UserError
 from search.config_file import key_tree, yaml_file
 from search.config_file.mistakes import Sources, first_problem
+from search.space.distributions import MOST_VALUES
 from search.space.parameter import Parameter
 from search.space.reading import read_space
 from search.space.space import Space
@@ -99,6 +100,12 @@ def build_study(raw: Raw, sources: Sources) -> Study:
 def _with_grid_size(search: SearchConfig, space: Space, sources: Sources) -> SearchConfig:
     """The search with as many trials per arm as the grid has points, where the file does not say how many."""
     sizes = {arm: space.grid_size(arm) for arm in space.base if space.for_arm(arm)}
+    if any(size > MOST_VALUES for size in sizes.values()):
+        arm = max(sizes, key=lambda one: sizes[one])
+        raise sources.error(
+            ("space",),
+            f": the grid of arm {arm} has more than {MOST_VALUES:,} points; list fewer values, or take larger steps",
+        )
     if "trials_per_arm" in search.model_fields_set or not sizes:
         return search
     if len(set(sizes.values())) > 1:
@@ -114,5 +121,6 @@ def _check_countable(parameters: Sequence[Parameter], sources: Sources) -> None:
         if parameter.distribution.grid() is None:
             raise sources.error(
                 ("space", parameter.key),
-                ": a continuous distribution has no grid; write {grid: [...]} or {uniform: [lowest, highest], step: ...}",
+                f": a continuous distribution has no grid, nor has one of more than {MOST_VALUES:,} values; "
+                "write {grid: [...]} or {uniform: [lowest, highest], step: ...}",
             )

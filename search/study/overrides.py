@@ -15,6 +15,9 @@ from search.space.parameter import read_parameters
 from search.study.plain_form import PATHS_OF_STUDY, PATHS_OF_TRIAL, Raw, plain_form, with_paths
 from search.study.sections import StudySections
 
+LONGEST_SHOWN = 200
+"""Of what was written, in an error."""
+
 
 def apply_sets(raw: Raw, sources: Sources, sets: Iterable[str]) -> tuple[Raw, Sources]:
     """The study file's content with every `KEY=VALUE` in place; values are YAML, and paths are relative to here.
@@ -24,8 +27,8 @@ def apply_sets(raw: Raw, sources: Sources, sets: Iterable[str]) -> tuple[Raw, So
     for text in sets:
         key, equals, value_text = text.partition("=")
         key = key.strip()
-        option = f"--set {text}"
-        if not equals or not key:
+        option = f"--set {text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + '...'}"
+        if not equals or not all(key.split(".")):
             raise UserError(f"{option}: KEY=VALUE is expected, such as --set trial.train.lr=0.001")
         value = value_text.strip() if key == "name" else yaml_file.parse(value_text, option).content
         if key.partition(".")[0] not in StudySections.model_fields:
@@ -49,7 +52,7 @@ def _apply(raw: Raw, key: str, value: Any, option: str) -> Raw:
         rest = rest.removeprefix("trial.")
         space = {searched: spec for searched, spec in raw["space"].items() if searched != rest}
         return {**raw, "space": space if value is None else {**space, rest: value}}
-    if rest and key not in known_keys(StudySections):
+    if key not in known_keys(StudySections):
         raise _unknown(option, key)
     return with_paths(key_tree.replaced(raw, key, value), Path.cwd(), PATHS_OF_STUDY)
 

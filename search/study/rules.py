@@ -16,9 +16,13 @@ from search.study.corners import check_samples, corner_values
 from search.study.dense_recipe import DENSE_ARM, check_dense_search, dense_study
 from search.study.study import Study
 
+MOST_TRIALS = 200_000
+"""Of all arms' searches together."""
+
 
 def check_study_file(study: Study) -> None:
     """UserError for the first mistake found; nothing here needs data, weights or a network."""
+    _check_size(study)
     _check_patches(study)
     for arm in study.arms.values():
         _check_metric(study, arm)
@@ -38,6 +42,23 @@ def check_study_file(study: Study) -> None:
         _check_shared(study)
     check_claim(study)
     check_looks(study)
+
+
+def _check_size(study: Study) -> None:
+    """A plan of all trials is made, and gone through, whenever a command looks at a run."""
+    search = study.search
+    seeds, dense = len(search.seeds or (None,)), search.state0.trials if search.state0 else 0
+    sizes = [search.trials_per_arm] * len(study.arms)
+    if search.algorithm == "grid":
+        sizes = [min(search.trials_per_arm, study.space.grid_size(arm)) for arm in study.arms]
+    trials = (sum(sizes) + dense) * seeds * search.replicates
+    if trials <= MOST_TRIALS:
+        return
+    raise study.sources.error(
+        ("search",),
+        f": {trials:,} trials are asked for ({len(study.arms)} arms, search.trials_per_arm {search.trials_per_arm}, "
+        f"search.seeds {seeds}, search.replicates {search.replicates}), and at most {MOST_TRIALS:,} can be; ask for fewer",
+    )
 
 
 def _check_patches(study: Study) -> None:
@@ -91,7 +112,7 @@ def _check_scratch(study: Study, arm: Arm) -> None:
             arm.where(("prune", "method")),
             f": scratch needs prune.scratch.arm, the arm whose final structure is trained from scratch{hint}",
         )
-    if named not in study.arms:
+    if not isinstance(named, str) or named not in study.arms:
         raise study.sources.error(path, no_arm(named, study.arms))
     if not study.arms[named].traits.makes_smaller:
         raise study.sources.error(

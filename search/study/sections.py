@@ -74,7 +74,7 @@ class SearchConfig(Section):
     state0: Annotated[State0Search | None, described("`{trials: N}` or null")] = None
     """`{trials: N}`: find the dense recipe first. The keys of the space in `train.state0` are searched once, in N trials of
     state 0 alone, and all arms begin with the best by validation; without it they are searched like any other key."""
-    replicates: int = Field(1, ge=1)
+    replicates: int = Field(1, ge=1, le=1000)
     """Independent searches of every arm, each with its own search, split and training seeds and each confirmed by itself: what
     `compare.claim: tuned` rests on."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
 from models.section import Section, described
-from trainables.config.model import InitConfig
+from trainables.config.model import Arguments, InitConfig
 
 DENSE = "dense"
 TEACHER_KEY = "train.distill.teacher"
@@ -21,7 +21,7 @@ class TeacherConfig(Section):
     """As `model.arch`; may be left out where the file or the tag says it."""
     init: InitConfig
     """As `model.init`, but never `random`."""
-    args: dict[str, Any] = Field(default_factory=dict)
+    args: Arguments = Field(default_factory=dict)
     """As `model.args`, for a file that does not say its network."""
 
     @field_validator("init")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from models.local_path import LocalPath
-from models.section import Section
+from models.section import Section, finite_throughout
+
+Arguments = Annotated[dict[str, Any], AfterValidator(finite_throughout)]
+"""Anything that YAML can say, for a network's builder."""
 
 
 class InitConfig(Section):
@@ -40,5 +43,5 @@ class ModelConfig(Section):
     init: InitConfig
     patch_size: int | None = Field(None, ge=1)
     """In pixels; default: the architecture's own for the data's image size."""
-    args: dict[str, Any] = Field(default_factory=dict)
+    args: Arguments = Field(default_factory=dict)
     """Further arguments of the network's builder, such as `drop_path_rate`."""

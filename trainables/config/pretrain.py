@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Self
 
 from pydantic import Field, model_validator
 
 from models.local_path import LocalPath
 from models.section import Section
+from trainables.config.model import Arguments
 from trainables.config.train import EPOCH_KEYS, TrainConfig
 from trainables.config.trial import DataConfig
 
@@ -18,7 +19,7 @@ class PretrainModel(Section):
     arch: str
     patch_size: int | None = Field(default=None, ge=1)
     """In pixels; default: the architecture's own for the data's image size."""
-    args: dict[str, Any] = Field(default_factory=dict)
+    args: Arguments = Field(default_factory=dict)
     """Further arguments of the network's builder."""
 
 

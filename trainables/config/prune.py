@@ -18,6 +18,8 @@ from trainables.config.target import TargetField, check_target_is_judged
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
 Kept = Annotated[float, Field(gt=0.0, le=1.0)]
 CALIBRATION_BATCH = 64
+MOST_STATES = 1000
+"""Each has an epoch, a network on the disk and a line in the record at least."""
 RATIO_KEYS: dict[Kind, str] = {
     "head": "head_ratio",
     "neuron": "neuron_ratio",
@@ -44,7 +46,7 @@ class ScheduleConfig(Section):
 
     kind: Literal["geometric", "linear", "cubic", "one_shot", "custom"] = "geometric"
     """How the kept fraction falls."""
-    states: int = Field(5, ge=0)
+    states: int = Field(5, ge=0, le=MOST_STATES)
     """Pruning events K after the dense state 0."""
     head_ratio: Ratio = 0.5
     """Final share of attention heads removed."""

@@ -40,13 +40,13 @@ def check_looks(study: Study) -> None:
         )
     tests = max(1, family_size(study))
     if not can_reject(study.compare.alpha / tests, looks[0], looks[-1]):
-        first = next(
-            pairs for pairs in range(1, 65) if can_reject(study.compare.alpha / tests, pairs, max(pairs, looks[-1]))
-        )
+        level = study.compare.alpha / tests
+        first = next((pairs for pairs in range(1, 65) if can_reject(level, pairs, max(pairs, looks[-1]))), None)
         raise _error(
             study,
             f"the first look, at {looks[0]} of {looks[-1]} seeds, can find nothing at alpha {study.compare.alpha:g} "
-            f"({tests} test{'' if tests == 1 else 's'}); look first at {first} or more",
+            f"({tests} test{'' if tests == 1 else 's'}); "
+            + ("raise compare.alpha" if first is None else f"look first at {first} or more"),
         )
 
 

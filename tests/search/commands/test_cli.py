@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from models.errors import WeightsRefused
+from models.errors import UserError, WeightsRefused
 from search import cli
 from search.commands.common import Outcome, Subcommand
 from tests.fresh_process import loaded
@@ -180,18 +180,29 @@ def test_a_full_disk_is_told_and_another_error_of_the_system_is_not_hidden(
     made_command(monkeypatch, OSError(errno.ENOSPC, "full", "runs/x"))
     assert cli.main(["made"]) == 1
     assert "no space left on the disk (runs/x); what is recorded stays" in capsys.readouterr().err
-    made_command(monkeypatch, OSError(errno.EIO, "broken", "runs/x"))
+    made_command(monkeypatch, OSError(errno.EBADF, "broken", "runs/x"))
     with pytest.raises(OSError, match="broken"):
         cli.main(["made"])
 
 
-@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
-def test_what_may_not_be_read_or_written_is_one_line(
-    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(errno.EACCES, 2), (errno.EROFS, 2), (errno.EISDIR, 2), (errno.ENOTDIR, 2), (errno.EIO, 1), (errno.ESTALE, 1)],
+)
+def test_what_cannot_be_read_or_written_is_one_line(
+    number: int, status: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made_command(monkeypatch, OSError(number, "no", "runs/x"))
-    assert cli.main(["made"]) == 2
+    assert cli.main(["made"]) == status
     assert capsys.readouterr().err.startswith(f"prunetune: error: runs/x: {os.strerror(number)}; ")
+
+
+def test_what_a_message_quotes_does_not_reach_the_terminal_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made_command(monkeypatch, UserError("no \x1b[31mkey\x07\n 'é'"))
+    assert cli.main(["made"]) == 2
+    assert capsys.readouterr().err == "prunetune: error: no \\x1b[31mkey\\x07 'é'\n"
 
 
 def test_refused_weights_leave_with_1_and_an_interrupt_with_130(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -96,6 +99,12 @@ def arguments(command: str, run: Path) -> list[str]:
     return [places.get(word, word) for word in LAUNCHES[command]]
 
 
+def errors(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    """What was said, apart from what `trial` says of every study with a space."""
+    lines = capsys.readouterr().err.splitlines()
+    return [line for line in lines if "the trial section's own value" not in line]
+
+
 @pytest.mark.parametrize(("command", "file", "damage"), CASES)
 def test_a_damaged_file_is_one_line_and_the_run_is_left_as_it_is(
     command: str, file: str, damage: str, run: Path, capsys: pytest.CaptureFixture[str]
@@ -104,8 +113,7 @@ def test_a_damaged_file_is_one_line_and_the_run_is_left_as_it_is(
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
     before = contents(run)
     assert cli.main(arguments(command, run)) == 2
-    said = [line for line in capsys.readouterr().err.splitlines() if "the trial section's own value" not in line]
-    (line,) = said
+    (line,) = errors(capsys)
     assert line.startswith(f"prunetune: error: {path}")
     assert len(line) < len(str(path)) + 400, "what was found is told in a few words"
     assert contents(run) == before
@@ -184,3 +192,44 @@ def test_a_read_only_run_is_read_and_what_would_write_says_one_line(read_only: t
     assert len(said) == list(asked.values()).count(2)
     assert all(line.startswith(f"prunetune: error: {run}") for line in said)
     assert (elsewhere / "index.html").exists()
+
+
+@pytest.mark.parametrize("command", [*READERS, *LAUNCHES])
+@pytest.mark.parametrize("file", FILES)
+def test_a_folder_in_place_of_a_file_is_one_line(
+    command: str, file: str, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if file == "generation" and command in READERS:
+        return
+    (run / FILES[file]).unlink()
+    (run / FILES[file]).mkdir()
+    before = contents(run)
+    assert cli.main(arguments(command, run)) == 2
+    (line,) = errors(capsys)
+    assert line.startswith("prunetune: error: ")
+    assert FILES[file] in line
+    assert contents(run) == before
+
+
+@pytest.mark.parametrize(("number", "status"), [(errno.EIO, 1), (errno.EACCES, 2), (errno.ESTALE, 1)])
+@pytest.mark.parametrize("command", [*READERS, *LAUNCHES])
+def test_a_record_that_the_disk_does_not_give_is_one_line(
+    command: str,
+    number: int,
+    status: int,
+    run: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    opened = io.open
+
+    def fails(file: Any, *given: Any, **more: Any) -> Any:
+        if str(file).endswith("refill-000/record.jsonl"):
+            raise OSError(number, os.strerror(number), str(file))
+        return opened(file, *given, **more)
+
+    monkeypatch.setattr(io, "open", fails)
+    monkeypatch.setattr("builtins.open", fails)
+    assert cli.main(arguments(command, run)) == status
+    (line,) = errors(capsys)
+    assert f"refill-000/record.jsonl: {os.strerror(number)}; see " in line

@@ -1,0 +1,1 @@
+"""Study files with something changed, and what each of them is to come to."""
