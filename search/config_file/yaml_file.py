@@ -1,7 +1,7 @@
 """YAML 1.2 read safely into plain data, with the line of every key, and written so that it reads back equal.
 
 Booleans are only `true` and `false` (so `off`, `on`, `no` stay words), `1e-3` is a number, `010` is ten, a date stays text,
-and a key given twice is an error.
+a key is text whatever it looks like, as in JSON, and given twice it is an error.
 """
 
 from __future__ import annotations
@@ -160,16 +160,17 @@ class _Reading:
             return self._mapping(node, path, (*above, node))
         return _scalar(node)
 
-    def _mapping(self, node: MappingNode, path: Path_, above: tuple[Node, ...]) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
+    def _mapping(self, node: MappingNode, path: Path_, above: tuple[Node, ...]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
         for key, child in node.value:
-            if not isinstance(key, ScalarNode):
+            if not isinstance(key, ScalarNode) or not key.value:
                 raise UserError(f"{self.source}, line {_line(key)}: a key must be a plain word")
             inner = (*path, key.value)
             if inner in self.lines:
                 raise UserError(f"{self.source}, line {_line(key)}: {dotted(inner)} is given twice")
             self.lines[inner] = _line(key)
-            found[_scalar(key)] = self.plain(child, inner, above)
+            _scalar(key)  # a key may have no tag of its own either
+            found[key.value] = self.plain(child, inner, above)
         return found
 
 

@@ -156,6 +156,7 @@ def test_what_costs_a_reader_time_or_sense_is_refused_by_the_parser(path: Path, 
         ("space.model.args={choice: [{drop_rate: .nan}]}", "finite numbers are expected, found nan"),
         ("trial.model.args.=1", "KEY=VALUE is expected"),
         ("arms.=1", "KEY=VALUE is expected"),
+        ("trial.model.args={a: {'': 1}}", "line 1: a key must be a plain word"),
     ],
 )  # fmt: skip
 def test_a_value_that_no_study_can_have_is_named(path: Path, option: str, told: str) -> None:
@@ -179,6 +180,13 @@ def test_a_stepped_range_does_not_leave_itself_by_rounding(path: Path) -> None:
     found = judge(path, ["space={train.lr: {uniform: [1.0e-300, 2.5], step: 1}}"])
     assert not isinstance(found, str), found
     assert found.space.parameters[0].distribution.grid() == (1e-300, 1.0, 2.0)
+
+
+def test_keys_are_text_as_they_are_in_records(path: Path) -> None:
+    path.write_text(FILES["quickstart.yaml"], encoding="utf-8")
+    found = judge(path, ["trial.model.args={a: {1: 2, true: 3}}"])
+    assert not isinstance(found, str), found
+    assert found.trial["model"]["args"] == {"a": {"1": 2, "true": 3}}
 
 
 def test_a_scratch_arm_that_is_no_name_is_no_arm(path: Path) -> None:
