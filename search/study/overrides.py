@@ -60,11 +60,15 @@ def _apply(raw: Raw, key: str, value: Any, option: str) -> Raw:
 def _set_trial(raw: Raw, key: str, value: Any, option: str) -> Raw:
     if not key:
         raise UserError(f"{option}: name one key of the trial, such as trial.train.lr")
-    patch = key_tree.nested(key, value)
-    for leaf, _ in key_tree.leaves(patch):
+    flat: dict[str, Any] = {}
+    for leaf, one in key_tree.leaves(key_tree.nested(key, value)):
         if not is_known(leaf):
             raise _unknown(option, f"trial.{leaf}")
+        if leaf in flat:
+            raise UserError(f"{option}: trial.{leaf} is given twice")
+        flat[leaf] = one
         _refuse_without_effect(raw, leaf, option)
+    patch = key_tree.with_keys({}, flat)
     space = {one: spec for one, spec in raw["space"].items() if key_tree.get(patch, one) is key_tree.ABSENT}
     value = key_tree.get(with_paths(patch, Path.cwd(), PATHS_OF_TRIAL), key)
     return {**raw, "trial": key_tree.replaced(raw["trial"], key, value), "space": space}

@@ -189,6 +189,15 @@ def test_keys_are_text_as_they_are_in_records(path: Path) -> None:
     assert found.trial["model"]["args"] == {"a": {"1": 2, "true": 3}}
 
 
+def test_dotted_keys_within_an_option_are_those_of_a_file(path: Path) -> None:
+    path.write_text(FILES["quickstart.yaml"], encoding="utf-8")
+    found = judge(path, ["trial.train={state0.lr: 0.1, schedule.kind: constant}"])
+    assert not isinstance(found, str), found
+    assert found.trial["train"] == {"state0": {"lr": 0.1}, "schedule": {"kind": "constant"}}
+    twice = judge(path, ["trial.train={state0.lr: 0.1, state0: {lr: 0.2}}"])
+    assert str(twice).endswith(": trial.train.state0.lr is given twice")
+
+
 def test_a_scratch_arm_that_is_no_name_is_no_arm(path: Path) -> None:
     path.write_text(FILES["digits_controls.yaml"].replace("arm: refill", "arm: {a: 1}"), encoding="utf-8")
     assert "{'a': 1} is no arm of this study" in str(judge(path))
