@@ -30,6 +30,7 @@ from trainables.states.procedure import Procedure
 from trainables.states.running_state import RunningState
 from trainables.tensorboard.board import TrialBoard
 from trainables.training.epoch import Diverged
+from trainables.training.micro_batches import recorded_micro_batches
 
 PAUSE = 0.25
 """Seconds between two looks at a state that another trial trains."""
@@ -75,18 +76,21 @@ class Trial:
         store: Path | None = None,
         stages: StageStore | None = None,
         pace: Pace | None = None,
+        micro_batches: int = 1,
     ) -> Trial:
         """Start the trial in `folder`, or go on with it where it stands.
 
         `searched` are the keys that a study searches, for TensorBoard's table. From `stages` come states that another trial of
         the same prefix has trained, and into it go those trained here. Within a state checkpoints are written by `pace`, by
         default at every epoch's end. With `retry_failed` a trial that crashed goes on from its checkpoint; one that
-        finished, stopped or diverged never does.
+        finished, stopped or diverged never does. Each training batch is cut into `micro_batches` pieces, or as many as the
+        trial's record already names, where these are more; a trial that has cut them shares no state with others.
         Raises UserError where the folder holds another trial, or one from other weights or data, and WeightsRefused.
         """
         prepared = prepare(identity, config, store=store)
         trial = cls(folder, prepared, guard, {} if searched is None else searched, stages, pace or Pace())
         existing = read_record(folder)
+        trial.procedure.micro_batches = max(micro_batches, recorded_micro_batches(existing.epochs if existing else ()))
         if existing is None:
             guard()
             trial._writer.start(trial._header)
@@ -243,11 +247,8 @@ class Trial:
     def _open_board(self) -> TrialBoard:
         if self._board is None:
             # Nothing but these: TensorBoard's table shows five columns before one has to ask, and the id tells phase and seed.
-            shown = {
-                "arm": self._header["identity"]["arm"],
-                "method": self.procedure.config.prune.method,
-                **self._searched,
-            }
+            arm, method = self._header["identity"]["arm"], self.procedure.config.prune.method
+            shown = {"arm": arm, "method": method, **self._searched}
             self._board = TrialBoard(self.folder, shown, self.procedure.position.epochs_total)
         return self._board
 

@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import atexit
 import gc
-import sys
 from pathlib import Path
 from typing import Any, Protocol
 
 from ray import tune
 
 from trainables.config.trial import TrialConfig
-from trainables.files.failure import Failure, is_disk_full, record_failure, traceback_of
+from trainables.files.failure import (
+    Failure,
+    describe,
+    is_disk_full,
+    is_out_of_gpu_memory,
+    keep_details,
+    record_failure,
+    traceback_of,
+)
 from trainables.files.generation import Fence, Fenced, Guard
 from trainables.files.request import TrialRequest, read_request
 from trainables.files.worker_log import into_worker_log, remove_if_empty
+from trainables.training.device_memory import release_memory
 
 RESULT_KEYS = (
     "state", "epoch", "epochs_total", "phase", "val_accuracy", "val_loss", "train_loss", "removed_percent",
@@ -52,6 +60,7 @@ def open_trial(
     stages: Stages | None,
     checkpoint_seconds: float,
     checkpoint_steps: int | None = None,
+    micro_batches: int = 1,
 ) -> OpenTrial:
     """Start or go on with the trial that a folder's request asks for."""
     from trainables.files.pace import Pace
@@ -67,14 +76,16 @@ def open_trial(
         retry_failed=retry_failed,
         stages=None if stages is None else StageStore(Path(stages[0]), *stages[1:]),
         pace=Pace(checkpoint_seconds, checkpoint_steps),
+        micro_batches=micro_batches,
     )
 
 
 class TuneTrainable(tune.Trainable):
-    """Ray's configuration is {run, folder, generation, retry_failed, stages, checkpoint_seconds, checkpoint_steps}; all else is
-    in the folder.
+    """Ray's configuration is {run, folder, generation, retry_failed, stages, checkpoint_seconds, checkpoint_steps} and, where a
+    batch is to be cut, micro_batches; all else is in the folder.
 
-    A crash of the trial is recorded and reported as its end, so that Ray sees no error and keeps the actor. Only an
+    A crash of the trial is recorded and reported as its end, so that Ray sees no error and keeps the actor. Where the GPU's
+    memory was full, the trial is let go as it stands on the disk, with the status `gpu_memory`: its driver decides. Only an
     actor that dies, a disk that is full, or a trial whose run is driven by a later launch, is an error to Ray.
     """
 
@@ -89,6 +100,7 @@ class TuneTrainable(tune.Trainable):
         self._retry_failed = bool(config["retry_failed"])
         self._stages: Stages | None = config["stages"]
         self._pace = float(config["checkpoint_seconds"]), config["checkpoint_steps"]
+        self._micro_batches = int(config.get("micro_batches", 1))
 
     def step(self) -> dict[str, Any]:
         request = read_request(self._folder)
@@ -102,7 +114,13 @@ class TuneTrainable(tune.Trainable):
             except Exception as error:
                 if is_disk_full(error):
                     raise
-                return self._failed(request, error)
+                if not is_out_of_gpu_memory(error):
+                    return self._failed(request, error)
+                told = self._keep_lack_of_memory(error)
+            # Not while the error is handled: its traceback refers to all that the step held on the GPU.
+            self._drop()
+            release_memory()  # which a trial that was not even open has taken, too
+            return {"id": request.identity.id, "status": "gpu_memory", "error": told, "done": True}
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         self._drop()
@@ -116,7 +134,7 @@ class TuneTrainable(tune.Trainable):
         result: dict[str, Any] = {"id": request.identity.id, "warnings": []}
         if self._trial is None:
             self._trial = self.open_trial(
-                self._folder, request, self._guard, self._retry_failed, self._stages, *self._pace
+                self._folder, request, self._guard, self._retry_failed, self._stages, *self._pace, self._micro_batches
             )
             result["warnings"] += self._trial.warnings
         trial = self._trial
@@ -126,6 +144,12 @@ class TuneTrainable(tune.Trainable):
             result["state_ended"] = bool(line.get("state_ended", False))
             result["warnings"] += [f"state {line['state']}: {text}" for text in line.get("warnings", ())]
         return {**result, "status": trial.status, "done": trial.done}
+
+    def _keep_lack_of_memory(self, error: Exception) -> str:
+        """Where it was, beside the record, which stays as it is; gives it in a line."""
+        self._guard()
+        keep_details(self._folder, traceback_of(error))
+        return describe(error)
 
     def _failed(self, request: TrialRequest, error: Exception) -> dict[str, Any]:
         self._guard()
@@ -143,13 +167,9 @@ class TuneTrainable(tune.Trainable):
         trial.close()
         remove_if_empty(self._folder)
         del trial
-        gc.collect()
+        release_memory()
         if not TuneTrainable._libraries_set_apart:
             # Their objects stay for good, and looking through them after every trial would take 0.3 s.
             TuneTrainable._libraries_set_apart = True
             gc.freeze()
             atexit.register(gc.unfreeze)
-        torch = sys.modules.get("torch")
-        # Who has not loaded it holds nothing on a GPU.
-        if torch is not None and torch.cuda.is_available():
-            torch.cuda.empty_cache()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,11 +36,13 @@ from search.run.warnings import warnings_of
 from search.study.arm import Arm, at_its_line
 from search.study.load import load_study
 from search.study.study import Study
-from trainables.files.failure import Failure, is_disk_full
+from trainables.files.failure import Failure, is_disk_full, is_out_of_gpu_memory
 from trainables.files.generation import Fence, read_generation
 from trainables.files.pace import Pace
 from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest, write_request
+from trainables.training.device_memory import release_memory
+from trainables.training.micro_batches import images_at_a_time, next_micro_batches
 
 if TYPE_CHECKING:
     from trainables.trial import Trial
@@ -102,11 +105,17 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     with RunFolder(folder).driven() as generation, at_its_line(arm):
         guard = Fence(folder, generation)
         identity = Identity(arm.name, arm.name, "trial", 0, config.seed)
-        trial = Trial.open(folder, identity, config, guard=guard, retry_failed=True, stages=store, pace=pace)
+        opened = partial(Trial.open, folder, identity, config, guard=guard, retry_failed=True, stages=store, pace=pace)
+        trial = opened()
         write_request(folder, TrialRequest(identity, config.model_dump(mode="json")))
         for warning in trial.warnings:
             print(f"prunetune: warning: {warning}", file=sys.stderr)
-        _run_to_its_end(trial, arm.name, len(config.epochs_of_states()) - 1)
+        states = len(config.epochs_of_states()) - 1
+        while not _run_to_its_end(trial, arm.name, states):
+            micro_batches = _more_micro_batches(trial, arm.name)
+            del trial
+            release_memory()
+            trial = opened(micro_batches=micro_batches)
     apply_retention(study, TrialStore(run_folder))
     told = {"run": str(run_folder.path), "trial": arm.name, "warnings": warnings_of(read_trial(folder, "interrupted"))}
     result = {**trial.result(), **told}
@@ -140,11 +149,33 @@ def _say_what_state0_is(study: Study) -> None:
         print(f"prunetune: {text}: {keys}", file=sys.stderr)
 
 
-def _run_to_its_end(trial: Trial, arm: str, states: int) -> None:
-    """Step by step, with a line for each epoch. KeyboardInterrupt says how to go on."""
+def _more_micro_batches(trial: Trial, arm: str) -> int:
+    """Leave a trial whose GPU's memory was full, and say with how many it goes on; UserError where no more are possible."""
+    batch_size, now = trial.procedure.train.batch_size, trial.procedure.micro_batches
+    full = f"the GPU's memory does not do for {images_at_a_time(batch_size, now)} of a batch's images at a time"
+    following = next_micro_batches(batch_size, now)
+    if following is None:
+        text = (
+            f"{full}, the fewest that a batch of {batch_size} is cut to; take a smaller network or smaller images, a GPU with "
+            "more memory, or train.device: cpu"
+        )
+        trial.fail(Failure("gpu_memory", f"train.batch_size: {text}"))
+        raise UserError(text, key="train.batch_size")
+    trial.close()
+    print(
+        f"{arm}: {full}; it goes on from its last checkpoint with {images_at_a_time(batch_size, following)} at a time, in "
+        f"batches of {batch_size} as before, which its record says",
+        file=sys.stderr,
+        flush=True,
+    )
+    return following
+
+
+def _run_to_its_end(trial: Trial, arm: str, states: int) -> bool:
+    """Step by step, with a line for each epoch; False where the GPU's memory was full. KeyboardInterrupt says how to go on."""
     if trial.done:
         print(f"prunetune: {arm}: {trial.status} already; its result again", file=sys.stderr)
-        return
+        return True
     line: dict[str, Any] = {}
     try:
         while not trial.done:
@@ -159,9 +190,12 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> None:
     except UserError:
         raise
     except Exception as error:
+        if is_out_of_gpu_memory(error):
+            return False
         if not is_disk_full(error):
             trial.fail(Failure.by(error))
         raise
+    return True
 
 
 def _progress(arm: str, line: dict[str, Any], states: int) -> str:

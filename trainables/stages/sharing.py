@@ -70,6 +70,8 @@ class Sharing:
         key, halfway = self.keys[procedure.position.state], procedure.halfway
         if not halfway and (stage := self._usable(store, key, procedure)) is not None:
             return stage
+        if procedure.micro_batches > 1:
+            return "train"  # for itself alone, so that nobody waits for it
         claim = store.claim(key, name_of(self.folder))
         if claim is None:
             return "train" if halfway else self._wait(store, key)
@@ -138,7 +140,10 @@ class Sharing:
 
         Returns what is to be told where something is not shared; the trial itself is none the worse.
         """
-        if self.store is not None:
+        if procedure.micro_batches > 1:
+            # Its numbers are not to the last bit those of its key, and those of later states follow from them.
+            shutil.rmtree(self._for_others, ignore_errors=True)
+        elif self.store is not None:
             try:
                 self._publish(self.store, procedure, end)
             except (OSError, SafetensorError) as error:
@@ -164,7 +169,7 @@ class Sharing:
         """The weights after this epoch of state 0, where other trials return to them and this one does not."""
         epoch = procedure.position.epoch
         wanted = self.store is not None and procedure.position.state == 0 and epoch in self.store.rewind_epochs
-        if not wanted or epoch == procedure.rewind_epoch:
+        if not wanted or procedure.micro_batches > 1 or epoch == procedure.rewind_epoch:
             return
         try:
             save_tensors(self._for_others / rewind_file(epoch), procedure.network.snapshot())

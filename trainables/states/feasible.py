@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from torch import nn
-
 from models.errors import UserError
 from models.save_load import LoadedModel
 from models.units.describe import describe
@@ -15,8 +13,7 @@ from trainables.config.trial import TrialConfig
 from trainables.data import Data, check_augment
 from trainables.states.network import Network
 from trainables.states.unit_budget import smallest_macs
-
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+from trainables.training.batch_norm import has_batch_norm
 
 
 def check_augment_of_state0(config: TrialConfig) -> None:
@@ -46,7 +43,7 @@ def _check_batches_of(config: TrialConfig, state: int, data: Data, network: Netw
     if augment.mixup > 0 or augment.cutmix > 0:
         section = "data.augment" if own.augment is None else "train.state0.augment"
         raise UserError(f"found 1, but {section}.mixup and cutmix mix two images; make it 2 or more", key=key)
-    if any(isinstance(module, BATCH_NORMS) for module in network.model.modules()):
+    if has_batch_norm(network.model):
         raise UserError(f"found 1, but {network.spec.arch} has BatchNorm; make it 2 or more", key=key)
 
 

@@ -33,6 +33,8 @@ class Position:
     """What became of each layer that read what was removed, where it was repaired."""
     warnings: list[str] = field(default_factory=list)
     """Of this state, for its record."""
+    micro_batches: int = 1
+    """The most pieces that a batch of this state was cut into."""
     scaler: dict[str, float] = field(default_factory=dict)
     """The loss scaler's state, where float16 is used: its factor, and for how many steps that has held."""
 
@@ -46,7 +48,9 @@ class Position:
         return replace(self, warnings=[*self.warnings, *warnings])
 
     def next_state(self) -> Position:
-        return replace(self, state=self.state + 1, epoch=0, drop={}, removal=None, repair=None, warnings=[], scaler={})
+        cleared = Position(state=self.state + 1)
+        kept = {name: getattr(self, name) for name in ("epochs_total", "training_macs", "seconds")}
+        return replace(cleared, **kept)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -20,6 +20,7 @@ from trainables.states.pruning_event import Event, choose_drop, floor_warnings, 
 from trainables.states.running_state import RunningState
 from trainables.states.shrinking import Shrinking
 from trainables.states.subject import Subject
+from trainables.training.batch_norm import has_batch_norm
 from trainables.training.graphs import Graphs
 from trainables.training.learning_rate import learning_rates
 from trainables.training.optimizers import StateByName, build_optimizer, load_state_by_name
@@ -104,6 +105,8 @@ class Procedure(Subject):
             teacher=self.teacher,
             mix=make_mix(augment.mixup, augment.cutmix, self.data.info.num_classes),
             stepper=Eagerly() if graph is None else graph,
+            micro_batches=self.micro_batches,
+            smallest_piece=2 if has_batch_norm(self.network.model) else 1,
         )
         load_state_by_name(engine.model, engine.optimizer, self._restored_moments)
         begun = None if self._restored_epoch is None else self._restored_epoch.moved(self.device)
@@ -134,6 +137,7 @@ class Procedure(Subject):
     def restore(self, snapshot: Snapshot, rewind_to: Mapping[str, Tensor] | None) -> None:
         """Stand where the snapshot was taken; the state is started by `start_state`, as it would be anyway."""
         self.position = snapshot.position
+        self.micro_batches = max(self.micro_batches, snapshot.position.micro_batches)
         if snapshot.structure != self.network.structure:
             self.network.restrict(snapshot.structure)
         self.network.model.load_state_dict(snapshot.model, strict=True)

@@ -16,7 +16,9 @@ from trainables.states.begun_epoch import BegunEpoch
 from trainables.states.penalty_effect import removal_warnings
 from trainables.states.shrinking import Shrinking
 from trainables.states.subject import Subject
+from trainables.training.batch_norm import has_batch_norm
 from trainables.training.epoch import Diverged, Evaluation, train_steps
+from trainables.training.micro_batches import micro_batch_warnings
 from trainables.training.optimizers import StateByName, state_by_name
 from trainables.training.step import Engine
 from trainables.training.step_graph import StepGraph
@@ -51,7 +53,9 @@ class RunningState:
         `pause`, asked after each step, may leave it before its last one: the line is then of the kind `within`, and a later
         call goes on, or another process from a checkpoint, to the same numbers. Raises Diverged.
         """
-        subject, position = self.subject, self.subject.position
+        subject = self.subject
+        pieces = max(subject.position.micro_batches, self.engine.micro_batches)
+        subject.position = position = replace(subject.position, micro_batches=pieces)
         first = position.epoch * self.steps_per_epoch
         self.begun = begun = self.begun or BegunEpoch()
         began = time.perf_counter()
@@ -79,6 +83,8 @@ class RunningState:
             seconds=position.seconds + begun.seconds,
         )
         last = first + self.steps_per_epoch - 1
+        if last + 1 == len(self.rates):
+            subject.position = subject.position.with_warnings(self._micro_batch_warnings())
         val = self._validation(last)
         if not math.isfinite(val.loss):  # the last step of an epoch has no training loss after it
             raise Diverged(last, val.loss, "validation")
@@ -146,6 +152,11 @@ class RunningState:
         engine = self.engine
         engine.optimizer = self.subject.network.remove_with_optimizer(drop, engine.optimizer, engine.config)
 
+    def _micro_batch_warnings(self) -> tuple[str, ...]:
+        pieces, engine = self.subject.position.micro_batches, self.engine
+        batch_norm = has_batch_norm(engine.model)
+        return micro_batch_warnings(engine.config.batch_size, pieces, batch_norm=batch_norm)
+
     def _place(self, begun: BegunEpoch) -> dict[str, Any]:
         position = self.subject.position
         return {
@@ -161,6 +172,7 @@ class RunningState:
         result, cost = begun.tally.result(), network.cost()
         # What is said of replayed steps, where there may be any.
         graph = {} if self.graph is None else {"graph": {"replayed": begun.replayed, "notes": begun.notes}}
+        pieces = {} if self.engine.micro_batches == 1 else {"micro_batches": self.engine.micro_batches}
         return {
             "kind": "epoch",
             "state": position.state,
@@ -180,5 +192,6 @@ class RunningState:
             "macs": cost.macs,
             "images_per_second": result.images / begun.seconds,
             "seconds": begun.seconds,
+            **pieces,
             **graph,
         }

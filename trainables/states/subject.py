@@ -19,6 +19,7 @@ from trainables.data import Batch, Data
 from trainables.states.network import Network
 from trainables.states.position import Position
 from trainables.training.epoch import Evaluation, evaluate, evaluate_as_exported
+from trainables.training.micro_batches import images_at_a_time
 
 EVALUATION_BATCH = 256
 
@@ -33,6 +34,9 @@ class Subject:
     device: torch.device
     precision: str
     position: Position = Position()
+    micro_batches: int = 1
+    """Into so many pieces each training batch is cut, for the device's memory does not do for whole ones; evaluation and
+    calibration take fewer images at a time, too."""
     _calibration: tuple[Batch, ...] | None = field(default=None, init=False)
 
     @property
@@ -53,7 +57,8 @@ class Subject:
         return evaluate_as_exported(self.network.model, self._eval_batches(part), self.device)
 
     def _eval_batches(self, part: str) -> Iterator[Batch]:
-        return self.data.eval_batches(part, max(self.train.batch_size, EVALUATION_BATCH))
+        at_once = images_at_a_time(max(self.train.batch_size, EVALUATION_BATCH), self.micro_batches)
+        return self.data.eval_batches(part, at_once)
 
     def latency_ms(self) -> float | None:
         """Median milliseconds of a forward pass, where the configuration asks for it."""
@@ -91,7 +96,8 @@ class Subject:
         """The calibration images: decoded once for all that looks at them in an event, until `forget_calibration`."""
         if self._calibration is None:
             count, batch_size = self.config.prune.calibration(self.config.train.batch_size)
-            self._calibration = tuple(self.data.calibration_batches(batch_size, images=count))
+            at_once = images_at_a_time(batch_size, self.micro_batches)
+            self._calibration = tuple(self.data.calibration_batches(at_once, images=count))
         return self._calibration
 
     def forget_calibration(self) -> None:

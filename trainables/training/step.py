@@ -77,6 +77,16 @@ class Sample:
         inputs, labels = self.inputs.clone(), self.labels.clone()
         return Sample(inputs, labels if self.targets is self.labels else self.targets.clone(), labels)
 
+    def cut(self, pieces: int) -> list[Sample]:
+        """The batch in so many pieces, whose sizes differ by one image at most; a piece is never empty."""
+        if pieces == 1:
+            return [self]
+        cut = (tensor.tensor_split(pieces) for tensor in (self.inputs, self.targets, self.labels))
+        mixed = self.targets is not self.labels
+        return [
+            Sample(inputs, targets if mixed else labels, labels) for inputs, targets, labels in zip(*cut, strict=True)
+        ]
+
 
 @dataclass(frozen=True)
 class StepResult:
@@ -112,6 +122,10 @@ class Engine:
     teacher: nn.Module | None = None
     mix: Callable[[Tensor, Tensor], Batch] | None = None
     stepper: Stepper = field(default_factory=Eagerly)
+    micro_batches: int = 1
+    """Into so many pieces each batch is cut, one after the other on the device; their gradients are added up."""
+    smallest_piece: int = 1
+    """Images of one. BatchNorm needs two."""
 
     def sample(self, images: Tensor, labels: Tensor) -> Sample:
         """A batch as a step sees it. Mixing leaves out the last image of an odd one."""
@@ -120,16 +134,16 @@ class Engine:
         inputs, targets = self.mix(images, labels)
         return Sample(inputs, targets, labels[: len(inputs)])
 
+    def pieces(self, sample: Sample) -> list[Sample]:
+        most = max(1, len(sample.inputs) // self.smallest_piece)
+        return sample.cut(min(self.micro_batches, most))
+
 
 def one_step(engine: Engine, sample: Sample, acting: Acting) -> StepResult:
     """Move the weights by one step, at the learning rate that the optimiser holds."""
-    # Entered and left here, whether or not the step is captured: the casts of weights that autocast keeps then live within one
-    # step, and a captured step makes its own.
-    with autocast(engine.precision, engine.device):
-        logits = engine.model(sample.inputs)
-        loss = _loss(engine, logits.float(), sample)
     engine.optimizer.zero_grad(set_to_none=True)
-    torch.autograd.backward(engine.scaler.scale(loss))
+    pieces = engine.pieces(sample)
+    results = [_add_gradients(engine, piece, len(piece.inputs) / len(sample.inputs)) for piece in pieces]
     engine.scaler.unscale_(engine.optimizer)
     if engine.config.clip_grad_norm is not None:
         nn.utils.clip_grad_norm_(engine.model.parameters(), engine.config.clip_grad_norm)
@@ -137,7 +151,28 @@ def one_step(engine: Engine, sample: Sample, acting: Acting) -> StepResult:
     engine.scaler.step(engine.optimizer)
     engine.scaler.update()
     acting.on_weights()
-    return StepResult(loss.detach(), (logits.detach().argmax(1) == sample.labels).sum())
+    if len(results) == 1:
+        return results[0]
+    losses, correct = ([getattr(one, name) for one in results] for name in ("loss", "correct"))
+    return StepResult(torch.stack(losses).sum(), torch.stack(correct).sum())
+
+
+def _add_gradients(engine: Engine, piece: Sample, share: float) -> StepResult:
+    """Those of a piece with that share of the batch's images. The loss is its part of the whole batch's."""
+    # Entered and left here, whether or not the step is captured: the casts of weights that autocast keeps then live within one
+    # step, and a captured step makes its own.
+    with autocast(engine.precision, engine.device):
+        logits = engine.model(piece.inputs)
+        loss = _loss(engine, _in_full(logits), piece)
+    if share < 1:
+        loss = loss * share
+    torch.autograd.backward(engine.scaler.scale(loss))
+    return StepResult(loss.detach(), (logits.detach().argmax(1) == piece.labels).sum())
+
+
+def _in_full(logits: Tensor) -> Tensor:
+    """In float32 at least."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _loss(engine: Engine, logits: Tensor, sample: Sample) -> Tensor:
@@ -147,7 +182,7 @@ def _loss(engine: Engine, logits: Tensor, sample: Sample) -> Tensor:
         return loss
     temperature = engine.config.distill.temperature
     with torch.no_grad():
-        taught = functional.log_softmax(engine.teacher(sample.inputs).float() / temperature, dim=1)
+        taught = functional.log_softmax(_in_full(engine.teacher(sample.inputs)) / temperature, dim=1)
     learnt = functional.log_softmax(logits / temperature, dim=1)
     gap = functional.kl_div(learnt, taught, reduction="batchmean", log_target=True)
     return (1 - weight) * loss + weight * temperature**2 * gap

@@ -68,8 +68,11 @@ class StepGraph:
         self._replayed = 0
         self._notes: list[str] = []
         self._warnings: list[str] = []
+        self._told_of_pieces = False
 
     def take(self, engine: Engine, sample: Sample, acting: Acting, step: int) -> StepResult:
+        if engine.micro_batches > 1:
+            return self._in_pieces(engine, sample, acting)
         network = self._present(engine, sample)
         if network.given_up or len(sample.inputs) < len(network.static.inputs):
             return self._eager(engine, sample, acting)
@@ -98,6 +101,13 @@ class StepGraph:
         self._capture.forget()
         self._network = GraphedNetwork(engine.optimizer, sample.copied())
         return self._network
+
+    def _in_pieces(self, engine: Engine, sample: Sample, acting: Acting) -> StepResult:
+        """Memory is short, and what a recording has for its own serves nothing else."""
+        if not self._told_of_pieces:
+            self._notes.append("not captured: batches are cut, since the GPU's memory does not do for whole ones")
+            self._told_of_pieces = True
+        return one_step(engine, sample, acting)
 
     def _eager(self, engine: Engine, sample: Sample, acting: Acting) -> StepResult:
         return self._capture.run(lambda: one_step(engine, sample, acting))

@@ -10,6 +10,7 @@ import pytest
 
 from search import cli
 from tests.search.small_study import small_study
+from tests.trainables.full_memory import memory_for
 from trainables.files.record import read_record
 from trainables.trial import Trial
 
@@ -129,3 +130,35 @@ def test_a_trial_of_an_earlier_version_prints_its_result_though_a_default_has_ch
     assert json.loads(said.out)["states"] == first["states"]
     assert json.loads(said.out)["config"]["prune"]["normalize"] == "none"
     assert "prune.normalize none" in said.err
+
+
+def test_a_trial_whose_gpu_is_full_goes_on_with_fewer_images_at_a_time(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with memory_for(training=20):
+        assert cli.main([*command, "--arm", "refill"]) == 0
+    told = capsys.readouterr().err
+    assert told.count("it goes on from its last checkpoint with") == 2
+    assert (
+        "does not do for 64 of a batch's images at a time; it goes on from its last checkpoint with 32 at a time"
+        in told
+    )
+    record = read_record(tmp_path / "runs/small/trials/refill")
+    assert record is not None
+    assert [line["micro_batches"] for line in record.epochs] == [4, 4]
+    with memory_for(training=20):
+        assert json_of([*command, "--arm", "refill"], capsys)["status"] == "finished"
+
+
+def test_a_trial_that_cannot_train_on_one_image_fails_in_a_line_that_names_its_batch(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with memory_for(training=0):
+        assert cli.main([*command, "--arm", "refill"]) == 2
+    told = capsys.readouterr().err
+    assert "train.batch_size: the GPU's memory does not do for 1 of a batch's images at a time" in told
+    assert "Traceback" not in told
+    record = read_record(tmp_path / "runs/small/trials/refill")
+    assert record is not None
+    assert record.end is not None
+    assert (record.status, record.end["failure"]) == ("failed", "gpu_memory")
