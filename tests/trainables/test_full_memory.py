@@ -62,7 +62,7 @@ def test_evaluation_and_calibration_take_fewer_images_at_a_time_too(tmp_path: Pa
     changes = {"prune": {**SHORT["prune"], "criterion": "taylor"}}
     with memory_for(training=2, evaluating=16) as seen:
         run(opened(tmp_path / "t", 16, **changes))
-    assert {16, 3} <= set(seen), "the 19 validation images in two parts, where whole ones would be evaluated at once"
+    assert {16, 7} <= set(seen), "the 23 test images in two parts, where otherwise all are evaluated at once"
 
 
 def test_a_trial_goes_on_with_the_most_pieces_that_its_record_or_checkpoint_names(tmp_path: Path) -> None:
