@@ -50,8 +50,8 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("kind", ["config", "launch", "epoch", "state"])
 def test_keys_of_a_records_lines(record: list[dict[str, Any]], kind: str) -> None:
     written = {key for line in record if line["kind"] == kind for key in line}
-    # The trial took over nothing, has no outside teacher, and on a CPU records no steps to replay them.
-    elsewhere = {"taken_from", "graph", "teacher"}
+    # The trial took over nothing, has no outside teacher, cuts no batch, and on a CPU records no steps to replay them.
+    elsewhere = {"taken_from", "graph", "teacher", "micro_batches"}
     assert first_column(f"### `{kind}`") - elsewhere == written - elsewhere
 
 
