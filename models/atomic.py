@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from models import writes
+
 NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP)
 """A file gets no second name here: on another file system, or where that has none."""
 
@@ -26,10 +28,10 @@ def replace_via(path: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
-        os.replace(temporary, path)
+        writes.replace(temporary, path)
         sync_folder(path.parent)
     finally:
-        temporary.unlink(missing_ok=True)
+        writes.unlink(temporary)
 
 
 def create_bytes(path: Path, data: bytes) -> bool:
@@ -44,7 +46,7 @@ def create_bytes(path: Path, data: bytes) -> bool:
             handle.flush()
             os.fsync(handle.fileno())
         try:
-            os.link(temporary, path)
+            writes.link(temporary, path)
         except FileExistsError:
             # A server's answer may have been lost, and the system asked it again.
             return temporary.stat().st_nlink > 1
@@ -53,11 +55,11 @@ def create_bytes(path: Path, data: bytes) -> bool:
                 raise
             if path.exists():
                 return False
-            os.replace(temporary, path)
+            writes.replace(temporary, path)
         sync_folder(path.parent)
         return True
     finally:
-        temporary.unlink(missing_ok=True)
+        writes.unlink(temporary)
 
 
 def _beside(path: Path) -> Path:

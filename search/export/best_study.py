@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from models import atomic
+from models import atomic, writes
 from models.errors import UserError
 from models.save_load import load_parts
 from search.config_file import key_tree, yaml_file
@@ -35,7 +35,7 @@ def with_scratch_source(candidate: Candidate, folder: Path) -> tuple[dict[str, A
     config, copy = candidate.trial.config, folder / SCRATCH_SOURCE
     file = key_tree.get(config, "prune.scratch.file")
     if not candidate.trial.traits.from_scratch or not isinstance(file, str):
-        copy.unlink(missing_ok=True)  # of an earlier export there
+        writes.unlink(copy)  # of an earlier export there
         return config, ()
     if not Path(file).exists():
         raise UserError(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from models import atomic
+from models import atomic, writes
 from models.errors import UserError
 from search.study.dense_recipe import DENSE_ARM
 from search.study.sections import ResourcesConfig
@@ -109,7 +109,7 @@ class RunFolder:
             atomic.write_text(self._driver_file, f"{os.getpid()} {os.uname().nodename}\n")
             yield
         finally:
-            self._driver_file.unlink(missing_ok=True)
+            writes.unlink(self._driver_file)
             lock.release()
 
     def is_driven(self) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from models import writes
 from models.errors import UserError
 from search.config_file import key_tree
 from search.run.candidates import Candidate, fronts
@@ -66,7 +67,7 @@ def apply_retention(study: Study, trials: Iterable[RecordedTrial]) -> list[Path]
 def _remove(study: Study, files: Iterable[Path]) -> None:
     for path in files:
         try:
-            path.unlink(missing_ok=True)
+            writes.unlink(path)
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be removed ({error.strerror}), as retention.states: {study.retention.states} asks; "

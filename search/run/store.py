@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from models import writes
 from search.run.folder import RunFolder
 from search.run.trials import RecordedTrial, read_trial
 from trainables.files.failure import Failure, record_failure
@@ -70,5 +71,5 @@ class TrialStore:
         while aside.exists():
             count += 1
             aside = aside.with_name(f"{trial.id}--{trial.source}--{count}")
-        trial.folder.rename(aside)
+        writes.move_folder(trial.folder, aside)
         del self._trials[trial.id]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from models import atomic
+from models import atomic, writes
 from models.tensor_file import write_tensors
 from models.units.structure import Structure
 from trainables.files.record import TrialRecord
@@ -105,10 +104,10 @@ def _keep_previous(latest: Path) -> None:
     previous, link = latest.with_name(PREVIOUS), latest.with_name(".previous.link")
     if not latest.exists() or _generation_of(latest) < _generation_of(previous):
         return
-    link.unlink(missing_ok=True)
+    writes.unlink(link)
     with suppress(FileExistsError, FileNotFoundError):  # a process of an earlier launch does the same at this moment
-        os.link(latest, link)
-        os.replace(link, previous)
+        writes.link(latest, link)
+        writes.replace(link, previous)
 
 
 def load_checkpoint(trial_folder: Path, record: TrialRecord | None = None) -> Found:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, get_args
 
-from models import atomic
+from models import atomic, writes
 from trainables.files.overtaken import GENERATION, GoneOn, Reached, counted, holds, without_generation
 
 RECORD_FILE = "record.jsonl"
@@ -217,9 +217,7 @@ class RecordWriter:
         """All of them at once: of what a kill leaves, only the last line can be torn."""
         with self.path.open("a+b") as handle:
             _drop_torn_line(handle)
-            handle.write(b"".join(self._encoded(line) for line in lines))
-            handle.flush()
-            os.fsync(handle.fileno())
+            writes.append(handle, b"".join(self._encoded(line) for line in lines))
 
     def _encoded(self, line: Mapping[str, Any]) -> bytes:
         """With the generation as its last key, where `shortened.py` looks for it."""
@@ -234,7 +232,7 @@ def _drop_torn_line(handle: BinaryIO) -> None:
     handle.seek(-1, os.SEEK_END)
     if handle.read(1) != b"\n":
         handle.seek(0)
-        handle.truncate(handle.read().rfind(b"\n") + 1)
+        writes.cut(handle, handle.read().rfind(b"\n") + 1)
 
 
 def end_line(status: str, **details: Any) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from models import atomic, writes
+
 WORKER_LOG = "worker.log"
 MOST_BYTES = 1_000_000
 """Above it only the end is kept."""
@@ -44,7 +46,7 @@ def remove_if_empty(folder: Path) -> None:
     """Nothing was said, which is how it should be."""
     path = folder / WORKER_LOG
     if path.exists() and path.stat().st_size == 0:
-        path.unlink(missing_ok=True)
+        writes.unlink(path)
 
 
 def last_lines(folder: Path, count: int) -> list[str]:
@@ -65,7 +67,7 @@ def last_words(lines: list[str]) -> str | None:
 
 def _shorten(path: Path) -> None:
     if path.exists() and path.stat().st_size > MOST_BYTES:
-        path.write_bytes(path.read_bytes()[-KEPT_BYTES:])
+        atomic.write_bytes(path, path.read_bytes()[-KEPT_BYTES:])
 
 
 def _flush() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError
 
-from models import atomic
+from models import atomic, writes
 from trainables.files.record import StateEnd, read_record
 from trainables.files.state_files import REWIND_FILE, predictions_file, save_state_file, save_tensors
 from trainables.stages.claims import SILENT, Claim, Waiting
@@ -163,7 +162,7 @@ class Sharing:
             store.add(key, rewind_file(epoch), self.folder / REWIND_FILE)
         for file in sorted(self._for_others.glob("*")):
             store.add(key, file.name, file)
-        shutil.rmtree(self._for_others, ignore_errors=True)
+        writes.remove_folder(self._for_others)
 
     def keep_for_others(self, procedure: Procedure) -> None:
         """The weights after this epoch of state 0, where other trials return to them and this one does not."""

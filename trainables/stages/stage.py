@@ -7,8 +7,6 @@ they take no room while the trainer keeps them, and stay when it does not.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +15,7 @@ from typing import Any
 from safetensors import SafetensorError
 from torch import Tensor
 
-from models import atomic
+from models import atomic, writes
 from models.errors import UserError
 from models.save_load import load_parts
 from models.units.structure import Structure
@@ -174,8 +172,8 @@ def take_file(source: Path, target: Path) -> None:
 
 def _second_name(source: Path, target: Path) -> None:
     try:
-        os.link(source, target)
+        writes.link(source, target)
     except OSError as error:
         if error.errno not in atomic.NO_LINK:
             raise
-        shutil.copyfile(source, target)
+        writes.copy(source, target)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from models import atomic
+from models import atomic, writes
 from trainables.stages.claims import Claim, Waiting
 from trainables.stages.stage import STAGE_FILE, DamagedStage, Stage, add_file, read_stage
 
@@ -80,14 +79,14 @@ class StageStore:
         temporary = self._passing(key)
         try:
             write(temporary)
-            os.rename(temporary, target)
+            writes.move_folder(temporary, target)
             atomic.sync_folder(target.parent)
         except OSError as error:
             if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
                 raise
             return  # another process was faster, and has published the same
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            writes.remove_folder(temporary)
         self._keep_within_bound(key)
 
     def add(self, key: str, name: str, source: Path) -> None:
@@ -98,8 +97,8 @@ class StageStore:
         """Remove a stage, as a whole and at once; who reads it at this moment finds it damaged, and trains."""
         gone = self._passing(key)
         with suppress(FileNotFoundError):  # another process has removed it
-            os.rename(self._folder_of(key), gone)
-        shutil.rmtree(gone, ignore_errors=True)
+            writes.move_folder(self._folder_of(key), gone)
+        writes.remove_folder(gone)
 
     def discard_after_dense_starts(self) -> None:
         """Remove every stage of a state after state 0."""
@@ -149,7 +148,7 @@ class StageStore:
         for folder in self.folder.glob(f"??/{PASSING}*"):
             with suppress(FileNotFoundError):
                 if time.time() - folder.stat().st_mtime > ABANDONED:
-                    shutil.rmtree(folder, ignore_errors=True)
+                    writes.remove_folder(folder)
 
     def _stages(self) -> Iterator[tuple[str, float, int]]:
         """Key, when it was last used, and bytes of each; what another process removes meanwhile is left out."""

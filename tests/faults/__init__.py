@@ -1,0 +1,1 @@
+"""Runs at which every fault befalls every write."""
