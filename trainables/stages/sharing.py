@@ -141,7 +141,7 @@ class Sharing:
         """
         if procedure.micro_batches > 1:
             # Its numbers are not to the last bit those of its key, and those of later states follow from them.
-            shutil.rmtree(self._for_others, ignore_errors=True)
+            writes.remove_folder(self._for_others)
         elif self.store is not None:
             try:
                 self._publish(self.store, procedure, end)
