@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from search.run.possible.cluster_address import LOCAL, ClusterAddress, cluster_a
 from search.study.sections import ResourcesConfig
 from search.tuning.cluster.process_group import Apart, starts_apart
 from search.tuning.cluster.resources import Node, share_of, this_machine
+from search.tuning.cluster.token import own_token
 
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
 """Trials pass nothing but a few numbers through Ray's object store."""
@@ -33,20 +34,22 @@ PRELOADED = "RAY_preload_python_modules"
 def ray_session(resources: ResourcesConfig) -> Iterator[tuple[Node, ...]]:
     """Ray, started here or joined where `cluster_address` says, for as long as the block lasts; gives the machines there are.
 
-    Nothing it writes outlives the session. Token authentication stays as Ray has it: on. The caller has set the environment.
+    Nothing it writes outlives the session. Token authentication stays on (`token.py`). The caller has set the
+    environment.
     """
     import ray
 
     remove_dead_sessions()
     folder = Path(tempfile.mkdtemp(prefix=f"{SESSION_PREFIX}{os.getpid()}-", dir=_short_temporary_folder()))
-    apart = Apart()
-    try:
-        _start(ray, resources, folder, apart)
-        yield _own_nodes(ray) if cluster_address(resources) is None else live_nodes(ray)
-    finally:
-        ray.shutdown()
-        apart.end()
-        shutil.rmtree(folder, ignore_errors=True)
+    apart, own = Apart(), cluster_address(resources) is None
+    with own_token(folder) if own else nullcontext():
+        try:
+            _start(ray, resources, folder, apart)
+            yield _own_nodes(ray) if own else live_nodes(ray)
+        finally:
+            ray.shutdown()
+            apart.end()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def live_nodes(ray: Any) -> tuple[Node, ...]:
