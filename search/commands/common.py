@@ -155,10 +155,17 @@ BUDGET_HELP = "start no further epoch after this long, such as 45m or 2h30m; res
 ADDRESS_HELP = (
     "of a running Ray cluster to use: HOST:PORT, `auto`, or `local` for none (default: RAY_ADDRESS, else none)"
 )
+TAKE_OVER_HELP = (
+    "drive the run although a process on another machine does, which has given no sign of life for a minute: that machine "
+    "is gone for good"
+)
+take_over_option = click.option("--take-over", is_flag=True, help=TAKE_OVER_HELP)
+
 launch_options = together(
     click.option("--time-budget", type=Duration(), help=BUDGET_HELP),
     click.option("--max-concurrent", type=Whole(min=1), metavar="N", help="run at most N trials at once"),
     click.option("--address", metavar="ADDRESS", help=ADDRESS_HELP),
     sharing_options,
+    take_over_option,
 )
 """Options of a launch, which change nothing about the trials; `drive_command` takes them by name."""

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from models import atomic
-from models.errors import UserError
 from search.commands.common import Outcome, Subcommand, Whole, check_writable, launch_options, run_argument
 from search.run.folder import RunFolder
 from search.run.manifest import check_free_to_change, check_goes_on, grown
@@ -36,7 +35,12 @@ SET_HELP = "change a key of `resources` or `retention`, in the run's study.yaml 
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @launch_options
 def command(
-    run: Path, trials_per_arm: int | None, confirm_seeds: int | None, sets: tuple[str, ...], **launch: Any
+    run: Path,
+    trials_per_arm: int | None,
+    confirm_seeds: int | None,
+    sets: tuple[str, ...],
+    take_over: bool,
+    **launch: Any,
 ) -> Outcome:
     """Go on with a run after a stop or a kill, or give each arm more configurations or more confirm seeds."""
     from search.commands.launch import drive_command
@@ -45,12 +49,9 @@ def command(
     check_free_to_change(sets)
     study = load_study(run_folder.study_file, sets, recorded=True)
     grows = trials_per_arm is not None or confirm_seeds is not None
-    if (sets or grows) and run_folder.is_driven():
-        raise UserError(
-            f"{run}: this run is being driven by process {run_folder.driver() or 'unknown'}; stop it before it changes"
-        )
     check_writable(run_folder.path)
     if sets or grows:
+        run_folder.check_free(take_over=take_over)
         # Before anything is written: the run's next launch would be refused.
         check_goes_on(run_folder, study)
     if sets:
@@ -59,4 +60,4 @@ def command(
         study = grown(run_folder, study, trials_per_arm, confirm_seeds)
     if sets:
         atomic.write_text(run_folder.study_file, study.to_yaml())
-    return drive_command(study, run_folder, **launch)
+    return drive_command(study, run_folder, take_over=take_over, **launch)

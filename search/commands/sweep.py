@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @launch_options
 @click.option("--dry-run", is_flag=True, help="only say what would run, and what it would cost")
 def command(
-    study: Path, name: str | None, sets: tuple[str, ...], storage: Path, dry_run: bool, **launch: Any
+    study: Path, name: str | None, sets: tuple[str, ...], storage: Path, dry_run: bool, take_over: bool, **launch: Any
 ) -> Outcome:
     """Run a study under Ray Tune, to its report and its best configuration."""
     asked = load_study(study, sets, name=name)
@@ -45,13 +45,15 @@ def command(
     from search.tuning.cluster.background import BackgroundRay
 
     if begun:
-        return drive_command(asked, open_run(storage, asked, this_time), **launch)
+        return drive_command(
+            asked, open_run(storage, asked, this_time, take_over=take_over), take_over=take_over, **launch
+        )
     ray = BackgroundRay(this_time.resources, outstanding_trials(this_time, ()))
     try:
         ray.begin()
         # Before the run has a folder: nothing is written of a request that is wrong.
         checked = check_study(this_time)
-        return drive_command(asked, open_run(storage, asked), **launch, checked=checked, ray=ray)
+        return drive_command(asked, open_run(storage, asked), take_over=take_over, **launch, checked=checked, ray=ray)
     except BaseException:
         # What is wrong is said at once, not when Ray has come up and gone.
         ray.give_up()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from models.errors import WORK_FAILED, UserError
+from models.errors import WORK_FAILED, UserError, WorkFailed
 from models.names import nearest, suggestion
 from models.units.structure import counted
 from search.commands.common import (
@@ -20,6 +20,7 @@ from search.commands.common import (
     sharing_options,
     storage_option,
     study_parameters,
+    take_over_option,
 )
 from search.console import table_text
 from search.evidence.formats import number, percent
@@ -37,7 +38,7 @@ from search.study.arm import Arm, at_its_line
 from search.study.load import load_study
 from search.study.study import Study
 from trainables.files.failure import Failure, is_disk_full, is_out_of_gpu_memory
-from trainables.files.generation import Fence, read_generation
+from trainables.files.generation import Fence, Fenced, read_generation
 from trainables.files.pace import Pace
 from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest, write_request
@@ -63,6 +64,7 @@ NOT_FOR_CHOOSING = (
 @click.option("--seed", type=Whole(min=0), metavar="SEED", help="the trial's seed, in place of trial.seed")
 @storage_option
 @sharing_options
+@take_over_option
 def command(
     study: Path,
     name: str | None,
@@ -70,14 +72,15 @@ def command(
     arm: str | None,
     seed: int | None,
     storage: Path,
+    take_over: bool,
     **sharing: Any,
 ) -> Outcome:
     """Run one trial of a study in this process, without Ray. The same command again goes on, or prints the finished result."""
     asked = load_study(study, sets, name=name).with_resources(**sharing)
-    return run_trial(asked, chosen_arm(asked, arm), seed, storage)
+    return run_trial(asked, chosen_arm(asked, arm), seed, storage, take_over=take_over)
 
 
-def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcome:
+def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path, *, take_over: bool = False) -> Outcome:
     """Its id is its arm's name; it stands in the run's folder, but outside any search."""
     _say_what_is_not_searched(arm)
     check_writable(storage / study.name, "--storage")
@@ -102,7 +105,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path) -> Outcom
     open_run(storage, study)
     config = with_structure(arm.name, config, run_folder)
     # A lock and a generation of the trial's own: other arms of the run may be under way beside it.
-    with RunFolder(folder).driven() as generation, at_its_line(arm):
+    with RunFolder(folder).driven(take_over=take_over) as generation, at_its_line(arm):
         guard = Fence(folder, generation)
         identity = Identity(arm.name, arm.name, "trial", 0, config.seed)
         opened = partial(Trial.open, folder, identity, config, guard=guard, retry_failed=True, stages=store, pace=pace)
@@ -189,6 +192,8 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> bool:
         raise KeyboardInterrupt("the same command goes on from the last checkpoint") from None
     except UserError:
         raise
+    except Fenced as error:
+        raise WorkFailed(f"{error}; this one has left it, and writes nothing more to it") from None
     except Exception as error:
         if is_out_of_gpu_memory(error):
             return False

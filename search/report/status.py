@@ -58,6 +58,8 @@ def _summary(results: RunResults) -> str:
     left = results.outstanding
     if left == 0:
         return f"{results.run}: complete"
+    if results.lost_driver is not None:
+        return f"{left} trials to go; {results.lost_driver}: prunetune resume {results.run} --take-over"
     if results.driver is None:
         return f"{results.run}: {left} trials to go, nobody drives it; go on with: prunetune resume {results.run}"
     running = sum(trial.status == "running" for trial in results.trials)

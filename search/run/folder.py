@@ -1,18 +1,15 @@
-"""A run's folder: where its files are, the lock of whoever drives it, and its launches."""
+"""A run's folder: where its files are, who drives it, and its launches."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from models import atomic, writes
 from models.errors import UserError
+from search.run.driving.hold import Hold
+from search.run.driving.rules import look
 from search.study.dense_recipe import DENSE_ARM
 from search.study.sections import ResourcesConfig
 from trainables.files.generation import next_generation
@@ -80,60 +77,34 @@ class RunFolder:
         return bool(self.trial_ids() or self.dense_run(0).trial_ids()) or self.manifest_file.exists()
 
     @contextmanager
-    def driven(self) -> Iterator[int]:
-        """Hold the run's lock and begin a new launch; gives the launch's generation number.
-
-        A UserError names the process that drives the run where another does.
-        """
-        with self.held():
+    def driven(self, *, take_over: bool = False) -> Iterator[int]:
+        """Hold the run and begin a new launch; gives the launch's generation number. UserError as for `held`."""
+        with self.held(take_over=take_over):
             yield self.begin_launch()
 
     def begin_launch(self) -> int:
-        """The generation number of a new launch, from which on no trial of an earlier one writes. The caller holds the lock."""
+        """The generation number of a new launch, from which on no trial of an earlier one writes. The caller holds the run."""
         return next_generation(self.path)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the run's lock, as its driver, before anything of the run is changed. UserError as for `driven`."""
+    def held(self, *, take_over: bool = False) -> Iterator[Hold]:
+        """Hold the run, as its driver, before anything of it is changed.
+
+        UserError where another process drives it; `take_over` says that a machine which gives no sign of life is gone.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / ".lock")
+        hold = Hold.take(self.path, take_over=take_over)
         try:
-            # A moment's patience: `status` takes the lock for an instant to see whether it is free.
-            lock.acquire(timeout=1)
-        except Timeout:
-            raise UserError(
-                f"{self.path}: this run is being driven by process {self.driver() or 'unknown'}; "
-                "wait for it or stop it first"
-            ) from None
-        try:
-            atomic.write_text(self._driver_file, f"{os.getpid()} {os.uname().nodename}\n")
-            yield
+            yield hold
         finally:
-            writes.unlink(self._driver_file)
-            lock.release()
+            hold.release()
+
+    def check_free(self, *, take_over: bool = False) -> None:
+        """UserError where `held` would refuse now; asked before anything is written."""
+        refusal = look(self.path).refusal(take_over)
+        if refusal is not None:
+            raise UserError(refusal)
 
     def is_driven(self) -> bool:
-        """Whether some process holds the run's lock now; asked without writing, as the folder may be read-only."""
-        lock_file = self.path / ".lock"
-        if not lock_file.exists():
-            return False
-        try:
-            with lock_file.open("rb") as handle:
-                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:  # a file that may not be read, or a file system without locks
-            return self._driver_file.exists()
-        return False
-
-    def driver(self) -> str | None:
-        """`PID` or `PID on HOST` of the process that said it drives the run, if one did and can be read."""
-        try:
-            pid, host = self._driver_file.read_text(encoding="utf-8").split()
-        except (FileNotFoundError, ValueError):  # it has just left, or what it said is damaged
-            return None
-        return pid if host == os.uname().nodename else f"{pid} on {host}"
-
-    @property
-    def _driver_file(self) -> Path:
-        return self.path / ".driver"
+        """Whether some process drives the run now, as far as can be seen from here."""
+        return look(self.path).is_driven

@@ -168,11 +168,12 @@ def command_line() -> list[str]:
     return ["prunetune", *sys.argv[1:]]
 
 
-def open_run(storage: Path, study: Study, launched: Study | None = None) -> RunFolder:
+def open_run(storage: Path, study: Study, launched: Study | None = None, *, take_over: bool = False) -> RunFolder:
     """The run of `study` under `storage`, made if it is not there yet. What it changes of `resources` and `retention` holds.
 
-    `launched` is the study with the resources of this launch, where they are not its own. UserError, naming what changed, where
-    a run of another study has that name; and for what this machine does not have, before anything is written.
+    `launched` is the study with the resources of this launch, where they are not its own; `take_over` is as of
+    `RunFolder.held`. UserError, naming what changed, where a run of another study has that name; where somebody drives a
+    run that would change; and for what this machine does not have, before anything is written.
     """
     run = RunFolder((storage / study.name).resolve())
     plan_of(study)
@@ -180,7 +181,8 @@ def open_run(storage: Path, study: Study, launched: Study | None = None) -> RunF
         changes = changed_keys(load_study(run.study_file, recorded=True).to_json(), study.to_json())
         if not changes:
             return run
-        if all(change.partition(".")[0] in FREE_TO_CHANGE for change in changes) and not run.is_driven():
+        if all(change.partition(".")[0] in FREE_TO_CHANGE for change in changes):
+            run.check_free(take_over=take_over)
             check_machine(study if launched is None else launched)
             check_goes_on(run, study)
             announce(f"{run.path}: changed since its last launch: {', '.join(at_most(changes))}")

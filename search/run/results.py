@@ -12,6 +12,7 @@ from typing import Any
 from models import atomic
 from search.run.best import best_trial, competing
 from search.run.confirming import Confirming, chosen_trials, confirming_trials, recipes_of
+from search.run.driving.rules import look
 from search.run.files.manifest_file import read_manifest
 from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials, plan_of
@@ -50,9 +51,11 @@ class RunResults:
     study: Study
     trials: tuple[RecordedTrial, ...]
     driver: str | None = None
-    """The process that drives the run now, `PID` or `PID on HOST`; None where nobody does."""
+    """The process that drives the run now, `PID`, or `PID on HOST` with its last sign of life; None where nobody does."""
     dense: tuple[RunResults, ...] = ()
     """Of `search.state0`: the run of its trials for each of the study's searches, of those that have begun."""
+    lost_driver: str | None = None
+    """What is to be said of a driver that may be gone with its machine; `driver` is None then."""
 
     def of_arm(self, arm: str, phase: str | None = None) -> tuple[RecordedTrial, ...]:
         """An arm's trials, of one phase or of all."""
@@ -187,16 +190,17 @@ def load_results(run: Path) -> RunResults:
     folder = RunFolder.existing(run)
     study = load_study(folder.study_file, recorded=True)
     read_manifest(folder)  # no command shows the trials of a run whose manifest is damaged
-    driven = folder.is_driven()
-    unended = "running" if driven else "interrupted"
+    seen = look(folder.path)
+    unended = "running" if seen.is_driven else "interrupted"
     trials = []
     for trial_id in folder.trial_ids():
         with suppress(TrialGone):  # its driver has set it aside since it was listed
             trials.append(read_trial(folder.trial_folder(trial_id), unended))
-    driver = (folder.driver() or "unknown") if driven else None
+    driver = seen.holder if seen.is_driven else None
+    lost = seen.refusal(take_over=False) if seen.may_be_taken_over else None
     dense = dense_results(folder, study)
     study = with_dense_recipes(study, _recipes(folder, study, dense))
-    return RunResults(folder.path, study, order_trials(trials, list(study.arms)), driver, dense)
+    return RunResults(folder.path, study, order_trials(trials, list(study.arms)), driver, dense, lost)
 
 
 def dense_results(run: RunFolder, study: Study) -> tuple[RunResults, ...]:

@@ -9,6 +9,7 @@ from models import writes
 from search.run.folder import RunFolder
 from search.run.trials import RecordedTrial, read_trial
 from trainables.files.failure import Failure, record_failure
+from trainables.files.generation import UNFENCED, Guard
 from trainables.files.record import RecordWriter, end_line
 from trainables.files.request import TrialRequest, write_request
 
@@ -16,11 +17,12 @@ from trainables.files.request import TrialRequest, write_request
 class TrialStore:
     """Every trial of a run by id. The caller holds the run's lock.
 
-    `generation` is the launch's that writes; 0 before one has begun.
+    `guard` is the launch's, whose generation is in what is written; it is asked before each write.
     """
 
     def __init__(self, run: RunFolder) -> None:
-        self.run, self.generation = run, 0
+        self.run = run
+        self.guard: Guard = UNFENCED
         self._trials = {trial_id: read_trial(run.trial_folder(trial_id), "running") for trial_id in run.trial_ids()}
 
     def __iter__(self) -> Iterator[RecordedTrial]:
@@ -41,14 +43,16 @@ class TrialStore:
 
     def add(self, request: TrialRequest) -> RecordedTrial:
         """Write a new trial's request; from then on it is part of the run, whatever happens."""
+        self.guard()
         write_request(self.run.trial_folder(request.identity.id), request)
         return self.refresh(request.identity.id)
 
     def stop(self, trial_id: str, reason: str) -> RecordedTrial:
         """End an idle trial as stopped early, where it stands."""
+        self.guard()
         record = self._trials[trial_id].record
-        writer = RecordWriter(self.run.trial_folder(trial_id), self.generation)
-        if record is not None and record.reached.generation < self.generation and record.states:
+        writer = RecordWriter(self.run.trial_folder(trial_id), self.guard.generation)
+        if record is not None and record.reached.generation < self.guard.generation and record.states:
             # No process of this launch has been at it, and one of an earlier launch may yet write.
             writer.go_on(record.states[-1].state + 1, 0, record.states[-1].epochs)
         writer.append(end_line("stopped", reason=reason))
@@ -56,7 +60,8 @@ class TrialStore:
 
     def fail(self, request: TrialRequest, failure: Failure) -> RecordedTrial:
         """End a trial as failed, that has no process."""
-        record_failure(self.run.trial_folder(request.identity.id), request, failure, generation=self.generation)
+        self.guard()
+        record_failure(self.run.trial_folder(request.identity.id), request, failure, generation=self.guard.generation)
         return self.refresh(request.identity.id)
 
     def forget_end(self, trial_id: str) -> None:
@@ -65,6 +70,7 @@ class TrialStore:
 
     def set_aside(self, trial: RecordedTrial) -> None:
         """Move a trial that no longer belongs to the run to `superseded/`, where nothing counts it."""
+        self.guard()
         aside = self.run.path / "superseded" / f"{trial.id}--{trial.source}"
         aside.parent.mkdir(exist_ok=True)
         count = 1

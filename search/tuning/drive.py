@@ -11,6 +11,7 @@ from typing import Any
 from models.errors import WorkFailed
 from search.run import manifest
 from search.run.begun import as_begun, former_defaults_lines
+from search.run.driving.hold import Hold
 from search.run.files.everything import check_launch_files
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
@@ -33,6 +34,7 @@ from search.tuning.proposals.optuna_log import write_optuna_log
 from search.tuning.proposals.optuna_studies import warm_trials
 from search.tuning.stop_request import StopRequest, signals_restored, terminated_like_interrupted
 from search.tuning.trial_queue import TrialQueue
+from trainables.files.generation import Fence
 
 OF_LAUNCH = ("time_budget", "max_concurrent", "address", "stages", "share")
 """Keys of `resources` that a command line may replace for one launch."""
@@ -42,8 +44,9 @@ OF_LAUNCH = ("time_budget", "max_concurrent", "address", "stages", "share")
 class Launch:
     """How to drive a run this time; nothing here changes what the trials are.
 
-    `time_budget` in seconds, `max_concurrent`, `address`, `stages` and `share` replace the study's own. `checked` is what a
-    check of this study has just found, and `ray` a session for it that has begun: the launch makes its own without them.
+    `time_budget` in seconds, `max_concurrent`, `address`, `stages` and `share` replace the study's own. `take_over` is as of
+    `RunFolder.held`. `checked` is what a check of this study has just found, and `ray` a session for it that has begun: the
+    launch makes its own without them.
     """
 
     time_budget: float | None = None
@@ -52,6 +55,7 @@ class Launch:
     stages: Path | None = None
     share: bool | None = None
     retry_failed: bool = False
+    take_over: bool = False
     command: Sequence[str] = field(default_factory=manifest.command_line)
     checked: Checked | None = None
     ray: BackgroundRay | None = None
@@ -79,19 +83,22 @@ def run_study(
     """Run what is still to be run of a study, under the run's lock.
 
     `trainable_class` is what Ray runs (default: TuneTrainable), `check` is done before any trial (default: `check_study`).
-    WeightsRefused or UserError before any trial starts; WorkFailed when the same failure repeats.
+    WeightsRefused or UserError before any trial starts; WorkFailed when the same failure repeats, or another
+    process takes the run over.
     """
     launch = Launch() if launch is None else launch
     study = study.with_resources(**{name: getattr(launch, name) for name in OF_LAUNCH})
-    with run.held():
+    with run.held(take_over=launch.take_over) as hold:
         check_launch_files(run)
         manifest.check_same_study(run, study)
         store = TrialStore(run)
         study = as_begun(with_found_recipes(run, study), store)
         # All that is there has been read: a damaged run is left as it is.
-        generation = store.generation = run.begin_launch()
+        generation = run.begin_launch()
+        store.guard = Fence(run.path, generation)
         with DriverLog(run.path, generation, launch.command) as log:
-            ending = _launch(study, run, store, launch, generation, log, trainable_class, check)
+            hold.when_lost(log.end)
+            ending = _launch(study, run, store, launch, hold, log, trainable_class, check)
             log.say("the run is complete" if ending.left is None else f"left: {ending.left}")
     return Drive(load_results(run.path), ending.left, ending.interrupted, ending.was_complete)
 
@@ -110,7 +117,7 @@ def _launch(
     run: RunFolder,
     store: TrialStore,
     launch: Launch,
-    generation: int,
+    hold: Hold,
     log: DriverLog,
     trainable_class: type[Any] | None,
     check: Callable[[Study], Checked] | None,
@@ -135,18 +142,26 @@ def _launch(
             log.announce("checking data, networks and initial weights")
             with terminated_like_interrupted():
                 checked = check_study(study, begun=any(store)) if check is None else check(study)
+        hold.check()
+        generation = store.guard.generation
         manifest.check_starting_points(run, checked.starting_points)
         manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
         stop_request = StopRequest(study.resources.time_budget)
+        hold.when_lost(stop_request.ask)
         queue = TrialQueue(study, store, warm_trials(study), retry_failed=launch.retry_failed)
         try:
             with signals_restored():
                 stop_request.catch_signals()
                 _drive(queue, stop_request, generation, checked, ray, log, trainable_class)
+        except Exception:
+            hold.check()  # where it is another's by now, what may not be written any more fails in many ways
+            raise
         finally:
-            write_optuna_log(study, store)
-            left = (stop_request.reason or "an error") if still_outstanding(run, study, store) else None
-            manifest.close_launch(run, left or "complete")
+            if not hold.lost():
+                write_optuna_log(study, store)
+                left = (stop_request.reason or "an error") if still_outstanding(run, study, store) else None
+                manifest.close_launch(run, left or "complete")
+        hold.check()
     apply_retention(study, store)
     if left is None:
         drop_own_stages(study, run)

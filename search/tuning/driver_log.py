@@ -7,6 +7,7 @@ of its own over the live table.
 from __future__ import annotations
 
 import logging
+import os
 import time
 import traceback
 from collections.abc import Sequence
@@ -35,13 +36,21 @@ class DriverLog:
         self.say(f"launch {generation}: {' '.join(command)}")
 
     def say(self, text: str) -> None:
-        with suppress(OSError):  # a full disk ends a launch where its records cannot be written, and not here
+        # It may be closed; and a full disk ends a launch where its records cannot be written, not here.
+        with suppress(OSError, ValueError):
             self._file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
 
     def announce(self, text: str) -> None:
         """On the terminal as well."""
         announce(text)
         self.say(text)
+
+    def end(self, reason: str) -> None:
+        """Write nothing more: the run is another process's, and so is this file."""
+        announce(f"leaving: {reason}")
+        with suppress(OSError):
+            self._handler.setStream(open(os.devnull, "w"))  # noqa: SIM115  (closed with the process)
+            self._file.close()
 
     def __enter__(self) -> Self:
         logger = logging.getLogger(TUNE)

@@ -82,6 +82,7 @@ class TrialQueue:
 
     def next(self) -> RecordedTrial | Waiting:
         """The next trial to run; `wait` while that depends on trials under way, `done` when nothing is left."""
+        self.store.guard()
         if self.fatal is not None:
             return "done"
         standing = NOTHING
@@ -109,6 +110,7 @@ class TrialQueue:
 
     def give_back(self, trial_id: str, loss: Loss | None = None) -> RecordedTrial:
         """A trial has left its process: it ended, it stands at an epoch's end, or it was lost."""
+        self.store.guard()
         self.live.discard(trial_id)
         trial = self.store.refresh(trial_id)
         if not trial.ended and loss is not None:

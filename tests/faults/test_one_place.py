@@ -25,6 +25,7 @@ ALLOWED = {
     "models/export.py": "fills the temporary file of whoever asks",
     "models/weights/store.py": "the store of weights is no run",
     "trainables/data/sets/fetching.py": "the folder of data sets is no run",
+    "trainables/files/flock.py": "an empty file, for its lock",
     "trainables/files/record.py": "opens what models/writes.py appends to",
     "trainables/files/worker_log.py": "what processes say, line by line, by themselves; nothing is read from it but for people",
     "trainables/tensorboard/board.py": "TensorBoard writes its events itself; nothing reads them but TensorBoard",

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from filelock import FileLock, Timeout
-
 from models import atomic
+from trainables.files.flock import Flock, take_lock
 
 BEAT = 2.0
 """Seconds between two signs of life."""
@@ -30,7 +29,7 @@ LONG = 10.0
 class Claim:
     """The right to train a stage, held by this process. `trial` is `RUN/TRIAL`; `name` a file without its suffix."""
 
-    def __init__(self, name: Path, lock: FileLock, trial: str) -> None:
+    def __init__(self, name: Path, lock: Flock, trial: str) -> None:
         self._sign, self._lock = sign_of(name), lock
         atomic.write_json(self._sign, {"trial": trial, "process": os.getpid(), "host": socket.gethostname()})
         self._released, self._at_work = threading.Event(), True
@@ -38,12 +37,10 @@ class Claim:
 
     @classmethod
     def take(cls, name: Path, trial: str) -> Claim | None:
-        """None while another has it. OSError where it cannot be written."""
+        """None while another has it. OSError where it cannot be written, or the file system has no locks."""
         name.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(name.with_suffix(".lock"))
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
+        lock = take_lock(name.with_suffix(".lock"))
+        if lock is None:
             return None
         try:
             return cls(name, lock, trial)

@@ -89,5 +89,5 @@ def test_nothing_changes_under_whoever_drives_the_run(
     before = run.study_file.read_text()
     with run.driven():
         assert cli.main(["resume", str(run.path), "--set", "retention.states=last"]) == 2
-    assert "stop it before it changes" in capsys.readouterr().err
+    assert "wait for it or stop it first" in capsys.readouterr().err
     assert (run.study_file.read_text(), driven) == (before, [])

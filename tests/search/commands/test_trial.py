@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from search import cli
+from tests.search.run.driving.others import hold_lock, lease_of_another_machine
 from tests.search.small_study import small_study
 from tests.trainables.full_memory import memory_for
+from trainables.files.generation import next_generation
 from trainables.files.record import read_record
 from trainables.trial import Trial
 
@@ -162,3 +165,41 @@ def test_a_trial_that_cannot_train_on_one_image_fails_in_a_line_that_names_its_b
     assert record is not None
     assert record.end is not None
     assert (record.status, record.end["failure"]) == ("failed", "gpu_memory")
+
+
+def test_a_trial_that_another_process_goes_on_with_is_left_to_it(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, step = tmp_path / "runs" / "small" / "trials" / "refill", Trial.step
+
+    def taken_over(trial: Trial) -> dict[str, Any]:
+        line = step(trial)
+        next_generation(folder)
+        return line
+
+    monkeypatch.setattr(Trial, "step", taken_over)
+    assert cli.main([*command, "--arm", "refill"]) == 1
+    said = capsys.readouterr().err
+    assert f"error: {folder}: launch 1 is over, launch 2 drives the run now; this one has left it" in said
+    assert "Traceback" not in said
+    record = read_record(folder)
+    assert record is not None
+    assert record.status == "running"
+
+
+def test_a_trial_of_a_machine_that_is_gone_is_taken_over(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(trial: Trial) -> dict[str, Any]:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Trial, "step", interrupted)
+        assert cli.main([*command, "--arm", "refill"]) == 130
+    folder = tmp_path / "runs" / "small" / "trials" / "refill"
+    held = hold_lock(folder)
+    lease_of_another_machine(folder, age=3600)
+    assert cli.main([*command, "--arm", "refill"]) == 2
+    assert "--take-over takes the run over" in capsys.readouterr().err
+    assert json_of([*command, "--arm", "refill", "--take-over"], capsys)["status"] == "finished"
+    os.close(held)

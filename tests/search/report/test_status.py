@@ -11,6 +11,7 @@ from benchmarks.support.simulation import Simulation, make_study
 from search.report.status import status_json, status_text
 from search.run.results import RunResults, load_results
 from tests.fresh_process import loaded
+from tests.search.run.driving.others import hold_lock, lease_of_another_machine
 
 HEAVY = ("ray", "torch", "optuna", "matplotlib", "jinja2")
 
@@ -33,6 +34,26 @@ def test_a_run_being_driven_is_never_said_to_need_a_resume_before_its_first_tria
     with run.driven():
         assert "0 running, driven by process" in status_text(load_results(run.path))
     assert "nobody drives it" in status_text(load_results(run.path))
+
+
+def test_a_driver_on_another_machine_is_told_with_its_last_sign_of_life(tmp_path: Path) -> None:
+    run = half_way(tmp_path).run
+    lease_of_another_machine(run, age=20)
+    held = hold_lock(run)
+    results = load_results(run)
+    assert "driven by process 77 on node2 (last sign of life 2" in status_text(results)
+    assert {trial.status for trial in results.trials} == {"finished", "running"}
+    before = {file: file.read_bytes() for file in run.iterdir() if file.is_file()}
+    lease_of_another_machine(run, age=3600)
+    results = load_results(run)
+    assert results.driver is None
+    said = status_text(results).splitlines()[-1]
+    assert "process 77 on node2 drives this run, and has given no sign of life for 36" in said
+    assert said.endswith(f"prunetune resume {run} --take-over")
+    assert {trial.status for trial in results.trials} == {"finished", "interrupted"}
+    os.close(held)
+    assert "nobody drives it" in status_text(load_results(run))
+    assert {file: file.read_bytes() for file in run.iterdir() if file.is_file()} == before
 
 
 def test_status_json_has_every_field_and_no_test_accuracy(tmp_path: Path) -> None:

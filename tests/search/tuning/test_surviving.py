@@ -86,7 +86,7 @@ def test_a_trial_that_is_stopped_where_it_stands_stays_there_whatever_its_orphan
         assert orphan.step()["state_ended"]
     with simulation.run.driven() as generation:
         simulation.relaunch()
-        simulation.store.generation = generation
+        simulation.store.guard = Fence(simulation.run.path, generation)
         orphan.guard = UNFENCED  # as one that has passed its guard
         orphan.step()
         simulation.store.stop(handed_out.id, "the rule")

@@ -1,0 +1,139 @@
+"""The right to drive a run, held by this process for as long as it gives signs of life and nobody takes it over."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from models import atomic, writes
+from models.errors import UserError, WorkFailed
+from search.console import announce
+from search.run.driving.lease import LEASE_FILE, Lease, put_lease, read_sign
+from search.run.driving.rules import BEAT, LOCK_FILE, LockState, Seen
+from trainables.files.flock import Flock, NoLocks, take_in_place, take_lock
+
+PATIENCE = 1.0
+"""Seconds for which a held lock is tried: `status` takes it for an instant to see whether it is free."""
+FREE_AND_SILENT = 3 * BEAT
+"""Seconds without a sign of life after which another machine's driver, whose lock is free, is dead."""
+PAUSE = 0.05
+
+
+class TakenOver(WorkFailed):
+    """Another process drives the run now; this one must not write into it any more."""
+
+
+class Hold:
+    """Use `Hold.take`. What it says is written again if it disappears."""
+
+    def __init__(self, folder: Path, content: bytes, lock: Flock | None) -> None:
+        self._folder, self._content, self._lock = folder, content, lock
+        self._lost: str | None = None
+        self._tell: list[Callable[[str], None]] = []
+        self._released, self._at_it = threading.Event(), threading.Lock()
+        threading.Thread(target=self._beat, name="driver", daemon=True).start()
+
+    @classmethod
+    def take(cls, folder: Path, *, take_over: bool = False) -> Hold:
+        """The right to drive the run in a folder.
+
+        UserError, in one line, where another process has it, or may have it and `take_over` does not say that it is gone.
+        A free lock beside the lease of another machine is waited for: that process has died, unless it gives a sign of life.
+        """
+        patient, content = time.monotonic() + PATIENCE, Lease.of_this_process().to_bytes()
+        while True:
+            state, lock = _try(folder / LOCK_FILE)
+            try:
+                seen = Seen(folder, state, read_sign(folder))
+                refusal = seen.refusal(take_over)
+                if refusal is None:
+                    _wait_for_a_sign(seen)
+                    if put_lease(folder, content, seen.sign):
+                        mine, lock = (take_in_place(folder / LOCK_FILE) if state == "held" else lock), None
+                        return cls(folder, content, mine)
+                elif state != "held" or seen.lives_here or time.monotonic() > patient:
+                    raise UserError(refusal)
+            finally:
+                if lock is not None:
+                    lock.release()
+            time.sleep(PAUSE)
+
+    def when_lost(self, tell: Callable[[str], None]) -> None:
+        """Have it told, once, that another process drives the run; by whichever thread notices."""
+        with self._at_it:
+            self._tell.append(tell)
+            if self._lost is not None:
+                tell(self._lost)
+
+    def lost(self) -> bool:
+        """Whether another process drives the run, looked up now."""
+        with self._at_it:
+            if self._lost is None and not self._released.is_set():
+                self._lost = self._looked()
+                for tell in self._tell if self._lost else ():
+                    tell(self._lost or "")
+            return self._lost is not None
+
+    def check(self) -> None:
+        """Raises TakenOver where another process drives the run."""
+        if self.lost():
+            raise TakenOver(f"{self._folder}: {self._lost}; this one has left it, and writes nothing more to it")
+
+    def release(self) -> None:
+        """Let the run go; it is another's already, nothing of that one's is touched."""
+        if not self.lost():
+            self._released.set()
+            with self._at_it:
+                writes.unlink(self._folder / LEASE_FILE)
+        self._released.set()
+        if self._lock is not None:
+            self._lock.release()
+
+    def _beat(self) -> None:
+        while not self._released.wait(BEAT):
+            self.lost()
+
+    def _looked(self) -> str | None:
+        """A sign of life, unless the lease is another's: then that one's name."""
+        try:
+            sign = read_sign(self._folder)
+            if sign is None:
+                atomic.create_bytes(self._folder / LEASE_FILE, self._content)
+            elif sign.content == self._content:
+                os.utime(sign.file)
+            else:
+                return f"process {sign} has taken this run over"
+        except OSError:
+            pass  # a file system that is away for a moment: the next beat comes
+        return None
+
+
+def _try(path: Path) -> tuple[LockState, Flock | None]:
+    try:
+        lock = take_lock(path)
+    except NoLocks:
+        return "none", None
+    return ("held", None) if lock is None else ("free", lock)
+
+
+def _wait_for_a_sign(seen: Seen) -> None:
+    """Of another machine's process whose lock is free. UserError once it gives one."""
+    sign = seen.sign
+    if sign is None or not seen.is_elsewhere or seen.lock != "free" or sign.age >= FREE_AND_SILENT:
+        return
+    left = FREE_AND_SILENT - sign.age
+    announce(
+        f"{seen.folder}: process {sign} drove this run {sign.age:.0f} s ago; waiting {left:.0f} s for a sign of life"
+    )
+    end = time.monotonic() + left
+    while time.monotonic() < end:
+        time.sleep(PAUSE)
+        now = read_sign(seen.folder)
+        if now is not None and (now.content, now.touched) != (sign.content, sign.touched):
+            raise UserError(
+                f"{seen.folder}: this run is being driven by process {now}, which has just given a sign of life, though its "
+                "lock is not seen on this machine; wait for it or stop it first"
+            )
