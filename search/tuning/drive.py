@@ -29,6 +29,7 @@ from search.tuning.cluster.resources import Node, Share, share_of
 from search.tuning.cluster.session import joined_address, live_nodes
 from search.tuning.dense_search import search_dense_recipes
 from search.tuning.driver_log import DriverLog
+from search.tuning.losses.gpu_room import GpuRoom
 from search.tuning.progress import Progress
 from search.tuning.proposals.optuna_log import write_optuna_log
 from search.tuning.proposals.optuna_studies import warm_trials
@@ -209,12 +210,13 @@ def _drive(
             nodes = ray.nodes()
             share = share_of(resources, nodes)
             check_devices(study, share.gpus)
-            capacity: Capacity | ClusterCapacity = Capacity(share)
+            queue.after_loss.room = room = GpuRoom(share.gpus)
+            capacity: Capacity | ClusterCapacity = Capacity(share, room, nodes)
             if cluster is not None:
                 progress.say(f"joined the Ray cluster at {joined_address()}, which {cluster.named_by} names")
                 progress.stage(f"checking {len(nodes)} nodes: code, versions, weights, data, the run's folder")
                 checked_nodes = check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus)
-                capacity = _elastic(queue, share, checked_nodes, checked, progress)
+                capacity = _elastic(queue, share, room, checked_nodes, checked, progress)
             progress.say(f"{capacity.trials()} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
             progress.stage("loading the trials' processes")
             try:
@@ -224,18 +226,19 @@ def _drive(
 
 
 def _elastic(
-    queue: TrialQueue, share: Share, nodes: Sequence[Node], checked: Checked, progress: Progress
+    queue: TrialQueue, share: Share, room: GpuRoom, nodes: Sequence[Node], checked: Checked, progress: Progress
 ) -> ClusterCapacity:
     import ray
 
     run, study = queue.store.run, queue.study
     return ClusterCapacity(
         share,
+        room,
         nodes,
         study.resources.max_concurrent,
         live=lambda: live_nodes(ray),
         check=lambda new: refusals(run, new, checked.starting_points),
         say=progress.say,
         wanted=lambda: still_outstanding(run, study, queue.store),
-        ask=partial(ask_autoscaler, share),
+        ask=partial(ask_autoscaler, share, room),
     )

@@ -120,6 +120,8 @@ class RecordSearcher(StaysInDriver, Searcher):
         self._launch.capacity.heard_of(ours)
         # Tune tells its scheduler of an error first, with all that it knows.
         loss = self._launch.losses.pop(trial_id, Loss("process", TOLD["process"])) if error else None
+        if result is not None and result.get("status") == "gpu_memory":
+            loss = Loss("gpu_memory", TOLD["gpu_memory"], result["error"])
         self._progress.left(self._queue.give_back(ours, loss))
         self._show_notes()
         self._log.refresh()

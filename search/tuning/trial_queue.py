@@ -31,11 +31,11 @@ from search.tuning.configurations import (
 )
 from search.tuning.confirm_phase import ConfirmPhase, fail_unstarted
 from search.tuning.early_stopping import stop_reason
-from search.tuning.losses.kept import keep_loss, where_kept
+from search.tuning.losses.after import AfterLoss
 from search.tuning.losses.loss import Loss
-from search.tuning.losses.retries import Retries
 from search.tuning.losses.same_failure import SameFailure
 from search.tuning.proposals.optuna_studies import propose
+from trainables.files.failure import Failure
 from trainables.files.record import Identity
 from trainables.files.request import TrialRequest
 
@@ -70,7 +70,7 @@ class TrialQueue:
         self._retention = Retention(self.study)
         self.live: set[str] = set()
         """Trials handed out in this launch and not yet given back."""
-        self._retries, self._same_failure = Retries(), SameFailure()
+        self.after_loss, self._same_failure = AfterLoss(), SameFailure()
         self._noted: set[str] = set()
         for trial in self.store:
             if self.retry_failed and trial.status == "failed":
@@ -198,17 +198,13 @@ class TrialQueue:
         if loss.kind in ("disk", "fenced"):
             self.leave = loss.told
             return trial
-        loss = keep_loss(trial.folder, loss)
-        if self._retries.goes_on(trial, loss):
-            epochs = len(trial.record.epochs) if trial.record else 0
-            kept = where_kept(trial.folder)
-            self.notes.append(
-                f"{trial.id}: {loss.told}, after epoch {epochs}; it goes on from its last checkpoint; see {kept}"
-            )
-            self._unfinished.append(trial.id)
-            return trial
-        request = TrialRequest(trial.identity, trial.config, trial.values, trial.drawn, trial.source)
-        return self.store.fail(request, self._retries.failure(trial, loss))
+        found = self.after_loss.decide(trial, loss)
+        if isinstance(found, Failure):
+            request = TrialRequest(trial.identity, trial.config, trial.values, trial.drawn, trial.source)
+            return self.store.fail(request, found)
+        self.notes.append(f"{trial.id}: {found}")
+        self._unfinished.append(trial.id)
+        return trial
 
     def _retain(self) -> None:
         """A file that cannot be removed is told; it is no reason to end a study."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from search.tuning.cluster.resources import Node, Share
+from search.tuning.losses.gpu_room import GpuRoom
 
 LOOK_SECONDS = 2.0
 """Between two looks at which machines there are."""
@@ -19,21 +20,23 @@ NODE_LABEL = "ray.io/node-id"
 
 @dataclass(frozen=True)
 class Capacity:
-    """This machine alone, which stays as it is."""
+    """This machine alone, which stays as it is. Of its GPUs a trial is given what `room` says now."""
 
     share: Share
+    room: GpuRoom
+    nodes: Sequence[Node]
 
     def trials(self) -> int:
         """As many as fit now."""
-        return self.share.concurrent
+        return min(self.share.concurrent, sum(node.slots(self.share.cpus, self.room.gpus) for node in self.nodes))
 
     def has_room(self, live: int) -> bool:
         """Whether another may be handed out beside so many."""
-        return live < self.share.concurrent
+        return live < self.trials()
 
     def request(self, trial_id: str) -> dict[str, Any]:
         """What a trial that is handed out now asks of Ray: see `placement`. A session of ours has a CPU for each trial."""
-        return {"cpus": 1, "gpus": self.share.gpus, "nodes": ()}
+        return {"cpus": 1, "nodes": (), **self.room.give(trial_id)}
 
     def heard_of(self, trial_id: str) -> None:
         """It runs, or is back."""
@@ -55,6 +58,7 @@ class ClusterCapacity:
     """
 
     share: Share
+    room: GpuRoom
     checked: Sequence[Node]
     most: int | None
     """Trials at once, whatever the cluster could."""
@@ -93,7 +97,7 @@ class ClusterCapacity:
 
     def request(self, trial_id: str) -> dict[str, Any]:
         self._waiting[trial_id] = self._nodes()
-        return {"cpus": self.share.cpus, "gpus": self.share.gpus, "nodes": self._nodes()}
+        return {"cpus": self.share.cpus, "nodes": self._nodes(), **self.room.give(trial_id)}
 
     def heard_of(self, trial_id: str) -> None:
         self._waiting.pop(trial_id, None)
@@ -110,7 +114,7 @@ class ClusterCapacity:
         return tuple(sorted(self._approved))
 
     def _slots(self, node: Node) -> int:
-        return node.slots(self.share.cpus, self.share.gpus)
+        return node.slots(self.share.cpus, self.room.gpus)
 
     def _look(self) -> None:
         before, alive = self._now(), {node.id: node for node in self.live()}
@@ -183,9 +187,9 @@ def placement(config: Mapping[str, Any]) -> Any:
     return PlacementGroupFactory([bundle], bundle_label_selector=[{NODE_LABEL: f"in({','.join(config['nodes'])})"}])
 
 
-def ask_autoscaler(share: Share, trials: int) -> None:
+def ask_autoscaler(share: Share, room: GpuRoom, trials: int) -> None:
     """Ask for room for so many trials at once; nothing happens in a cluster that has no autoscaler."""
     from ray.autoscaler.sdk import request_resources
 
-    bundle = {"CPU": share.cpus} | ({"GPU": share.gpus} if share.gpus else {})
+    bundle = {"CPU": share.cpus} | ({"GPU": room.gpus} if room.gpus else {})
     request_resources(bundles=[bundle] * trials)

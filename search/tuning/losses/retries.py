@@ -10,11 +10,11 @@ from search.run.trials import RecordedTrial
 from search.tuning.losses.loss import Kind, Loss
 from trainables.files.failure import Failure, FailureClass
 
-ALLOWED: Mapping[Kind, int] = {"node": 20, "process": 2, "gpu_memory": 2}
+ALLOWED: Mapping[Kind, int] = {"node": 20, "process": 2}
 """Losses of a kind, without an epoch done or a checkpoint within one between them, after which a trial is started again; of
 the others none. Machines that are lent by the hour go for no fault of the trial's, so there only a trial that never gets
 anywhere is given up."""
-AS_FAILURES: Mapping[Kind, FailureClass] = {"node": "node", "process": "process", "gpu_memory": "gpu_memory"}
+AS_FAILURES: Mapping[Kind, FailureClass] = {"node": "node", "process": "process"}
 HINTS: Mapping[Kind, str] = {
     "process": " (out of memory?)",
     "node": " before it had done an epoch or a checkpoint more",

@@ -10,6 +10,7 @@ import pytest
 
 from search.tuning.cluster.capacity import ASKED_AT_MOST, LOOK_SECONDS, Capacity, ClusterCapacity, Refusals, placement
 from search.tuning.cluster.resources import Node, Share
+from search.tuning.losses.gpu_room import GpuRoom
 
 SHARE = Share(cpus=2, gpus=0.5, concurrent=4)
 A, B, C = (Node(4, 1, f"id-{name}", f"host-{name}") for name in "abc")
@@ -27,6 +28,7 @@ class Cluster:
     asked: list[int] = field(default_factory=list)
     checked: list[tuple[str, ...]] = field(default_factory=list)
     error: Exception | None = None
+    room: GpuRoom = field(default_factory=lambda: GpuRoom(SHARE.gpus))
 
     def __post_init__(self) -> None:
         self.go_on, self.ended = threading.Event(), threading.Event()
@@ -34,6 +36,7 @@ class Cluster:
     def capacity(self, most: int | None = None) -> ClusterCapacity:
         return ClusterCapacity(
             SHARE,
+            self.room,
             tuple(self.alive),
             most,
             live=lambda: list(self.alive),
@@ -74,7 +77,7 @@ def test_a_machine_that_joins_takes_trials_once_it_has_been_checked() -> None:
     assert cluster.later(capacity) == 2
     assert capacity.request("t")["nodes"] == (A.id,), "not before it has answered"
     assert cluster.checks_end(capacity) == 4
-    assert capacity.request("t") == {"cpus": 2, "gpus": 0.5, "nodes": (A.id, B.id)}
+    assert capacity.request("t") == {"cpus": 2, "gpus": 0.5, "micro_batches": 1, "nodes": (A.id, B.id)}
     assert cluster.said == ["host-b has joined the cluster and been checked", "4 trials at once now, 2 before"]
     cluster.later(capacity)
     assert cluster.checked == [(B.id,)], "it is asked once"
@@ -184,9 +187,19 @@ def test_it_is_not_asked_for_ten_thousand_at_once() -> None:
 
 
 def test_a_session_of_ours_has_one_cpu_for_each_trial() -> None:
-    capacity = Capacity(SHARE)
+    capacity = Capacity(SHARE, GpuRoom(0.5), (Node(8, 2),))
     capacity.leave()
-    assert (capacity.trials(), capacity.request("t")) == (4, {"cpus": 1, "gpus": 0.5, "nodes": ()})
+    assert capacity.trials() == 4
+    assert capacity.request("t") == {"cpus": 1, "gpus": 0.5, "micro_batches": 1, "nodes": ()}
+
+
+def test_fewer_trials_run_once_they_are_given_more_of_a_gpu() -> None:
+    cluster = Cluster([A, B])
+    capacity, own = cluster.capacity(), Capacity(SHARE, cluster.room, (Node(8, 2),))
+    assert (capacity.trials(), own.trials()) == (4, 4)
+    cluster.room.gpus = 1.0
+    assert (capacity.trials(), own.trials()) == (2, 2)
+    assert [own.has_room(live) for live in (1, 2)] == [True, False]
 
 
 def test_a_trial_asks_for_a_checked_machine() -> None:

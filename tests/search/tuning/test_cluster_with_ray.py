@@ -1,19 +1,91 @@
-"""Runs `cluster_with_ray.py` in an interpreter of its own: Ray reads its token as it is imported, and here it already was."""
+"""A study on a cluster that `ray start` made: its nodes are checked first, one dies on the way, and another joins."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import os
+import re
+import secrets
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from benchmarks.support.simulation import make_study
+from search.run.folder import RunFolder
+from search.run.manifest import open_run
+from search.run.results import load_results
+from tests.search.tuning.driver import ROOT, Driver
+from tests.search.tuning.gate import Gate, is_running
+from tests.search.tuning.started_cluster import StartedCluster
 
-@pytest.mark.slow
-@pytest.mark.ray
-@pytest.mark.timeout(1800)
-def test_a_study_on_a_cluster_whose_nodes_are_checked_and_one_of_which_dies() -> None:
-    file = Path(__file__).with_name("cluster_with_ray.py")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", str(file)]
-    done = subprocess.run(command, cwd=file.parents[3], capture_output=True, text=True)
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.timeout(1800)]
+AUTHENTICATION = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
+
+
+@pytest.fixture
+def cluster() -> Iterator[StartedCluster]:
+    made = StartedCluster({**os.environ, **AUTHENTICATION, "PYTHONPATH": str(ROOT)})
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Driver]]:
+    """Start a driver of a simulated study on a cluster, after a check by name."""
+    started: list[Driver] = []
+
+    def begin(run: RunFolder, address: str, check: str, **environment: str) -> Driver:
+        started.append(Driver(run, tmp_path / "home", address, check, **AUTHENTICATION, **environment))
+        return started[-1]
+
+    yield begin
+    for driver in started:
+        driver.close()
+
+
+def test_nodes_are_checked_one_dies_and_another_joins(
+    tmp_path: Path, cluster: StartedCluster, start: Callable[..., Driver]
+) -> None:
+    kept, doomed = (cluster.add_node(cpus=1) for _ in range(2))
+    resources = {"gpus_per_trial": 0}
+    run = open_run(tmp_path / "runs", make_study(tmp_path, resources=resources, search={"trials_per_arm": 3}))
+
+    wrong = start(run, "", "other-data", RAY_ADDRESS=cluster.address)
+    assert wrong.wait() != 0
+    # Ray may name the same machine by another of its addresses.
+    port = cluster.address.rpartition(":")[2]
+    assert re.search(rf"joined the Ray cluster at \S+:{port}, which RAY_ADDRESS names", wrong.said())
+    assert "has other data for arm refill" in wrong.said()
+    assert f"node {os.uname().nodename}" in wrong.said()
+    assert run.trial_ids() == ()
+
+    study = make_study(tmp_path, name="right", resources=resources, search={"trials_per_arm": 3})
+    run = open_run(tmp_path / "runs", study)
+    gate = Gate(tmp_path / "gate")
+    driver = start(run, cluster.address, "real", GATE=str(gate.folder), RAY_ADDRESS="127.0.0.1:1")
+    gate.admit(6)
+    driver.until_epochs(6)
+    driver.until(lambda: any(doomed.runs(one.pid) for one in gate.waiting().values()))
+    lost = next(one.pid for one in gate.waiting().values() if doomed.runs(one.pid))
+    doomed.kill()
+    driver.until_said("its machine was lost, or cannot be reached, after epoch")
+    driver.until(lambda: not is_running(lost))
+    driver.until_said("1 trials at once now, 2 before")
+    late = cluster.add_node(cpus=2)
+    driver.until_said("has joined the cluster and been checked")
+    driver.until_said("3 trials at once now, 1 before")
+    driver.until(lambda: sum(late.runs(one.pid) for one in gate.waiting().values()) == 2)
+    assert len(gate.waiting()) == 3
+    gate.open()
+    assert driver.wait() == 0, driver.said()
+    assert kept.process.poll() is None
+    results = load_results(run.path)
+    assert results.complete
+    assert [trial.status for trial in results.trials] == ["finished"] * 6
+    for trial in results.trials:
+        assert trial.record is not None
+        assert [line["epochs_total"] for line in trial.record.epochs] == [1, 2, 3, 4, 5]
+        assert (trial.folder / "sees_gpus").read_text() == "", "a trial that asks for no GPU sees one"
+    assert not list(run.path.glob(".nodes-*"))
