@@ -1,6 +1,7 @@
 """Drives a simulated study whose trials wait at a test's gate; run as a program, with RUN [ADDRESS CHECK].
 
-GATE names the gate's folder; without it nothing waits. BUDGET is a time budget in seconds, FAILURE every trial's error.
+GATE names the gate's folder; without it nothing waits. BUDGET is a time budget in seconds, FAILURE every trial's error, and
+FULL how often each trial finds its GPU's memory full.
 """
 
 from __future__ import annotations
@@ -48,10 +49,17 @@ class GatedTrial(SimulatedTrial):
         return Gate(gate).wait(self.request.identity.id, ray.get_runtime_context().get_node_id())
 
 
-def gated_trainable(gate: str | None, failure: str | None) -> type[TuneTrainable]:
-    """A class that takes both along: the processes of a cluster do not have the driver's environment."""
+def gated_trainable(gate: str | None, failure: str | None, full: int) -> type[TuneTrainable]:
+    """A class that takes all of it along: the processes of a cluster do not have the driver's environment."""
 
     def open_trial(folder: Path, request: TrialRequest, guard: Guard, *others: Any) -> GatedTrial:
+        tries = folder / "tries"
+        with tries.open("a") as file:
+            file.write(f"{others[-1]}\n")
+        if len(tries.read_text().split()) <= full:
+            import torch
+
+            raise torch.OutOfMemoryError("a stand-in for a GPU whose memory is full")
         return GatedTrial(folder, guard, gate, failure)
 
     return type("GatedTrainable", (TuneTrainable,), {"open_trial": staticmethod(open_trial)})
@@ -73,7 +81,7 @@ def drive(run: Path, address: str | None = None, check: str | None = None) -> in
     """With an address that is not empty, on that cluster; with a name of CHECKS, after that check."""
     folder = RunFolder.existing(run)
     budget = os.environ.get("BUDGET")
-    trainable = gated_trainable(os.environ.get("GATE"), os.environ.get("FAILURE"))
+    trainable = gated_trainable(os.environ.get("GATE"), os.environ.get("FAILURE"), int(os.environ.get("FULL", "0")))
     launch = Launch(command=["test"], address=address or None, time_budget=None if budget is None else float(budget))
     checks = CHECKS[check] if check else unchecked
     study = load_study(folder.study_file)

@@ -51,8 +51,9 @@ class StartedCluster:
         folder = str(self._folder)
         self._start("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false", f"--temp-dir={folder}")
 
-    def add_node(self, cpus: int) -> StartedNode:
-        return self._start(f"--address={self.address}", f"--num-cpus={cpus}")
+    def add_node(self, cpus: int, gpus: int = 0) -> StartedNode:
+        """Ray believes what it is told of GPUs."""
+        return self._start(f"--address={self.address}", f"--num-cpus={cpus}", f"--num-gpus={gpus}")
 
     def close(self) -> None:
         for node in reversed(self._nodes):

@@ -89,3 +89,20 @@ def test_nodes_are_checked_one_dies_and_another_joins(
         assert [line["epochs_total"] for line in trial.record.epochs] == [1, 2, 3, 4, 5]
         assert (trial.folder / "sees_gpus").read_text() == "", "a trial that asks for no GPU sees one"
     assert not list(run.path.glob(".nodes-*"))
+
+
+def test_trials_that_a_gpu_is_too_small_for_share_it_with_fewer_and_then_cut_their_batches(
+    tmp_path: Path, cluster: StartedCluster, start: Callable[..., Driver]
+) -> None:
+    cluster.add_node(cpus=2, gpus=1)
+    study = make_study(tmp_path, resources={"gpus_per_trial": 0.5}, search={"trials_per_arm": 1})
+    run = open_run(tmp_path / "runs", study)
+    driver = start(run, cluster.address, "", FULL="3")
+    assert driver.wait() == 0, driver.said()
+    assert "2 trials at once, each with 1 CPU and 0.5 GPU" in driver.said()
+    assert driver.said().count("its GPU's memory was full, after epoch 0; it goes on") == 6
+    assert driver.said().count("each trial has its GPU to itself") == 1
+    results = load_results(run.path)
+    assert [trial.status for trial in results.trials] == ["finished"] * 2
+    for trial in results.trials:
+        assert (trial.folder / "tries").read_text().split() == ["1", "1", "2", "4"]
