@@ -130,7 +130,8 @@ class ResourcesConfig(Section):
     cpus_per_trial: int = Field(1, ge=1)
     """Processors of each trial."""
     gpus_per_trial: Literal["auto"] | Annotated[float, Field(ge=0)] = "auto"
-    """`auto`: a share of the GPUs that are there, none where there are none."""
+    """`auto`: a share of the GPUs that are there, none where there are none. Before trials share one, a trial of each arm's
+    largest is measured, and no more of them share it than fit in nine tenths of its memory, four at most."""
     max_concurrent: int | None = Field(None, ge=1)
     """Trials at once, at most."""
     time_budget: Annotated[

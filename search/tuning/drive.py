@@ -29,6 +29,7 @@ from search.tuning.cluster.resources import Node, Share, share_of
 from search.tuning.cluster.session import joined_address, live_nodes
 from search.tuning.dense_search import search_dense_recipes
 from search.tuning.driver_log import DriverLog
+from search.tuning.gpu_memory.room import share_with_room
 from search.tuning.losses.gpu_room import GpuRoom
 from search.tuning.progress import Progress
 from search.tuning.proposals.optuna_log import write_optuna_log
@@ -210,12 +211,16 @@ def _drive(
             nodes = ray.nodes()
             share = share_of(resources, nodes)
             check_devices(study, share.gpus)
-            queue.after_loss.room = room = GpuRoom(share.gpus)
-            capacity: Capacity | ClusterCapacity = Capacity(share, room, nodes)
+            checked_nodes = nodes
             if cluster is not None:
                 progress.say(f"joined the Ray cluster at {joined_address()}, which {cluster.named_by} names")
                 progress.stage(f"checking {len(nodes)} nodes: code, versions, weights, data, the run's folder")
                 checked_nodes = check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus)
+            if trainable_class is None:
+                share = share_with_room(study, nodes, share, progress)
+            queue.after_loss.room = room = GpuRoom(share.gpus)
+            capacity: Capacity | ClusterCapacity = Capacity(share, room, nodes)
+            if cluster is not None:
                 capacity = _elastic(queue, share, room, checked_nodes, checked, progress)
             progress.say(f"{capacity.trials()} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
             progress.stage("loading the trials' processes")

@@ -50,14 +50,15 @@ class Subject:
 
     def evaluate(self, part: str) -> Evaluation:
         """The network as it stands on the validation or test split, in eval mode and the trial's precision."""
-        return evaluate(self.network.model, self._eval_batches(part), self.precision, self.device)
+        return evaluate(self.network.model, self.eval_batches(part, self.train.batch_size), self.precision, self.device)
 
     def evaluate_as_exported(self, part: str) -> Evaluation:
         """The same of the float32 network that a state's file holds: for all that is reported of a state's end."""
-        return evaluate_as_exported(self.network.model, self._eval_batches(part), self.device)
+        return evaluate_as_exported(self.network.model, self.eval_batches(part, self.train.batch_size), self.device)
 
-    def _eval_batches(self, part: str) -> Iterator[Batch]:
-        at_once = images_at_a_time(max(self.train.batch_size, EVALUATION_BATCH), self.micro_batches)
+    def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
+        """A part of the data in batches, at least as large as those that are trained on."""
+        at_once = images_at_a_time(max(batch_size, EVALUATION_BATCH), self.micro_batches)
         return self.data.eval_batches(part, at_once)
 
     def latency_ms(self) -> float | None:

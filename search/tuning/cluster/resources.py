@@ -55,8 +55,11 @@ def this_machine() -> Node:
     return Node(joblib.cpu_count(), torch.cuda.device_count())
 
 
-def share_of(resources: ResourcesConfig, nodes: Sequence[Node]) -> Share:
-    """Each trial's share of `nodes`; a UserError naming the key where no node could ever run a trial."""
+def share_of(resources: ResourcesConfig, nodes: Sequence[Node], trials_per_gpu: int = TRIALS_PER_GPU) -> Share:
+    """Each trial's share of `nodes`, under `auto` with at most `trials_per_gpu` on a GPU.
+
+    A UserError naming the key where no node could ever run a trial.
+    """
     wanted = resources.cpus_per_trial
     largest = max((node.cpus for node in nodes), default=0.0)
     if wanted > largest:
@@ -67,7 +70,11 @@ def share_of(resources: ResourcesConfig, nodes: Sequence[Node]) -> Share:
     slots = sum(node.slots(wanted, 0) for node in nodes)
     most = slots if resources.max_concurrent is None else min(slots, resources.max_concurrent)
     gpus = sum(node.gpus for node in nodes)
-    per_trial = _gpu_share(most, gpus) if resources.gpus_per_trial == "auto" else float(resources.gpus_per_trial)
+    per_trial = (
+        _gpu_share(most, gpus, trials_per_gpu)
+        if resources.gpus_per_trial == "auto"
+        else float(resources.gpus_per_trial)
+    )
     slots = sum(node.slots(wanted, per_trial) for node in nodes)
     if slots == 0:
         raise UserError(_never(wanted, per_trial, nodes))
@@ -91,10 +98,10 @@ def _at_most(nodes: Sequence[Node]) -> str:
     return " on the largest machine" if len(nodes) > 1 else ""
 
 
-def _gpu_share(concurrent: int, gpus: float) -> float:
+def _gpu_share(concurrent: int, gpus: float, most: int) -> float:
     if gpus <= 0:
         return 0.0
-    per_gpu = min(TRIALS_PER_GPU, max(1, math.ceil(concurrent / gpus)))
+    per_gpu = min(most, max(1, math.ceil(concurrent / gpus)))
     return 1.0 / per_gpu
 
 
