@@ -29,8 +29,8 @@ from search.tuning.cluster.resources import Node, Share, share_of
 from search.tuning.cluster.session import joined_address, live_nodes
 from search.tuning.dense_search import search_dense_recipes
 from search.tuning.driver_log import DriverLog
+from search.tuning.gpu_memory.gpu_room import GpuRoom
 from search.tuning.gpu_memory.room import share_with_room
-from search.tuning.losses.gpu_room import GpuRoom
 from search.tuning.progress import Progress
 from search.tuning.proposals.optuna_log import write_optuna_log
 from search.tuning.proposals.optuna_studies import warm_trials

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from search.tuning.cluster.resources import Node, Share
-from search.tuning.losses.gpu_room import GpuRoom
+from search.tuning.gpu_memory.gpu_room import GpuRoom
 
 LOOK_SECONDS = 2.0
 """Between two looks at which machines there are."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from search.run.trials import RecordedTrial
-from search.tuning.losses.gpu_room import GpuRoom
+from search.tuning.gpu_memory.gpu_room import GpuRoom
 from search.tuning.losses.kept import keep_loss, where_kept
 from search.tuning.losses.loss import Loss
 from search.tuning.losses.retries import Retries

@@ -10,7 +10,7 @@ import pytest
 
 from search.tuning.cluster.capacity import ASKED_AT_MOST, LOOK_SECONDS, Capacity, ClusterCapacity, Refusals, placement
 from search.tuning.cluster.resources import Node, Share
-from search.tuning.losses.gpu_room import GpuRoom
+from search.tuning.gpu_memory.gpu_room import GpuRoom
 
 SHARE = Share(cpus=2, gpus=0.5, concurrent=4)
 A, B, C = (Node(4, 1, f"id-{name}", f"host-{name}") for name in "abc")

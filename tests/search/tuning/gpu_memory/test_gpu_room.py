@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.support.simulation import BASE, Simulation, make_study
 from search.run.trials import RecordedTrial
-from search.tuning.losses.gpu_room import GpuRoom
+from search.tuning.gpu_memory.gpu_room import GpuRoom
 from search.tuning.losses.loss import TOLD, Loss
 
 FULL = Loss("gpu_memory", TOLD["gpu_memory"], "OutOfMemoryError: Tried to allocate 2 GiB")
