@@ -1,1 +1,1 @@
-"""How many trials a GPU has room for: one of each arm's largest is tried before any starts, and what follows where one lacked it."""
+"""How many trials a GPU has room for: before any starts one is tried, and fewer share it where one found too little."""
