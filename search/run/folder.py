@@ -13,7 +13,7 @@ from search.run.driving.rules import look
 from search.study.dense_recipe import DENSE_ARM
 from search.study.sections import ResourcesConfig
 from trainables.files.generation import next_generation
-from trainables.files.record import RECORD_FILE
+from trainables.files.record import RECORD_FILE, read_record
 from trainables.files.request import REQUEST_FILE
 
 
@@ -80,11 +80,15 @@ class RunFolder:
     def driven(self, *, take_over: bool = False) -> Iterator[int]:
         """Hold the run and begin a new launch; gives the launch's generation number. UserError as for `held`."""
         with self.held(take_over=take_over):
-            yield self.begin_launch()
+            record = read_record(self.path)  # where this is a single trial's own folder
+            yield self.begin_launch(record.reached.generation if record else 0)
 
-    def begin_launch(self) -> int:
-        """The generation number of a new launch, from which on no trial of an earlier one writes. The caller holds the run."""
-        return next_generation(self.path)
+    def begin_launch(self, after: int = 0) -> int:
+        """The generation number of a new launch, from which on no trial of an earlier one writes. The caller holds the run.
+
+        `after` is the newest in its records.
+        """
+        return next_generation(self.path, after)
 
     @contextmanager
     def held(self, *, take_over: bool = False) -> Iterator[Hold]:

@@ -32,6 +32,10 @@ class TrialStore:
     def __contains__(self, trial_id: str) -> bool:
         return trial_id in self._trials
 
+    def newest_generation(self) -> int:
+        """Of the launches that wrote into any record; 0 without any."""
+        return max((trial.record.reached.generation for trial in self if trial.record), default=0)
+
     def get(self, trial_id: str) -> RecordedTrial | None:
         return self._trials.get(trial_id)
 

@@ -96,7 +96,7 @@ def run_study(
         store = TrialStore(run)
         study = as_begun(with_found_recipes(run, study), store)
         # All that is there has been read: a damaged run is left as it is.
-        generation = run.begin_launch()
+        generation = run.begin_launch(after=store.newest_generation())
         store.guard = Fence(run.path, generation)
         with DriverLog(run.path, generation, launch.command) as log:
             hold.when_lost(log.end)

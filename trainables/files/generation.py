@@ -30,9 +30,13 @@ def read_generation(run: Path) -> int:
     return int(content)
 
 
-def next_generation(run: Path) -> int:
-    """Begin a launch: from here on every trial of an earlier one is fenced. The caller holds the run's lock."""
-    number = read_generation(run) + 1
+def next_generation(run: Path, after: int = 0) -> int:
+    """Begin a launch: from here on every trial of an earlier one is fenced. The caller holds the run.
+
+    `after` is the newest of which anything else knows: where the file is gone, what a launch with an old number writes would
+    not count.
+    """
+    number = max(read_generation(run), after) + 1
     atomic.write_text(run / GENERATION_FILE, f"{number}\n")
     return number
 

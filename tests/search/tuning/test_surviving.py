@@ -99,6 +99,24 @@ def test_a_trial_that_is_stopped_where_it_stands_stays_there_whatever_its_orphan
     assert last.endswith(b'"generation":1}'), "the orphan has written"
 
 
+def test_a_run_whose_count_of_launches_is_gone_goes_on_counting_from_its_records(tmp_path: Path) -> None:
+    simulation = Simulation(make_study(tmp_path), tmp_path / "runs")
+    trial = simulation.queue.next()
+    assert not isinstance(trial, str)
+    for _ in range(3):
+        with simulation.run.driven() as generation:
+            SimulatedTrial(trial.folder, Fence(simulation.run.path, generation)).step()
+    (simulation.run.path / "generation").unlink()
+    newest = TrialStore(simulation.run).newest_generation()
+    assert newest == 3
+    with simulation.run.held():
+        generation = simulation.run.begin_launch(after=newest)
+        SimulatedTrial(trial.folder, Fence(simulation.run.path, generation)).step()
+    record = simulation.store.refresh(trial.id).record
+    assert record is not None
+    assert (generation, [line["epochs_total"] for line in record.epochs]) == (4, [1, 2, 3, 4])
+
+
 def test_a_torn_journal_is_written_anew_from_the_records(tmp_path: Path) -> None:
     simulation = Simulation(make_study(tmp_path), tmp_path / "runs").go()
     write_optuna_log(simulation.study, simulation.store)
