@@ -21,8 +21,8 @@ from search.console import announce
 
 DRIVER_LOG = "driver.log"
 TUNE = "ray.tune"
-NOT_KEPT = "ray.tune.analysis"
-"""It looks for Tune's own results, which are not written, and complains of each trial."""
+NOT_KEPT = ("ray.tune.analysis", "ray.tune.tune")
+"""They look for Tune's own results, which are not written, and count a trial that has gone on elsewhere as lost."""
 
 
 class DriverLog:

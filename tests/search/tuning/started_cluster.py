@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RAY = Path(sys.executable).with_name("ray")
+NOTICES_SOON = {"RAY_health_check_period_ms": "500", "RAY_health_check_failure_threshold": "2"}
+"""A head otherwise takes fifteen seconds to notice that a node is gone."""
 STARTS_WITHIN = 120.0
 """Seconds after which a test gives up on a node; nothing is judged by how long it took."""
 
@@ -43,7 +45,7 @@ class StartedCluster:
     """A head that takes no trials; joining it needs the token that the environment holds."""
 
     def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
+        self._environment = environment | NOTICES_SOON
         self._folder = Path(tempfile.mkdtemp(prefix="ray-", dir="/tmp"))  # its sockets' paths must be short
         self.address = f"127.0.0.1:{_free_port()}"
         self._nodes: list[StartedNode] = []
