@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TextIO
 
 from models.errors import UserError
 from search.console import announce
@@ -25,12 +25,17 @@ NOT_KEPT = ("ray.tune.analysis", "ray.tune.tune")
 """They look for Tune's own results, which are not written, and count a trial that has gone on elsewhere as lost."""
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: a full disk is told where records cannot be written, and not on the terminal for each line of a log."""
+
+
 class DriverLog:
     """For the time of a launch. Text is added to what earlier launches said; each line is on the disk as it is said."""
 
     def __init__(self, run: Path, generation: int, command: Sequence[str]) -> None:
         self._file = (run / DRIVER_LOG).open("a", encoding="utf-8", buffering=1)
-        self._handler = logging.StreamHandler(self._file)
+        self._handler = _Handler(self._file)
         self._handler.addFilter(lambda record: not record.name.startswith(NOT_KEPT))
         self._handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S"))
         self.say(f"launch {generation}: {' '.join(command)}")
