@@ -13,6 +13,7 @@ from typing import Any
 
 from models import writes
 
+UNFINISHED = ".tmp"
 NO_LINK = (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP)
 """A file gets no second name here: on another file system, or where that has none."""
 
@@ -62,9 +63,14 @@ def create_bytes(path: Path, data: bytes) -> bool:
         writes.unlink(temporary)
 
 
+def is_unfinished(path: Path) -> bool:
+    """Whether a file was being written when its process was killed, and never got its name."""
+    return path.name.startswith(".") and path.name.endswith(UNFINISHED)
+
+
 def _beside(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp")
+    return path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
 
 
 def sync_folder(folder: Path) -> None:

@@ -25,6 +25,7 @@ from models.names import suggestion
 from search.commands.common import DISK_FULL, WANTS_JSON, Outcome, write_example
 from search.console import OUTPUT_SCHEMA_VERSION, clear_away, one_line
 from search.tuning.stop_request import terminated_like_interrupted
+from trainables.files.failure import FAILING
 from trainables.files.record import finite
 
 NAME = "prunetune"
@@ -32,8 +33,6 @@ COMPLETE = "_PRUNETUNE_COMPLETE"
 """The environment variable by which a shell asks for what may come next on the command line."""
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 OF_ANOTHER_KIND = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG)
-FAILING = (errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENXIO, errno.ENOTCONN)
-"""A disk or a mount that does not answer as it should."""
 
 COMMANDS = {
     "sweep": ("search.commands.sweep", "run a study: search, then confirm, under Ray Tune"),

@@ -21,7 +21,7 @@ from trainables.files.pace import Pace
 from trainables.files.record import ENDED, Identity, RecordWriter, StateEnd, TrialRecord, end_line, read_record
 from trainables.files.same_trial import check_same_trial
 from trainables.files.shown import shown_result
-from trainables.files.state_files import REWIND_FILE, load_network_file, load_tensors, save_state, save_tensors
+from trainables.files.state_files import REWIND_FILE, load_network_file, load_rewind_point, save_state, save_tensors
 from trainables.prepare import Prepared, prepare
 from trainables.stages.sharing import Sharing
 from trainables.stages.stage import Stage
@@ -237,8 +237,12 @@ class Trial:
         if checkpoint is None:
             self._writer.start(self._header)
             return
-        rewind_file = self.folder / REWIND_FILE
-        self.procedure.restore(checkpoint.snapshot, load_tensors(rewind_file) if rewind_file.exists() else None)
+        point = load_rewind_point(self.folder)
+        if point is None and self.procedure.has_passed_rewind_point(checkpoint.snapshot.position):
+            self.warnings += (f"{self.folder / REWIND_FILE} is gone or cannot be read; the trial begins anew",)
+            self._writer.start(self._header)
+            return
+        self.procedure.restore(checkpoint.snapshot, point)
         position = self.procedure.position
         self._writer.go_on(position.state, position.epoch, position.epochs_total)
         if self.procedure.finished:

@@ -16,7 +16,7 @@ from trainables.config.trial import TrialConfig
 from trainables.files.failure import (
     Failure,
     describe,
-    is_disk_full,
+    is_of_the_disk,
     is_out_of_gpu_memory,
     keep_details,
     record_failure,
@@ -112,7 +112,7 @@ class TuneTrainable(tune.Trainable):
             except Fenced:
                 raise
             except Exception as error:
-                if is_disk_full(error):
+                if is_of_the_disk(error):
                     raise
                 if not is_out_of_gpu_memory(error):
                     return self._failed(request, error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Any
 
 from models.errors import INTERRUPTED, UserError
@@ -32,23 +33,30 @@ def drive_command(study: Study, run: RunFolder, **options: Any) -> Outcome:
 def conclude(results: RunResults, *, again: bool = False) -> str:
     """Write `report/` and `export/` into the run's folder; returns the text that ends the study.
 
-    With `again`, what an earlier launch of this complete run has written is left as it is.
+    With `again`, what was written since this complete run's last launch is left as it is.
     """
     if not any(trial.finished for trial in results.trials):
         return f"{status_text(results)}\nno trial finished, so there is nothing to report or to export"
-    from search.export.export import export
+    from search.export.export import FILES, export
     from search.report.write import write_report
 
     lines = [status_text(results), ""]
     if len(results.arm_names) > 1:
         lines += [comparison_text(compare(results), final_test(results)), ""]
     report, best = results.run / "report" / "index.html", results.run / "export"
-    if not (again and report.exists()):
+    manifest = RunFolder(results.run).manifest_file
+    if not (again and _is_younger(report, manifest)):
         write_report(results, report.parent)
     exported = f"best configuration and network: {best}"
-    if not (again and (best / "best.yaml").exists()):
+    if not (again and _is_younger(best / FILES[-1], manifest)):
         try:
             export(results, choose(results, Budget()), best, how_chosen(results, Budget()))
         except UserError as error:
             exported = f"nothing exported: {error}"
     return "\n".join([*lines, f"report: {report}", exported])
+
+
+def _is_younger(last: Path, manifest: Path) -> bool:
+    """Whether `last`, which is written after all that belongs to it, came after the launch that completed the run: who was
+    killed in writing, or between the two, has left an older one, or none."""
+    return last.exists() and last.stat().st_mtime_ns >= manifest.stat().st_mtime_ns

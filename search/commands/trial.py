@@ -37,7 +37,7 @@ from search.run.warnings import warnings_of
 from search.study.arm import Arm, at_its_line
 from search.study.load import load_study
 from search.study.study import Study
-from trainables.files.failure import Failure, is_disk_full, is_out_of_gpu_memory
+from trainables.files.failure import Failure, is_of_the_disk, is_out_of_gpu_memory
 from trainables.files.generation import Fence, Fenced, read_generation
 from trainables.files.pace import Pace
 from trainables.files.record import Identity, read_record
@@ -197,7 +197,7 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> bool:
     except Exception as error:
         if is_out_of_gpu_memory(error):
             return False
-        if not is_disk_full(error):
+        if not is_of_the_disk(error):
             trial.fail(Failure.by(error))
         raise
     return True

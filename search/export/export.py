@@ -24,6 +24,7 @@ from search.run.results import RunResults
 from trainables.files.environment import processor
 
 FILES = ("best.yaml", "model.safetensors", "model.onnx", "model.pt2", "MODEL_CARD.md", "load_example.py")
+"""In the order in which they are written."""
 EXAMPLE = Path(__file__).with_name("load_example.py")
 LATENCY_DEVICE, LATENCY_BATCH = "cpu", 1
 

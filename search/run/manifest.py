@@ -147,6 +147,12 @@ def close_launch(run: RunFolder, left: str) -> None:
     atomic.write_json(run.manifest_file, manifest)
 
 
+def was_closed(run: RunFolder) -> bool:
+    """Whether the newest launch came to its own end, and was not killed before; true where there was none."""
+    launches = read_manifest(run)["launches"]
+    return not launches or launches[-1].get("left") is not None
+
+
 def machine() -> dict[str, Any]:
     """Versions, commit and hardware of the driver's machine."""
     import joblib
@@ -189,12 +195,15 @@ def open_run(storage: Path, study: Study, launched: Study | None = None, *, take
             atomic.write_text(run.study_file, study.to_yaml())
             return run
         if run.has_begun():
+            check_same_study(
+                run, load_study(run.study_file, recorded=True)
+            )  # of the two it may be the run's that changed
             raise UserError(
                 f"{run.path}: holds a run of another study: {', '.join(at_most(changes))}; choose another --name or "
                 f"--storage, or go on with it as it is: prunetune resume {run.path}"
             )
         # Nothing has begun: the last request was found wrong before its first trial, and this is the mended one.
-    elif run.path.is_dir() and any(run.path.iterdir()):
+    elif run.path.is_dir() and not all(atomic.is_unfinished(path) for path in run.path.iterdir()):
         raise UserError(f"{run.path}: holds something, but no run; choose another --name or --storage")
     atomic.write_text(run.study_file, study.to_yaml())
     return run

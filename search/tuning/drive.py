@@ -129,6 +129,9 @@ def _launch(
     outstanding = still_outstanding(run, study, store) + retried
     if outstanding == 0:
         write_optuna_log(study, store)
+        if not manifest.was_closed(run):
+            drop_own_stages(study, run)
+            manifest.close_launch(run, "complete")
         return _Ending(None, was_complete=True)
     real = trainable_class is None
     with launch.ray or BackgroundRay(study.resources, outstanding, load_trials=real) as ray:
@@ -162,11 +165,11 @@ def _launch(
             if not hold.lost():
                 write_optuna_log(study, store)
                 left = (stop_request.reason or "an error") if still_outstanding(run, study, store) else None
+                if left is None:
+                    drop_own_stages(study, run)  # before it is noted as complete: nothing is left to be done then
                 manifest.close_launch(run, left or "complete")
         hold.check()
     apply_retention(study, store)
-    if left is None:
-        drop_own_stages(study, run)
     _raise_what_ended_it(queue)
     return _Ending(left, stop_request.interrupted)
 

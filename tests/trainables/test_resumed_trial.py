@@ -17,6 +17,7 @@ from trainables.files.checkpoint import folder_of
 from trainables.files.failure import Failure, record_failure
 from trainables.files.record import Identity, read_record
 from trainables.files.request import TrialRequest
+from trainables.files.state_files import REWIND_FILE
 from trainables.trial import Trial
 
 OWN_STATE0 = {"optimizer": "sgd", "lr": 0.01, "batch_size": 20, "augment": {"flip": True, "cutmix": 0.3}}
@@ -52,6 +53,19 @@ def test_a_kill_between_record_and_checkpoint_repeats_the_epoch_once(
         trial.step()
     run(open_trial(tmp_path / "killed"))
     assert numbers(tmp_path / "killed") == numbers(straight)
+
+
+@pytest.mark.parametrize("left", [b"", None], ids=["emptied", "gone"])
+def test_a_trial_that_lost_what_it_returns_to_begins_anew(tmp_path: Path, left: bytes | None) -> None:
+    changes: dict[str, Any] = {"train": {"epochs_per_state": 1}, "prune": {"rewind": {"epoch": 1}}}
+    run(open_trial(tmp_path / "straight", **changes))
+    open_trial(tmp_path / "left", **changes).step()
+    point = tmp_path / "left" / REWIND_FILE
+    point.unlink() if left is None else point.write_bytes(left)
+    again = open_trial(tmp_path / "left", **changes)
+    assert any(f"{point} is gone or cannot be read" in warning for warning in again.warnings)
+    run(again)
+    assert numbers(tmp_path / "left") == numbers(tmp_path / "straight")
 
 
 def test_a_trial_begun_before_a_key_was_known_goes_on(tmp_path: Path, straight: Path) -> None:

@@ -21,6 +21,8 @@ ERROR_FILE = "error.txt"
 KEPT_CHARACTERS = 200_000
 """Of `error.txt`: where a trial is lost again and again, what was said first goes."""
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+FAILING = frozenset({errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.ENODEV, errno.ENXIO, errno.ENOTCONN})
+"""A disk or a mount that does not answer as it should."""
 OURS = tuple(str(ROOT / package) for package in ("models", "pruning", "trainables"))
 
 FailureClass = Literal["error", "gpu_memory", "process", "node"]
@@ -73,9 +75,10 @@ def is_out_of_gpu_memory(error: BaseException) -> bool:
     return torch is not None and isinstance(error, torch.OutOfMemoryError)
 
 
-def is_disk_full(error: BaseException) -> bool:
-    """Nothing can be written any more: no fault of the trial, and nothing about it can be recorded."""
-    return isinstance(error, OSError) and error.errno in NO_SPACE
+def is_of_the_disk(error: BaseException) -> bool:
+    """Nothing can be written any more, or files are out of reach: no fault of the trial, and nothing about it can be
+    recorded for sure."""
+    return isinstance(error, OSError) and error.errno in NO_SPACE | FAILING
 
 
 def record_failure(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -91,6 +92,14 @@ def save_predictions(folder: Path, state: int, test: Evaluation) -> None:
 def save_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     with atomic.replace_via(path) as temporary:
         write_tensors(temporary, {name: tensor.contiguous() for name, tensor in tensors.items()})
+
+
+def load_rewind_point(folder: Path) -> dict[str, Tensor] | None:
+    """What later states of a trial return to; None where it is not there, or cannot be read."""
+    try:
+        return load_tensors(folder / REWIND_FILE)
+    except (SafetensorError, FileNotFoundError):
+        return None
 
 
 def load_tensors(path: Path) -> dict[str, Tensor]:

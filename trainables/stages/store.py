@@ -101,11 +101,16 @@ class StageStore:
         writes.remove_folder(gone)
 
     def discard_after_dense_starts(self) -> None:
-        """Remove every stage of a state after state 0."""
+        """Remove every stage of a state after state 0, and what cannot be read."""
         for file in self._files():
-            with suppress(FileNotFoundError):
-                if json.loads(file.read_text(encoding="utf-8"))["end"]["state"] > 0:
-                    self.discard(file.parent.name)
+            try:
+                is_dense = json.loads(file.read_text(encoding="utf-8"))["end"]["state"] == 0
+            except FileNotFoundError:
+                continue
+            except (ValueError, KeyError, TypeError):  # damaged, and so of no use to anybody
+                is_dense = False
+            if not is_dense:
+                self.discard(file.parent.name)
 
     def _passing(self, key: str) -> Path:
         """A name for what is being written or removed, which no key finds."""

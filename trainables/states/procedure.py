@@ -15,7 +15,7 @@ from pruning.methods import Method, StatePlan
 from trainables.config.prune import RewindEpoch
 from trainables.data.augmentation.mixing import make_mix
 from trainables.states.begun_epoch import BegunEpoch
-from trainables.states.position import Snapshot
+from trainables.states.position import Position, Snapshot
 from trainables.states.pruning_event import Event, choose_drop, floor_warnings, update_masks
 from trainables.states.running_state import RunningState
 from trainables.states.shrinking import Shrinking
@@ -74,6 +74,10 @@ class Procedure(Subject):
         """After how many epochs of state 0 the weights to return to are taken; None where they are not needed."""
         rewind = self.config.prune.rewind
         return rewind.epoch if isinstance(rewind, RewindEpoch) and rewind.epoch > 0 else None
+
+    def has_passed_rewind_point(self, position: Position) -> bool:
+        """Whether the weights that later states return to have been taken on the way to there."""
+        return self.rewind_epoch is not None and (position.state > 0 or position.epoch >= self.rewind_epoch)
 
     @property
     def lacks_teacher(self) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from trainables.files.failure import describe, is_disk_full
+from trainables.files.failure import NO_SPACE, describe, is_of_the_disk
 from trainables.files.generation import Fenced
 
 Kind = Literal["node", "process", "gpu_memory", "disk", "fenced", "error"]
@@ -71,7 +72,15 @@ def loss_by(error: Exception | None, said: str) -> Loss:
 def _raised(cause: Exception, said: str) -> Loss:
     if isinstance(cause, Fenced):
         return Loss("fenced", TOLD["fenced"], said)
-    if is_disk_full(cause):
-        place = f" ({cause.filename})" if isinstance(cause, OSError) and cause.filename else ""
-        return Loss("disk", f"{TOLD['disk']}{place}", said)
+    if is_of_the_disk(cause):
+        return Loss("disk", _of_the_disk(cause), said)
     return Loss("error", describe(cause), said)
+
+
+def _of_the_disk(cause: Exception) -> str:
+    assert isinstance(cause, OSError)
+    if cause.errno in NO_SPACE:
+        return f"{TOLD['disk']} ({cause.filename})" if cause.filename else TOLD["disk"]
+    return (
+        f"{cause.filename or 'a file'}: {os.strerror(cause.errno or 0)}: the disk or mount does not work as it should"
+    )

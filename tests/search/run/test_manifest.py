@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
+from benchmarks.support.simulation import make_study
+from models import atomic
 from models.errors import UserError
 from search.run.files.manifest_file import read_manifest
 from search.run.folder import RunFolder
-from search.run.manifest import check_starting_points, close_launch, write_launch
+from search.run.manifest import check_starting_points, close_launch, open_run, write_launch
 from search.run.preflight import StartingPoint
 
 
@@ -65,3 +67,22 @@ def test_a_changed_teacher_is_refused_by_name(tmp_path: Path) -> None:
     check_starting_points(run, {"rsst": taught, "dense": starting_point()})
     with pytest.raises(UserError, match="the teacher of arm rsst has changed since the run began"):
         check_starting_points(run, {"rsst": otherwise})
+
+
+def test_a_run_of_which_only_a_torn_request_is_left_is_begun_again(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    run = tmp_path / "runs" / study.name
+    run.mkdir(parents=True)
+    (run / ".study.yaml.1234.0a1b2c3d.tmp").write_text("name: simu")
+    assert open_run(tmp_path / "runs", study).study_file.exists()
+
+
+def test_where_the_runs_own_file_has_changed_it_is_named_and_not_the_request(tmp_path: Path) -> None:
+    study = make_study(tmp_path)
+    run = open_run(tmp_path / "runs", study)
+    write_launch(run, 1, {}, {}, ["test"], study)
+    atomic.write_text(run.study_file, run.study_file.read_text().replace("trials_per_arm: 6", "trials_per_arm: 7"))
+    with pytest.raises(
+        UserError, match=r"study\.yaml: has changed since the run began: search\.trials_per_arm was 6, is now 7"
+    ):
+        open_run(tmp_path / "runs", study)

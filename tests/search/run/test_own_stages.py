@@ -25,3 +25,11 @@ def test_a_complete_run_keeps_shared_states_only_where_they_take_no_room(
         atomic.write_json(folder / "ab" / f"ab{state}" / "stage.json", {"end": {"state": state}})
     drop_own_stages(study, RunFolder(tmp_path / "run"))
     assert {int(one.name[-1]) for one in folder.glob("ab/*")} == there
+
+
+@pytest.mark.parametrize("damaged", ["", '{"end": {}}', "{"])
+def test_a_shared_state_that_cannot_be_read_is_kept_for_nobody(tmp_path: Path, damaged: str) -> None:
+    run, study = RunFolder(tmp_path / "run"), make_study(tmp_path, retention={"states": "last"})
+    atomic.write_text(run.own_stages / "ab" / "ab1" / "stage.json", damaged)
+    drop_own_stages(study, run)
+    assert list(run.own_stages.glob("ab/*")) == []

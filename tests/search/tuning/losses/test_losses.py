@@ -39,7 +39,13 @@ def by_task(cause: Exception) -> RayTaskError:
         (None, "no exception could be read", "process", "its process died"),
         (by_task(Fenced("launch 1 is over")), "", "fenced", "another launch"),
         (by_task(OSError(errno.ENOSPC, "No space left", "/data/record.jsonl")), "", "disk", "/data/record.jsonl"),
-        (by_task(OSError(errno.EIO, "broken")), "", "error", "OSError: [Errno 5] broken"),
+        (
+            by_task(OSError(errno.EIO, "broken", "/data/x")),
+            "",
+            "disk",
+            "/data/x: Input/output error: the disk or mount",
+        ),
+        (by_task(OSError(errno.ENOENT, "gone")), "", "error", "FileNotFoundError: [Errno 2] gone"),
         (by_task(ValueError("at setup")), "", "error", "ValueError: at setup"),
     ],
 )
