@@ -58,5 +58,7 @@ def conclude(results: RunResults, *, again: bool = False) -> str:
 
 def _is_younger(last: Path, manifest: Path) -> bool:
     """Whether `last`, which is written after all that belongs to it, came after the launch that completed the run: who was
-    killed in writing, or between the two, has left an older one, or none."""
-    return last.exists() and last.stat().st_mtime_ns >= manifest.stat().st_mtime_ns
+    killed in writing, or between the two, has left an older one, or none. Without a manifest nobody can tell."""
+    if not (last.exists() and manifest.exists()):
+        return last.exists()
+    return last.stat().st_mtime_ns >= manifest.stat().st_mtime_ns
