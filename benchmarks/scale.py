@@ -8,19 +8,21 @@ started: `benchmarks.startup` is about that. A row is milliseconds of the proces
 command's trials keep: for `each` trial
 (or stage) that is there, where all have to be looked at; for what happens `once` to a single one, elsewhere. Behind it stands
 how many times that of the smallest size it is. At 1 a row `each` grows as the run does, and one `once` does not grow at all;
-where that grows with the run, a whole study's sum grows with its square. Medians of the repeats, the sizes taken in turns.
+where that grows with the run, a whole study's sum grows with its square. At the end of a line stands with which power of the
+number of trials its figure grows (0: not at all, 1: with a run). Medians of the repeats, the sizes taken in turns.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
+import math
 import shutil
 import tempfile
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from statistics import median
+from statistics import linear_regression, median
 from typing import Any
 
 from benchmarks.support.machine import machine_text, milliseconds, options_of, show
@@ -161,25 +163,34 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
     return {"machine": machine_text(), "sizes": sizes, "rows": {row: row_of(found) for row, found in times.items()}}
 
 
-def row_of(times: dict[int, list[float]]) -> dict[str, dict[int, float]]:
-    """Size → median, and how many times that of the smallest size."""
+def row_of(times: dict[int, list[float]]) -> dict[str, Any]:
+    """Size → median, and how many times that of the smallest size; `exponent`: with which power of the size it grows."""
     medians = {size: median(found) for size, found in sorted(times.items())}
     smallest = medians[min(medians)]
-    return {"medians": medians, "ratio": {size: found / smallest for size, found in medians.items()}}
+    ratio = {size: found / smallest for size, found in medians.items()}
+    return {"medians": medians, "ratio": ratio, "exponent": exponent_of(medians)}
+
+
+def exponent_of(medians: dict[int, float]) -> float | None:
+    """The slope of a straight line through the logarithms; None of one size alone."""
+    if len(medians) < 2:
+        return None
+    return linear_regression([math.log(size) for size in medians], [math.log(one) for one in medians.values()]).slope
 
 
 def lines(found: dict[str, Any]) -> list[str]:
     sizes = found["sizes"]
     heading = "".join(f"{f'{size:,}':>18}" for size in sizes)
     return [
-        f"{'milliseconds or kB (ratio)':<28}{heading}",
+        f"{'milliseconds or kB (ratio)':<28}{heading}{'exponent':>10}",
         *(_line(row, sizes, one) for row, one in found["rows"].items()),
     ]
 
 
 def _line(row: str, sizes: list[int], found: dict[str, dict[int, float]]) -> str:
     cells = [f"{found['medians'][size]:.3f} ({found['ratio'][size]:.2f})" for size in sizes]
-    return f"{row:<28}" + "".join(f"{cell:>18}" for cell in cells)
+    exponent = "" if found["exponent"] is None else f"{found['exponent']:.2f}"
+    return f"{row:<28}" + "".join(f"{cell:>18}" for cell in cells) + f"{exponent:>10}"
 
 
 def main() -> None:

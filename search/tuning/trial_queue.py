@@ -35,6 +35,7 @@ from search.tuning.losses.after import AfterLoss
 from search.tuning.losses.loss import Loss
 from search.tuning.losses.same_failure import SameFailure
 from search.tuning.proposals.optuna_studies import propose
+from search.tuning.proposals.told import Told
 from trainables.files.failure import Failure
 from trainables.files.record import Identity
 from trainables.files.request import TrialRequest
@@ -66,7 +67,7 @@ class TrialQueue:
         self._plans = plan_of(self.study)
         self._studies = [replicate_of(self.study, index) for index in range(self.study.search.replicates)]
         self._confirm = ConfirmPhase(self.study, self.store, self._note)
-        self._beginnings = Beginnings()
+        self._beginnings, self._told = Beginnings(), Told()
         self._retention = Retention(self.study)
         self.live: set[str] = set()
         """Trials handed out in this launch and not yet given back."""
@@ -183,7 +184,7 @@ class TrialQueue:
         past = configurations_of_arm(self.store, plan.arm, len(plan.seeds), plan.replicate)
         begun = next((one for one in past if one.number == number), None)
         earlier = [one for one in past if one.number < number]
-        chosen = begun or propose(study, plan.arm, number, earlier, self.warm.get(plan.arm, ()))
+        chosen = begun or propose(study, plan.arm, number, earlier, self.warm.get(plan.arm, ()), self._told)
         given = chosen.values if source is None else {**chosen.values, "prune.scratch.file": source}
         config = study.arms[plan.arm].config(given, seed_of_recipe(study, number) if seed is None else seed)
         trial_id = plan.search_id(number, seed)

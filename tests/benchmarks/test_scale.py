@@ -14,7 +14,15 @@ from search.run.results import load_results
 
 def test_ratios_are_of_medians_beside_the_smallest_size() -> None:
     found = row_of({300: [3.0, 9.0, 4.0], 30: [2.0, 1.0, 8.0]})
-    assert found == {"medians": {30: 2.0, 300: 4.0}, "ratio": {30: 1.0, 300: 2.0}}
+    assert found["medians"] == {30: 2.0, 300: 4.0}
+    assert found["ratio"] == {30: 1.0, 300: 2.0}
+
+
+def test_the_exponent_is_of_the_power_that_a_figure_follows() -> None:
+    cubes = row_of({size: [2e-6 * size**3] for size in (10, 100, 500)})
+    assert cubes["exponent"] == pytest.approx(3)
+    assert row_of({10: [1.0], 100: [1.0]})["exponent"] == pytest.approx(0)
+    assert row_of({10: [1.0]})["exponent"] is None
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from search.run.store import TrialStore
 from search.study.study import Study
 from search.tuning.configurations import configurations_of_arm
 from search.tuning.proposals.optuna_studies import rebuild
+from search.tuning.proposals.told import Told
 
 REST = 20.0
 """Seconds without rewriting the journal for each second that it took."""
@@ -38,17 +39,17 @@ class MemoryJournal(BaseJournalBackend):
         return self.lines[log_number_from:]
 
 
-def write_optuna_log(study: Study, store: TrialStore) -> None:
+def write_optuna_log(study: Study, store: TrialStore, told: Told | None = None) -> None:
     """Replace the run's journal by what the trials say now: one Optuna study for each search of an arm.
 
-    Named `<study>/<arm>`, from the second search on `<study>/<arm>.r<replicate>`.
+    Named `<study>/<arm>`, from the second search on `<study>/<arm>.r<replicate>`. `told` is kept between one and the next.
     """
     journal, known = MemoryJournal(), list(store)
     storage = JournalStorage(journal)
     for plan in plan_of(study):
         configurations = configurations_of_arm(known, plan.arm, len(plan.seeds), plan.replicate)
         name = f"{study.name}/{in_replicate(plan.arm, plan.replicate)}"
-        shown = rebuild(study, configurations, storage=storage, name=name)
+        shown = rebuild(study, configurations, storage=storage, name=name, told=told)
         with warnings.catch_warnings():
             # Optuna calls naming experimental; the users of a study need not hear of it.
             warnings.simplefilter("ignore", ExperimentalWarning)
@@ -61,7 +62,7 @@ class OptunaLog:
     """Keeps the journal of a run under way fresh, as often as costs next to nothing."""
 
     def __init__(self, study: Study, store: TrialStore) -> None:
-        self._study, self._store = study, store
+        self._study, self._store, self._told = study, store, Told()
         self._next = 0.0
 
     def refresh(self) -> None:
@@ -69,6 +70,6 @@ class OptunaLog:
         began = time.monotonic()
         if began < self._next:
             return
-        write_optuna_log(self._study, self._store)
+        write_optuna_log(self._study, self._store, self._told)
         now = time.monotonic()
         self._next = now + REST * (now - began)

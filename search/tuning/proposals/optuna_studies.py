@@ -7,15 +7,14 @@ diverged ones FAIL, and those under way RUNNING, so that the next proposal keeps
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import optuna
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial
 
-from search.run.curves import violation
 from search.run.plan import plan_of
 from search.run.possible.warm_start import why_nothing_to_learn
 from search.run.results import load_results
@@ -23,9 +22,8 @@ from search.study.compared.claim_checks import DRAWN
 from search.study.study import Study
 from search.tuning.configurations import Configuration, configurations_of_arm
 from search.tuning.proposals.samplers import make_sampler, seed_of
+from search.tuning.proposals.told import Told, told_trial
 
-USEFUL = (TrialState.COMPLETE, TrialState.PRUNED)
-"""What a later study learns from, and what a constraint is told of."""
 DIRECTIONS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
 ATTEMPTS = 20
 """Draws before a configuration that was proposed already is accepted again."""
@@ -40,12 +38,18 @@ class Proposal:
 
 
 def propose(
-    study: Study, arm: str, number: int, past: Sequence[Configuration], warm: Sequence[FrozenTrial] = ()
+    study: Study,
+    arm: str,
+    number: int,
+    past: Sequence[Configuration],
+    warm: Sequence[FrozenTrial] = (),
+    told: Told | None = None,
 ) -> Proposal:
     """Configuration `number` of an arm, given the arm's earlier ones; the same again for the same records.
 
-    `warm` are trials of an earlier run to learn from.
+    `warm` are trials of an earlier run to learn from. `told` is what is kept between one proposal and the next.
     """
+    told = Told() if told is None else told
     if study.search.algorithm == "grid":
         return Proposal(grid_point(study, arm, number))
     names = tuple(parameter.name for parameter in study.arms[arm].parameters)
@@ -54,7 +58,7 @@ def propose(
     if study.search.algorithm in DRAWN:
         past, warm = (), ()
     for attempt in range(ATTEMPTS):
-        optuna_study = rebuild(study, past, make_sampler(study.search, names, arm, number, attempt), warm)
+        optuna_study = rebuild(study, past, make_sampler(study.search, names, arm, number, attempt), warm, told=told)
         values = study.space.suggest(optuna_study.ask(), arm, fixed)
         if values not in taken:
             break
@@ -97,57 +101,15 @@ def rebuild(
     warm: Sequence[FrozenTrial] = (),
     storage: optuna.storages.BaseStorage | None = None,
     name: str | None = None,
+    told: Told | None = None,
 ) -> optuna.Study:
     """The Optuna study of one arm's configurations, numbered as they are (after those of an earlier run, if any)."""
     directions = [DIRECTIONS[one.direction] for one in study.search.objective]
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     optuna_study = optuna.create_study(directions=directions, sampler=sampler, storage=storage, study_name=name)
-    optuna_study.add_trials([*warm, *(frozen_trial(study, one) for one in configurations)])
+    told = Told() if told is None else told
+    optuna_study.add_trials([*warm, *(told.trial(study, one) for one in configurations)])
     return optuna_study
-
-
-def frozen_trial(study: Study, configuration: Configuration) -> FrozenTrial:
-    """One configuration as Optuna keeps it: true in its state, values, constraints and every state's value."""
-    told = configuration.told()
-    objectives = study.search.objective
-    values = [configuration.value(objective) for objective in objectives]
-    if told == TrialState.COMPLETE and None in values:
-        # It ended without reaching the removal that the objective is read at.
-        told = TrialState.FAIL
-    params, distributions = study.space.to_optuna(
-        configuration.values, configuration.arm, _outside(study, configuration)
-    )
-    curves = [states for states in configuration.curves if states]
-    constraints = {
-        f"constraints:{constraint.text()}": max(violation(states, constraint) for states in curves)
-        for constraint in study.search.constraints
-        if told in USEFUL and curves
-    }
-    return optuna.trial.create_trial(
-        state=told,
-        values=[float(value) for value in values if value is not None] if told == TrialState.COMPLETE else None,
-        params=params,
-        distributions=distributions,
-        # Optuna has no intermediate values where there are several objectives.
-        intermediate_values=configuration.intermediate(objectives[0]) if len(objectives) == 1 else None,
-        system_attrs={**configuration.drawn, **constraints},
-        user_attrs={
-            "arm": configuration.arm,
-            "number": configuration.number,
-            "trials": [trial.id for trial in configuration.trials],
-            "statuses": [trial.status for trial in configuration.trials],
-        },
-    )
-
-
-def _outside(study: Study, configuration: Configuration) -> Mapping[str, Any]:
-    """Enqueued values may lie outside the declared ranges; Optuna cannot hold those."""
-    searched = study.arms[configuration.arm].parameters
-    return {
-        key: value
-        for key, value in configuration.values.items()
-        if not any(one.distribution.contains(value) for one in searched if one.key == key)
-    }
 
 
 def warm_trials(study: Study) -> dict[str, list[FrozenTrial]]:
@@ -160,7 +122,7 @@ def warm_trials(study: Study) -> dict[str, list[FrozenTrial]]:
     earlier = load_results(study.search.warm_start)
     return {
         plan.arm: [
-            frozen_trial(study, one)
+            told_trial(study, one)
             for one in configurations_of_arm(earlier.trials, plan.arm, len(plan.seeds))
             if not why_nothing_to_learn(study, study.arms[plan.arm], one.trials, one.wanted)
         ]
