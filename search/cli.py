@@ -27,6 +27,7 @@ from search.console import OUTPUT_SCHEMA_VERSION, clear_away, one_line
 from search.tuning.stop_request import terminated_like_interrupted
 from trainables.files.failure import FAILING
 from trainables.files.record import finite
+from trainables.files.remote.address import with_urls
 
 NAME = "prunetune"
 COMPLETE = "_PRUNETUNE_COMPLETE"
@@ -127,7 +128,7 @@ def _ended(arguments: list[str]) -> int:
         sys.stdout.flush()
         return status
     except UserError as error:
-        return _told(str(error), error.exit_status)
+        return _told(with_urls(str(error)), error.exit_status)
     except click.ClickException as error:
         return _told(_one_line(error), REQUEST_WRONG)
     except KeyboardInterrupt as interrupt:

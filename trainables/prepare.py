@@ -20,6 +20,7 @@ from trainables.data import Data, load_data
 from trainables.data.base import DataInfo
 from trainables.files.environment import environment
 from trainables.files.record import Identity
+from trainables.files.remote.at_need import fetched
 from trainables.seeds import derive
 from trainables.states.feasible import (
     check_augment_of_state0,
@@ -174,7 +175,7 @@ def _scratch_source(config: TrialConfig) -> LoadedModel:
             "(a study fills it in from prune.scratch.arm, once that arm's trials have ended)",
             key="prune.scratch.file",
         )
-    return load_parts(file)
+    return load_parts(fetched(file))
 
 
 def _epochs(config: TrialConfig, source: LoadedModel | None, network: Network, data: Data) -> tuple[int, ...]:

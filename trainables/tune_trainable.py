@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import gc
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -23,6 +24,9 @@ from trainables.files.failure import (
     traceback_of,
 )
 from trainables.files.generation import Fence, Fenced, Guard
+from trainables.files.remote.address import on_this_machine, opened_copies
+from trainables.files.remote.errors import Unreachable
+from trainables.files.remote.trial_mirror import TrialMirror
 from trainables.files.request import TrialRequest, read_request
 from trainables.files.worker_log import into_worker_log, remove_if_empty
 from trainables.training.device_memory import release_memory
@@ -74,15 +78,16 @@ def open_trial(
         guard=guard,
         searched=request.values,
         retry_failed=retry_failed,
-        stages=None if stages is None else StageStore(Path(stages[0]), *stages[1:]),
+        stages=None if stages is None else StageStore(on_this_machine(Path(stages[0])), *stages[1:]),
         pace=Pace(checkpoint_seconds, checkpoint_steps),
         micro_batches=micro_batches,
     )
 
 
 class TuneTrainable(tune.Trainable):
-    """Ray's configuration is {run, folder, generation, retry_failed, stages, checkpoint_seconds, checkpoint_steps} and, where a
-    batch is to be cut, micro_batches; all else is in the folder.
+    """Ray's configuration is {run, folder, generation, retry_failed, stages, checkpoint_seconds, checkpoint_steps, bucket} and,
+    where a batch is to be cut, micro_batches; all else is in the folder. `bucket` is the URL of the place that holds the run,
+    None for a run in a folder; then the paths are those of the driver's machine.
 
     A crash of the trial is recorded and reported as its end, so that Ray sees no error and keeps the actor. Where the GPU's
     memory was full, the trial is let go as it stands on the disk, with the status `gpu_memory`: its driver decides. Only an
@@ -95,21 +100,36 @@ class TuneTrainable(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         self._trial: OpenTrial | None = None
-        self._folder = Path(config["folder"])
-        self._guard = Fence(Path(config["run"]), int(config["generation"]))
+        run, self._folder, generation = Path(config["run"]), Path(config["folder"]), int(config["generation"])
+        self._mirror: TrialMirror | None = None
+        if (bucket := config.get("bucket")) is not None:
+            opened_copies(bucket)
+            run, self._folder = on_this_machine(run), on_this_machine(self._folder)
+            self._mirror = TrialMirror(run, self._folder, generation)
+        self._guard = Fence(run, generation)
         self._retry_failed = bool(config["retry_failed"])
         self._stages: Stages | None = config["stages"]
         self._pace = float(config["checkpoint_seconds"]), config["checkpoint_steps"]
         self._micro_batches = int(config.get("micro_batches", 1))
 
     def step(self) -> dict[str, Any]:
+        if self._mirror is None:
+            return self._stepped()
+        if self._trial is None:
+            self._mirror.fetch()
+        result = self._stepped()
+        ended = bool(result["done"])
+        told = self._mirror.push(logs=ended or result.get("state_ended", False), insist=ended)
+        return {**result, "warnings": [*result.get("warnings", ()), *told]}
+
+    def _stepped(self) -> dict[str, Any]:
         request = read_request(self._folder)
         if request is None:
             raise Fenced(f"{self._folder}: the trial is gone")
         with into_worker_log(self._folder):
             try:
                 return self._step(request)
-            except Fenced:
+            except (Fenced, Unreachable):
                 raise
             except Exception as error:
                 if is_of_the_disk(error):
@@ -166,6 +186,10 @@ class TuneTrainable(tune.Trainable):
             return
         trial.close()
         remove_if_empty(self._folder)
+        if self._mirror is not None:
+            # What cannot be sent stays on this machine: the trial goes on from what the bucket has, or here from this.
+            with suppress(Fenced, Unreachable):
+                self._mirror.push(logs=True, insist=False)
         del trial
         release_memory()
         if not TuneTrainable._libraries_set_apart:

@@ -10,8 +10,12 @@ import click
 
 from models.errors import UserError
 from search.commands.common import Outcome, Subcommand, Whole, run_argument
+from search.run.folder import RunFolder
+from trainables.files.remote.errors import Unreachable
 
 DEFAULT_PORT = 6006
+REFRESH_SECONDS = 30.0
+"""Between two looks at the bucket of a run that is in one."""
 
 
 @click.command("board", cls=Subcommand, example="prunetune board runs/quickstart --port 6006")
@@ -24,16 +28,27 @@ def command(run: Path, host: str, port: int | None) -> Outcome:
     """Show a run's trials in TensorBoard, on this machine, until Ctrl-C: scalars, the kept structure and the HParams table."""
     url = launch(run, host, port)
     print(f"TensorBoard shows {run} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+    folder = RunFolder(run.resolve())
     try:
-        threading.Event().wait()
+        while not threading.Event().wait(REFRESH_SECONDS):
+            _refresh(folder)
     except KeyboardInterrupt:
         print("", file=sys.stderr)
     return Outcome(json={"run": str(run), "url": url}, text=url)
 
 
+def _refresh(folder: RunFolder) -> None:
+    """A bucket that does not answer for a while changes nothing about what is shown."""
+    try:
+        folder.update(events=True)
+    except Unreachable as error:
+        print(f"prunetune: {error}", file=sys.stderr)
+
+
 def launch(run: Path, host: str, port: int | None) -> str:
     """Start TensorBoard in a thread of this process; returns its address. UserError for no run or no free port."""
-    trials = run / "trials"
+    folder, trials = RunFolder(run.resolve()), run / "trials"
+    folder.update(events=True)
     if not trials.is_dir():
         raise UserError(
             f"{run}: no run is here (there is no folder `trials` in it); give a folder such as runs/quickstart"

@@ -96,6 +96,26 @@ class LocalPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class InBucket(click.Path):
+    """A folder, or a URL: then the folder of its working copy on this machine. `runs`: how many of the URL's last parts name
+    a run, 1 or 0."""
+
+    def __init__(self, runs: int) -> None:
+        super().__init__(path_type=Path)
+        self._runs = runs
+
+    def convert(
+        self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | bytes | os.PathLike[str]:
+        url = os.fspath(value).rstrip("/")
+        if not is_url(url):
+            return super().convert(value, param, ctx)
+        from trainables.files.remote.address import opened_copies, runs_url
+
+        place, *run = runs_url(url, self._runs)
+        return opened_copies(place).joinpath(*run)
+
+
 PATH = LocalPath(path_type=Path)
 """Whether it is there is asked by whoever reads it, and says what belongs there."""
 
@@ -129,10 +149,15 @@ def check_writable(folder: Path, option: str = "") -> None:
         ) from None
 
 
-run_argument = click.argument("run", type=PATH, help="the run's folder, such as runs/quickstart")
+RUN = InBucket(runs=1)
+run_argument = click.argument("run", type=RUN, help="the run's folder, such as runs/quickstart, or its URL")
 
 storage_option = click.option(
-    "--storage", type=PATH, default=Path("runs"), metavar="DIR", help="folder that holds the runs (default: runs)"
+    "--storage",
+    type=InBucket(runs=0),
+    default=Path("runs"),
+    metavar="DIR",
+    help="folder, or URL such as s3://bucket/runs, that holds the runs (default: runs)",
 )
 
 SET_HELP = "replace any value of the file, such as trial.train.lr=0.001; fixes a searched key (may be repeated)"

@@ -12,6 +12,7 @@ from models.errors import UserError
 from search.commands.common import PATH, Outcome, Subcommand, check_writable, run_argument
 from search.evidence.selection import Budget, choose, how_chosen, passed_over
 from search.run.candidates import Candidate, named_state
+from search.run.folder import RunFolder
 from search.run.results import RunResults, load_results
 from search.run.warnings import warnings_of
 
@@ -56,6 +57,7 @@ def command(run: Path, state: str | None, arm: str | None, out: Path | None, **b
     candidate = choose(results, budget, arm, candidate_latency) if state is None else named_state(results, state)
     chosen = how_chosen(results, budget, arm) if state is None else None
     exported = export(results, candidate, folder, chosen)
+    RunFolder(results.run).publish()
     better = passed_over(results, candidate, budget, arm) if state is None else None
     return outcome(results, exported, chosen, better)
 

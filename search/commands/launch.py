@@ -25,9 +25,11 @@ def drive_command(study: Study, run: RunFolder, **options: Any) -> Outcome:
     json = status_json(drive.results)
     if drive.left is not None:
         text = f"{status_text(drive.results)}\nleft: {drive.left}"
-        print(f"prunetune: left ({drive.left}); go on with: prunetune resume {run.path}", file=sys.stderr)
+        print(f"prunetune: left ({drive.left}); go on with: prunetune resume {run.address}", file=sys.stderr)
         return Outcome(json, text, INTERRUPTED if drive.interrupted else 0)
-    return Outcome(json, conclude(drive.results, again=drive.was_complete))
+    text = conclude(drive.results, again=drive.was_complete)
+    run.publish()
+    return Outcome(json, text)
 
 
 def conclude(results: RunResults, *, again: bool = False) -> str:

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from models.errors import UserError
-from search.commands.common import PATH, Outcome, Subcommand, check_writable, storage_option
+from search.commands.common import PATH, Outcome, Subcommand, check_writable
 from search.config_file import yaml_file
 from search.config_file.mistakes import Sources, first_problem
 from search.evidence.formats import number
@@ -25,7 +25,7 @@ PATHS = ("output", "data.root")
 
 @click.command("pretrain", cls=Subcommand, example="prunetune pretrain configs/pretrain_vit_micro.yaml")
 @click.argument("path", type=PATH, metavar="CONFIG", help="a pretraining file, such as configs/pretrain_vit_micro.yaml")
-@storage_option
+@click.option("--storage", type=PATH, default=Path("runs"), metavar="DIR", help="folder to work in (default: runs)")
 def command(path: Path, storage: Path) -> Outcome:
     """Train a dense network from random weights and write a weights file with its provenance, to start trials from."""
     from trainables.pretrain import pretrain

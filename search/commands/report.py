@@ -6,12 +6,15 @@ from pathlib import Path
 
 import click
 
-from search.commands.common import PATH, Outcome, Subcommand, check_writable
+from search.commands.common import PATH, RUN, Outcome, Subcommand, check_writable
+from search.run.folder import RunFolder
 from search.run.results import load_results
 
 
 @click.command("report", cls=Subcommand, example="prunetune report runs/quickstart")
-@click.argument("run", type=PATH, nargs=-1, required=True, help="the run's folder, such as runs/quickstart; or several")
+@click.argument(
+    "run", type=RUN, nargs=-1, required=True, help="the run's folder, such as runs/quickstart, or its URL; or several"
+)
 @click.option(
     "--out",
     type=PATH,
@@ -27,6 +30,7 @@ def command(run: tuple[Path, ...], out: Path | None) -> Outcome:
     out = out or runs[0].run / ("report" if len(runs) == 1 else "side-by-side")
     check_writable(out, "--out")
     files = write_report(runs[0], out) if len(runs) == 1 else write_side_by_side(runs, out)
+    RunFolder(runs[0].run).publish()
     return Outcome(
         json={"run": names, "out": str(out), "files": files},
         text=f"{out / 'index.html'} and {len(files) - 1} files beside it",

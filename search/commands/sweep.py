@@ -9,6 +9,7 @@ import click
 
 from search.commands.common import Outcome, Subcommand, check_writable, launch_options, storage_option, study_parameters
 from search.console import afterwards, announce
+from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.plan import outstanding_trials
 from search.run.preflight import check_study
@@ -38,6 +39,7 @@ def command(
         cost = estimate(asked.with_resources(**launch))
         return Outcome(cost.to_json(), estimate_text(cost))
     check_writable(storage / asked.name, "--storage")
+    RunFolder((storage / asked.name).resolve()).update()
     begun, this_time = (storage / asked.name / "study.yaml").exists(), asked.with_resources(**launch)
     if not begun:
         announce("loading torch and checking data, networks and initial weights")

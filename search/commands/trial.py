@@ -41,6 +41,7 @@ from trainables.files.failure import Failure, is_of_the_disk, is_out_of_gpu_memo
 from trainables.files.generation import Fence, Fenced, read_generation
 from trainables.files.pace import Pace
 from trainables.files.record import Identity, read_record
+from trainables.files.remote.trial_mirror import TrialMirror
 from trainables.files.request import TrialRequest, write_request
 from trainables.training.device_memory import release_memory
 from trainables.training.micro_batches import images_at_a_time, next_micro_batches
@@ -88,6 +89,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path, *, take_o
     from trainables.trial import Trial
 
     run_folder = RunFolder((storage / study.name).resolve())
+    run_folder.update()
     folder = run_folder.trial_folder(arm.name)
     check_launch_files(run_folder)
     read_generation(folder)
@@ -103,18 +105,22 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path, *, take_o
     if read_record(folder) is None:
         check_arm(study, arm)
     open_run(storage, study)
+    run_folder.publish(run_folder.study_file.name)
     config = with_structure(arm.name, config, run_folder)
     # A lock and a generation of the trial's own: other arms of the run may be under way beside it.
     with RunFolder(folder).driven(take_over=take_over) as generation, at_its_line(arm):
         guard = Fence(folder, generation)
         identity = Identity(arm.name, arm.name, "trial", 0, config.seed)
+        mirror = None if run_folder.mirror() is None else TrialMirror(folder, folder, generation)
+        if mirror is not None:
+            mirror.fetch()
         opened = partial(Trial.open, folder, identity, config, guard=guard, retry_failed=True, stages=store, pace=pace)
         trial = opened()
         write_request(folder, TrialRequest(identity, config.model_dump(mode="json")))
         for warning in trial.warnings:
             print(f"prunetune: warning: {warning}", file=sys.stderr)
         states = len(config.epochs_of_states()) - 1
-        while not _run_to_its_end(trial, arm.name, states):
+        while not _run_to_its_end(trial, arm.name, states, mirror):
             micro_batches = _more_micro_batches(trial, arm.name)
             del trial
             release_memory()
@@ -174,7 +180,7 @@ def _more_micro_batches(trial: Trial, arm: str) -> int:
     return following
 
 
-def _run_to_its_end(trial: Trial, arm: str, states: int) -> bool:
+def _run_to_its_end(trial: Trial, arm: str, states: int, mirror: TrialMirror | None) -> bool:
     """Step by step, with a line for each epoch; False where the GPU's memory was full. KeyboardInterrupt says how to go on."""
     if trial.done:
         print(f"prunetune: {arm}: {trial.status} already; its result again", file=sys.stderr)
@@ -185,10 +191,12 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> bool:
             line, waited = trial.step(), line.get("waiting", False)
             if not (waited and line.get("waiting")):
                 print(_progress(arm, line, states), file=sys.stderr, flush=True)
+            _send(mirror, arm, logs=trial.done or line.get("state_ended", False), insist=trial.done)
             for told in line["warnings"] if line.get("waiting") else ():
                 print(f"{arm}: state {line['state']}/{states}: {told}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         trial.close()
+        _send(mirror, arm, logs=True, insist=False)
         raise KeyboardInterrupt("the same command goes on from the last checkpoint") from None
     except UserError:
         raise
@@ -199,8 +207,15 @@ def _run_to_its_end(trial: Trial, arm: str, states: int) -> bool:
             return False
         if not is_of_the_disk(error):
             trial.fail(Failure.by(error))
+            _send(mirror, arm, logs=True, insist=True)
         raise
     return True
+
+
+def _send(mirror: TrialMirror | None, arm: str, *, logs: bool, insist: bool) -> None:
+    """To the bucket of a run that is in one."""
+    for told in [] if mirror is None else mirror.push(logs=logs, insist=insist):
+        print(f"{arm}: {told}", file=sys.stderr, flush=True)
 
 
 def _progress(arm: str, line: dict[str, Any], states: int) -> str:

@@ -10,6 +10,7 @@ from models.errors import UserError
 from models.save_load import load_parts
 from search.config_file import key_tree, yaml_file
 from search.run.candidates import Candidate
+from trainables.files.remote.at_need import fetched
 
 HEADER = """\
 # One trial, whole: `prunetune trial {file}` repeats it to the same accuracy on the same kind of machine and versions.
@@ -37,14 +38,15 @@ def with_scratch_source(candidate: Candidate, folder: Path) -> tuple[dict[str, A
     if not candidate.trial.traits.from_scratch or not isinstance(file, str):
         writes.unlink(copy)  # of an earlier export there
         return config, ()
-    if not Path(file).exists():
+    source = fetched(Path(file))
+    if not source.exists():
         raise UserError(
             f"{candidate.name}: {file}, which it takes its structure from, is not there any more; put it back, or export "
             "another trial with --state TRIAL:K"
         )
-    load_parts(Path(file))  # a damaged file is found now
-    if Path(file).resolve() != copy.resolve():
-        atomic.write_bytes(copy, Path(file).read_bytes())
+    load_parts(source)  # a damaged file is found now
+    if source.resolve() != copy.resolve():
+        atomic.write_bytes(copy, source.read_bytes())
     return key_tree.replaced(config, "prune.scratch.file", SCRATCH_SOURCE), (SCRATCH_SOURCE,)
 
 

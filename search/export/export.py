@@ -22,6 +22,7 @@ from search.export.model_card import model_card
 from search.run.candidates import Candidate
 from search.run.results import RunResults
 from trainables.files.environment import processor
+from trainables.files.remote.at_need import fetched
 
 FILES = ("best.yaml", "model.safetensors", "model.onnx", "model.pt2", "MODEL_CARD.md", "load_example.py")
 """In the order in which they are written."""
@@ -77,7 +78,7 @@ def export(results: RunResults, candidate: Candidate, out: Path, chosen: str | N
 def parts_of(candidate: Candidate) -> LoadedModel:
     if candidate.file is None:
         raise UserError(not_kept(candidate))
-    return load_parts(candidate.file)
+    return load_parts(fetched(candidate.file))
 
 
 def not_kept(candidate: Candidate) -> str:

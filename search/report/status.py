@@ -11,6 +11,7 @@ from search.run.best import criterion, is_plain, no_winner
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 from search.run.warnings import all_warnings, warning_lines
+from trainables.files.remote.address import with_urls
 
 STATE_METRICS = ("state", "val_accuracy", "val_loss", "removed_percent", "params", "macs")
 
@@ -55,15 +56,15 @@ def _arm_text(results: RunResults, arm: str) -> str:
 
 
 def _summary(results: RunResults) -> str:
-    left = results.outstanding
+    left, run = results.outstanding, with_urls(str(results.run))
     if left == 0:
-        return f"{results.run}: complete"
+        return f"{run}: complete"
     if results.lost_driver is not None:
-        return f"{left} trials to go; {results.lost_driver}: prunetune resume {results.run} --take-over"
+        return f"{left} trials to go; {results.lost_driver}: prunetune resume {run} --take-over"
     if results.driver is None:
-        return f"{results.run}: {left} trials to go, nobody drives it; go on with: prunetune resume {results.run}"
+        return f"{run}: {left} trials to go, nobody drives it; go on with: prunetune resume {run}"
     running = sum(trial.status == "running" for trial in results.trials)
-    return f"{results.run}: {left} trials to go, {running} running, driven by process {results.driver}"
+    return f"{run}: {left} trials to go, {running} running, driven by process {results.driver}"
 
 
 def status_json(results: RunResults) -> dict[str, Any]:

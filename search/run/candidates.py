@@ -12,6 +12,7 @@ from models.errors import UserError
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 from trainables.files.record import StateEnd
+from trainables.files.remote.at_need import is_there
 
 Cost = Literal["macs", "params"]
 
@@ -40,7 +41,7 @@ class Candidate:
     def file(self) -> Path | None:
         """The state's network, or None where it was not kept."""
         path = self.trial.folder / self.state.file if self.state.file else None
-        return path if path and path.exists() else None
+        return path if path and is_there(path) else None
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from models.errors import UserError
+from search.run.driving.bucket_hold import hold_in_bucket, look_into_bucket
 from search.run.driving.hold import Hold
-from search.run.driving.rules import look
+from search.run.driving.rules import Seen, look
 from search.study.dense_recipe import DENSE_ARM
 from search.study.sections import ResourcesConfig
-from trainables.files.generation import next_generation
+from trainables.files.generation import Fence, Guard, next_generation
 from trainables.files.record import RECORD_FILE, read_record
+from trainables.files.remote.address import url_of
+from trainables.files.remote.errors import Changed
+from trainables.files.remote.retrying import PATIENCE
+from trainables.files.remote.run_mirror import BucketFence, RunMirror
+from trainables.files.remote.trial_mirror import whole_patience
 from trainables.files.request import REQUEST_FILE
 
 
@@ -27,6 +33,7 @@ class RunFolder:
     def existing(cls, path: Path) -> RunFolder:
         """The run at `path`; a UserError where there is none."""
         run = cls(path.resolve())
+        run.update()
         if not run.study_file.exists():
             raise UserError(
                 f"{path}: no run is here (there is no study.yaml in it); give the folder that `prunetune sweep` made"
@@ -88,7 +95,47 @@ class RunFolder:
 
         `after` is the newest in its records.
         """
-        return next_generation(self.path, after)
+        mirror = self.mirror()
+        return next_generation(self.path, after) if mirror is None else mirror.begin_launch(after)
+
+    def fence(self, generation: int) -> Guard:
+        """What a launch asks before each of its writes."""
+        mirror = self.mirror(whole_patience())
+        return Fence(self.path, generation) if mirror is None else BucketFence(mirror, generation)
+
+    def mirror(self, patience: float = PATIENCE) -> RunMirror | None:
+        """The run in a bucket that this folder is the working copy of; None for a run that is in none.
+
+        `patience`: the seconds for which a request that fails is made again, at most.
+        """
+        found = RunMirror.of(self.path)
+        if found is not None:
+            found.bucket.patience = min(patience, whole_patience())
+        return found
+
+    @property
+    def address(self) -> str:
+        """What a command is given to find the run: its URL, or this folder."""
+        return url_of(self.path) or str(self.path)
+
+    def update(self, *, events: bool = False) -> None:
+        """Make the working copy of a run in a bucket as the bucket is; with `events` TensorBoard's files, too."""
+        if (mirror := self.mirror()) is not None:
+            mirror.update(events=events)
+
+    def publish(self, *names: str) -> None:
+        """Send what was written here to the bucket of a run that is in one: these of its own files, or all.
+
+        UserError where another process has written one of them since they were last seen.
+        """
+        if (mirror := self.mirror(whole_patience())) is None:
+            return
+        try:
+            mirror.own.push(names or None)
+        except Changed as error:
+            raise UserError(
+                f"{self.address}/{error}: another process has written it at this moment; give the same command again"
+            ) from None
 
     @contextmanager
     def held(self, *, take_over: bool = False) -> Iterator[Hold]:
@@ -97,7 +144,10 @@ class RunFolder:
         UserError where another process drives it; `take_over` says that a machine which gives no sign of life is gone.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        hold = Hold.take(self.path, take_over=take_over)
+        mirror = self.mirror()
+        hold = (
+            Hold.take(self.path, take_over=take_over) if mirror is None else hold_in_bucket(mirror, take_over=take_over)
+        )
         try:
             yield hold
         finally:
@@ -105,10 +155,15 @@ class RunFolder:
 
     def check_free(self, *, take_over: bool = False) -> None:
         """UserError where `held` would refuse now; asked before anything is written."""
-        refusal = look(self.path).refusal(take_over)
+        refusal = self.seen().refusal(take_over)
         if refusal is not None:
             raise UserError(refusal)
 
+    def seen(self) -> Seen:
+        """Who drives the run, as far as can be seen from here."""
+        mirror = self.mirror()
+        return look(self.path) if mirror is None else look_into_bucket(mirror)
+
     def is_driven(self) -> bool:
         """Whether some process drives the run now, as far as can be seen from here."""
-        return look(self.path).is_driven
+        return self.seen().is_driven

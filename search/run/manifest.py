@@ -18,7 +18,7 @@ from models.versions import library_versions
 from search.console import announce
 from search.run.begun import as_begun
 from search.run.files.everything import read_everything
-from search.run.files.manifest_file import read_manifest
+from search.run.files.manifest_file import read_manifest, write_manifest
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
 from search.run.possible.machine import check_machine
@@ -137,14 +137,14 @@ def write_launch(
         **machine,
     }
     manifest["launches"].append(launch)
-    atomic.write_json(run.manifest_file, manifest)
+    write_manifest(run, manifest)
 
 
 def close_launch(run: RunFolder, left: str) -> None:
     """Note when and why the newest launch ended: `complete`, or the reason it was left."""
     manifest = read_manifest(run)
     manifest["launches"][-1] |= {"ended": datetime.now(UTC).isoformat(timespec="seconds"), "left": left}
-    atomic.write_json(run.manifest_file, manifest)
+    write_manifest(run, manifest)
 
 
 def was_closed(run: RunFolder) -> bool:
@@ -245,7 +245,7 @@ def grown(run: RunFolder, study: Study, trials_per_arm: int | None = None, confi
         manifest = read_manifest(run)
         manifest["grown"] = [*manifest.get("grown", ()), step]
         manifest.pop("settled", None)
-        atomic.write_json(run.manifest_file, manifest)
+        write_manifest(run, manifest)
         atomic.write_text(run.study_file, bigger.to_yaml())
     return bigger
 

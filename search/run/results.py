@@ -9,11 +9,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from models import atomic
 from search.run.best import best_trial, competing
 from search.run.confirming import Confirming, chosen_trials, confirming_trials, recipes_of
-from search.run.driving.rules import look
-from search.run.files.manifest_file import read_manifest
+from search.run.files.manifest_file import read_manifest, write_manifest
 from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials, plan_of
 from search.run.trials import RecordedTrial, TrialGone, order_trials, read_trial
@@ -190,7 +188,7 @@ def load_results(run: Path) -> RunResults:
     folder = RunFolder.existing(run)
     study = load_study(folder.study_file, recorded=True)
     read_manifest(folder)  # no command shows the trials of a run whose manifest is damaged
-    seen = look(folder.path)
+    seen = folder.seen()
     unended = "running" if seen.is_driven else "interrupted"
     trials = []
     for trial_id in folder.trial_ids():
@@ -235,7 +233,7 @@ def recipes_found(study: Study, dense: Sequence[RunResults]) -> tuple[dict[str, 
 
 def note_settled(run: RunFolder, seeds: int) -> None:
     """Note that every contrast was settled at the look of the first `seeds` confirm seeds. The caller holds the run's lock."""
-    atomic.write_json(run.manifest_file, {**read_manifest(run), "settled": {"seeds": seeds}})
+    write_manifest(run, {**read_manifest(run), "settled": {"seeds": seeds}})
 
 
 def settled_at(run: RunFolder, study: Study) -> int | None:

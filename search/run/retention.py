@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from models import writes
 from models.errors import UserError
 from search.config_file import key_tree
 from search.run.candidates import Candidate, fronts
 from search.run.folder import RunFolder
 from search.run.trials import RecordedTrial, order_trials
 from search.study.study import Study
+from trainables.files.remote.address import on_this_machine
+from trainables.files.remote.at_need import remove
 
 LASTING = ("finished", "stopped", "diverged")
 """Ended for good; a failed trial may be taken up again."""
@@ -67,7 +68,7 @@ def apply_retention(study: Study, trials: Iterable[RecordedTrial]) -> list[Path]
 def _remove(study: Study, files: Iterable[Path]) -> None:
     for path in files:
         try:
-            writes.unlink(path)
+            remove(path)
         except OSError as error:
             raise UserError(
                 f"{path}: cannot be removed ({error.strerror}), as retention.states: {study.retention.states} asks; "
@@ -92,4 +93,4 @@ def sources_named(study: Study, trials: Iterable[RecordedTrial]) -> frozenset[Pa
     """The state files that the study's arms and its trials take their structure from."""
     named = [arm.value("prune.scratch.file") for arm in study.arms.values()]
     named += [key_tree.get(trial.config, "prune.scratch.file") for trial in trials]
-    return frozenset(Path(file).resolve() for file in named if isinstance(file, str))
+    return frozenset(on_this_machine(Path(file)).resolve() for file in named if isinstance(file, str))

@@ -6,12 +6,18 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from models import writes
+from models.errors import WorkFailed
 from search.run.folder import RunFolder
 from search.run.trials import RecordedTrial, read_trial
-from trainables.files.failure import Failure, record_failure
+from trainables.files.failure import ERROR_FILE, Failure, record_failure
 from trainables.files.generation import UNFENCED, Guard
-from trainables.files.record import RecordWriter, end_line
-from trainables.files.request import TrialRequest, write_request
+from trainables.files.record import RECORD_FILE, RecordWriter, end_line
+from trainables.files.remote.errors import Changed
+from trainables.files.remote.trial_mirror import whole_patience
+from trainables.files.request import REQUEST_FILE, TrialRequest, write_request
+
+DRIVERS = (RECORD_FILE, REQUEST_FILE, ERROR_FILE)
+"""What a driver writes in a trial's folder."""
 
 
 class TrialStore:
@@ -21,7 +27,7 @@ class TrialStore:
     """
 
     def __init__(self, run: RunFolder) -> None:
-        self.run = run
+        self.run, self._mirror = run, run.mirror(whole_patience())
         self.guard: Guard = UNFENCED
         self._trials = {trial_id: read_trial(run.trial_folder(trial_id), "running") for trial_id in run.trial_ids()}
 
@@ -40,7 +46,13 @@ class TrialStore:
         return self._trials.get(trial_id)
 
     def refresh(self, trial_id: str) -> RecordedTrial:
-        """Read what has been added to a trial's files."""
+        """Read what has been added to a trial's files; those of a run in a bucket may have been written on another machine."""
+        if self._mirror is not None:
+            trial = self._mirror.trial(self.run.trial_folder(trial_id))
+            trial.update(trial.entries())
+        return self._read(trial_id)
+
+    def _read(self, trial_id: str) -> RecordedTrial:
         known = self._trials.get(trial_id)
         self._trials[trial_id] = read_trial(self.run.trial_folder(trial_id), "running", known)
         return self._trials[trial_id]
@@ -49,7 +61,7 @@ class TrialStore:
         """Write a new trial's request; from then on it is part of the run, whatever happens."""
         self.guard()
         write_request(self.run.trial_folder(request.identity.id), request)
-        return self.refresh(request.identity.id)
+        return self._written(request.identity.id)
 
     def stop(self, trial_id: str, reason: str) -> RecordedTrial:
         """End an idle trial as stopped early, where it stands."""
@@ -60,13 +72,25 @@ class TrialStore:
             # No process of this launch has been at it, and one of an earlier launch may yet write.
             writer.go_on(record.states[-1].state + 1, 0, record.states[-1].epochs)
         writer.append(end_line("stopped", reason=reason))
-        return self.refresh(trial_id)
+        return self._written(trial_id)
 
     def fail(self, request: TrialRequest, failure: Failure) -> RecordedTrial:
         """End a trial as failed, that has no process."""
         self.guard()
         record_failure(self.run.trial_folder(request.identity.id), request, failure, generation=self.guard.generation)
-        return self.refresh(request.identity.id)
+        return self._written(request.identity.id)
+
+    def _written(self, trial_id: str) -> RecordedTrial:
+        """What the driver has written of a trial counts once the bucket has it."""
+        if self._mirror is not None:
+            try:
+                self._mirror.trial(self.run.trial_folder(trial_id)).push(DRIVERS)
+            except Changed:
+                raise WorkFailed(
+                    f"{self.run.address}: another process has written the files of {trial_id}; see who drives the run, then "
+                    f"`prunetune resume {self.run.address}`"
+                ) from None
+        return self._read(trial_id)
 
     def forget_end(self, trial_id: str) -> None:
         """Treat a failed trial as one that has not ended; its record is mended when it goes on."""
@@ -81,5 +105,7 @@ class TrialStore:
         while aside.exists():
             count += 1
             aside = aside.with_name(f"{trial.id}--{trial.source}--{count}")
+        if self._mirror is not None:
+            self._mirror.set_aside(trial.folder, aside)
         writes.move_folder(trial.folder, aside)
         del self._trials[trial.id]

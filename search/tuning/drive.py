@@ -36,7 +36,6 @@ from search.tuning.proposals.optuna_log import write_optuna_log
 from search.tuning.proposals.optuna_studies import warm_trials
 from search.tuning.stop_request import StopRequest, signals_restored, terminated_like_interrupted
 from search.tuning.trial_queue import TrialQueue
-from trainables.files.generation import Fence
 
 OF_LAUNCH = ("time_budget", "max_concurrent", "address", "stages", "share")
 """Keys of `resources` that a command line may replace for one launch."""
@@ -91,17 +90,20 @@ def run_study(
     launch = Launch() if launch is None else launch
     study = study.with_resources(**{name: getattr(launch, name) for name in OF_LAUNCH})
     with run.held(take_over=launch.take_over) as hold:
+        run.update()  # another process may have driven it until now
         check_launch_files(run)
         manifest.check_same_study(run, study)
         store = TrialStore(run)
         study = as_begun(with_found_recipes(run, study), store)
         # All that is there has been read: a damaged run is left as it is.
         generation = run.begin_launch(after=store.newest_generation())
-        store.guard = Fence(run.path, generation)
+        store.guard = run.fence(generation)
+        run.publish()
         with DriverLog(run.path, generation, launch.command) as log:
             hold.when_lost(log.end)
             ending = _launch(study, run, store, launch, hold, log, trainable_class, check)
             log.say("the run is complete" if ending.left is None else f"left: {ending.left}")
+        run.publish()
     return Drive(load_results(run.path), ending.left, ending.interrupted, ending.was_complete)
 
 
@@ -175,7 +177,7 @@ def _launch(
 
 
 def _raise_what_ended_it(queue: TrialQueue) -> None:
-    run = queue.store.run.path
+    run = queue.store.run.address
     if queue.fatal is not None:
         raise WorkFailed(
             f"{run}: stopped after the same failure three times in a row: {queue.fatal}; "

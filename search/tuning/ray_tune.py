@@ -20,6 +20,7 @@ from search.tuning.progress import Progress
 from search.tuning.proposals.optuna_log import OptunaLog
 from search.tuning.stop_request import StopRequest
 from search.tuning.trial_queue import TrialQueue
+from trainables.files.remote.address import bucket_of
 from trainables.tune_trainable import TuneTrainable
 
 PENDING_AT_MOST = 1000
@@ -85,6 +86,7 @@ class RecordSearcher(StaysInDriver, Searcher):
         self._ours: dict[str, str] = {}
         study = self._queue.study
         folder = self._queue.store.run.stages_folder(study.resources)
+        self._bucket = bucket_of(self._queue.store.run.path)
         kept = study.resources.stages_gigabytes, study.rewind_epochs
         self._stages = None if folder is None else (str(folder), *kept)
 
@@ -108,6 +110,7 @@ class RecordSearcher(StaysInDriver, Searcher):
             "generation": self._launch.generation,
             "retry_failed": self._queue.retry_failed,
             "stages": self._stages,
+            "bucket": self._bucket,
             "checkpoint_seconds": self._queue.study.resources.checkpoint_seconds,
             "checkpoint_steps": self._queue.study.resources.checkpoint_steps,
             **self._launch.capacity.request(trial.id),

@@ -196,7 +196,7 @@ class TrialQueue:
             yield request
 
     def _lost(self, trial: RecordedTrial, loss: Loss) -> RecordedTrial:
-        if loss.kind in ("disk", "fenced"):
+        if loss.kind in ("disk", "bucket", "fenced"):
             self.leave = loss.told
             return trial
         found = self.after_loss.decide(trial, loss)

@@ -14,6 +14,7 @@ from models import atomic
 from models.save_load import load, save
 from models.tensor_file import write_tensors
 from trainables.files.record import StateEnd
+from trainables.files.remote.at_need import fetched
 from trainables.states.procedure import Procedure
 from trainables.training.epoch import Evaluation
 
@@ -81,7 +82,7 @@ def save_state_file(folder: Path, procedure: Procedure, val_accuracy: float) -> 
 
 def load_network_file(folder: Path, state: int) -> nn.Module:
     """The network at the end of a state, in eval mode on the CPU."""
-    return load(folder / state_file(state))
+    return load(fetched(folder / state_file(state)))
 
 
 def save_predictions(folder: Path, state: int, test: Evaluation) -> None:

@@ -20,6 +20,7 @@ from search.evidence.paired.units import Pair
 from search.run.curves import state_weights
 from search.run.trials import RecordedTrial
 from search.study.sections import Level
+from trainables.files.remote.at_need import fetched
 
 DRAWS = 9_999
 GRAIN = 1e-3
@@ -108,7 +109,7 @@ def predictions(trial: RecordedTrial, state: int) -> tuple[NDArray[np.int64], ND
 
     UserError for a damaged file.
     """
-    path = trial.folder / "states" / f"{state:02d}.predictions.safetensors"
+    path = fetched(trial.folder / "states" / f"{state:02d}.predictions.safetensors")
     if not path.exists():
         return None
     try:

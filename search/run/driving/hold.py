@@ -87,7 +87,7 @@ class Hold:
         if not self.lost():
             self._released.set()
             with self._at_it:
-                writes.unlink(self._folder / LEASE_FILE)
+                self._let_go()
         self._released.set()
         if self._lock is not None:
             self._lock.release()
@@ -95,6 +95,9 @@ class Hold:
     def _beat(self) -> None:
         while not self._released.wait(BEAT):
             self.lost()
+
+    def _let_go(self) -> None:
+        writes.unlink(self._folder / LEASE_FILE)
 
     def _looked(self) -> str | None:
         """A sign of life, unless the lease is another's: then that one's name."""

@@ -13,6 +13,7 @@ from typing import Literal
 
 from search.run.driving.lease import Sign, read_sign
 from trainables.files.flock import NoLocks, is_locked
+from trainables.files.remote.address import url_of
 
 LOCK_FILE = ".lock"
 BEAT = 10.0
@@ -76,15 +77,19 @@ class Seen:
         if self.lives_here or self.lock == "held" or (self.lock == "none" and self.is_elsewhere):
             asked = "--take-over: " if take_over else ""
             return (
-                f"{asked}{self.folder}: this run is being driven by process {self.holder}; wait for it or stop it first"
+                f"{asked}{self._named}: this run is being driven by process {self.holder}; wait for it or stop it first"
             )
         return None
+
+    @property
+    def _named(self) -> str:
+        return url_of(self.folder) or str(self.folder)
 
     def _only_by_taking_over(self) -> str:
         assert self.sign is not None, "there is a lease"
         gone = "that machine" if self.is_elsewhere else "that process"
         return (
-            f"{self.folder}: process {self.sign} drives this run, and has given no sign of life for {self.sign.age:.0f} s; "
+            f"{self._named}: process {self.sign} drives this run, and has given no sign of life for {self.sign.age:.0f} s; "
             f"if {gone} is really gone, --take-over takes the run over"
         )
 

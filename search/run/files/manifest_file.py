@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from models import atomic
 from models.errors import UserError
 from search.run.folder import RunFolder
 
@@ -83,3 +84,9 @@ def read_manifest(run: RunFolder) -> dict[str, Any]:
         place = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path}: damaged (`{place}`: {first['msg']}); {REMEDY}") from None
     return manifest
+
+
+def write_manifest(run: RunFolder, manifest: dict[str, Any]) -> None:
+    """Here, and in the bucket of a run that is in one."""
+    atomic.write_json(run.manifest_file, manifest)
+    run.publish(run.manifest_file.name)

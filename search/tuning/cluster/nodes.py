@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -18,6 +18,8 @@ from search.run.preflight import StartingPoint, preflight
 from search.study.load import load_study
 from search.tuning.cluster.resources import Node
 from search.tuning.cluster.session import live_nodes
+from trainables.files.remote.address import bucket_of, on_this_machine, opened_copies
+from trainables.files.remote.run_mirror import RunMirror
 
 PACKAGES = ("models", "pruning", "trainables", "search")
 TOKEN_FILE = "token"
@@ -42,16 +44,40 @@ def own_facts(digests: Mapping[str, Mapping[str, str]]) -> Facts:
     return Facts(platform.python_version(), library_versions(LIBRARIES), source_digest(PACKAGES), commit(), digests)
 
 
-def node_facts(run: str, meeting: str, answer: str, arms: tuple[str, ...]) -> dict[str, Any]:
+def node_facts(run: str, meeting: str, answer: str, arms: tuple[str, ...], bucket: str | None = None) -> dict[str, Any]:
     """Done on a machine of the cluster: see and answer the driver's token in the run's folder, load every arm's data
-    and weights as a trial would. Plain JSON, so that a machine with other code can still be understood."""
+    and weights as a trial would. Plain JSON, so that a machine with other code can still be understood. `bucket` is the URL of
+    the place that holds the run, for one in a bucket."""
+    if bucket is not None:
+        return asdict(_facts_by_bucket(bucket, Path(run), Path(meeting).name, answer, arms))
     return asdict(_facts(Path(run), Path(meeting), answer, arms))
+
+
+def _facts_by_bucket(bucket: str, run: Path, meeting: str, answer: str, arms: tuple[str, ...]) -> Facts:
+    try:
+        opened_copies(bucket)
+        mirror = RunMirror.of(on_this_machine(run))
+        assert mirror is not None, "the run is in a bucket"
+        token = mirror.bucket.content(f"{meeting}/{TOKEN_FILE}")
+        if token is None:
+            return Facts(
+                problem=f"does not see {mirror.bucket} as the driver does; see AWS_ENDPOINT_URL and the like there"
+            )
+        mirror.bucket.write(f"{meeting}/{answer}", token)
+        return _loaded(mirror.folder, arms)
+    except UserError as error:
+        return Facts(problem=str(error))
 
 
 def _facts(run: Path, meeting: Path, answer: str, arms: tuple[str, ...]) -> Facts:
     problem = meet(meeting, answer)
     if problem is not None:
         return Facts(problem=problem)
+    return _loaded(run, arms)
+
+
+def _loaded(run: Path, arms: tuple[str, ...]) -> Facts:
+    """What this machine finds of a run's data and weights."""
     facts = own_facts({})
     if not arms:
         return facts
@@ -134,6 +160,7 @@ def refusals(
     driver = own_facts({arm: digests_of(starting_point) for arm, starting_point in starting_points.items()})
     with meeting_place(run) as (meeting, token):
         answers = _ask(nodes, run, meeting, tuple(starting_points))
+        _collect(run, meeting, answers)
         return {
             name: difference(driver, facts) or _unanswered(meeting / name, token, run.path)
             for name, facts in answers.items()
@@ -144,13 +171,27 @@ def refusals(
 def meeting_place(run: RunFolder) -> Iterator[tuple[Path, str]]:
     """A folder in the run's with a token that machines copy, each under its own name."""
     token = secrets.token_hex(16)
-    meeting = run.path / f".nodes-{token[:8]}"
+    meeting, mirror = run.path / f".nodes-{token[:8]}", run.mirror()
     meeting.mkdir()
     try:
         (meeting / TOKEN_FILE).write_text(token, encoding="ascii")
+        if mirror is not None:
+            mirror.bucket.write(f"{meeting.name}/{TOKEN_FILE}", token.encode())
         yield meeting, token
     finally:
         shutil.rmtree(meeting, ignore_errors=True)
+        if mirror is not None:
+            mirror.bucket.delete(*mirror.bucket.list(meeting.name))
+
+
+def _collect(run: RunFolder, meeting: Path, names: Iterable[str]) -> None:
+    """The answers that machines have left in the bucket of a run that is in one."""
+    if (mirror := run.mirror()) is None:
+        return
+    for name in names:
+        answer = mirror.bucket.content(f"{meeting.name}/{name}")
+        if answer is not None:
+            (meeting / name).write_bytes(answer)
 
 
 def _unanswered(answer: Path, token: str, run: Path) -> str | None:
@@ -168,7 +209,7 @@ def _ask(nodes: Sequence[Node], run: RunFolder, meeting: Path, arms: tuple[str, 
     questions = {
         node.id: task.options(
             num_cpus=0, max_retries=0, scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)
-        ).remote(str(run.path), str(meeting), node.id, arms)
+        ).remote(str(run.path), str(meeting), node.id, arms, bucket_of(run.path))
         for node in nodes
     }
     ray.wait(list(questions.values()), num_returns=len(questions), timeout=PATIENCE)

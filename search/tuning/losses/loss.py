@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 from trainables.files.failure import NO_SPACE, describe, is_of_the_disk
 from trainables.files.generation import Fenced
+from trainables.files.remote.errors import Unreachable
 
-Kind = Literal["node", "process", "gpu_memory", "disk", "fenced", "error"]
+Kind = Literal["node", "process", "gpu_memory", "disk", "bucket", "fenced", "error"]
 NODE_DIED = "because its node has died"
 """Ray's words; it has no class and no attribute for it. Where they change, a test that removes a node fails."""
 TOLD: Mapping[Kind, str] = {
@@ -19,6 +20,7 @@ TOLD: Mapping[Kind, str] = {
     "process": "its process died",
     "gpu_memory": "its GPU's memory was full",
     "disk": "nothing can be written to the disk any more",
+    "bucket": "nothing can be sent to the bucket any more",
     "fenced": "another launch drives the run now",
 }
 
@@ -72,6 +74,8 @@ def loss_by(error: Exception | None, said: str) -> Loss:
 def _raised(cause: Exception, said: str) -> Loss:
     if isinstance(cause, Fenced):
         return Loss("fenced", TOLD["fenced"], said)
+    if isinstance(cause, Unreachable):
+        return Loss("bucket", f"{TOLD['bucket']} ({cause})", said)
     if is_of_the_disk(cause):
         return Loss("disk", _of_the_disk(cause), said)
     return Loss("error", describe(cause), said)

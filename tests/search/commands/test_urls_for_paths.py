@@ -17,21 +17,13 @@ trial:
 arms: {rsst: {prune.method: rsst}}
 """
 COMMANDS = {
-    "sweep --storage": ["sweep", "small.yaml", "--storage", URL],
-    "trial --storage": ["trial", "small.yaml", "--storage", URL],
     "sweep --stages": ["sweep", "small.yaml", "--stages", URL],
-    "resume": ["resume", URL],
-    "status": ["status", URL],
-    "report": ["report", URL],
     "report --out": ["report", "run", "--out", URL],
-    "compare": ["compare", URL],
-    "pareto": ["pareto", URL],
-    "export": ["export", URL],
     "export --out": ["export", "run", "--out", URL],
-    "board": ["board", URL],
     "verify": ["init", "verify", URL],
     "init list": ["init", "list", "--store", URL],
     "pretrain": ["pretrain", URL],
+    "pretrain --storage": ["pretrain", "pretrain.yaml", "--storage", URL],
     "validate": ["validate", URL],
 }
 KEYS = {
