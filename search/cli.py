@@ -10,7 +10,6 @@ import atexit
 import errno
 import gc
 import importlib
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ from search.commands.common import DISK_FULL, WANTS_JSON, Outcome, write_example
 from search.console import OUTPUT_SCHEMA_VERSION, clear_away, one_line
 from search.tuning.stop_request import terminated_like_interrupted
 from trainables.files.failure import FAILING
-from trainables.files.record import finite
+from trainables.files.record import finite_json
 from trainables.files.remote.address import with_urls
 
 NAME = "prunetune"
@@ -182,8 +181,8 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Exit as done:
         # click leaves this way after --help and --version.
         return done.exit_code
-    said = finite({"schema_version": OUTPUT_SCHEMA_VERSION, **outcome.json})
-    print(json.dumps(said, allow_nan=False) if WANTS_JSON in context.meta else outcome.text)
+    said = {"schema_version": OUTPUT_SCHEMA_VERSION, **outcome.json}
+    print(finite_json(said) if WANTS_JSON in context.meta else outcome.text)
     return outcome.exit_status
 
 

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from search.evidence.formats import counted, percent, values_text
-from search.report.tables import Table
+from search.report.table import Table
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 from search.study.dense_recipe import DENSE_ARM

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 
 from search.evidence.formats import number, percent, points
-from search.report.tables import Table
+from search.report.table import Table
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 from trainables.files.record import StateEnd

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean
 
 from models.units.structure import counted
@@ -16,21 +15,12 @@ from search.evidence.final_test import FinalTest, NothingChosen
 from search.evidence.formats import interval_text, number, p_text, percent, plural, points, short
 from search.evidence.paired.scope import unit_word
 from search.evidence.verdict import more_seeds_text
+from search.report.table import Table
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
 REMOVED_TEXT = "Removed is of the parameters of the target's units, and of all parameters."
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of cells under a heading; columns in `text_columns` hold words rather than figures."""
-
-    heading: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    caption: str = ""
-    text_columns: tuple[int, ...] = ()
 
 
 def arm_table(comparison: Comparison) -> Table:

@@ -8,10 +8,12 @@ torn off, is left for the next look.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 from trainables.files.overtaken import BEGINS, Reached, counted, without_generation
 from trainables.files.record import ReadTo, StateEnd, TrialRecord
@@ -20,6 +22,25 @@ from trainables.files.unread import UnreadEpochs, UnreadStructure
 
 REMEMBERED = 256
 """Bytes before the place that a record was read to, by which another file in its stead is known."""
+
+
+class Room(threading.local):
+    """A thread's memory for one record after another: in new memory each page costs more than to read it."""
+
+    def __init__(self) -> None:
+        self._content = bytearray()
+
+    def read(self, file: BinaryIO, start: int, stop: int) -> tuple[bytearray, int]:
+        """Content that holds a file's bytes from `start` to `stop` until the next is read, and how many of them there were."""
+        wanted = max(0, stop - start)
+        if len(self._content) < wanted:
+            self._content = bytearray(wanted)
+        file.seek(start)
+        with memoryview(self._content)[:wanted] as room:
+            return self._content, cast(BufferedReader, file).readinto(room)
+
+
+ROOM = Room()
 
 
 @dataclass(frozen=True)
@@ -37,15 +58,15 @@ def read_on(path: Path, read_to: ReadTo | None) -> Grown:
     """
     with path.open("rb") as file:
         read_to = read_to if read_to and _is_same(file, read_to) else None
-        file.seek(read_to.size if read_to else 0)
-        content, status = file.read(), os.fstat(file.fileno())
-    content = content[: content.rfind(b"\n") + 1]
-    lines = short_values(content)
+        status = os.fstat(file.fileno())
+        content, size = ROOM.read(file, read_to.size if read_to else 0, status.st_size)
+    size = content.rfind(b"\n", 0, size) + 1
+    lines = short_values(content, size)
     if read_to is not None and any(isinstance(line, dict) and line.get("kind") in BEGINS for line in lines):
         return read_on(path, None)
     before = read_to or ReadTo(status.st_dev, status.st_ino, 0, 0, b"")
-    last = (before.last + content[-REMEMBERED:])[-REMEMBERED:]
-    now = replace(before, size=before.size + len(content), lines=before.lines + len(lines), last=last)
+    last = (before.last + content[max(0, size - REMEMBERED) : size])[-REMEMBERED:]
+    now = replace(before, size=before.size + size, lines=before.lines + len(lines), last=last)
     return Grown(lines, before.lines + 1, now)
 
 

@@ -10,8 +10,8 @@ write late as well: of two that train the same epoch the first line counts, wher
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 GENERATION = "generation"
 BEGINS = ("config", "launch")
@@ -26,8 +26,7 @@ class GoneOn:
     epochs: int
 
 
-@dataclass(frozen=True)
-class Reached:
+class Reached(NamedTuple):
     """How far the lines that count go: the newest launch that wrote, epochs in all, the state that the last one is of and its
     number there, and the last state that has ended."""
 
@@ -47,12 +46,15 @@ class Reached:
 
     def after(self, line: Mapping[str, Any]) -> Reached:
         if line["kind"] == "epoch":
-            return replace(self, epochs=self.epochs + 1, state=line["state"], epoch=line["epoch"])
-        return replace(self, ended=line["state"]) if line["kind"] == "state" else self
+            return Reached(self.generation, self.epochs + 1, line["state"], line["epoch"], self.ended)
+        return self._replace(ended=line["state"]) if line["kind"] == "state" else self
 
     def gone_on(self, launch: Mapping[str, Any]) -> Reached:
         state = launch["state"]
-        return replace(self, epochs=launch["epochs_total"], state=state, epoch=launch["epoch"], ended=state - 1)
+        return self._replace(epochs=launch["epochs_total"], state=state, epoch=launch["epoch"], ended=state - 1)
+
+
+BEGINNING = Reached()
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Counted:
     launches: tuple[GoneOn, ...]
 
 
-def counted(lines: Sequence[Mapping[str, Any]], reached: Reached = Reached()) -> Counted:
+def counted(lines: Sequence[Mapping[str, Any]], reached: Reached = BEGINNING) -> Counted:
     """Which of a record's lines count. `reached` is how far those before the first of them go."""
     places: list[int] = []
     launches: list[GoneOn] = []
@@ -72,7 +74,8 @@ def counted(lines: Sequence[Mapping[str, Any]], reached: Reached = Reached()) ->
         by, kind = line.get(GENERATION, 0), line["kind"]
         if by < reached.generation:
             continue
-        reached = replace(reached, generation=by)
+        if by > reached.generation:
+            reached = reached._replace(generation=by)
         if kind == "config":
             # The trial begins, or begins anew where nothing is left to go on from.
             places, launches, reached = [place], [GoneOn(by, 0)], Reached(by)

@@ -182,7 +182,7 @@ def complete_lines(path: Path) -> list[dict[str, Any]]:
     return parsed_lines([line for line in path.read_bytes().split(b"\n")[:-1] if line.strip()])
 
 
-def parsed_lines(lines: list[bytes]) -> list[dict[str, Any]]:
+def parsed_lines(lines: Sequence[bytes | bytearray]) -> list[dict[str, Any]]:
     """What each line holds. JSONDecodeError where one is no value by itself."""
     try:
         # All at once takes half the time. Where that gives another number of values, a line is no value by itself.
@@ -241,7 +241,16 @@ def end_line(status: str, **details: Any) -> dict[str, Any]:
 
 
 def encode(line: Mapping[str, Any]) -> bytes:
-    return json.dumps(finite(line), separators=(",", ":"), allow_nan=False).encode("utf-8") + b"\n"
+    return finite_json(line, separators=(",", ":")).encode("utf-8") + b"\n"
+
+
+def finite_json(value: Any, separators: tuple[str, str] | None = None) -> str:
+    """JSON of the value as `finite` has it."""
+    try:
+        # Mostly all is finite, and looking at each number takes longer than writing it.
+        return json.dumps(value, separators=separators, allow_nan=False)
+    except (TypeError, ValueError):
+        return json.dumps(finite(value), separators=separators, allow_nan=False)
 
 
 def finite(value: Any) -> Any:

@@ -27,28 +27,29 @@ def whole_lines(content: bytes) -> list[bytes]:
     return [line for line in content.split(b"\n")[:-1] if line.strip()]
 
 
-def short_values(content: bytes) -> list[dict[str, Any]]:
-    """What `whole_lines` hold, of content that ends with a line's end.
+def short_values(content: bytes | bytearray, size: int | None = None) -> list[dict[str, Any]]:
+    """What `whole_lines` hold, of content whose first `size` bytes, or all, end with a line's end.
 
     Structures are left out of states' lines (None), and of the epochs of a trial that has ended only state, number,
     generation, and whether they were taken over are there. JSONDecodeError where a line is none.
     """
-    ended = content.startswith(END, content.rfind(b"\n", 0, -1) + 1)
+    size = len(content) if size is None else size
+    ended = content.startswith(END, content.rfind(b"\n", 0, max(0, size - 1)) + 1)
     try:
-        return parsed_lines([line for line in _short_lines(content, ended) if line.strip()])
+        return parsed_lines([line for line in _short_lines(content, size, ended) if line.strip()])
     except ValueError:
         # The lines as they stand say what is wrong.
-        return parsed_lines(whole_lines(content))
+        return parsed_lines(whole_lines(bytes(content[:size])))
 
 
-def _short_lines(content: bytes, ended: bool) -> Iterator[bytes]:
+def _short_lines(content: bytes | bytearray, size: int, ended: bool) -> Iterator[bytes | bytearray]:
     start = 0
-    while (stop := content.find(b"\n", start)) >= 0:
+    while (stop := content.find(b"\n", start, size)) >= 0:
         yield _shortened(content, start, stop, ended)
         start = stop + 1
 
 
-def _shortened(content: bytes, start: int, stop: int, ended: bool) -> bytes:
+def _shortened(content: bytes | bytearray, start: int, stop: int, ended: bool) -> bytes | bytearray:
     """The line between two places with less in it, or as it is where it is not written as records are."""
     if STATE.match(content, start):
         first, last = content.find(STRUCTURE, start, stop), content.rfind(AFTER, start, stop)
@@ -64,7 +65,7 @@ def _shortened(content: bytes, start: int, stop: int, ended: bool) -> bytes:
     return epoch[0] + taken + _generation(content, epoch.end(), stop) + b"}"
 
 
-def _generation(content: bytes, start: int, stop: int) -> bytes:
+def _generation(content: bytes | bytearray, start: int, stop: int) -> bytes:
     """The line's last key with its value, where that is its generation."""
     place = content.rfind(GENERATION, start, stop)
     number = content[place + len(GENERATION) : stop - 1] if place >= 0 else b""
