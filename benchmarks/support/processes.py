@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,25 @@ def to_its_end(command: Sequence[str], checkout: Path) -> Took:
     if process.returncode != 0:
         raise subprocess.CalledProcessError(process.returncode, command)
     return took
+
+
+MEASURED = """import resource, subprocess, sys
+status = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
+sys.exit(status)"""
+
+
+def used_by(command: Sequence[str], checkout: Path) -> dict[str, float]:
+    """Of a command run to its end: `seconds` of the processor, and `memory`, the most that was resident at a time, in MB.
+
+    CalledProcessError where it fails.
+    """
+    # The kernel counts what a process held before it became another, so a small one starts it.
+    small = [sys.executable, "-S", "-c", MEASURED, *command]
+    said = subprocess.run(small, cwd=checkout, env=variables(checkout), stdout=subprocess.PIPE, check=True).stdout
+    seconds, kilobytes = map(float, said.split())
+    return {"seconds": seconds, "memory": kilobytes / 1000}
 
 
 def until(happened: Callable[[], bool], command: Sequence[str], checkout: Path) -> Took:
