@@ -14,6 +14,11 @@ from search.run.candidates import all_candidates, pareto
 from search.run.curves import Axis, Curve
 from search.run.results import RunResults
 
+MANY_DOTS = 2000
+"""Of more, those are left out that would lie on another."""
+PLACES = 400
+"""Across a panel and up it, at each of which one dot is enough: they are closer than a dot is wide."""
+
 
 @dataclass(frozen=True)
 class AxisText:
@@ -88,12 +93,22 @@ def _on_common_places(curves: Sequence[Curve], scale: float) -> tuple[NDArray[np
 def _draw_front(results: RunResults, axes: Axes) -> None:
     candidates = all_candidates(results)
     front = pareto(candidates, "macs")
-    shares = [100 * one.macs_share for one in candidates]
-    axes.scatter(shares, [100 * one.state.val_accuracy for one in candidates], s=8, color=FAINT, alpha=0.5, linewidth=0)
+    dots = apart(np.array([(100 * one.macs_share, 100 * one.state.val_accuracy) for one in candidates]).reshape(-1, 2))
+    axes.scatter(dots[:, 0], dots[:, 1], s=8, color=FAINT, alpha=0.5, linewidth=0)
     axes.step(
         [100 * one.macs_share for one in front], [100 * one.state.val_accuracy for one in front],
         where="post", color=INK, alpha=0.5, linewidth=1.2, label="Pareto front, all states",
     )  # fmt: skip
+
+
+def apart(dots: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(dots, 2) in their order; of more than MANY_DOTS only the first at each of PLACES × PLACES places between their ends."""
+    if len(dots) <= MANY_DOTS:
+        return dots
+    low, high = dots.min(axis=0), dots.max(axis=0)
+    places = np.round((dots - low) / np.where(high > low, high - low, 1.0) * PLACES)
+    _, first = np.unique(places, axis=0, return_index=True)
+    return dots[np.sort(first)]
 
 
 def _range_text(places: NDArray[np.float64], mean: NDArray[np.float64]) -> str:
