@@ -2,7 +2,8 @@
 
 Run: python -m benchmarks.many_trials [--trials 10000] [--algorithm random] [--seconds 0] [--at-once 2] [--folder DIR] [--json]
 A row for each tenth of the trials: milliseconds a trial by the clock and of the driver's processor, and what the driver then
-holds. Memory of the driver, and of Ray's own processes beside it, is what is resident; handles are open files and sockets.
+holds. A run in
+`--folder` goes on, its first row then says nothing of a trial. Memory of the driver, and of Ray's own processes beside it, is what is resident; handles are open files and sockets.
 Afterwards `status`, `compare` and `report` of the run. Ten thousand take about half an hour on two cores.
 """
 
@@ -57,14 +58,14 @@ def watched(run: RunFolder, options: argparse.Namespace) -> Iterator[Seen]:
     """The driver as each tenth of the trials has begun, and shortly before its end."""
     command = [sys.executable, "-m", "benchmarks.orchestration_process", "drive", str(run.path)]
     pace = {"SIMULATED": "1", "SIMULATED_SECONDS": str(options.seconds / 5)}
-    began, wanted = time.monotonic(), options.trials // SHARE
+    began, share, wanted = time.monotonic(), max(1, options.trials // SHARE), 0
     with (run.path / "driven.log").open("w") as log:
         driver = subprocess.Popen(command, cwd=ROOT, env={**variables(ROOT), **pace}, stdout=log, stderr=log)
         while driver.poll() is None:
             time.sleep(0.5)
             trials = sum(1 for _ in os.scandir(run.trials_folder)) if run.trials_folder.exists() else 0
-            if trials >= wanted and (seen := _seen(driver.pid, trials, time.monotonic() - began)) is not None:
-                wanted += options.trials // SHARE
+            if trials >= (wanted or share) and (seen := _seen(driver.pid, trials, time.monotonic() - began)) is not None:
+                wanted = (trials // share + 1) * share
                 yield seen
     if driver.returncode != 0:
         raise SystemExit(f"the driver failed:\n{(run.path / 'driven.log').read_text()[-2000:]}")
@@ -117,7 +118,7 @@ def _line(seen: list[dict[str, Any]]) -> str:
     """The last one, and what it took since the one before."""
     now = seen[-1]
     before = seen[-2] if len(seen) > 1 else {"trials": 0, "seconds": 0.0, "processor": 0.0}
-    new = now["trials"] - before["trials"]
+    new = max(1, now["trials"] - before["trials"])
     each, own = (1000 * (now[name] - before[name]) / new for name in ("seconds", "processor"))
     return (
         f"{now['trials']:>8,}{each:>12.1f}{own:>11.1f}{now['memory']:>8.0f}{now['highest']:>9.0f}{now['ray']:>8.0f}"

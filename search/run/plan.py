@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from models.errors import UserError
 from search.run.confirming import confirming_trials, in_replicate, is_searched_once
@@ -30,7 +31,8 @@ class ArmPlan:
 
     @property
     def search_ids(self) -> tuple[str, ...]:
-        return tuple(self.search_id(number, seed) for number in range(self.configurations) for seed in self.seeds)
+        """By number, and of each number by seed."""
+        return _search_ids(self)
 
     @property
     def confirm_trials(self) -> int:
@@ -40,6 +42,12 @@ class ArmPlan:
         """`rsst-003`, `rsst-003-s7` on one of several seeds, `rsst.r2-003` in the third search."""
         name = f"{in_replicate(self.arm, self.replicate)}-{number:03d}"
         return name if seed is None else f"{name}-s{seed}"
+
+
+@lru_cache(maxsize=64)
+def _search_ids(plan: ArmPlan) -> tuple[str, ...]:
+    """Asked for at the end of every trial, and tens of thousands in a large study."""
+    return tuple(plan.search_id(number, seed) for number in range(plan.configurations) for seed in plan.seeds)
 
 
 def plan_of(study: Study) -> tuple[ArmPlan, ...]:
@@ -107,10 +115,11 @@ def outstanding_trials(study: Study, trials: Iterable[RecordedTrial]) -> int:
     left, all_plans = 0, plan_of(study)
     for replicate in range(study.search.replicates):
         plans = [plan for plan in all_plans if plan.replicate == replicate]
-        searching = sum(trial_id not in ended for plan in plans for trial_id in plan.search_ids)
+        searching = sum(len(set(plan.search_ids) - ended.keys()) for plan in plans)
         left += searching
         if searching:
-            left += sum(max(0, plan.confirm_trials - _confirmed(ended.values(), plan)) for plan in plans)
+            confirming = [plan for plan in plans if plan.confirm_trials]
+            left += sum(max(0, plan.confirm_trials - _confirmed(ended.values(), plan)) for plan in confirming)
             continue
         # A confirming trial counts only while it repeats what is the arm's best still.
         found = [(one, ended.get(one.id)) for one in confirming_trials(study, ended.values(), replicate)]

@@ -149,7 +149,8 @@ class TrialQueue:
     def _searched(self) -> Iterator[TrialRequest]:
         """What may come next, best first; of each arm's search only the next configuration, which hangs on those before."""
         offered: set[ArmPlan] = set()
-        for number, plan in product(range(max(plan.configurations for plan in self._plans)), self._plans):
+        numbers = range(min(map(self._first_lacking, self._plans)), max(plan.configurations for plan in self._plans))
+        for number, plan in product(numbers, self._plans):
             if plan in offered or number >= plan.configurations:
                 continue
             for seed in plan.seeds:
@@ -173,6 +174,12 @@ class TrialQueue:
                 yield from self._confirm.early(replicate, over)
         if all(search_is_over(self.store, plan) for plan in self._plans):
             yield from self._confirm.next_looks(self.live)
+
+    def _first_lacking(self, plan: ArmPlan) -> int:
+        """The number of the arm's first configuration that lacks a trial; where none does, what no plan goes beyond."""
+        lacking = (place for place, trial_id in enumerate(plan.search_ids) if trial_id not in self.store)
+        place = next(lacking, None)
+        return max(one.configurations for one in self._plans) if place is None else place // len(plan.seeds)
 
     def _configuration(self, plan: ArmPlan, number: int, seed: int | None) -> Iterator[TrialRequest]:
         """The trial of configuration `number` on `seed`, unless what it starts from is not there yet."""
