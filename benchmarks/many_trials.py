@@ -2,8 +2,8 @@
 
 Run: python -m benchmarks.many_trials [--trials 10000] [--algorithm random] [--seconds 0] [--at-once 2] [--folder DIR] [--json]
 A row for each tenth of the trials: milliseconds a trial by the clock and of the driver's processor, and what the driver then
-holds. A run in
-`--folder` goes on, its first row then says nothing of a trial. Memory of the driver, and of Ray's own processes beside it, is what is resident; handles are open files and sockets.
+holds. Memory of the driver, and of Ray's own processes beside it, is what is resident; handles are open files and sockets. A run in
+`--folder` goes on; its first row then says nothing of a trial.
 Afterwards `status`, `compare` and `report` of the run. Ten thousand take about half an hour on two cores.
 """
 
@@ -64,7 +64,10 @@ def watched(run: RunFolder, options: argparse.Namespace) -> Iterator[Seen]:
         while driver.poll() is None:
             time.sleep(0.5)
             trials = sum(1 for _ in os.scandir(run.trials_folder)) if run.trials_folder.exists() else 0
-            if trials >= (wanted or share) and (seen := _seen(driver.pid, trials, time.monotonic() - began)) is not None:
+            if (
+                trials >= (wanted or share)
+                and (seen := _seen(driver.pid, trials, time.monotonic() - began)) is not None
+            ):
                 wanted = (trials // share + 1) * share
                 yield seen
     if driver.returncode != 0:
