@@ -2,8 +2,8 @@
 
 Run: python -m benchmarks.many_trials [--trials 10000] [--algorithm random] [--seconds 0] [--at-once 2] [--folder DIR] [--json]
 A row for each tenth of the trials: milliseconds a trial by the clock and of the driver's processor, and what the driver then
-holds. Memory of the driver, and of Ray's own processes beside it, is what is resident; handles are open files and sockets. A run in
-`--folder` goes on; its first row then says nothing of a trial.
+holds. Memory of the driver, and of Ray's own processes beside it, is what is resident; handles are open files and sockets.
+A run in `--folder` goes on; its first row then says nothing of a trial.
 Afterwards `status`, `compare` and `report` of the run. Ten thousand take about half an hour on two cores.
 """
 
