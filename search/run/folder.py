@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from models.errors import UserError
 from search.run.driving.bucket_hold import hold_in_bucket, look_into_bucket
-from search.run.driving.hold import Hold
+from search.run.driving.hold import Hold, TakenOver
 from search.run.driving.rules import Seen, look
 from search.study.dense_recipe import DENSE_ARM
 from search.study.sections import ResourcesConfig
-from trainables.files.generation import Fence, Guard, next_generation
+from trainables.files.generation import Fence, Fenced, Guard, next_generation
 from trainables.files.record import RECORD_FILE, read_record
 from trainables.files.remote.address import url_of
 from trainables.files.remote.errors import Changed
@@ -86,9 +87,9 @@ class RunFolder:
     @contextmanager
     def driven(self, *, take_over: bool = False) -> Iterator[int]:
         """Hold the run and begin a new launch; gives the launch's generation number. UserError as for `held`."""
-        with self.held(take_over=take_over):
+        with self.held(take_over=take_over) as hold:
             record = read_record(self.path)  # where this is a single trial's own folder
-            yield self.begin_launch(record.reached.generation if record else 0)
+            yield hold.launch(partial(self.begin_launch, record.reached.generation if record else 0))
 
     def begin_launch(self, after: int = 0) -> int:
         """The generation number of a new launch, from which on no trial of an earlier one writes. The caller holds the run.
@@ -142,6 +143,7 @@ class RunFolder:
         """Hold the run, as its driver, before anything of it is changed.
 
         UserError where another process drives it; `take_over` says that a machine which gives no sign of life is gone.
+        TakenOver where a write has been fenced.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         mirror = self.mirror()
@@ -150,6 +152,8 @@ class RunFolder:
         )
         try:
             yield hold
+        except Fenced as error:
+            raise TakenOver(str(error)) from None
         finally:
             hold.release()
 

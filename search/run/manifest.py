@@ -140,17 +140,17 @@ def write_launch(
     write_manifest(run, manifest)
 
 
-def close_launch(run: RunFolder, left: str) -> None:
-    """Note when and why the newest launch ended: `complete`, or the reason it was left."""
+def close_launch(run: RunFolder, generation: int, left: str) -> None:
+    """Note when and why a launch ended: `complete`, or the reason it was left."""
     manifest = read_manifest(run)
-    manifest["launches"][-1] |= {"ended": datetime.now(UTC).isoformat(timespec="seconds"), "left": left}
+    ended = {"ended": datetime.now(UTC).isoformat(timespec="seconds"), "left": left}
+    manifest["launches"] = [one | ended if one["generation"] == generation else one for one in manifest["launches"]]
     write_manifest(run, manifest)
 
 
-def was_closed(run: RunFolder) -> bool:
-    """Whether the newest launch came to its own end, and was not killed before; true where there was none."""
-    launches = read_manifest(run)["launches"]
-    return not launches or launches[-1].get("left") is not None
+def unclosed(run: RunFolder) -> int | None:
+    """The generation of the newest launch, where that was killed before it came to its own end."""
+    return next((one["generation"] for one in read_manifest(run)["launches"][-1:] if one.get("left") is None), None)
 
 
 def machine() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from search.run.folder import RunFolder
 from search.run.trials import RecordedTrial, read_trial
 from trainables.files.failure import ERROR_FILE, Failure, record_failure
 from trainables.files.generation import UNFENCED, Guard
-from trainables.files.record import RECORD_FILE, RecordWriter, end_line
+from trainables.files.record import RECORD_FILE, RecordWriter, TrialRecord, end_line
 from trainables.files.remote.errors import Changed
 from trainables.files.remote.trial_mirror import whole_patience
 from trainables.files.request import REQUEST_FILE, TrialRequest, write_request
@@ -29,6 +29,7 @@ class TrialStore:
     def __init__(self, run: RunFolder) -> None:
         self.run, self._mirror = run, run.mirror(whole_patience())
         self.guard: Guard = UNFENCED
+        self._forgotten: dict[str, TrialRecord] = {}
         self._trials = {trial_id: read_trial(run.trial_folder(trial_id), "running") for trial_id in run.trial_ids()}
 
     def __iter__(self) -> Iterator[RecordedTrial]:
@@ -54,8 +55,11 @@ class TrialStore:
 
     def _read(self, trial_id: str) -> RecordedTrial:
         known = self._trials.get(trial_id)
-        self._trials[trial_id] = read_trial(self.run.trial_folder(trial_id), "running", known)
-        return self._trials[trial_id]
+        trial = read_trial(self.run.trial_folder(trial_id), "running", known)
+        if trial.record is not None and self._is_forgotten(trial_id, trial.record):
+            trial = replace(trial, status="running")
+        self._trials[trial_id] = trial
+        return trial
 
     def add(self, request: TrialRequest) -> RecordedTrial:
         """Write a new trial's request; from then on it is part of the run, whatever happens."""
@@ -82,6 +86,7 @@ class TrialStore:
 
     def _written(self, trial_id: str) -> RecordedTrial:
         """What the driver has written of a trial counts once the bucket has it."""
+        self._forgotten.pop(trial_id, None)
         if self._mirror is not None:
             try:
                 self._mirror.trial(self.run.trial_folder(trial_id)).push(DRIVERS)
@@ -93,8 +98,16 @@ class TrialStore:
         return self._read(trial_id)
 
     def forget_end(self, trial_id: str) -> None:
-        """Treat a failed trial as one that has not ended; its record is mended when it goes on."""
-        self._trials[trial_id] = replace(self._trials[trial_id], status="running")
+        """Treat a failed trial as one that has not ended, until it goes on, which its record then says, or ends again."""
+        trial = self._trials[trial_id]
+        assert trial.record is not None, "a record says that it failed"
+        self._forgotten[trial_id] = trial.record
+        self._trials[trial_id] = replace(trial, status="running")
+
+    def _is_forgotten(self, trial_id: str, record: TrialRecord) -> bool:
+        """Whether the record's end is the one that was forgotten. The same error again is another end: by this launch."""
+        before = self._forgotten.get(trial_id)
+        return before is not None and _end(record) == _end(before)
 
     def set_aside(self, trial: RecordedTrial) -> None:
         """Move a trial that no longer belongs to the run to `superseded/`, where nothing counts it."""
@@ -109,3 +122,8 @@ class TrialStore:
             self._mirror.set_aside(trial.folder, aside)
         writes.move_folder(trial.folder, aside)
         del self._trials[trial.id]
+
+
+def _end(record: TrialRecord) -> tuple[object, ...]:
+    """How it ended, after which launches, and which of them was the last to write."""
+    return record.end, record.launches, record.reached.generation

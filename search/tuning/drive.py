@@ -36,6 +36,7 @@ from search.tuning.proposals.optuna_log import write_optuna_log
 from search.tuning.proposals.optuna_studies import warm_trials
 from search.tuning.stop_request import StopRequest, signals_restored, terminated_like_interrupted
 from search.tuning.trial_queue import TrialQueue
+from trainables.files.generation import read_generation
 
 OF_LAUNCH = ("time_budget", "max_concurrent", "address", "stages", "share")
 """Keys of `resources` that a command line may replace for one launch."""
@@ -92,11 +93,12 @@ def run_study(
     with run.held(take_over=launch.take_over) as hold:
         run.update()  # another process may have driven it until now
         check_launch_files(run)
+        hold.knows(read_generation(run.path))
         manifest.check_same_study(run, study)
         store = TrialStore(run)
         study = as_begun(with_found_recipes(run, study), store)
         # All that is there has been read: a damaged run is left as it is.
-        generation = run.begin_launch(after=store.newest_generation())
+        generation = hold.launch(partial(run.begin_launch, store.newest_generation()))
         store.guard = run.fence(generation)
         run.publish()
         with DriverLog(run.path, generation, launch.command) as log:
@@ -131,9 +133,9 @@ def _launch(
     outstanding = still_outstanding(run, study, store) + retried
     if outstanding == 0:
         write_optuna_log(study, store)
-        if not manifest.was_closed(run):
+        if (killed := manifest.unclosed(run)) is not None:
             drop_own_stages(study, run)
-            manifest.close_launch(run, "complete")
+            manifest.close_launch(run, killed, "complete")
         return _Ending(None, was_complete=True)
     real = trainable_class is None
     with launch.ray or BackgroundRay(study.resources, outstanding, load_trials=real) as ray:
@@ -141,6 +143,7 @@ def _launch(
         dense = search_dense_recipes(
             study, run, launch, ray, partial(run_study, trainable_class=trainable_class, check=check)
         )
+        hold.check()
         if dense.left is not None:
             return _Ending(dense.left.left, dense.left.interrupted)
         study = dense.study
@@ -169,7 +172,7 @@ def _launch(
                 left = (stop_request.reason or "an error") if still_outstanding(run, study, store) else None
                 if left is None:
                     drop_own_stages(study, run)  # before it is noted as complete: nothing is left to be done then
-                manifest.close_launch(run, left or "complete")
+                manifest.close_launch(run, generation, left or "complete")
         hold.check()
     apply_retention(study, store)
     _raise_what_ended_it(queue)

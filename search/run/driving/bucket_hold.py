@@ -6,6 +6,7 @@ How old a sign is, is told by the server's clock. There is no lock, so what deci
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from models.errors import UserError
 from search.run.driving.hold import Hold
 from search.run.driving.lease import LEASE_FILE, Lease, Sign
 from search.run.driving.rules import BEAT, Seen
+from trainables.files.generation import Fenced
 from trainables.files.remote.bucket import Bucket
 from trainables.files.remote.errors import Changed
 from trainables.files.remote.run_mirror import RunMirror
@@ -53,7 +55,9 @@ class BucketHold(Hold):
     """Use `hold_in_bucket`."""
 
     def __init__(self, mirror: RunMirror, content: bytes, version: str) -> None:
-        self._bucket, self._version = Bucket(mirror.bucket.url, patience=BEAT), version
+        self._mirror, self._version = RunMirror(mirror.folder, mirror.bucket.url), version
+        self._bucket = self._mirror.bucket
+        self._bucket.patience = BEAT
         super().__init__(mirror.folder, content, None)
 
     def _let_go(self) -> None:
@@ -61,24 +65,30 @@ class BucketHold(Hold):
             self._bucket.delete(LEASE_FILE)
 
     def _looked(self) -> str | None:
-        """As in a folder: a sign of life, unless the lease is another's."""
+        """As in a folder: a sign of life, unless the lease or a newer launch is another's."""
         try:
-            self._version = self._bucket.write(LEASE_FILE, self._content, self._version)
-        except Changed:
-            return self._taken_by()
-        except UserError:
-            pass  # a bucket that is away for a moment: the next beat comes
-        return None
+            try:
+                self._version = self._bucket.write(LEASE_FILE, self._content, self._version)
+            except Changed:
+                return self._taken_by()
+            return self._newer_launch()
+        except (Changed, UserError):
+            return None  # a bucket that is away for a moment: the next beat tells
 
     def _taken_by(self) -> str | None:
-        try:
-            entry, content = self._bucket.look(LEASE_FILE), self._bucket.content(LEASE_FILE)
-            if entry is None or content is None:
-                self._version = self._bucket.write(LEASE_FILE, self._content, None)
-                return None
-        except (Changed, UserError):
-            return None  # the next beat tells
-        return f"process {Sign(self._folder / LEASE_FILE, content, entry.modified)} has taken this run over"
+        entry, content = self._bucket.look(LEASE_FILE), self._bucket.content(LEASE_FILE)
+        if entry is not None and content is not None:
+            return f"process {Sign(self._folder / LEASE_FILE, content, entry.modified)} has taken this run over"
+        if (newer := self._newer_launch()) is not None:
+            return newer
+        self._version = self._bucket.write(LEASE_FILE, self._content, None)
+        return None
+
+    def _read_generation(self) -> int:
+        if self._newest is not None:
+            with suppress(Fenced):  # then the newest is noted in the folder, too
+                self._mirror.check_generation(self._newest)
+        return super()._read_generation()
 
 
 def hold_in_bucket(mirror: RunMirror, *, take_over: bool = False) -> Hold:

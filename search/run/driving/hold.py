@@ -14,6 +14,7 @@ from search.console import announce
 from search.run.driving.lease import LEASE_FILE, Lease, put_lease, read_sign
 from search.run.driving.rules import BEAT, LOCK_FILE, LockState, Seen
 from trainables.files.flock import Flock, NoLocks, take_in_place, take_lock
+from trainables.files.generation import Fenced, read_generation
 
 PATIENCE = 1.0
 """Seconds for which a held lock is tried: `status` takes it for an instant to see whether it is free."""
@@ -23,15 +24,19 @@ PAUSE = 0.05
 
 
 class TakenOver(WorkFailed):
-    """Another process drives the run now; this one must not write into it any more."""
+    """Another process drives the run now, or has driven it since; this one must not write into it any more."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; this one has left it, and writes nothing more to it")
 
 
 class Hold:
-    """Use `Hold.take`. What it says is written again if it disappears."""
+    """Use `Hold.take`. Its lease is written again if it disappears, unless another launch has begun since."""
 
     def __init__(self, folder: Path, content: bytes, lock: Flock | None) -> None:
         self._folder, self._content, self._lock = folder, content, lock
         self._lost: str | None = None
+        self._newest: int | None = None
         self._tell: list[Callable[[str], None]] = []
         self._released, self._at_it = threading.Event(), threading.Lock()
         threading.Thread(target=self._beat, name="driver", daemon=True).start()
@@ -61,6 +66,23 @@ class Hold:
                     lock.release()
             time.sleep(PAUSE)
 
+    def knows(self, generation: int) -> None:
+        """What is read of the run from now on is as this launch left it: a newer one is another process's."""
+        self._newest = generation
+
+    def launch(self, begin: Callable[[], int]) -> int:
+        """Begin a launch, and give its generation: from here on a newer one is another process's.
+
+        TakenOver where there has been one already.
+        """
+        self.check()
+        with self._at_it:  # a sign of life that is given in between would take the new launch for another's
+            try:
+                self._newest = begin()
+            except Fenced as error:
+                raise TakenOver(str(error)) from None
+            return self._newest
+
     def when_lost(self, tell: Callable[[str], None]) -> None:
         """Have it told, once, that another process drives the run; by whichever thread notices."""
         with self._at_it:
@@ -80,7 +102,7 @@ class Hold:
     def check(self) -> None:
         """Raises TakenOver where another process drives the run."""
         if self.lost():
-            raise TakenOver(f"{self._folder}: {self._lost}; this one has left it, and writes nothing more to it")
+            raise TakenOver(f"{self._folder}: {self._lost}")
 
     def release(self) -> None:
         """Let the run go; it is another's already, nothing of that one's is touched."""
@@ -100,18 +122,29 @@ class Hold:
         writes.unlink(self._folder / LEASE_FILE)
 
     def _looked(self) -> str | None:
-        """A sign of life, unless the lease is another's: then that one's name."""
+        """A sign of life, unless the lease or a newer launch is another's: then whose."""
         try:
             sign = read_sign(self._folder)
+            if sign is not None and sign.content != self._content:
+                return f"process {sign} has taken this run over"
+            if (newer := self._newer_launch()) is not None:
+                return newer
             if sign is None:
                 atomic.create_bytes(self._folder / LEASE_FILE, self._content)
-            elif sign.content == self._content:
-                os.utime(sign.file)
             else:
-                return f"process {sign} has taken this run over"
-        except OSError:
-            pass  # a file system that is away for a moment: the next beat comes
+                os.utime(sign.file)
+        except (OSError, UserError):
+            pass  # a file system that is away for a moment, or a damaged count of launches: the next beat comes
         return None
+
+    def _newer_launch(self) -> str | None:
+        """Of another process, which has let the run go again if its lease is not there."""
+        if self._newest is None or (newest := self._read_generation()) <= self._newest:
+            return None
+        return f"launch {newest} has taken this run over"
+
+    def _read_generation(self) -> int:
+        return read_generation(self._folder)
 
 
 def _try(path: Path) -> tuple[LockState, Flock | None]:

@@ -27,25 +27,34 @@ ABANDONED = 60.0
 
 @dataclass(frozen=True)
 class Lease:
-    """`started` tells the process from a later one of the same number; None where the system does not say."""
+    """`started` tells the process from a later one of the same number; None where the system does not say.
+
+    `boot` and `processes` tell the machine from others of its name: which start of the system it is, and which of its
+    namespaces the process's number is of. Empty where the system does not say, and in leases of before.
+    """
 
     process: int
     host: str
     since: str = ""
     started: int | None = None
     token: str = ""
+    boot: str = ""
+    processes: str = ""
 
     @classmethod
     def of_this_process(cls) -> Lease:
         since = datetime.now(UTC).isoformat(timespec="seconds")
-        return cls(os.getpid(), os.uname().nodename, since, _started(os.getpid()), uuid.uuid4().hex)
+        here = _boot(), _processes()
+        return cls(os.getpid(), os.uname().nodename, since, _started(os.getpid()), uuid.uuid4().hex, *here)
 
     def to_bytes(self) -> bytes:
         return json.dumps(asdict(self)).encode() + b"\n"
 
     @property
     def is_here(self) -> bool:
-        return self.host == os.uname().nodename
+        """Whether its process's number means something on this machine: cloned machines often share a name."""
+        said = self.host, self.boot or _boot(), self.processes or _processes()
+        return said == (os.uname().nodename, _boot(), _processes())
 
     @property
     def lives_here(self) -> bool:
@@ -146,6 +155,20 @@ def _now(folder: Path) -> float:
             return os.fstat(file.fileno()).st_mtime
     except OSError:
         return time.time()
+
+
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def _processes() -> str:
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
 
 
 def _started(process: int) -> int | None:

@@ -66,7 +66,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = RunFolder(run.path)
     with folder.driven() as generation:
         write_launch(folder, generation, {}, {}, [], load_study(folder.study_file, recorded=True))
-        close_launch(folder, "time budget")
+        close_launch(folder, generation, "time budget")
     return run.path
 
 

@@ -18,6 +18,7 @@ from search.run.driving.hold import TakenOver
 from search.run.driving.lease import LEASE_FILE, Lease
 from search.run.folder import RunFolder
 from tests.s3_server import environment_of, make_bucket, s3_server
+from trainables.files.generation import GENERATION_FILE
 from trainables.files.remote.address import opened_copies
 
 
@@ -127,6 +128,22 @@ def test_who_was_taken_over_notices_and_touches_nothing_of_the_others(run: RunFo
     mirror = run.mirror()
     assert mirror is not None
     assert mirror.bucket.content(LEASE_FILE) == Lease(7, "elsewhere", token="x").to_bytes()
+
+
+def test_who_was_put_out_does_not_come_back_once_its_successor_has_finished(run: RunFolder) -> None:
+    mirror = run.mirror()
+    assert mirror is not None
+    with run.held() as hold:
+        assert hold.launch(run.begin_launch) == 1
+        mirror.bucket.delete(LEASE_FILE)
+        assert not hold.lost()
+        assert bucket_sign(mirror) is not None, "no other launch has begun, and the lease is written again"
+        mirror.bucket.delete(LEASE_FILE)
+        mirror.bucket.write(GENERATION_FILE, b"2\n")
+        with pytest.raises(TakenOver, match="launch 2 has taken this run over; this one has left it"):
+            hold.check()
+        assert bucket_sign(mirror) is None
+    assert bucket_sign(mirror) is None
 
 
 def test_a_sign_of_life_renews_the_lease(run: RunFolder) -> None:

@@ -13,7 +13,7 @@ from models import atomic
 from models.errors import UserError
 from search.run.files.manifest_file import read_manifest
 from search.run.folder import RunFolder
-from search.run.manifest import check_starting_points, close_launch, open_run, write_launch
+from search.run.manifest import check_starting_points, close_launch, open_run, unclosed, write_launch
 from search.run.preflight import StartingPoint
 
 
@@ -40,7 +40,7 @@ def launch(
 def test_every_launch_is_noted_and_the_first_foundations_stay(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     launch(run, 1, {"rsst": starting_point()})
-    close_launch(run, "SIGINT")
+    close_launch(run, 1, "SIGINT")
     launch(run, 2, {"rsst": starting_point(), "dense": starting_point()})
     manifest = read_manifest(run)
     assert [entry["left"] for entry in manifest["launches"]] == ["SIGINT", None]
@@ -48,6 +48,17 @@ def test_every_launch_is_noted_and_the_first_foundations_stay(tmp_path: Path) ->
     assert manifest["launches"][1]["commit"] == "c0ffee"
     assert set(manifest["foundations"]) == {"rsst", "dense"}
     assert manifest["foundations"]["rsst"]["weights"]["verdict"] == "proven"
+
+
+def test_a_launch_that_was_put_out_closes_none_but_itself(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    for generation in (1, 3):
+        launch(run, generation, {"rsst": starting_point()})
+    assert unclosed(run) == 3
+    close_launch(run, 1, "an error")
+    assert [entry["left"] for entry in read_manifest(run)["launches"]] == ["an error", None]
+    close_launch(run, 3, "complete")
+    assert unclosed(run) is None
 
 
 @pytest.mark.parametrize(("part", "changed"), [("weights", {"weights": "f" * 64}), ("data", {"data": "f" * 64})])

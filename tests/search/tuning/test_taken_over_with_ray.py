@@ -42,21 +42,24 @@ def contents(run: RunFolder) -> dict[Path, str]:
     return {file: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-@pytest.mark.parametrize("notices", ["by its next sign of life", "by its trials"])
+@pytest.mark.parametrize("notices", ["by its next sign of life", "by its trials", "too late"])
 def test_who_was_put_out_leaves_and_writes_nothing_more(tmp_path: Path, drivers: list[Driver], notices: str) -> None:
     run, gate, first = in_its_fourth_epoch(tmp_path, drivers)
-    lease_of_another_machine(run.path)
+    lease, whose = lease_of_another_machine(run.path), f"process 77 on {HOST}"
     next_generation(run.path)
+    if notices == "too late":  # the other one has let the run go again
+        lease.unlink()
+        whose = "launch 2"
     before = contents(run)
     if notices == "by its next sign of life":
         first.until_said(f"leaving: process 77 on {HOST} has taken this run over")
     gate.open()
     assert first.wait() == 1, first.said()
-    assert f"process 77 on {HOST} has taken this run over; this one has left it" in first.said()
+    assert f"{whose} has taken this run over; this one has left it" in first.said()
     assert contents(run) == before
     assert not of_session(first.process.pid)
 
-    (run.path / ".driver").unlink()
+    (run.path / ".driver").unlink(missing_ok=True)
     second = Driver(run, tmp_path / "home", GATE=str(gate.folder))
     drivers.append(second)
     assert second.wait() == 0, second.said()

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from search.run.driving import lease as leases
 from search.run.driving.lease import Lease, put_lease, read_sign
 from search.run.driving.rules import look
-from tests.search.run.driving.others import HOST, hold_lock, lease_of_another_machine
+from tests.search.run.driving.others import HOST, hold_lock, lease_of_another_machine, no_locks
 
 
 def test_what_was_written_is_read(tmp_path: Path) -> None:
@@ -44,6 +47,32 @@ def test_leases_of_before_and_damaged_ones(tmp_path: Path, content: bytes, lease
     sign = read_sign(tmp_path)
     assert sign is not None
     assert (sign.lease, str(sign)) == (lease, told)
+
+
+@pytest.mark.parametrize("of_another", ["boot", "processes"])
+def test_another_machine_of_the_same_name_is_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of_another: str
+) -> None:
+    monkeypatch.setattr(leases, f"_{of_another}", lambda: "this one's")
+    lease = Lease.of_this_process()
+    assert lease.lives_here
+    monkeypatch.setattr(leases, f"_{of_another}", lambda: "another's")
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    put_lease(tmp_path, lease.to_bytes(), None)
+    (tmp_path / ".lock").touch()
+    seen = look(tmp_path)
+    assert seen.is_driven
+    assert f"driven by process {os.getpid()} on {lease.host} (last sign of life " in (seen.refusal(False) or "")
+    monkeypatch.setattr(leases, f"_{of_another}", lambda: "")
+    assert not lease.is_here
+    assert replace(lease, **{of_another: ""}).lives_here
+
+
+def test_a_lease_that_does_not_say_which_system_it_is_of_goes_by_the_machines_name() -> None:
+    lease = Lease.of_this_process()
+    assert (lease.boot, lease.processes) != ("", "")
+    assert replace(lease, boot="", processes="").lives_here
+    assert not replace(lease, host=HOST, boot="", processes="").is_here
 
 
 def test_no_lease_is_none(tmp_path: Path) -> None:
