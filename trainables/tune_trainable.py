@@ -28,6 +28,7 @@ from trainables.files.remote.address import on_this_machine, opened_copies
 from trainables.files.remote.errors import Unreachable
 from trainables.files.remote.trial_mirror import TrialMirror
 from trainables.files.request import TrialRequest, read_request
+from trainables.files.turn import begin_turn
 from trainables.files.worker_log import into_worker_log, remove_if_empty
 from trainables.training.device_memory import release_memory
 
@@ -106,7 +107,9 @@ class TuneTrainable(tune.Trainable):
             opened_copies(bucket)
             run, self._folder = on_this_machine(run), on_this_machine(self._folder)
             self._mirror = TrialMirror(run, self._folder, generation)
-        self._guard = Fence(run, generation)
+        self._fence = Fence(run, generation)
+        self._turn: Guard | None = None
+        """Begun with the trial."""
         self._retry_failed = bool(config["retry_failed"])
         self._stages: Stages | None = config["stages"]
         self._pace = float(config["checkpoint_seconds"]), config["checkpoint_steps"]
@@ -154,7 +157,7 @@ class TuneTrainable(tune.Trainable):
         result: dict[str, Any] = {"id": request.identity.id, "warnings": []}
         if self._trial is None:
             self._trial = self.open_trial(
-                self._folder, request, self._guard, self._retry_failed, self._stages, *self._pace, self._micro_batches
+                self._folder, request, self._guard(), self._retry_failed, self._stages, *self._pace, self._micro_batches
             )
             result["warnings"] += self._trial.warnings
         trial = self._trial
@@ -165,18 +168,24 @@ class TuneTrainable(tune.Trainable):
             result["warnings"] += [f"state {line['state']}: {text}" for text in line.get("warnings", ())]
         return {**result, "status": trial.status, "done": trial.done}
 
+    def _guard(self) -> Guard:
+        if self._turn is None:
+            self._turn = begin_turn(self._folder, self._fence)
+        return self._turn
+
     def _keep_lack_of_memory(self, error: Exception) -> str:
         """Where it was, beside the record, which stays as it is; gives it in a line."""
-        self._guard()
+        self._guard()()
         keep_details(self._folder, traceback_of(error))
         return describe(error)
 
     def _failed(self, request: TrialRequest, error: Exception) -> dict[str, Any]:
-        self._guard()
+        guard = self._guard()
+        guard()
         # Before its end is written, and not when Ray lets go of this actor: others may wait for the state that it has claimed.
         self._drop()
         failure = Failure.by(error)
-        record_failure(self._folder, request, failure, traceback_of(error), generation=self._guard.generation)
+        record_failure(self._folder, request, failure, traceback_of(error), generation=guard.generation)
         return {"id": request.identity.id, "status": "failed", "error": failure.told, "done": True}
 
     def _drop(self) -> None:

@@ -22,6 +22,7 @@ from trainables.files.remote.retrying import PATIENCE
 from trainables.files.remote.run_mirror import BucketFence, RunMirror
 from trainables.files.remote.trial_mirror import whole_patience
 from trainables.files.request import REQUEST_FILE
+from trainables.files.turn import launch_of
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class RunFolder:
         """Hold the run and begin a new launch; gives the launch's generation number. UserError as for `held`."""
         with self.held(take_over=take_over) as hold:
             record = read_record(self.path)  # where this is a single trial's own folder
-            yield hold.launch(partial(self.begin_launch, record.reached.generation if record else 0))
+            newest = launch_of(record.reached.generation) if record else 0
+            yield hold.launch(partial(self.begin_launch, newest))
 
     def begin_launch(self, after: int = 0) -> int:
         """The generation number of a new launch, from which on no trial of an earlier one writes. The caller holds the run.

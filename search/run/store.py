@@ -15,6 +15,7 @@ from trainables.files.record import RECORD_FILE, RecordWriter, TrialRecord, end_
 from trainables.files.remote.errors import Changed
 from trainables.files.remote.trial_mirror import whole_patience
 from trainables.files.request import REQUEST_FILE, TrialRequest, write_request
+from trainables.files.turn import launch_of, next_turn
 
 DRIVERS = (RECORD_FILE, REQUEST_FILE, ERROR_FILE)
 """What a driver writes in a trial's folder."""
@@ -41,7 +42,7 @@ class TrialStore:
 
     def newest_generation(self) -> int:
         """Of the launches that wrote into any record; 0 without any."""
-        return max((trial.record.reached.generation for trial in self if trial.record), default=0)
+        return max((launch_of(trial.record.reached.generation) for trial in self if trial.record), default=0)
 
     def get(self, trial_id: str) -> RecordedTrial | None:
         return self._trials.get(trial_id)
@@ -71,8 +72,8 @@ class TrialStore:
         """End an idle trial as stopped early, where it stands."""
         self.guard()
         record = self._trials[trial_id].record
-        writer = RecordWriter(self.run.trial_folder(trial_id), self.guard.generation)
-        if record is not None and record.reached.generation < self.guard.generation and record.states:
+        writer = RecordWriter(self.run.trial_folder(trial_id), self._turn(record))
+        if record is not None and launch_of(record.reached.generation) < self.guard.generation and record.states:
             # No process of this launch has been at it, and one of an earlier launch may yet write.
             writer.go_on(record.states[-1].state + 1, 0, record.states[-1].epochs)
         writer.append(end_line("stopped", reason=reason))
@@ -81,8 +82,15 @@ class TrialStore:
     def fail(self, request: TrialRequest, failure: Failure) -> RecordedTrial:
         """End a trial as failed, that has no process."""
         self.guard()
-        record_failure(self.run.trial_folder(request.identity.id), request, failure, generation=self.guard.generation)
+        known = self._trials.get(request.identity.id)
+        turn = self._turn(known.record if known else None)
+        record_failure(self.run.trial_folder(request.identity.id), request, failure, generation=turn)
         return self._written(request.identity.id)
+
+    def _turn(self, record: TrialRecord | None) -> int:
+        """The number of what the driver writes: newer than any process's that it has given up."""
+        newest = record.reached.generation if record else 0
+        return next_turn(self.guard.generation, newest) if self.guard.generation else newest
 
     def _written(self, trial_id: str) -> RecordedTrial:
         """What the driver has written of a trial counts once the bucket has it."""

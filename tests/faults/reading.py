@@ -12,7 +12,16 @@ NO_NUMBERS = ("seconds", "images_per_second", "date", "run", "taken_from", "trai
 """Keys that hold a time, or end so; where a run lies; and which of two trials trained the
 state that both have, or whether both did, which costs epochs and changes no number. The digest of a network's file is among
 `files` of a stage, and its notes say for whom it was trained."""
-NOT_COMPARED = ("driver.log", "error.txt", "worker.log", "manifest.json", "generation", "optuna.log", "index.html")
+NOT_COMPARED = (
+    "driver.log",
+    "error.txt",
+    "worker.log",
+    "manifest.json",
+    "generation",
+    "turn",
+    "optuna.log",
+    "index.html",
+)
 """They say what happened, or when; `index.html` shows what `comparison.json` has."""
 
 

@@ -23,6 +23,7 @@ from models import atomic, writes
 from models.tensor_file import write_tensors
 from models.units.structure import Structure
 from trainables.files.record import TrialRecord
+from trainables.files.turn import launch_of
 from trainables.states.begun_epoch import BegunEpoch
 from trainables.states.position import Position, Snapshot
 from trainables.training.optimizers import StateByName
@@ -123,14 +124,14 @@ def load_checkpoint(trial_folder: Path, record: TrialRecord | None = None) -> Fo
         try:
             found = _read(path)
             epochs = 0 if record is None else found.snapshot.position.epochs_total
-        except (SafetensorError, OSError, ValueError, KeyError) as error:
+        except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
             warnings.append(f"checkpoint {path} cannot be read ({error}); going back to the one before")
             continue
         if record is None or record.holds(epochs, found.generation):
             return Found(found, tuple(warnings))
         warnings.append(
-            f"checkpoint {path} is of epoch {epochs} of launch {found.generation}, which the record does not count; going back "
-            "to the one before"
+            f"checkpoint {path} is of epoch {epochs} of launch {launch_of(found.generation)}, which the record does not "
+            "count; going back to the one before"
         )
     return Found(None, tuple(warnings))
 

@@ -19,7 +19,9 @@ from models import atomic, writes
 from trainables.files.overtaken import GENERATION, GoneOn, Reached, counted, holds, without_generation
 
 RECORD_FILE = "record.jsonl"
-RECORD_SCHEMA_VERSION = 1
+RECORD_SCHEMA_VERSION = 2
+"""1 had no lines that do not count; who reads only that would count epochs twice."""
+READABLE_VERSIONS = (1, 2)
 Status = Literal["pending", "running", "finished", "stopped", "diverged", "failed", "interrupted"]
 ENDED: frozenset[str] = frozenset({"finished", "stopped", "diverged", "failed"})
 STATUSES: tuple[str, ...] = get_args(Status)

@@ -154,6 +154,8 @@ class Sharing:
     def _publish(self, store: StageStore, procedure: Procedure, end: StateEnd) -> None:
         key, epoch, record = self.keys[end.state], procedure.rewind_epoch, read_record(self.folder)
         lines = [line for line in record.epochs if line["state"] == end.state] if record else []
+        if len(lines) != procedure.epochs[end.state]:
+            return  # another process goes on with the trial: what this one has written does not count
         masks = procedure.network.masks if procedure.network.masked else {}
         store.publish(key, lambda target: write_stage(target, self.folder, procedure.position, masks, lines, end))
         if end.state > 0:
@@ -198,6 +200,9 @@ class Sharing:
         """The stage, where it has all that this trial needs of it."""
         stage, epoch = store.find(key), procedure.rewind_epoch
         if stage is None:
+            return None
+        if len(stage.lines) != procedure.epochs[stage.end.state]:
+            store.discard(key)
             return None
         lacking = stage.end.state == 0 and epoch is not None and not stage.has_rewind_point(epoch)
         return None if lacking else stage

@@ -53,7 +53,11 @@ class Position:
         return replace(cleared, **kept)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Without what says nothing, so that a version that does not know of it reads the rest."""
+        value = asdict(self)
+        if self.micro_batches == 1:
+            del value["micro_batches"]
+        return value
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Position:

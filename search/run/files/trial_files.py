@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any
 
 from models.errors import UserError
-from trainables.files.record import RECORD_SCHEMA_VERSION, STATUSES, Identity, StateEnd, TrialRecord
+from trainables.files.record import READABLE_VERSIONS, STATUSES, Identity, StateEnd, TrialRecord
 from trainables.files.request import TrialRequest
 from trainables.files.unread import REMEDY
 
@@ -95,10 +95,10 @@ def check_request(path: Path, request: TrialRequest) -> None:
 def _check_header(path: Path, first: Any) -> None:
     if not isinstance(first, dict) or first.get("kind") != "config":
         raise UserError(f"{path}: its first line is no configuration; {REMEDY}")
-    if first.get("schema_version") != RECORD_SCHEMA_VERSION:
+    if first.get("schema_version") not in READABLE_VERSIONS:
         raise UserError(
             f"{path}: written as version {first.get('schema_version')!r:.40} of the record, this prunetune reads version "
-            f"{RECORD_SCHEMA_VERSION}; use the prunetune that made the run"
+            f"{' and '.join(map(str, READABLE_VERSIONS))}; use the prunetune that made the run"
         )
 
 

@@ -53,21 +53,24 @@ class StartedCluster:
         folder = str(self._folder)
         self._start("--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false", f"--temp-dir={folder}")
 
-    def add_node(self, cpus: int, gpus: int = 0) -> StartedNode:
+    def add_node(self, cpus: int, gpus: int = 0, **environment: str) -> StartedNode:
         """Ray believes what it is told of GPUs."""
-        return self._start(f"--address={self.address}", f"--num-cpus={cpus}", f"--num-gpus={gpus}")
+        arguments = f"--address={self.address}", f"--num-cpus={cpus}", f"--num-gpus={gpus}"
+        return self._start(*arguments, **environment)
 
     def close(self) -> None:
         for node in reversed(self._nodes):
             node.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _start(self, *arguments: str) -> StartedNode:
+    def _start(self, *arguments: str, **environment: str) -> StartedNode:
         said = (self._folder / f"said-{len(self._nodes)}").open("w")
         ports = ["--node-ip-address=127.0.0.1", "--min-worker-port=0", "--max-worker-port=0"]
         memory = [f"--object-store-memory={80 * 1024 * 1024}", "--disable-usage-stats", "--block"]
         command = [str(RAY), "start", *arguments, *ports, *memory]
-        process = subprocess.Popen(command, env=self._environment, stdout=said, stderr=said, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=self._environment | environment, stdout=said, stderr=said, start_new_session=True
+        )
         self._nodes.append(StartedNode(process))
         end = time.monotonic() + STARTS_WITHIN
         while "Ray runtime started" not in Path(said.name).read_text():

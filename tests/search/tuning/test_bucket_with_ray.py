@@ -4,6 +4,7 @@ refused, the driver is killed, and another machine goes on."""
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,9 @@ from search.run.manifest import open_run
 from search.run.results import RunResults, load_results
 from search.study.study import Study
 from tests.s3_server import CREDENTIALS, Fault, Proxy, environment_of, make_bucket, s3_server
-from tests.search.tuning.driver import Driver
+from tests.search.tuning.driver import ROOT, Driver
 from tests.search.tuning.gate import Gate
+from tests.search.tuning.started_cluster import StartedCluster
 from trainables.files.record import record_path
 from trainables.files.remote.address import opened_copies
 
@@ -113,3 +115,32 @@ def test_workers_and_drivers_are_killed_and_the_server_fails(
     assert len(proxy.requests) > 300
     for file in (path for path in tmp_path.rglob("*") if path.is_file() and record_path(path.parent).exists()):
         assert CREDENTIALS["AWS_SECRET_ACCESS_KEY"].encode() not in file.read_bytes().split(), file
+
+
+def test_nodes_work_in_folders_of_their_own_and_one_of_them_dies(
+    tmp_path: Path, proxy: Proxy, drivers: list[Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, gate = study(tmp_path), Gate(tmp_path / "gate")
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
+    cluster = StartedCluster({**os.environ, **token, "PYTHONPATH": str(ROOT)})
+    try:
+        kept, doomed = (cluster.add_node(1, PRUNETUNE_CACHE=str(tmp_path / name)) for name in ("kept", "doomed"))
+        monkeypatch.setenv("PRUNETUNE_CACHE", str(tmp_path / "driver"))
+        run = RunFolder(opened_copies(URL) / asked.name)
+        open_run(opened_copies(URL), asked)
+        drivers.append(Driver(run, tmp_path / "home", cluster.address, "real", GATE=str(gate.folder), **token))
+        gate.admit(6)
+        drivers[0].until(lambda: any(doomed.runs(one.pid) for one in gate.waiting().values()))
+        gate.admit(4)
+        drivers[0].until(lambda: len(numbers(load_results(run.path))) >= 2 and not list(gate.folder.glob("pass-*")))
+        doomed.kill()
+        drivers[0].until_said("its machine was lost, or cannot be reached, after epoch")
+        gate.open()
+        assert drivers[0].wait() == 0, drivers[0].said()
+        assert kept.process.poll() is None
+    finally:
+        cluster.close()
+    assert {trial.status for trial in load_results(run.path).trials} == {"finished"}
+    assert numbers(load_results(run.path)) == numbers(load_results(Simulation(asked, tmp_path / "runs").go().run.path))
+    for name in ("kept", "doomed"):
+        assert list((tmp_path / name).rglob("record.jsonl")), "trials worked in the folder of their node"
