@@ -43,8 +43,8 @@ from trainables.files.pace import Pace
 from trainables.files.record import Identity, read_record
 from trainables.files.remote.trial_mirror import TrialMirror
 from trainables.files.request import TrialRequest, write_request
+from trainables.full_memory import opened_where_there_is_room, pieces_to_go_on_with, pieces_to_open_with
 from trainables.training.device_memory import release_memory
-from trainables.training.micro_batches import images_at_a_time, next_micro_batches
 
 if TYPE_CHECKING:
     from trainables.trial import Trial
@@ -115,16 +115,24 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path, *, take_o
         if mirror is not None:
             mirror.fetch()
         opened = partial(Trial.open, folder, identity, config, guard=guard, retry_failed=True, stages=store, pace=pace)
-        trial = opened()
-        write_request(folder, TrialRequest(identity, config.model_dump(mode="json")))
-        for warning in trial.warnings:
-            print(f"prunetune: warning: {warning}", file=sys.stderr)
+        request = TrialRequest(identity, config.model_dump(mode="json"))
         states = len(config.epochs_of_states()) - 1
-        while not _run_to_its_end(trial, arm.name, states, mirror):
-            micro_batches = _more_micro_batches(trial, arm.name)
-            del trial
+        trial, pieces, begun = None, 1, False
+        while trial is None:
+            trial = opened_where_there_is_room(partial(opened, micro_batches=pieces))
+            if trial is not None and not begun:
+                begun = True
+                write_request(folder, request)
+                for warning in trial.warnings:
+                    print(f"prunetune: warning: {warning}", file=sys.stderr)
+            if trial is None:
+                pieces, told_of = pieces_to_open_with(folder, request, guard, config, pieces)
+            elif _run_to_its_end(trial, arm.name, states, mirror):
+                break
+            else:
+                (pieces, told_of), trial = pieces_to_go_on_with(trial), None
+            print(f"{arm.name}: {told_of}", file=sys.stderr, flush=True)
             release_memory()
-            trial = opened(micro_batches=micro_batches)
     apply_retention(study, TrialStore(run_folder))
     told = {"run": str(run_folder.path), "trial": arm.name, "warnings": warnings_of(read_trial(folder, "interrupted"))}
     result = {**trial.result(), **told}
@@ -156,28 +164,6 @@ def _say_what_state0_is(study: Study) -> None:
         keys = ", ".join(study.dense_space.keys())
         text = "search.state0 has found no recipe in this run; state 0 takes the trial section's own, or the default"
         print(f"prunetune: {text}: {keys}", file=sys.stderr)
-
-
-def _more_micro_batches(trial: Trial, arm: str) -> int:
-    """Leave a trial whose GPU's memory was full, and say with how many it goes on; UserError where no more are possible."""
-    batch_size, now = trial.procedure.train.batch_size, trial.procedure.micro_batches
-    full = f"the GPU's memory does not do for {images_at_a_time(batch_size, now)} of a batch's images at a time"
-    following = next_micro_batches(batch_size, now)
-    if following is None:
-        text = (
-            f"{full}, the fewest that a batch of {batch_size} is cut to; take a smaller network or smaller images, a GPU with "
-            "more memory, or train.device: cpu"
-        )
-        trial.fail(Failure("gpu_memory", f"train.batch_size: {text}"))
-        raise UserError(text, key="train.batch_size")
-    trial.close()
-    print(
-        f"{arm}: {full}; it goes on from its last checkpoint with {images_at_a_time(batch_size, following)} at a time, in "
-        f"batches of {batch_size} as before, which its record says",
-        file=sys.stderr,
-        flush=True,
-    )
-    return following
 
 
 def _run_to_its_end(trial: Trial, arm: str, states: int, mirror: TrialMirror | None) -> bool:

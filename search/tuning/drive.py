@@ -30,6 +30,7 @@ from search.tuning.cluster.session import joined_address, live_nodes
 from search.tuning.dense_search import search_dense_recipes
 from search.tuning.driver_log import DriverLog
 from search.tuning.gpu_memory.gpu_room import GpuRoom
+from search.tuning.gpu_memory.measuring import measure
 from search.tuning.gpu_memory.room import share_with_room
 from search.tuning.progress import Progress
 from search.tuning.proposals.optuna_log import write_optuna_log
@@ -207,7 +208,7 @@ def _drive(
     log: DriverLog,
     trainable_class: type[Any] | None,
 ) -> None:
-    study, resources = queue.study, queue.study.resources
+    study, resources, stop = queue.study, queue.study.resources, partial(bool, stop_request)
     with Progress(study, queue.store, heard=log.say) as progress:
         for line in _warnings(study, checked):
             progress.say(line)
@@ -223,9 +224,11 @@ def _drive(
             if cluster is not None:
                 progress.say(f"joined the Ray cluster at {joined_address()}, which {cluster.named_by} names")
                 progress.stage(f"checking {len(nodes)} nodes: code, versions, weights, data, the run's folder")
-                checked_nodes = check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus)
-            if trainable_class is None:
-                share = share_with_room(study, nodes, share, progress)
+                checked_nodes = check_nodes(queue.store.run, nodes, checked.starting_points, share.cpus, stop)
+            if trainable_class is None and not stop_request:
+                share = share_with_room(study, nodes, share, progress, partial(measure, stop=stop))
+            if stop_request:
+                return
             queue.after_loss.room = room = GpuRoom(share.gpus)
             capacity: Capacity | ClusterCapacity = Capacity(share, room, nodes)
             if cluster is not None:

@@ -35,6 +35,8 @@ class ActiveLaunch:
     progress: Progress
     generation: int
     capacity: Capacity | ClusterCapacity
+    ours: dict[str, str] = field(default_factory=dict)
+    """Tune's name of a trial → ours, while Tune has it."""
     losses: dict[str, Loss] = field(default_factory=dict)
     """By Tune's name of a trial, what became of it, until the queue has been told."""
 
@@ -83,7 +85,6 @@ class RecordSearcher(StaysInDriver, Searcher):
         super().__init__(metric="val_accuracy", mode="max")
         self._launch, self._queue, self._progress = launch, launch.queue, launch.progress
         self._log = OptunaLog(launch.queue.study, launch.queue.store)
-        self._ours: dict[str, str] = {}
         study = self._queue.study
         folder = self._queue.store.run.stages_folder(study.resources)
         self._bucket = bucket_of(self._queue.store.run.path)
@@ -102,7 +103,7 @@ class RecordSearcher(StaysInDriver, Searcher):
             return None
         if trial == "done":
             return str(Searcher.FINISHED)
-        self._ours[trial_id] = trial.id
+        self._launch.ours[trial_id] = trial.id
         self._progress.started(trial)
         return {
             "run": str(self._queue.store.run.path),
@@ -117,10 +118,15 @@ class RecordSearcher(StaysInDriver, Searcher):
         }
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        ours = self._ours.pop(trial_id, None)
+        ours = self._launch.ours.pop(trial_id, None)
         if ours is None:
             return
         self._launch.capacity.heard_of(ours)
+        if result is None and not error:
+            self._progress.left(self._queue.withdraw(ours))
+            return
+        if error:
+            self._launch.capacity.look_again()
         # Tune tells its scheduler of an error first, with all that it knows.
         loss = self._launch.losses.pop(trial_id, Loss("process", TOLD["process"])) if error else None
         if result is not None and result.get("status") == "gpu_memory":
@@ -160,9 +166,32 @@ class StateEndScheduler(StaysInDriver, FIFOScheduler):
         judged = result.get("state_ended") and self._launch.queue.judge(result["id"]) is not None
         return str(TrialScheduler.STOP if judged or self._launch.stop_request else TrialScheduler.CONTINUE)
 
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """Tune asks in every loop, and waits for a trial that has no process yet for ever: one that is not to begin any more,
+        or cannot, is taken back here."""
+        waiting = {one.trial_id: one for one in tune_controller.get_live_trials() if one.status == one.PENDING}
+        for name, ours in list(self._launch.ours.items()) if waiting else ():
+            stuck = name in waiting and self._launch.capacity.is_stuck(ours)
+            if stuck:
+                self._launch.progress.say(f"{ours}: it waited for a machine that has gone; it is handed out again")
+            if stuck or (name in waiting and self._launch.stop_request):
+                withdraw(tune_controller, waiting[name])
+        return super().choose_trial_to_run(tune_controller)
+
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         self._launch.losses[trial.trial_id] = loss_of(trial)
         super().on_trial_error(tune_controller, trial)
+
+
+def withdraw(tune_controller: Any, trial: Any) -> None:
+    """Take a trial back that has no process of its own yet; its request for one ends with it."""
+    controller = tune_controller._tune_controller  # Tune hands schedulers a wrapper that lacks what follows
+    if trial in controller._resetting_trials:
+        return  # it has just been given a process, and begins
+    if trial in controller._staged_trials:
+        # Tune forgets this where a trial is stopped before it runs, and would keep a process that is done for it.
+        controller._unstage_trial_with_resources(trial)
+    controller.stop_trial(trial)
 
 
 class Watch(StaysInDriver, tune.Callback):

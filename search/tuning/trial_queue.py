@@ -121,6 +121,14 @@ class TrialQueue:
             self.fatal = self.fatal or self._same_failure.after(trial)
         return trial
 
+    def withdraw(self, trial_id: str) -> RecordedTrial:
+        """A trial has not begun since it was handed out, and is handed out again."""
+        self.live.discard(trial_id)
+        self._unfinished.append(trial_id)
+        trial = self.store.get(trial_id)
+        assert trial is not None, "it was handed out from the store"
+        return trial
+
     def judge(self, trial_id: str) -> str | None:
         """At the end of a state: stop the trial if it is to be stopped, and say why."""
         trial = self.store.refresh(trial_id)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from search.tuning.cluster.node_check import NodeCheck, Passing, Refusals
 from search.tuning.cluster.resources import Node, Share
 from search.tuning.gpu_memory.gpu_room import GpuRoom
 
 LOOK_SECONDS = 2.0
 """Between two looks at which machines there are."""
+ASK_AGAIN_SECONDS = 60.0
+"""Until a machine that could not be checked is asked again."""
 ASKED_AT_MOST = 1000
 """Trials' shares that a cluster's autoscaler is asked for; how many machines it starts for them is its own affair."""
 NODE_LABEL = "ray.io/node-id"
@@ -38,15 +40,18 @@ class Capacity:
         """What a trial that is handed out now asks of Ray: see `placement`. A session of ours has a CPU for each trial."""
         return {"cpus": 1, "nodes": (), **self.room.give(trial_id)}
 
+    def is_stuck(self, trial_id: str) -> bool:
+        """Whether a trial that waits can never begin, since every machine that may take it has gone."""
+        return False
+
     def heard_of(self, trial_id: str) -> None:
         """It runs, or is back."""
 
+    def look_again(self) -> None:
+        """A trial was lost: which machines were there a moment ago is not to be relied on."""
+
     def leave(self) -> None:
         """No more trials are to come."""
-
-
-Refusals = Mapping[str, str | None]
-"""Machine by id → what is wrong with it, None where nothing is; a machine that has gone is not there."""
 
 
 @dataclass
@@ -72,7 +77,9 @@ class ClusterCapacity:
     _alive: dict[str, Node] = field(default_factory=dict)
     _approved: dict[str, Node] = field(default_factory=dict)
     _refused: set[str] = field(default_factory=set)
-    _check: _Check | None = None
+    _unclear: dict[str, tuple[float, str]] = field(default_factory=dict)
+    """Machine → when it may be asked again, and what kept it from being checked."""
+    _check: NodeCheck | None = None
     _waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Trial → the machines that may take it, until it is first heard of."""
     _looked: float | None = None
@@ -99,8 +106,16 @@ class ClusterCapacity:
         self._waiting[trial_id] = self._nodes()
         return {"cpus": self.share.cpus, "nodes": self._nodes(), **self.room.give(trial_id)}
 
+    def is_stuck(self, trial_id: str) -> bool:
+        self.trials()  # for a look that is not too old
+        nodes = self._waiting.get(trial_id)
+        return nodes is not None and not any(node in self._alive for node in nodes)
+
     def heard_of(self, trial_id: str) -> None:
         self._waiting.pop(trial_id, None)
+
+    def look_again(self) -> None:
+        self._looked = None
 
     def leave(self) -> None:
         if self._asked:
@@ -133,10 +148,12 @@ class ClusterCapacity:
         self._ask_for_room()
 
     def _check_new(self) -> None:
+        if self._check is not None:
+            return
         new = [node for node in self._alive.values() if node.id not in self._approved and node.id not in self._refused]
-        new = [node for node in new if self._slots(node)]
-        if new and self._check is None:
-            self._check = _Check(self.check, new)
+        new = [node for node in new if self._slots(node) and self.clock() >= self._unclear.get(node.id, (0.0,))[0]]
+        if new:
+            self._check = NodeCheck(self.check, new)
 
     def _answered(self) -> list[Node]:
         """The machines that have turned out to be as the driver's, since the last look."""
@@ -146,35 +163,26 @@ class ClusterCapacity:
         self._check = None
         for node in check.nodes:
             problem = check.refusals.get(node.id)
-            if problem is not None:
+            if isinstance(problem, Passing):
+                self._ask_again(node, problem)
+            elif problem is not None:
                 self._refused.add(node.id)
                 self.say(f"{node.host} has joined the cluster and takes no trials: {problem}")
-        right = [node for node in check.nodes if node.id in check.refusals and node.id not in self._refused]
+        right = [node for node in check.nodes if node.id in check.refusals and check.refusals[node.id] is None]
         self._approved = self._approved | {node.id: node for node in right}
         return right
+
+    def _ask_again(self, node: Node, problem: str) -> None:
+        """Later, and say so once for each reason."""
+        if self._unclear.get(node.id, (0.0, ""))[1] != problem:
+            self.say(f"{node.host} has joined the cluster and takes no trials yet: {problem}; it is asked again")
+        self._unclear[node.id] = self.clock() + ASK_AGAIN_SECONDS, problem
 
     def _ask_for_room(self) -> None:
         wanted = min(self.wanted(), ASKED_AT_MOST if self.most is None else self.most)
         if wanted != self._asked:
             self._asked = wanted
             self.ask(wanted)
-
-
-class _Check:
-    """Of some machines, beside the trials that run."""
-
-    def __init__(self, check: Callable[[Sequence[Node]], Refusals], nodes: Sequence[Node]) -> None:
-        self.nodes, self.refusals, self.done = tuple(nodes), dict[str, str | None](), False
-        # A daemon: a machine that does not answer keeps no study from ending.
-        threading.Thread(target=self._run, args=(check,), name="node check", daemon=True).start()
-
-    def _run(self, check: Callable[[Sequence[Node]], Refusals]) -> None:
-        try:
-            self.refusals = dict(check(self.nodes))
-        except Exception as error:  # whatever it was, these machines were not checked
-            self.refusals = {node.id: f"could not be checked ({error})" for node in self.nodes}
-        finally:
-            self.done = True
 
 
 def placement(config: Mapping[str, Any]) -> Any:

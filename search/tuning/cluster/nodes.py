@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,8 +16,10 @@ from models.versions import library_versions, source_digest
 from search.run.folder import RunFolder
 from search.run.preflight import StartingPoint, preflight
 from search.study.load import load_study
+from search.tuning.cluster.node_check import Passing, Refusals
 from search.tuning.cluster.resources import Node
 from search.tuning.cluster.session import live_nodes
+from search.tuning.cluster.waiting import never, unanswered
 from trainables.files.remote.address import bucket_of, on_this_machine, opened_copies
 from trainables.files.remote.run_mirror import RunMirror
 
@@ -138,15 +140,20 @@ PATIENCE = 600.0
 
 
 def check_nodes(
-    run: RunFolder, nodes: Sequence[Node], starting_points: Mapping[str, StartingPoint], cpus_per_trial: int
+    run: RunFolder,
+    nodes: Sequence[Node],
+    starting_points: Mapping[str, StartingPoint],
+    cpus_per_trial: int,
+    stop: Callable[[], bool] = never,
 ) -> tuple[Node, ...]:
     """Ask all machines that could run a trial at the same time, and give those that answered; a UserError names the first
     that is not as the driver.
 
-    A machine that leaves the cluster meanwhile is no mistake: trials just do not go there.
+    A machine that leaves the cluster meanwhile is no mistake: trials just do not go there. Nor is one that
+    has not answered by the time `stop` says that the study is being left.
     """
     asked = [node for node in nodes if node.cpus >= cpus_per_trial]
-    found = refusals(run, asked, starting_points)
+    found = refusals(run, asked, starting_points, stop)
     for node in asked:
         if (wrong := found.get(node.id)) is not None:
             raise UserError(f"node {node.host}: {wrong}")
@@ -154,12 +161,15 @@ def check_nodes(
 
 
 def refusals(
-    run: RunFolder, nodes: Sequence[Node], starting_points: Mapping[str, StartingPoint]
-) -> dict[str, str | None]:
-    """Machine → what is wrong with it, None where it is as the driver; nothing for one that has gone."""
+    run: RunFolder,
+    nodes: Sequence[Node],
+    starting_points: Mapping[str, StartingPoint],
+    stop: Callable[[], bool] = never,
+) -> Refusals:
+    """What is wrong with each machine; `stop` as of `check_nodes`."""
     driver = own_facts({arm: digests_of(starting_point) for arm, starting_point in starting_points.items()})
     with meeting_place(run) as (meeting, token):
-        answers = _ask(nodes, run, meeting, tuple(starting_points))
+        answers = _ask(nodes, run, meeting, tuple(starting_points), stop)
         _collect(run, meeting, answers)
         return {
             name: difference(driver, facts) or _unanswered(meeting / name, token, run.path)
@@ -200,8 +210,10 @@ def _unanswered(answer: Path, token: str, run: Path) -> str | None:
     return f"writes in another {run} than the driver; the run must lie on a file system that all nodes share"
 
 
-def _ask(nodes: Sequence[Node], run: RunFolder, meeting: Path, arms: tuple[str, ...]) -> dict[str, Facts]:
-    """Node → its facts; nothing for one that is gone."""
+def _ask(
+    nodes: Sequence[Node], run: RunFolder, meeting: Path, arms: tuple[str, ...], stop: Callable[[], bool]
+) -> dict[str, Facts]:
+    """Node → its facts; nothing for one that is gone, or has not answered where the study is being left."""
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
@@ -212,19 +224,24 @@ def _ask(nodes: Sequence[Node], run: RunFolder, meeting: Path, arms: tuple[str, 
         ).remote(str(run.path), str(meeting), node.id, arms, bucket_of(run.path))
         for node in nodes
     }
-    ray.wait(list(questions.values()), num_returns=len(questions), timeout=PATIENCE)
+    silent = unanswered(list(questions.values()), PATIENCE, stop)
     answers: dict[str, Facts] = {}
     for node, question in questions.items():
+        if question in silent:
+            ray.cancel(question, force=True)
+            if not stop():
+                answers[node] = Facts(problem=Passing(f"did not answer within {PATIENCE:g} s"))
+            continue
         try:
-            answers[node] = Facts(**ray.get(question, timeout=1))
+            answers[node] = Facts(**ray.get(question))
         except (ray.exceptions.TaskUnschedulableError, ray.exceptions.NodeDiedError):
             continue
-        except ray.exceptions.GetTimeoutError:
-            answers[node] = Facts(problem=f"did not answer within {PATIENCE:g} s")
         except ray.exceptions.WorkerCrashedError:
             if node in {one.id for one in live_nodes(ray)}:
-                answers[node] = Facts(problem="its process died while it loaded data and weights; look at its memory")
+                problem = "its process died while it loaded data and weights; look at its memory"
+                answers[node] = Facts(problem=Passing(problem))
         except ray.exceptions.RayError as error:
             cause = str(error).strip().splitlines()[-1]
-            answers[node] = Facts(problem=f"cannot run this code ({cause}); it must lie at the same place on all nodes")
+            problem = f"cannot run this code ({cause}); it must lie at the same place on all nodes"
+            answers[node] = Facts(problem=Passing(problem))
     return answers

@@ -12,7 +12,7 @@ from typing import Any
 
 from search.run.trials import RecordedTrial
 from trainables.files.failure import Failure
-from trainables.training.micro_batches import next_micro_batches
+from trainables.training.micro_batches import next_micro_batches, recorded_micro_batches
 
 
 @dataclass
@@ -39,7 +39,9 @@ class GpuRoom:
             self.gpus = 1 / together
             alone = "each trial has its GPU to itself" if together == 1 else f"{together} trials share a GPU"
             return f"it goes on from its last checkpoint, and from now on {alone}"
-        pieces = next_micro_batches(_batch_size(trial.config), self._pieces.get(trial.id, 1))
+        # An earlier launch may have cut them, which the trial goes on with whatever it is given.
+        recorded = recorded_micro_batches(trial.record.epochs if trial.record else ())
+        pieces = next_micro_batches(_batch_size(trial.config), max(self._pieces.get(trial.id, 1), recorded))
         if pieces is None:
             return None
         self._pieces[trial.id] = pieces

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from search.tuning.cluster.waiting import never, unanswered
 from trainables.config.trial import TrialConfig
 
 if TYPE_CHECKING:
@@ -31,18 +33,26 @@ def peak_in_process(config: dict[str, Any], counters: Counters | None = None) ->
     return peak_memory(TrialConfig.model_validate(config), counters)
 
 
-def measure(config: TrialConfig, cpus: int, *, gpus: float = 1, counters: Counters | None = None) -> Peak | Unmeasured:
-    """By a task that is given `cpus` and `gpus` of some node; Ray ends its process, and its hold on the GPU, with it."""
+def measure(
+    config: TrialConfig,
+    cpus: int,
+    *,
+    gpus: float = 1,
+    counters: Counters | None = None,
+    stop: Callable[[], bool] = never,
+) -> Peak | Unmeasured:
+    """By a task that is given `cpus` and `gpus` of some node; Ray ends its process, and its hold on the GPU, with it. Without a
+    figure once `stop` says that the study is being left."""
     import ray
 
     task: Any = ray.remote(max_calls=1)(peak_in_process)
     options = {"num_cpus": cpus, "num_gpus": gpus, "max_retries": 0}
     question = task.options(**options).remote(config.model_dump(mode="json"), counters)
-    try:
-        peak: Peak | None = ray.get(question, timeout=PATIENCE)
-    except ray.exceptions.GetTimeoutError:
+    if unanswered([question], PATIENCE, stop):
         ray.cancel(question, force=True)
-        return Unmeasured(f"it was not done within {PATIENCE:g} s")
+        return Unmeasured("the study is being left" if stop() else f"it was not done within {PATIENCE:g} s")
+    try:
+        peak: Peak | None = ray.get(question)
     except ray.exceptions.RayTaskError as error:
         return Unmeasured(f"{type(error.cause).__name__}: {str(error.cause).strip().splitlines()[0]}")
     except ray.exceptions.RayError as error:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from search import cli
 from tests.search.run.driving.others import hold_lock, lease_of_another_machine
 from tests.search.small_study import small_study
-from tests.trainables.full_memory import memory_for
+from tests.trainables.full_memory import TOLD, memory_for
 from trainables.files.generation import next_generation
 from trainables.files.record import read_record
 from trainables.trial import Trial
@@ -165,6 +167,40 @@ def test_a_trial_that_cannot_train_on_one_image_fails_in_a_line_that_names_its_b
     assert record is not None
     assert record.end is not None
     assert (record.status, record.end["failure"]) == ("failed", "gpu_memory")
+
+
+def test_a_gpu_that_is_full_while_a_trial_is_opened_is_answered_like_one_that_is_while_it_trains(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    opened = Trial.open
+
+    def full_for(most: int) -> Callable[..., Trial]:
+        def opens(*arguments: Any, micro_batches: int = 1, **others: Any) -> Trial:
+            asked.append(micro_batches)
+            if len(asked) <= most:
+                raise torch.OutOfMemoryError(TOLD)
+            return opened(*arguments, micro_batches=micro_batches, **others)
+
+        return opens
+
+    monkeypatch.setattr(Trial, "open", full_for(99))
+    assert cli.main([*command, "--arm", "refill"]) == 2
+    assert asked == [1, 2, 4, 8, 16, 32, 64]
+    told = capsys.readouterr().err
+    assert "train.batch_size: the GPU's memory does not do for 1 of a batch's images at a time" in told
+    record = read_record(tmp_path / "runs/small/trials/refill")
+    assert record is not None
+    assert record.end is not None
+    assert (record.status, record.end["failure"]) == ("failed", "gpu_memory")
+
+    asked.clear()
+    monkeypatch.setattr(Trial, "open", full_for(2))
+    assert json_of([*command, "--arm", "refill"], capsys)["status"] == "finished"
+    assert asked == [1, 2, 4]
+    record = read_record(tmp_path / "runs/small/trials/refill")
+    assert record is not None
+    assert [line["micro_batches"] for line in record.epochs] == [4, 4]
 
 
 def test_a_trial_that_another_process_goes_on_with_is_left_to_it(

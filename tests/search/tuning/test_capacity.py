@@ -8,7 +8,15 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from search.tuning.cluster.capacity import ASKED_AT_MOST, LOOK_SECONDS, Capacity, ClusterCapacity, Refusals, placement
+from search.tuning.cluster.capacity import (
+    ASK_AGAIN_SECONDS,
+    ASKED_AT_MOST,
+    LOOK_SECONDS,
+    Capacity,
+    ClusterCapacity,
+    placement,
+)
+from search.tuning.cluster.node_check import Passing, Refusals
 from search.tuning.cluster.resources import Node, Share
 from search.tuning.gpu_memory.gpu_room import GpuRoom
 
@@ -95,13 +103,65 @@ def test_a_machine_that_is_not_as_the_driver_takes_none_and_the_study_goes_on() 
     assert cluster.checked == [(B.id, C.id)]
 
 
-def test_a_check_that_fails_refuses_and_ends_nothing() -> None:
+def test_a_machine_that_could_not_be_checked_is_asked_again_after_a_minute() -> None:
     cluster = Cluster([A], error=RuntimeError("no answer"))
     capacity = cluster.capacity()
     cluster.alive = [A, B]
     cluster.later(capacity)
     assert cluster.checks_end(capacity) == 2
-    assert cluster.said == ["host-b has joined the cluster and takes no trials: could not be checked (no answer)"]
+    yet = "host-b has joined the cluster and takes no trials yet: could not be checked (no answer); it is asked again"
+    assert cluster.said == [yet]
+    cluster.now += ASK_AGAIN_SECONDS - 2 * LOOK_SECONDS
+    cluster.later(capacity)
+    assert cluster.checked == [(B.id,)]
+    cluster.later(capacity)
+    assert cluster.checked == [(B.id,)] * 2
+    assert cluster.checks_end(capacity) == 2
+    assert cluster.said == [yet], "the same is not said again"
+
+    cluster.error, cluster.problems = None, {B.id: Passing("did not answer within 600 s")}
+    cluster.now += ASK_AGAIN_SECONDS
+    cluster.later(capacity)
+    assert cluster.checks_end(capacity) == 2
+    assert "takes no trials yet: did not answer within 600 s" in cluster.said[-1]
+
+    cluster.problems = {B.id: None}
+    cluster.now += ASK_AGAIN_SECONDS
+    cluster.later(capacity)
+    assert cluster.checks_end(capacity) == 4
+    assert capacity.request("t")["nodes"] == (A.id, B.id)
+
+
+def test_a_trial_is_stuck_once_all_machines_that_may_take_it_have_gone() -> None:
+    cluster = Cluster([A, B], problems={C.id: None})
+    capacity = cluster.capacity()
+    capacity.trials()
+    capacity.request("t")
+    assert not capacity.is_stuck("t"), "it merely waits"
+    cluster.alive = [B]
+    cluster.later(capacity)
+    assert not capacity.is_stuck("t")
+    cluster.alive = [C]
+    assert not capacity.is_stuck("t"), "it is not looked again at once"
+    capacity.look_again()
+    assert capacity.is_stuck("t")
+    assert cluster.checks_end(capacity) == 2
+    assert capacity.is_stuck("t"), "another's coming does not help it"
+    capacity.heard_of("t")
+    assert not capacity.is_stuck("t")
+    capacity.request("t")
+    assert not capacity.is_stuck("t"), "handed out again it may go to the new one"
+    assert not Capacity(SHARE, GpuRoom(0.5), (Node(8, 2),)).is_stuck("t")
+
+
+def test_after_a_loss_no_trial_goes_to_a_machine_that_was_there_a_moment_ago() -> None:
+    cluster = Cluster([A])
+    capacity = cluster.capacity()
+    assert capacity.has_room(1)
+    cluster.alive = []
+    assert capacity.has_room(1), "as far as is known"
+    capacity.look_again()
+    assert not capacity.has_room(0)
 
 
 def test_fewer_trials_run_after_a_machine_has_left_and_none_without_any() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from benchmarks.support.simulation import make_study
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.results import load_results
+from search.tuning.cluster.capacity import LOOK_SECONDS
 from tests.search.tuning.driver import ROOT, Driver
 from tests.search.tuning.gate import Gate, is_running
 from tests.search.tuning.started_cluster import StartedCluster
@@ -36,8 +39,8 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Driver]]:
     """Start a driver of a simulated study on a cluster, after a check by name."""
     started: list[Driver] = []
 
-    def begin(run: RunFolder, address: str, check: str, **environment: str) -> Driver:
-        started.append(Driver(run, tmp_path / "home", address, check, **AUTHENTICATION, **environment))
+    def begin(run: RunFolder, address: str, check: str, home: str = "home", **environment: str) -> Driver:
+        started.append(Driver(run, tmp_path / home, address, check, **AUTHENTICATION, **environment))
         return started[-1]
 
     yield begin
@@ -89,6 +92,48 @@ def test_nodes_are_checked_one_dies_and_another_joins(
         assert [line["epochs_total"] for line in trial.record.epochs] == [1, 2, 3, 4, 5]
         assert (trial.folder / "sees_gpus").read_text() == "", "a trial that asks for no GPU sees one"
     assert not list(run.path.glob(".nodes-*"))
+
+
+def test_a_study_that_only_waits_can_be_left_and_its_trial_goes_to_a_node_that_joins_once_the_only_one_has_died(
+    tmp_path: Path, cluster: StartedCluster, start: Callable[..., Driver]
+) -> None:
+    doomed = cluster.add_node(cpus=1)
+    search = {"trials_per_arm": 1}
+    busy, waits = (
+        open_run(tmp_path / "runs", make_study(tmp_path, name=name, resources={"gpus_per_trial": 0}, search=search))
+        for name in ("busy", "waits")
+    )
+    gate, opened = Gate(tmp_path / "gate"), Gate(tmp_path / "opened")
+    opened.open()
+    first = start(busy, cluster.address, "", home="first", GATE=str(gate.folder))
+    gate.admit(1)
+    first.until_epochs(1)  # it holds the node's only CPU
+
+    def begin() -> Driver:
+        """A study whose first trial has been handed out, and waits for that CPU."""
+        driver = start(waits, cluster.address, "", GATE=str(opened.folder))
+        driver.until_said("loading the trials' processes")
+        driver.until(waits.trial_ids)
+        return driver
+
+    left = begin()
+    left.process.send_signal(signal.SIGTERM)
+    assert left.wait() == 130
+    assert "left: SIGTERM" in (waits.path / "driver.log").read_text()
+
+    second = begin()
+    time.sleep(2 * LOOK_SECONDS)
+    assert "it is handed out again" not in second.said(), "its node is alive"
+    doomed.kill()
+    second.until_said("it waited for a machine that has gone; it is handed out again")
+    first.until_said("its machine was lost, or cannot be reached")
+    cluster.add_node(cpus=1)
+    gate.open()
+    assert (first.wait(), second.wait()) == (0, 0)
+    assert load_results(busy.path).complete
+    results = load_results(waits.path)
+    assert results.complete
+    assert all("error.txt" not in os.listdir(trial.folder) for trial in results.trials), "to wait is no loss"
 
 
 def test_trials_that_a_gpu_is_too_small_for_share_it_with_fewer_and_then_cut_their_batches(

@@ -12,6 +12,7 @@ from benchmarks.support.simulation import BASE, Simulation, make_study
 from search.run.manifest import grown
 from search.run.results import load_results
 from search.run.store import TrialStore
+from search.run.trials import RecordedTrial
 from search.tuning.losses.loss import Loss
 from search.tuning.losses.same_failure import SAME_FAILURES
 from search.tuning.trial_queue import TrialQueue
@@ -47,6 +48,18 @@ def test_confirming_repeats_each_arms_best_on_fresh_seeds_after_the_search(tmp_p
         assert best is not None
         assert trial.source == best.id
         assert trial.config == {**best.config, "seed": trial.identity.seed}
+
+
+def test_a_trial_that_never_began_is_handed_out_again_before_any_new_one(tmp_path: Path) -> None:
+    queue = Simulation(make_study(tmp_path), tmp_path / "runs").queue
+    first, second = queue.next(), queue.next()
+    assert isinstance(first, RecordedTrial)
+    assert isinstance(second, RecordedTrial)
+    assert queue.withdraw(first.id).id == first.id
+    assert queue.live == {second.id}
+    again = queue.next()
+    assert isinstance(again, RecordedTrial)
+    assert (again.id, queue.notes) == (first.id, [])
 
 
 def test_a_new_driver_goes_on_with_unfinished_trials_first_and_repeats_nothing(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from benchmarks.support.simulation import BASE, Simulation, make_study
 from search.run.trials import RecordedTrial
 from search.tuning.gpu_memory.gpu_room import GpuRoom
 from search.tuning.losses.loss import TOLD, Loss
+from trainables.files.record import TrialRecord
 
 FULL = Loss("gpu_memory", TOLD["gpu_memory"], "OutOfMemoryError: Tried to allocate 2 GiB")
 
@@ -58,6 +60,15 @@ def test_a_trial_with_several_gpus_takes_fewer_images_at_once(trials: list[Recor
     room = GpuRoom(2.0)
     assert "cut into 2" in str(room.make(trials[0]))
     assert room.gpus == 2.0
+
+
+def test_a_trial_that_an_earlier_launch_cut_is_cut_further_and_told_so(trials: list[RecordedTrial]) -> None:
+    one = trials[0]
+    record = TrialRecord(one.folder, {}, [{"micro_batches": 2}, {"micro_batches": 4}], [], None)
+    room = GpuRoom(1.0)
+    assert "each batch cut into 6" in str(room.make(replace(one, record=record)))
+    assert room.give(one.id)["micro_batches"] == 6
+    assert room.make(replace(one, record=record)) is None
 
 
 def test_the_queue_hands_it_out_again_and_fails_it_where_nothing_more_can_be_done(
