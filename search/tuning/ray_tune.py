@@ -9,6 +9,7 @@ from typing import Any
 
 from ray import tune
 from ray.tune.execution import class_cache
+from ray.tune.progress_reporter import TrialProgressCallback
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
@@ -57,7 +58,7 @@ def fit(launch: ActiveLaunch, trainable_class: type[Any] | None = None) -> None:
             name="tune",
             storage_path=storage,
             verbose=0,
-            callbacks=[Watch(launch)],
+            callbacks=[Watch(launch), Silent()],
             failure_config=tune.FailureConfig(max_failures=0),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
         )
@@ -192,6 +193,13 @@ def withdraw(tune_controller: Any, trial: Any) -> None:
         # Tune forgets this where a trial is stopped before it runs, and would keep a process that is done for it.
         controller._unstage_trial_with_resources(trial)
     controller.stop_trial(trial)
+
+
+class Silent(TrialProgressCallback):
+    """In place of Tune's own, which prints a line for a trial that is taken back, however silent Tune is to be."""
+
+    def _print(self, msg: str) -> None:
+        pass
 
 
 class Watch(StaysInDriver, tune.Callback):

@@ -95,7 +95,7 @@ def test_nodes_are_checked_one_dies_and_another_joins(
 
 
 def test_a_study_that_only_waits_can_be_left_and_its_trial_goes_to_a_node_that_joins_once_the_only_one_has_died(
-    tmp_path: Path, cluster: StartedCluster, start: Callable[..., Driver]
+    tmp_path: Path, cluster: StartedCluster, start: Callable[..., Driver], capfd: pytest.CaptureFixture[str]
 ) -> None:
     doomed = cluster.add_node(cpus=1)
     search = {"trials_per_arm": 1}
@@ -134,6 +134,9 @@ def test_a_study_that_only_waits_can_be_left_and_its_trial_goes_to_a_node_that_j
     results = load_results(waits.path)
     assert results.complete
     assert all("error.txt" not in os.listdir(trial.folder) for trial in results.trials), "to wait is no loss"
+    assert "completed" not in capfd.readouterr().out, (
+        "Tune says so of a trial that is taken back, where results are printed"
+    )
 
 
 def test_trials_that_a_gpu_is_too_small_for_share_it_with_fewer_and_then_cut_their_batches(
