@@ -8,6 +8,7 @@ from typing import Any
 
 from models.errors import INTERRUPTED, UserError
 from search.commands.common import Outcome
+from search.console import announce
 from search.evidence.comparison import compare
 from search.evidence.final_test import final_test
 from search.evidence.selection import Budget, choose, how_chosen
@@ -48,9 +49,11 @@ def conclude(results: RunResults, *, again: bool = False) -> str:
     report, best = results.run / "report" / "index.html", results.run / "export"
     manifest = RunFolder(results.run).manifest_file
     if not (again and _is_younger(report, manifest)):
+        announce("writing the report")
         write_report(results, report.parent)
     exported = f"best configuration and network: {best}"
     if not (again and _is_younger(best / FILES[-1], manifest)):
+        announce("writing the best network, and measuring it")
         try:
             export(results, choose(results, Budget()), best, how_chosen(results, Budget()))
         except UserError as error:

@@ -214,8 +214,8 @@ def check_free_to_change(sets: Sequence[str]) -> None:
     for text in sets:
         if text.partition("=")[0].partition(".")[0].strip() not in FREE_TO_CHANGE:
             raise UserError(
-                f"--set {text}: a run keeps what makes its trials; resume changes {' and '.join(FREE_TO_CHANGE)} alone, "
-                "and another study is another run (prunetune sweep with --name)"
+                f"--set {text}: a run keeps what makes its trials; resume changes {' and '.join(FREE_TO_CHANGE)} alone, and "
+                "grows it by --trials-per-arm and --confirm-seeds; another study is another run (prunetune sweep with --name)"
             )
 
 

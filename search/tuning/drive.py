@@ -188,7 +188,9 @@ def _raise_what_ended_it(queue: TrialQueue) -> None:
             f"mend it, then `prunetune resume {run} --retry-failed`"
         )
     if queue.leave is not None:
-        raise WorkFailed(f"{run}: left: {queue.leave}; what is recorded stays: mend it, then `prunetune resume {run}`")
+        raise WorkFailed(
+            f"{run}: left: {queue.leave}; nothing recorded is lost: after that `prunetune resume {run}` goes on"
+        )
 
 
 def _warnings(study: Study, checked: Checked) -> list[str]:

@@ -106,7 +106,7 @@ class Progress:
             running.removed = _removed(trial)
         self._running[trial.id] = running
         if before:
-            self.say(f"{trial.id}: goes on after {before} of {running.epochs} epochs")
+            self.say(f"{trial.id}: goes on from its last checkpoint; {before} of {running.epochs} epochs were done")
 
     def epoch(self, result: dict[str, Any]) -> None:
         """One result of a trial, as the trainable reports it."""

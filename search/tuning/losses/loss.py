@@ -19,8 +19,8 @@ TOLD: Mapping[Kind, str] = {
     "node": "its machine was lost, or cannot be reached",
     "process": "its process died",
     "gpu_memory": "its GPU's memory was full",
-    "disk": "nothing can be written to the disk any more",
-    "bucket": "nothing can be sent to the bucket any more",
+    "disk": "no space left on the disk",
+    "bucket": "the bucket could not be reached",
     "fenced": "another launch drives the run now",
 }
 
@@ -84,7 +84,6 @@ def _raised(cause: Exception, said: str) -> Loss:
 def _of_the_disk(cause: Exception) -> str:
     assert isinstance(cause, OSError)
     if cause.errno in NO_SPACE:
-        return f"{TOLD['disk']} ({cause.filename})" if cause.filename else TOLD["disk"]
-    return (
-        f"{cause.filename or 'a file'}: {os.strerror(cause.errno or 0)}: the disk or mount does not work as it should"
-    )
+        place = f" ({cause.filename})" if cause.filename else ""
+        return f"{TOLD['disk']}{place}: free some space"
+    return f"{cause.filename or 'a file'}: {os.strerror(cause.errno or 0)}: see that the disk or mount works"

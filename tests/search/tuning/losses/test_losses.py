@@ -43,7 +43,7 @@ def by_task(cause: Exception) -> RayTaskError:
             by_task(OSError(errno.EIO, "broken", "/data/x")),
             "",
             "disk",
-            "/data/x: Input/output error: the disk or mount",
+            "/data/x: Input/output error: see that the disk or mount works",
         ),
         (by_task(OSError(errno.ENOENT, "gone")), "", "error", "FileNotFoundError: [Errno 2] gone"),
         (by_task(ValueError("at setup")), "", "error", "ValueError: at setup"),
