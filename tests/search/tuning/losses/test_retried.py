@@ -16,6 +16,7 @@ from search.tuning.trial_queue import TrialQueue
 from trainables.files.failure import Failure, record_failure
 from trainables.files.generation import Fence
 from trainables.files.record import RecordWriter
+from trainables.files.turn import begin_turn
 
 BROKEN = Failure("error", "ZeroDivisionError: x", "ZeroDivisionError", "a.py, f")
 FAILED = 3
@@ -66,7 +67,7 @@ def test_the_same_error_again_counts_though_the_trial_never_went_on(queue: Trial
     for _ in range(FAILED):
         assert queue.fatal is None
         trial = handed_out(queue)
-        record_failure(trial.folder, trial, BROKEN, generation=queue.store.guard.generation)
+        record_failure(trial.folder, trial, BROKEN, generation=begin_turn(trial.folder, queue.store.guard).generation)
         assert queue.give_back(trial.id).status == "failed"
     assert queue.fatal == BROKEN.told
 
@@ -79,7 +80,7 @@ def test_what_the_driver_says_of_it_counts(queue: TrialQueue) -> None:
 
 def test_once_it_has_gone_on_its_record_tells(queue: TrialQueue) -> None:
     trial = handed_out(queue)
-    writer = RecordWriter(trial.folder, queue.store.guard.generation)
+    writer = RecordWriter(trial.folder, begin_turn(trial.folder, queue.store.guard).generation)
     writer.go_on(0, 0, 0)
     assert queue.store.refresh(trial.id).status == "running"
     writer.append({"kind": "end", "status": "failed", **BROKEN.to_json()})
