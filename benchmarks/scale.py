@@ -25,11 +25,16 @@ from pathlib import Path
 from statistics import linear_regression, median
 from typing import Any
 
+from rich.console import Console
+
 from benchmarks.support.machine import machine_text, milliseconds, options_of, show
 from benchmarks.support.recorded_runs import HandingOut, bytes_of, filled_store, keys_of, publish, recorded_run
 from benchmarks.support.simulated_trial import SimulatedTrial
 from benchmarks.support.structured_trial import StructuredTrial
+from search.evidence.comparison import compare
+from search.evidence.final_test import final_test
 from search.report.status import status_json, status_text
+from search.report.terminal import comparison_text
 from search.report.write import write_report
 from search.run.begun import as_begun
 from search.run.folder import RunFolder
@@ -37,6 +42,7 @@ from search.run.results import RunResults, load_results, still_outstanding
 from search.run.retention import apply_retention
 from search.run.store import TrialStore
 from search.study.study import Study
+from search.tuning.progress import Progress
 from search.tuning.proposals.optuna_log import write_optuna_log
 from search.tuning.trial_queue import TrialQueue
 from trainables.stages.store import GIGABYTE, LOOKED_THROUGH, StageStore
@@ -79,6 +85,8 @@ def reading(study: Study, run: RunFolder, size: int) -> dict[str, float]:
     found = {
         "each: read its results": milliseconds(lambda: load_results(run.path)) / size,
         "each: status": milliseconds(lambda: (status_text(results), status_json(results))) / size,
+        "each: compare": milliseconds(lambda: comparison_text(compare(results), final_test(results))) / size,
+        "each: draw the live table": milliseconds(Progress(study, TrialStore(run), Console(quiet=True)).table) / size,
         "each: resume": milliseconds(lambda: handed_out.append(resume(study, run))) / size,
     }
     for trial in handed_out:

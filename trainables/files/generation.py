@@ -60,7 +60,7 @@ class Fence:
 
     def __call__(self) -> None:
         current = read_generation(self.run)
-        if current != self.generation:
+        if current > self.generation:  # a smaller one is no launch's: somebody has removed the file
             raise Fenced(f"{self.run}: launch {self.generation} is over, launch {current} drives the run now")
 
 

@@ -43,3 +43,11 @@ def test_only_folders_with_a_request_or_a_record_are_trials(tmp_path: Path) -> N
     (run.trial_folder("asked")).mkdir()
     (run.trial_folder("asked") / "trial.json").write_text("{}")
     assert run.trial_ids() == ("asked",)
+
+
+def test_a_launch_whose_number_was_removed_goes_on(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    with run.driven() as generation:
+        guard = Fence(tmp_path, generation)
+        (tmp_path / "generation").unlink()
+        guard()
