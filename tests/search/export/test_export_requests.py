@@ -93,8 +93,8 @@ def test_a_state_line_that_lacks_something(made: MadeRun, capsys: pytest.Capture
 
 def test_a_record_of_another_version(made: MadeRun, capsys: pytest.CaptureFixture[str]) -> None:
     record = made.path / "trials" / "rsst-000" / "record.jsonl"
-    record.write_bytes(record.read_bytes().replace(b'"schema_version":1', b'"schema_version":7', 1))
-    assert "written as version 7 of the record, this prunetune reads version 1" in refused(capsys, str(made.path))
+    record.write_bytes(record.read_bytes().replace(b'"schema_version":2', b'"schema_version":7', 1))
+    assert "written as version 7 of the record, this prunetune reads version 1 and 2" in refused(capsys, str(made.path))
 
 
 def test_a_folder_that_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
