@@ -19,7 +19,6 @@ import gc
 import math
 import shutil
 import tempfile
-import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import linear_regression, median
@@ -27,7 +26,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks.support.machine import machine_text, milliseconds, options_of, show
+from benchmarks.support.machine import kept, machine_text, milliseconds, options_of, show
 from benchmarks.support.recorded_runs import HandingOut, bytes_of, filled_store, keys_of, publish, recorded_run
 from benchmarks.support.simulated_trial import SimulatedTrial
 from benchmarks.support.structured_trial import StructuredTrial
@@ -105,14 +104,7 @@ def keeping(run: RunFolder, size: int) -> dict[str, float]:
 def kept_kilobytes(make: Callable[[], object]) -> float:
     """Of the memory that Python allots, what making something leaves in use while it is held."""
     make()  # what is imported and remembered on the way is no part of it
-    gc.collect()
-    tracemalloc.start()
-    made = make()
-    gc.collect()
-    kept, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    del made
-    return kept / 1000
+    return kept(make)[1] / 1000
 
 
 def resume(study: Study, run: RunFolder) -> Path:

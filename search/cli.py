@@ -25,7 +25,7 @@ from search.commands.common import DISK_FULL, WANTS_JSON, Outcome, write_example
 from search.console import OUTPUT_SCHEMA_VERSION, clear_away, one_line
 from search.tuning.stop_request import terminated_like_interrupted
 from trainables.files.failure import FAILING
-from trainables.files.record import finite_json
+from trainables.files.json_lines import finite_json
 from trainables.files.remote.address import with_urls
 
 NAME = "prunetune"

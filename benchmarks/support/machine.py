@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import time
+import tracemalloc
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from trainables.files.environment import processor
+
+Made = TypeVar("Made")
 
 
 def machine_text() -> str:
@@ -25,6 +29,18 @@ def milliseconds(do: Callable[[], object]) -> float:
     began = time.process_time()
     do()
     return 1000 * (time.process_time() - began)
+
+
+def kept(make: Callable[[], Made]) -> tuple[Made, int]:
+    """What `make` gives, and the bytes that Python allots for as long as that is held. What it loads on the way counts, unless
+    it has been called before."""
+    gc.collect()
+    tracemalloc.start()
+    made = make()
+    gc.collect()
+    size, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return made, size
 
 
 def options_of(about: str | None) -> argparse.ArgumentParser:

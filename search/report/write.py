@@ -13,7 +13,7 @@ from search.report.plots.drawing import png, standalone_svg
 from search.report.rendering import render
 from search.report.tables import side_by_side_table
 from search.run.results import RunResults
-from trainables.files.record import finite
+from trainables.files.json_lines import finite
 
 
 def write_report(results: RunResults, out: Path) -> list[str]:

@@ -29,7 +29,7 @@ from search.study.rules import check_study_file
 from search.study.sections import ConfirmConfig, StudySections
 from search.study.study import SETTINGS, Study
 from trainables.files.changed_keys import at_most, changed_keys
-from trainables.files.record import finite
+from trainables.files.json_lines import finite
 
 FREE_TO_CHANGE = ("resources", "retention")
 """Sections of a study that change nothing about its trials."""

@@ -163,7 +163,7 @@ def _launch(
         try:
             with signals_restored():
                 stop_request.catch_signals()
-                _drive(queue, stop_request, generation, checked, ray, log, trainable_class)
+                _drive(queue, stop_request, checked, ray, log, trainable_class)
         except Exception:
             hold.check()  # where it is another's by now, what may not be written any more fails in many ways
             raise
@@ -204,7 +204,6 @@ def _warnings(study: Study, checked: Checked) -> list[str]:
 def _drive(
     queue: TrialQueue,
     stop_request: StopRequest,
-    generation: int,
     checked: Checked,
     ray: BackgroundRay,
     log: DriverLog,
@@ -238,7 +237,7 @@ def _drive(
             progress.say(f"{capacity.trials()} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
             progress.stage("loading the trials' processes")
             try:
-                fit(ActiveLaunch(queue, stop_request, progress, generation, capacity), trainable_class)
+                fit(ActiveLaunch(queue, stop_request, progress, capacity), trainable_class)
             finally:
                 capacity.leave()
 

@@ -34,7 +34,6 @@ class ActiveLaunch:
     queue: TrialQueue
     stop_request: StopRequest
     progress: Progress
-    generation: int
     capacity: Capacity | ClusterCapacity
     ours: dict[str, str] = field(default_factory=dict)
     """Tune's name of a trial → ours, while Tune has it."""
@@ -109,7 +108,7 @@ class RecordSearcher(StaysInDriver, Searcher):
         return {
             "run": str(self._queue.store.run.path),
             "folder": str(trial.folder),
-            "generation": self._launch.generation,
+            "generation": self._queue.store.guard.generation,
             "retry_failed": self._queue.retry_failed,
             "stages": self._stages,
             "bucket": self._bucket,

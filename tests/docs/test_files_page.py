@@ -18,7 +18,8 @@ from tests.search.made_runs import two_arm_run
 from tests.trainables.small_trials import open_trial, run, small_config
 from tests.trainables.teaching.cases import state_file
 from trainables.files.generation import Fence, next_generation
-from trainables.files.record import STATUSES, Identity, complete_lines, end_line, record_path
+from trainables.files.json_lines import complete_lines
+from trainables.files.record import STATUSES, Identity, end_line, record_path
 from trainables.trial import Trial
 
 OLD_RUN = REPOSITORY / "tests" / "data" / "old_run"

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.support.machine import kept
 from models import atomic
 from models.errors import UserError
 from models.units.structure import Structure
 from tests.configs.files import REPOSITORY
-from tests.kept_memory import kept
 from trainables.files.growing import outline, read_on
-from trainables.files.record import RecordWriter, StateEnd, TrialRecord, encode, end_line, read_record, record_path
+from trainables.files.json_lines import encode
+from trainables.files.record import RecordWriter, StateEnd, TrialRecord, end_line, read_record, record_path
 from trainables.files.unread import UnreadStructure
 
 HEADER = {"identity": {"id": "a-000", "arm": "a", "phase": "search", "number": 0, "seed": 3}, "config": {"seed": 3}}

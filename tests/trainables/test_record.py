@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trainables.files.json_lines import complete_lines, finite
 from trainables.files.overtaken import GoneOn
-from trainables.files.record import RecordWriter, StateEnd, complete_lines, end_line, finite, read_record, record_path
+from trainables.files.record import RecordWriter, StateEnd, end_line, read_record, record_path
 
 HEADER = {"identity": {"id": "a-000", "arm": "a", "phase": "search", "number": 0, "seed": 3}, "config": {"seed": 3}}
 EPOCH = {"kind": "epoch", "state": 0, "epoch": 1, "train_loss": 0.5}

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from trainables.files.record import parsed_lines
+from trainables.files.json_lines import parsed_lines
 
 EPOCH = re.compile(rb'\{"kind":"epoch","state":\d+,"epoch":\d+(?=,)')
 STATE = re.compile(rb'\{"kind":"state","state":\d+,')

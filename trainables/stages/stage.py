@@ -20,7 +20,8 @@ from models.errors import UserError
 from models.save_load import load_parts
 from models.units.structure import Structure
 from models.weights.digest import file_digest
-from trainables.files.record import StateEnd, finite
+from trainables.files.json_lines import finite
+from trainables.files.record import StateEnd
 from trainables.files.state_files import load_tensors, predictions_file, save_tensors, state_file
 from trainables.stages.key import FORMAT
 from trainables.states.position import Position, Snapshot

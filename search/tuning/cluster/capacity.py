@@ -189,7 +189,7 @@ def placement(config: Mapping[str, Any]) -> Any:
     """Ray's request for a trial with `cpus`, `gpus`, and the ids of the `nodes` that may take it, of which none means any."""
     from ray.tune import PlacementGroupFactory
 
-    bundle = {"CPU": config["cpus"]} | ({"GPU": config["gpus"]} if config["gpus"] else {})
+    bundle = _bundle(config["cpus"], config["gpus"])
     if not config["nodes"]:
         return PlacementGroupFactory([bundle])
     return PlacementGroupFactory([bundle], bundle_label_selector=[{NODE_LABEL: f"in({','.join(config['nodes'])})"}])
@@ -199,5 +199,9 @@ def ask_autoscaler(share: Share, room: GpuRoom, trials: int) -> None:
     """Ask for room for so many trials at once; nothing happens in a cluster that has no autoscaler."""
     from ray.autoscaler.sdk import request_resources
 
-    bundle = {"CPU": share.cpus} | ({"GPU": room.gpus} if room.gpus else {})
-    request_resources(bundles=[bundle] * trials)
+    request_resources(bundles=[_bundle(share.cpus, room.gpus)] * trials)
+
+
+def _bundle(cpus: int, gpus: float) -> dict[str, float]:
+    """A trial's share in Ray's words."""
+    return {"CPU": cpus} | ({"GPU": gpus} if gpus else {})

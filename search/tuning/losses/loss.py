@@ -44,7 +44,8 @@ def loss_of(tune_trial: Any) -> Loss:
 
 
 def _read_back(pickled: Path) -> Exception | None:
-    """None for an exception that the driver has no class for."""
+    """None for an exception that the driver has no class for. Tune has just written the file: it is an exception that this
+    very process had from Ray, in a folder that no other user can write to."""
     from ray import cloudpickle
 
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.support.machine import kept
 from benchmarks.support.recorded_runs import recorded_run
 from benchmarks.support.simulation import make_study
 from benchmarks.support.structured_trial import SECTIONS, StructuredTrial
@@ -18,7 +19,6 @@ from search.run.results import load_results
 from search.run.store import TrialStore
 from search.run.trials import RecordedTrial
 from search.tuning.trial_queue import TrialQueue
-from tests.kept_memory import kept
 from tests.search.made_runs import two_arm_run
 from trainables.files.record import RecordWriter, TrialRecord, read_record
 from trainables.files.unread import UnreadStructure

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from search.run.folder import RunFolder
+from tests.search.tuning.gate import Gate
 
 ROOT = Path(__file__).resolve().parents[3]
 AT_MOST = 1500.0
@@ -55,6 +56,24 @@ class Driver:
             self.process.kill()
             self.process.wait()
         self.errors.close()
+
+
+def in_its_fourth_epoch(run: RunFolder, folder: Path, drivers: list[Driver]) -> tuple[Gate, Driver]:
+    """A new driver of a run that has three epochs behind it and waits at the gate in the next."""
+    gate = Gate(folder / "first")
+    drivers.append(Driver(run, folder / "home", GATE=str(gate.folder)))
+    gate.admit(3)
+    drivers[-1].until(lambda: epochs_of(run) == 3 and gate.waiting())
+    return gate, drivers[-1]
+
+
+def two_epochs_on(run: RunFolder, folder: Path, drivers: list[Driver], before: int) -> tuple[Gate, Driver]:
+    """A second driver, which has gone on from so many epochs with two more, and waits at a gate of its own."""
+    gate = Gate(folder / "second")
+    drivers.append(Driver(run, folder / "home", GATE=str(gate.folder)))
+    gate.admit(2)
+    drivers[-1].until(lambda: epochs_of(run) == before + 2 and gate.waiting())
+    return gate, drivers[-1]
 
 
 def epochs_of(run: RunFolder) -> int:

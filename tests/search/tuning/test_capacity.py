@@ -14,7 +14,6 @@ from search.tuning.cluster.capacity import (
     LOOK_SECONDS,
     Capacity,
     ClusterCapacity,
-    placement,
 )
 from search.tuning.cluster.node_check import Passing, Refusals
 from search.tuning.cluster.resources import Node, Share
@@ -260,10 +259,3 @@ def test_fewer_trials_run_once_they_are_given_more_of_a_gpu() -> None:
     cluster.room.gpus = 1.0
     assert (capacity.trials(), own.trials()) == (2, 2)
     assert [own.has_room(live) for live in (1, 2)] == [True, False]
-
-
-def test_a_trial_asks_for_a_checked_machine() -> None:
-    asked = placement({"cpus": 2, "gpus": 0.5, "nodes": ("a", "b")})
-    assert asked.bundles == [{"CPU": 2.0, "GPU": 0.5}]
-    assert asked != placement({"cpus": 2, "gpus": 0.5, "nodes": ("a",)}), "its process is not one for the other"
-    assert placement({"cpus": 1, "gpus": 0, "nodes": ()}).bundles == [{"CPU": 1.0}]

@@ -16,7 +16,7 @@ from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.results import RunResults, load_results
 from search.tuning.stop_request import ECHO_SECONDS
-from tests.search.tuning.driver import Driver, epochs_of
+from tests.search.tuning.driver import Driver, epochs_of, in_its_fourth_epoch, two_epochs_on
 from tests.search.tuning.gate import Gate, is_running
 from tests.search.tuning.gated_trainable import LAST_WORDS
 
@@ -120,20 +120,11 @@ def test_a_study_completes_after_its_driver_and_then_a_trials_process_were_kille
     assert "Traceback" not in second.said()
 
 
-def in_its_fourth_epoch(tmp_path: Path, drivers: list[Driver]) -> tuple[RunFolder, Gate, Driver]:
-    """A run whose driver has three epochs behind it and waits at the gate in the next."""
-    run, gate = made(tmp_path), Gate(tmp_path / "first")
-    driver = Driver(run, tmp_path / "home", GATE=str(gate.folder))
-    drivers.append(driver)
-    gate.admit(3)
-    driver.until(lambda: epochs_of(run) == 3 and gate.waiting())
-    return run, gate, driver
-
-
 def test_an_interrupt_finishes_the_epoch_and_a_second_signal_leaves_at_once(
     tmp_path: Path, drivers: list[Driver]
 ) -> None:
-    run, gate, first = in_its_fourth_epoch(tmp_path, drivers)
+    run = made(tmp_path)
+    gate, first = in_its_fourth_epoch(run, tmp_path, drivers)
     os.kill(first.process.pid, signal.SIGINT)
     first.until_said("once more to leave now")
     gate.open()
@@ -145,11 +136,7 @@ def test_an_interrupt_finishes_the_epoch_and_a_second_signal_leaves_at_once(
     kept = epochs_of(run)
     assert kept in (4, 5), "each of at most two trials finished the epoch it was in, and began no other"
 
-    gate = Gate(tmp_path / "second")
-    second = Driver(run, tmp_path / "home", GATE=str(gate.folder))
-    drivers.append(second)
-    gate.admit(2)
-    second.until(lambda: epochs_of(run) == kept + 2 and gate.waiting())
+    gate, second = two_epochs_on(run, tmp_path, drivers, kept)
     check_each_epoch_once(load_results(run.path))
     os.kill(second.process.pid, signal.SIGTERM)
     second.until_said("once more to leave now")
@@ -171,7 +158,8 @@ def test_one_sigterm_to_all_processes_finishes_the_epoch_and_a_second_leaves_at_
     tmp_path: Path, drivers: list[Driver]
 ) -> None:
     """As systemd and `scancel` send it, and then as `timeout` does: to the command, and at once to its group."""
-    run, gate, first = in_its_fourth_epoch(tmp_path, drivers)
+    run = made(tmp_path)
+    gate, first = in_its_fourth_epoch(run, tmp_path, drivers)
     assert len(of_session(first.process.pid)) > 3, "the driver, Ray's and at least one trial's"
     for pid in of_session(first.process.pid):
         os.kill(pid, signal.SIGTERM)
@@ -181,11 +169,7 @@ def test_one_sigterm_to_all_processes_finishes_the_epoch_and_a_second_leaves_at_
     kept = epochs_of(run)
     assert kept in (4, 5), "each of at most two trials finished the epoch it was in, and began no other"
 
-    gate = Gate(tmp_path / "second")
-    second = Driver(run, tmp_path / "home", GATE=str(gate.folder))
-    drivers.append(second)
-    gate.admit(2)
-    second.until(lambda: epochs_of(run) == kept + 2 and gate.waiting())
+    gate, second = two_epochs_on(run, tmp_path, drivers, kept)
     second.process.send_signal(signal.SIGTERM)
     os.killpg(second.process.pid, signal.SIGTERM)
     second.until_said("once more to leave now")
@@ -204,5 +188,7 @@ def test_the_same_failure_again_and_again_ends_the_study_with_one_error(tmp_path
     assert driver.wait() != 0
     assert "three times in a row: RuntimeError: no room (" in driver.said(), "their texts differ in the trial's name"
     results = load_results(run.path)
-    assert {trial.status for trial in results.trials} == {"failed"}
-    assert len(results.trials) <= 4
+    # One that was handed out and had no process yet is taken back as the study is left.
+    begun = [trial for trial in results.trials if trial.status != "pending"]
+    assert {trial.status for trial in begun} == {"failed"}
+    assert 3 <= len(begun) <= len(results.trials) <= 4

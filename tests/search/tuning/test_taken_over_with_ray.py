@@ -11,8 +11,7 @@ import pytest
 from search.run.folder import RunFolder
 from search.run.results import load_results
 from tests.search.run.driving.others import HOST, lease_of_another_machine
-from tests.search.tuning.driver import Driver, epochs_of
-from tests.search.tuning.gate import Gate
+from tests.search.tuning.driver import Driver, in_its_fourth_epoch
 from tests.search.tuning.test_sweep_with_ray import check_each_epoch_once, made, of_session
 from trainables.files.generation import next_generation
 
@@ -27,15 +26,6 @@ def drivers() -> Iterator[list[Driver]]:
         driver.close()
 
 
-def in_its_fourth_epoch(tmp_path: Path, drivers: list[Driver]) -> tuple[RunFolder, Gate, Driver]:
-    run, gate = made(tmp_path), Gate(tmp_path / "first")
-    driver = Driver(run, tmp_path / "home", GATE=str(gate.folder))
-    drivers.append(driver)
-    gate.admit(3)
-    driver.until(lambda: epochs_of(run) == 3 and gate.waiting())
-    return run, gate, driver
-
-
 def contents(run: RunFolder) -> dict[Path, str]:
     """Of every file in the run that holds something: a trial's process may have opened its `worker.log`."""
     files = [file for file in run.path.rglob("*") if file.is_file() and file.stat().st_size]
@@ -44,7 +34,8 @@ def contents(run: RunFolder) -> dict[Path, str]:
 
 @pytest.mark.parametrize("notices", ["by its next sign of life", "by its trials", "too late"])
 def test_who_was_put_out_leaves_and_writes_nothing_more(tmp_path: Path, drivers: list[Driver], notices: str) -> None:
-    run, gate, first = in_its_fourth_epoch(tmp_path, drivers)
+    run = made(tmp_path)
+    gate, first = in_its_fourth_epoch(run, tmp_path, drivers)
     lease, whose = lease_of_another_machine(run.path), f"process 77 on {HOST}"
     next_generation(run.path)
     if notices == "too late":  # the other one has let the run go again

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.trainables.test_growing_record import EPOCHS, HEADER, epoch, look, seen, state_end, structure
+from trainables.files.json_lines import encode
 from trainables.files.overtaken import GoneOn, holds
-from trainables.files.record import StateEnd, TrialRecord, encode, end_line, read_record, record_path
+from trainables.files.record import StateEnd, TrialRecord, end_line, read_record, record_path
 
 STATES = 2
 Line = dict[str, Any]
