@@ -10,7 +10,8 @@ from typing import Any
 class ModelSpec:
     """The arguments a dense network is built from; plain JSON, so that it travels in file headers.
 
-    `arch` is one of our names (`vit_micro`, `vit_tiny`, `vit_small`, `vit_base`, `twistnet18`…) or `timm:NAME[.TAG]`.
+    `arch` is one of our networks (`vit_micro`, `vit_tiny`, `vit_small`, `vit_base`, `twistnet18`) or `timm:NAME[.TAG]`; names
+    that stand for one of these with arguments (`models/networks/variants.py`) are resolved before.
     `img_size` is the side of the square input in pixels; `patch_size` is None for networks without patches.
     `args` are further keyword arguments of the builder (`drop_path_rate`, `qk_norm`, …).
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from models.errors import UserError
 from models.names import most_like, suggestion
 from models.networks.shapes_only import shapes_only
 from models.networks.twistnet import TwistNet
+from models.networks.variants import VARIANTS, resolve_name
 from models.spec import ModelSpec
 
 TIMM_PREFIX = "timm:"
@@ -35,7 +37,7 @@ VISION_TRANSFORMERS: dict[str, dict[str, Any]] = {
     "vit_small": {"embed_dim": 384, "depth": 12, "num_heads": 6, "mlp_ratio": 4.0},
     "vit_base": {"embed_dim": 768, "depth": 12, "num_heads": 12, "mlp_ratio": 4.0},
 }
-ARCHITECTURES: tuple[str, ...] = (*VISION_TRANSFORMERS, "twistnet18")
+ARCHITECTURES: tuple[str, ...] = (*VISION_TRANSFORMERS, "twistnet18", *VARIANTS)
 
 # vit_tiny (9 blocks, MLP ratio 2) and twistnet18 have no published weights of their geometry.
 PRETRAINED: dict[str, str] = {
@@ -51,7 +53,9 @@ def build(spec: ModelSpec) -> nn.Module:
     Raises:
         UserError: unknown architecture (with the nearest names), or arguments that its builder does not take.
     """
-    builder = _builder(spec.arch)
+    arch, args = resolve_name(spec.arch, spec.args)
+    spec = replace(spec, arch=arch, args=args)
+    builder = _builder(arch)
     for key in sorted(NOT_IN_ARGS & spec.args.keys()):
         raise UserError(f"not to be given here; {NOT_IN_ARGS_BECAUSE}", key=f"model.args.{key}")
     patch_size = spec.patch_size
@@ -78,18 +82,20 @@ def resolve_spec(
     patch_size: int | None = None,
     args: dict[str, Any] | None = None,
 ) -> ModelSpec:
-    """A ModelSpec with the patch size filled in where the architecture has one.
+    """A ModelSpec with the patch size filled in where the architecture has one, and names such as
+    `twistnet18_no_spiral` resolved to architecture and arguments.
 
     Default patch: 2 up to 16 px, 4 up to 48 px, 8 up to 111 px, above that 16 for ours and timm's own for `timm:`
     names, lowered to the next divisor of the image size. A patch size given for a network without patches is a
     UserError.
     """
+    arch, args = resolve_name(arch, args)
     takes_patches = "patch_size" in accepted_sizes(arch)
     if patch_size is not None and not takes_patches:
         raise UserError(f"{arch} takes no patch size, found {patch_size}; leave the key out", key="model.patch_size")
     if patch_size is None and takes_patches and not (_is_timm(arch) and img_size >= NATIVE_PATCHES_FROM):
         patch_size = default_patch_size(img_size)
-    return ModelSpec(arch, num_classes, img_size, in_chans, patch_size, dict(args or {}))
+    return ModelSpec(arch, num_classes, img_size, in_chans, patch_size, args)
 
 
 def default_patch_size(img_size: int) -> int:
@@ -104,6 +110,7 @@ def default_pretrained(arch: str) -> str | None:
     A full timm hub tag ("timm:NAME.TAG"), "weights:NAME" for a file that the repository carries, or None where no
     pretrained weights of this geometry exist.
     """
+    arch, _ = resolve_name(arch)
     if not _is_timm(arch):
         _builder(arch)
         return PRETRAINED.get(arch)
@@ -133,6 +140,7 @@ def timm_name(arch: str) -> str:
 @lru_cache(maxsize=256)
 def accepted_sizes(arch: str) -> tuple[str, ...]:
     """Which of `img_size` and `patch_size` the architecture's builder takes, found by building it without memory."""
+    arch, _ = resolve_name(arch)
     if arch in VISION_TRANSFORMERS:
         return ("img_size", "patch_size")
     if not _is_timm(arch):

@@ -75,7 +75,10 @@ NETWORKS: dict[str, tuple[str, int, dict[str, Any]]] = {
         {"depths": [1, 1, 1, 1], "dims": [8, 16, 24, 32], "conv_mlp": True},
     ),
     "twistnet18": ("twistnet18", 32, {}),
-    "twistnet18_first_order": ("twistnet18", 32, {"first_order": True}),
+    "twistnet18_no_spiral": ("twistnet18_no_spiral", 32, {}),
+    "twistnet18_no_ais": ("twistnet18_no_ais", 32, {}),
+    "twistnet18_first_order": ("twistnet18_first_order", 32, {}),
+    "twistnet18_full_pairs": ("twistnet18_full_pairs", 32, {}),
 }
 NARROW_STAGES = ((64, False), (24, False), (32, True), (40, True))
 

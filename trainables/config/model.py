@@ -39,7 +39,8 @@ class ModelConfig(Section):
     """The network and where its weights come from."""
 
     arch: str
-    """`vit_micro`, `vit_tiny`, `vit_small`, `vit_base`, `twistnet18`, or `timm:NAME` for any timm model."""
+    """`vit_micro`, `vit_tiny`, `vit_small`, `vit_base`, `twistnet18` or an [ablation](twistnet.md) of it, `resnet18`, or
+    `timm:NAME` for any timm model."""
     init: InitConfig
     patch_size: int | None = Field(None, ge=1)
     """In pixels; default: the architecture's own for the data's image size."""
