@@ -13,7 +13,7 @@ from search.study.study import Study
 
 GIVEN = (*SEED_KEYS, "data.fold")
 """Keys that a claim takes for equal in the trials it compares."""
-MAKE_TEST = ("data.name", "data.root", "data.split_seed", "data.fold", "data.test_fraction")
+MAKE_TEST = ("data.name", "data.root", "data.split_seed", "data.folds", "data.fold", "data.test_fraction")
 """Keys that decide which images are the test split."""
 
 

@@ -48,7 +48,7 @@ def test_every_section_says_what_it_is() -> None:
     ("key", "values", "default"),
     [
         ("trial.prune.rsst.ramp", "number > 0, ≤ 1", "`0.5`"),
-        ("trial.data.fold", "whole number ≥ 1, ≤ 10", "`1`"),
+        ("trial.data.fold", "whole number ≥ 1", "`1`"),
         ("trial.model.init.source", "`pretrained`, `path`, `random`", "required"),
         ("trial.prune.scope", "`layerwise`, `global`", "`global`"),
         ("trial.prune.schedule.kept", "list of number > 0, ≤ 1 or null", "`null`"),

@@ -7,22 +7,27 @@ from collections.abc import Mapping
 from trainables.config.trial import DataConfig
 
 
-def origins(config: DataConfig, source: str, val: str | None, test: str | float) -> dict[str, str]:
+def origins(config: DataConfig, source: str, val: str | None, test: str | None) -> dict[str, str]:
     """Split → where it comes from.
 
-    `source` are the images that are trained on, `val` and `test` others, in words. None for `val`: held out of the source by
-    `data.val_fraction`; a number for `test`: the share held out of it, 0 for no test split at all.
+    `source` are the images that are trained on, `val` and `test` others, in words; None where they are held out of the source.
     """
-    whole = val is not None and (isinstance(test, str) or test == 0)
+    none = test is None and not config.holds_out_test
+    whole = val is not None and (test is not None or none)
     train = source if whole else f"the rest of {source}"
     if config.train_limit is not None:
         train += f", cut by data.train_limit: {config.train_limit}"
-    told_test = test if isinstance(test, str) else _held_out(source, "data.test_fraction", test)
     return {
         "train": train,
         "val": val or _held_out(source, "data.val_fraction", config.val_fraction),
-        "test": told_test if test != 0 else "none, by data.test_fraction: 0",
+        "test": "none, by data.test_fraction: 0" if none else test or _held_out_test(config, source),
     }
+
+
+def _held_out_test(config: DataConfig, source: str) -> str:
+    if config.folds is not None:
+        return f"fold {config.fold} of {config.folds} of {source}, by data.folds and data.fold"
+    return _held_out(source, "data.test_fraction", config.test_share)
 
 
 def splits_line(name: str, sizes: Mapping[str, int], splits: Mapping[str, str]) -> str:

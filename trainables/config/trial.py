@@ -19,6 +19,10 @@ from trainables.config.train import BelowOne, State0Config, TrainConfig
 
 SMALLEST_SIDE = 4
 """Pixels below which no network is asked to look at an image."""
+TEST_FRACTION = 0.2
+DTD_FOLDS = 10
+FOLDABLE = ("digits", "image_folder")
+"""Data sets without a test split of their own; a folder may have one all the same."""
 DatasetName = Literal["digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "dtd"]
 
 
@@ -39,13 +43,47 @@ class DataConfig(Section):
     whose `val/` is the test. Given there, `val/` stays the validation part."""
     split_seed: int = Field(0, ge=0)
     """Fixes the validation split, and the test split where the data has none of its own."""
-    fold: int = Field(1, ge=1, le=10)
-    """For `dtd`: which of its ten folds."""
+    folds: int | None = Field(None, ge=2)
+    """Cut the images into so many parts, stratified by class; `fold` says which is the test split. For data that has neither a
+    test split of its own nor, as `dtd` has, folds."""
+    fold: int = Field(1, ge=1)
+    """Which of `folds`, or of `dtd`'s ten, counted from 1."""
     train_limit: int | None = Field(None, ge=1)
     """Use only so many training images, stratified by class; for quick looks."""
     augment: AugmentConfig = AugmentConfig()
     workers: int = Field(2, ge=0)
     """Loader processes, for data too large to live on the training device."""
+    on_bad_image: Literal["error", "skip"] = "error"
+    """Of data in image files: what becomes of a file that cannot be read. `error` stops at it, by its name; `skip` looks at
+    every file before anything begins (once, for as long as none changes), leaves such files out and says how many."""
+
+    @property
+    def test_share(self) -> float:
+        """The share that is held out as the test split, where the data has none of its own and is not cut into folds."""
+        return TEST_FRACTION if self.test_fraction is None else self.test_fraction
+
+    @property
+    def holds_out_test(self) -> bool:
+        """Whether data without a test split of its own is given one."""
+        return self.folds is not None or self.test_share > 0
+
+    @model_validator(mode="after")
+    def _fold_is_there(self) -> Self:
+        if self.folds is not None and self.name not in FOLDABLE:
+            own = "ten published folds" if self.name == "dtd" else "a test split of its own"
+            raise ValueError(f"folds: found {self.folds}, but {self.name} has {own}; leave the key out")
+        if self.folds is not None and self.test_fraction is not None:
+            raise ValueError(
+                f"test_fraction: found {self.test_fraction:g}, and folds {self.folds}, one of which is the test "
+                "split; leave one of the two out"
+            )
+        folds = DTD_FOLDS if self.name == "dtd" else self.folds or 1
+        if self.fold > folds:
+            there = (
+                f"{self.name} has folds 1 to {folds}" if folds > 1 else "there are no folds; say data.folds, how many"
+            )
+            raise ValueError(f"fold: found {self.fold}, but {there}")
+        return self
 
 
 class MeasureConfig(Section):

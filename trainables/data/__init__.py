@@ -13,6 +13,7 @@ from trainables.data.augmentation.rand_augment import check_rand_augment, rand_a
 from trainables.data.base import Batch, Data, DataInfo, Files, Images
 from trainables.data.in_memory import load_in_memory
 from trainables.data.loader import load_files
+from trainables.data.readable import check_readable, without_unreadable
 from trainables.data.sets.catalogue import KINDS, LARGE
 from trainables.data.sets.fetching import fetch
 
@@ -23,6 +24,7 @@ __all__ = [
     "DataInfo",
     "check_augment",
     "check_available",
+    "check_every_image",
     "describe_data",
     "fetch_data",
     "load_data",
@@ -54,19 +56,35 @@ def load_data(config: DataConfig, device: torch.device) -> Data:
     place = fetch_data(config)
     kind = KINDS[config.name]
     raw = kind.read(config, place)
-    _check_test_fraction(config, raw)
+    _check_held_out(config, raw)
     if isinstance(raw, Files):
+        if config.on_bad_image == "skip":
+            raw = without_unreadable(config, raw)
         return load_files(config, kind.info(config), raw, device)
     return load_in_memory(config, kind.info(config), raw, device)
 
 
-def _check_test_fraction(config: DataConfig, raw: Images | Files) -> None:
-    own = raw.test is not None if isinstance(raw, Files) else raw.held_out is None
-    if own and config.test_fraction is not None:
-        raise UserError(
-            f"found {config.test_fraction:g}, but {config.name} has a test split of its own here; leave the key out",
-            key="data.test_fraction",
-        )
+def check_every_image(config: DataConfig) -> None:
+    """UserError that counts and names the image files that cannot be read; data in memory has been read as a whole.
+
+    For whoever is about to train for days: a trial meets each of its images within its first epoch.
+    """
+    if config.name in LARGE:
+        raw = KINDS[config.name].read(config, fetch_data(config))
+        assert isinstance(raw, Files)
+        check_readable(config, raw)
+
+
+def _check_held_out(config: DataConfig, raw: Images | Files) -> None:
+    """UserError where a part is to be held out as the test split of data that has one."""
+    own = raw.test is not None if isinstance(raw, Files) else not raw.held_out
+    for key in ("test_fraction", "folds"):
+        value = getattr(config, key)
+        if own and value is not None:
+            raise UserError(
+                f"found {value:g}, but {config.name} has a test split of its own here; leave the key out",
+                key=f"data.{key}",
+            )
 
 
 def check_augment(config: DataConfig, augment: AugmentConfig, section: str = "data.augment") -> None:

@@ -32,14 +32,14 @@ class DataInfo:
 class Images:
     """A small image set in memory: uint8 images (N, C, H, W), labels (N,); `test_*` is the split kept apart.
 
-    `held_out` is the share of all images that `read` held out as the test split; None where the set has one of its own.
+    `held_out`: the set has none of its own, and `read` held it out of all images.
     """
 
     images: Tensor
     labels: np.ndarray
     test_images: Tensor
     test_labels: np.ndarray
-    held_out: float | None = None
+    held_out: bool = False
 
 
 @dataclass(frozen=True)

@@ -125,9 +125,9 @@ def load_in_memory(config: DataConfig, info: DataInfo, raw: Images, device: torc
 
 
 def _splits(config: DataConfig, raw: Images) -> dict[str, str]:
-    if raw.held_out is None:
-        return origins(config, "the set's training images", None, "the set's test images")
-    return origins(config, "the set's images", None, raw.held_out)
+    if raw.held_out:
+        return origins(config, "the set's images", None, None)
+    return origins(config, "the set's training images", None, "the set's test images")
 
 
 def resize(images: Tensor, size: int) -> Tensor:

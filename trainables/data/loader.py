@@ -21,7 +21,7 @@ from trainables.config.trial import DataConfig
 from trainables.data.base import Batch, DataInfo, Files
 from trainables.data.batching import Normalisation, batch_bounds, batch_count, channel_statistics, fit_channels
 from trainables.data.oddities import LOOKED_AT, class_counts, file_warnings, split_warnings
-from trainables.data.splits import hold_out, hold_out_test, limit, ranked, test_fraction
+from trainables.data.splits import hold_out, hold_out_test, limit, ranked
 from trainables.data.workers import Request, RequestedBatches, Workers
 
 STATISTICS_IMAGES, STATISTICS_BATCH = 512, 64
@@ -122,7 +122,7 @@ def load_files(config: DataConfig, info: DataInfo, raw: Files, device: torch.dev
     """Split what has no split of its own; no image is opened yet."""
     files, test = list(raw.train), raw.test
     if test is None:
-        rest, held = hold_out_test(_labels(files), test_fraction(config), config.split_seed)
+        rest, held = hold_out_test(_labels(files), config)
         files, test = [files[index] for index in rest], [files[index] for index in held]
     val = raw.val
     if val is None:
@@ -134,14 +134,14 @@ def load_files(config: DataConfig, info: DataInfo, raw: Files, device: torch.dev
         "val": list(val),
         "test": list(test),
     }
-    told_test = raw.named.get("test", test_fraction(config))
-    empty = next((part for part, content in parts.items() if not content and (part != "test" or told_test != 0)), None)
+    asked = {"train", "val"} | ({"test"} if raw.test is not None or config.holds_out_test else set())
+    empty = next((part for part, content in parts.items() if part in asked and not content), None)
     if empty is not None:
         raise UserError(
             f"{raw.folder} has no images in its {empty} part; add some or remove that folder", key="data.root"
         )
     digest, version = _digests(config, info, raw.folder, parts)
-    splits = origins(config, raw.named["train"], raw.named.get("val"), told_test)
+    splits = origins(config, raw.named["train"], raw.named.get("val"), raw.named.get("test"))
     workers = Workers(RequestedBatches(parts, info.image_size), config.workers, pin=device.type == "cuda")
     return LoaderData(info, config, device, digest, version, parts, splits, raw, workers)
 

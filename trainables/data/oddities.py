@@ -15,6 +15,8 @@ from trainables.data.decoding import WIDEST_GREY, is_sixteen_bit, opened
 
 FEW = 10
 """Validation images of a class below which its accuracy says little: one image is ten points of it."""
+FAR_SMALLER = 20
+"""A class with so many times fewer images than the median class is told; ImageNet's smallest has 732 of 1,300."""
 TINY = 8
 """Pixels below which the shorter side of a file is no picture; scikit-learn's digits have 8."""
 ENLARGED = 2.0
@@ -38,7 +40,12 @@ def class_counts(labels: np.ndarray, classes: Sequence[str]) -> dict[str, int]:
 
 def split_warnings(counts: Counts) -> tuple[str, ...]:
     """About the splits' sizes, class by class."""
-    return (*_missing_classes(counts), *_single_images(counts["train"]), *_few_to_choose_by(counts["val"]))
+    return (
+        *_missing_classes(counts),
+        *_single_images(counts["train"]),
+        *_far_smaller(counts),
+        *_few_to_choose_by(counts["val"]),
+    )
 
 
 def _missing_classes(counts: Counts) -> Iterator[str]:
@@ -64,6 +71,21 @@ def _single_images(classes: Mapping[str, int]) -> Iterator[str]:
             f"classes with one training image: {len(single)} of {len(classes)} ({_some(single)}); nothing general can be "
             "learnt from one; add images, or raise data.train_limit where that is set"
         )
+
+
+def _far_smaller(counts: Counts) -> Iterator[str]:
+    names = {"train": "training", "test": "test"}
+    for part, noun in names.items():
+        sizes = [images for images in counts[part].values() if images > 0]
+        usual = median(sizes) if sizes else 0
+        small = {name: images for name, images in counts[part].items() if 0 < images * FAR_SMALLER < usual}
+        if small and usual >= FAR_SMALLER:
+            fewest, least = min(small.items(), key=lambda entry: entry[1])
+            yield (
+                f"classes far smaller than most: {len(small)} of {len(counts[part])} have under a {FAR_SMALLER}th of the usual "
+                f"{usual:g} {noun} images (fewest: {fewest} with {least}), as a copy that was not finished looks; count the "
+                "files, or go on if the data are so"
+            )
 
 
 def _few_to_choose_by(classes: Mapping[str, int]) -> Iterator[str]:

@@ -12,8 +12,6 @@ import numpy as np
 from models.errors import UserError
 from trainables.config.trial import DataConfig
 
-TEST_FRACTION = 0.2
-
 
 def stratified(labels: np.ndarray, held: int, seed: int, purpose: str) -> tuple[np.ndarray, np.ndarray]:
     """Split 0..N-1 into (rest, held-out), both sorted, with `held` images held out in the classes' own proportions.
@@ -49,16 +47,27 @@ def hold_out(labels: np.ndarray, fraction: float, seed: int, purpose: str, key: 
     return stratified(labels, held, seed, purpose)
 
 
-def test_fraction(config: DataConfig) -> float:
-    """The share of a set without a test split of its own that is held out as one."""
-    return TEST_FRACTION if config.test_fraction is None else config.test_fraction
-
-
-def hold_out_test(labels: np.ndarray, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """`hold_out` of the test split, which may be none."""
-    if fraction == 0:
+def hold_out_test(labels: np.ndarray, config: DataConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Split 0..N-1 into (rest, test split), by `data.folds` or by `data.test_fraction`, which may leave none."""
+    if config.folds is not None:
+        return fold_of(labels, config.folds, config.fold, config.split_seed)
+    if not config.holds_out_test:
         return np.arange(len(labels)), np.empty(0, dtype=int)
-    return hold_out(labels, fraction, seed, "test", "data.test_fraction")
+    return hold_out(labels, config.test_share, config.split_seed, "test", "data.test_fraction")
+
+
+def fold_of(labels: np.ndarray, folds: int, fold: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(rest, fold number `fold` of 1..`folds`), both sorted. Every image is in one fold, and folds differ by one image at most,
+    in all and in each class.
+
+    Raises:
+        UserError: there are fewer images than folds.
+    """
+    if len(labels) < folds:
+        raise UserError(f"found {folds}, but there are {len(labels)} images; use fewer folds", key="data.folds")
+    order = [ranked(np.flatnonzero(labels == name), seed, "fold") for name in np.unique(labels)]
+    out = np.sort(np.concatenate(order)[fold - 1 :: folds])
+    return np.setdiff1d(np.arange(len(labels)), out), out
 
 
 def limit(labels: np.ndarray, indices: np.ndarray, count: int | None, seed: int) -> np.ndarray:

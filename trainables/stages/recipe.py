@@ -25,7 +25,7 @@ Recipe = dict[str, Any]
 
 def shared_by_all_states(config: TrialConfig) -> Recipe:
     """What decides every state: network, initial weights, data and split, seed. The files' contents are not looked at."""
-    data = config.data.model_dump(mode="json", exclude={"augment", "workers"})
+    data = config.data.model_dump(mode="json", exclude={"augment", "workers", "on_bad_image"})
     train = config.train.model_dump(mode="json", include=set(WHERE))
     scratch = config.prune.scratch.model_dump(mode="json") if config.prune.traits.from_scratch else None
     return {

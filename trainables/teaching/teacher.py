@@ -15,7 +15,7 @@ from trainables.config.trial import DataConfig
 from trainables.data.base import DataInfo
 from trainables.teaching.images import Scale
 
-SPLIT_KEYS = ("val_fraction", "test_fraction", "split_seed", "fold")
+SPLIT_KEYS = ("val_fraction", "test_fraction", "split_seed", "folds", "fold")
 """Keys of `data` that decide which images are held out."""
 WAY_OUT = (
     "name a network trained for these classes, such as the state file of a dense trial on this data "

@@ -13,9 +13,8 @@ from search.study.study import Study
 
 JUDGED = {"test_accuracy": ("test", MAKE_TEST), "val_accuracy": ("validation", (*MAKE_TEST, "data.val_fraction"))}
 """By what is compared: the images it is measured on, and the keys that decide them."""
-CHANGES_NO_IMAGE = "data.workers"
-FOLDED = "dtd"
-"""The data set that reads `data.fold`."""
+CHANGES_NO_IMAGE = ("data.workers", "data.on_bad_image")
+"""Who stops at an unreadable file has none among its images, and so the same ones as who leaves such files out."""
 Apart = dict[str, tuple[Any, Any]]
 """Dotted key → its values on both sides, which differ."""
 
@@ -23,8 +22,8 @@ Apart = dict[str, tuple[Any, Any]]
 def images_apart(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Apart:
     """What differs between two trials' `data` sections as plain data; what only one of them knows came later and is none."""
     sides = [dict(key_tree.leaves(one, "data")) for one in (ours, theirs)]
-    ignored = {CHANGES_NO_IMAGE}
-    if all(one.get("data.name") != FOLDED for one in sides):
+    ignored = set(CHANGES_NO_IMAGE)
+    if not any(one.get("data.name") == "dtd" or one.get("data.folds") for one in sides):
         ignored.add("data.fold")
     first, second = sides
     known = (key for key in first if key in second and key not in ignored)

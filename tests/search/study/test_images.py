@@ -36,6 +36,7 @@ def made(tmp_path: Path, claim: str | None = "configurations", metric: str = "te
         ({"name": "fashion_mnist"}, None, r"data\.name: rsst has fashion_mnist and refill digits"),
         ({"root": "/data/other"}, None, r"data\.root: rsst has /data/other and refill the default"),
         ({"test_fraction": 0.3}, None, r"data\.test_fraction: rsst has 0\.3"),
+        ({"folds": 4, "fold": 2}, None, r"data\.folds?: rsst has"),
     ],
 )
 def test_arms_on_different_test_images_are_refused_at_their_line(
@@ -80,7 +81,7 @@ def test_what_differs_is_named(tmp_path: Path, patch: dict[str, Any], told: str)
     assert told in warning
 
 
-@pytest.mark.parametrize("patch", [{"workers": 0}, {"fold": 3}, {"split_seed": 0}, {"val_fraction": 0.1}])
+@pytest.mark.parametrize("patch", [{"workers": 0}, {"on_bad_image": "skip"}, {"split_seed": 0}, {"val_fraction": 0.1}])
 def test_what_changes_no_image_is_not(tmp_path: Path, patch: dict[str, Any]) -> None:
     study = made(tmp_path, None, arms=arms_with(**patch))
     assert study.compare.claim == "pooled"

@@ -52,6 +52,19 @@ def test_classes_that_are_only_held_out(tmp_path: Path) -> None:
     assert any(line.startswith("classes with one training image: 6 of 10 (") for line in lines)
 
 
+def test_a_class_of_which_hardly_anything_was_copied(tmp_path: Path) -> None:
+    names = sound(tmp_path, classes=3)
+    write_images(tmp_path / "more" / "train", names, 50)
+    for path in (tmp_path / "more" / "train").rglob("*.png"):
+        path.rename(tmp_path / "train" / path.parent.name / f"more-{path.name}")
+    for path in sorted((tmp_path / "train" / names[1]).iterdir())[2:]:
+        path.unlink()
+    (line,) = told(tmp_path)
+    assert line.startswith(
+        "classes far smaller than most: 1 of 3 have under a 20th of the usual 62 training images (fewest: class1 with 2)"
+    )
+
+
 def test_a_validation_set_too_small_to_choose_by(tmp_path: Path) -> None:
     sound(tmp_path)
     for path in sorted((tmp_path / "val" / "class0").iterdir())[4:]:

@@ -25,7 +25,9 @@ ACTS_FROM: dict[str, tuple[Any, int]] = {
     "data.val_fraction": (0.3, 0),
     "data.test_fraction": (0.3, 0),
     "data.split_seed": (1, 0),
+    "data.folds": (2, 0),
     "data.fold": (2, 0),
+    "data.on_bad_image": ("skip", NEVER),
     "data.train_limit": (90, 0),
     "data.augment.crop_padding": (1, 0),
     "data.augment.flip": (True, 0),
@@ -103,6 +105,7 @@ ACTS_FROM: dict[str, tuple[Any, int]] = {
 """Key → another value, and the first state whose outcome that changes."""
 WITH: dict[str, dict[str, Any]] = {
     "prune.calibration_batches": {"prune.calibration_images": None},
+    "data.fold": {"data.folds": 3},
     "model.init.tag": {"model.init.source": "pretrained"},
     "model.init.path": {"model.init.source": "path"},
     "prune.schedule.kept": {"prune.schedule.kind": "custom"},

@@ -10,7 +10,7 @@ import torch
 
 from trainables.config.trial import DataConfig
 from trainables.data.base import DataInfo, DatasetKind, Images
-from trainables.data.splits import hold_out_test, test_fraction
+from trainables.data.splits import hold_out_test
 
 BRIGHTEST = 16
 SIDE = 8
@@ -27,14 +27,13 @@ def find(config: DataConfig) -> Path | None:
 
 
 def read(config: DataConfig, place: Path) -> Images:
-    """Values 0..16 scaled to 0..255; a part chosen by `split_seed` is the test split, for the set has none."""
+    """Values 0..16 scaled to 0..255; a part chosen by `split_seed`, or a fold, is the test split, for the set has none."""
     table = np.loadtxt(place, delimiter=",", dtype=np.float64)
     pixels = table[:, :-1].reshape(-1, SIDE, SIDE)
     images = torch.from_numpy(np.rint(pixels * (255 / BRIGHTEST)).astype(np.uint8)).unsqueeze(1)
     labels = table[:, -1].astype(np.int64)
-    share = test_fraction(config)
-    train, test = hold_out_test(labels, share, config.split_seed)
-    return Images(images[train], labels[train], images[test], labels[test], held_out=share)
+    train, test = hold_out_test(labels, config)
+    return Images(images[train], labels[train], images[test], labels[test], held_out=True)
 
 
 DIGITS = DatasetKind(

@@ -24,6 +24,11 @@ def data_root(config: DataConfig) -> Path:
     """The folder that data is looked for in and downloaded to."""
     if config.root is not None:
         return config.root.expanduser()
+    return default_root()
+
+
+def default_root() -> Path:
+    """Where data is kept on this machine unless `data.root` says otherwise."""
     return environment_path(ENVIRONMENT_KEY, os.environ.get(ENVIRONMENT_KEY) or "~/.cache/prunetune/data")
 
 

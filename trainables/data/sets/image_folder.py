@@ -18,6 +18,7 @@ from trainables.data.sets.fetching import search_folders
 DEFAULT_SIZE = 224
 VALIDATION_FOLDERS = ("val", "valid", "validation")
 PART_FOLDERS = ("train", *VALIDATION_FOLDERS, "test")
+ARCHIVES = (".tar", ".gz", ".tgz", ".zip")
 
 
 def find(config: DataConfig) -> Path | None:
@@ -41,8 +42,23 @@ def class_names(folder: Path) -> list[str]:
     """The class folders in alphabetical order; hidden ones are no classes."""
     names = _folders(folder)
     if len(names) < 2:
-        raise UserError(f"{folder} has {len(names)} class folders; expected at least two, one a class", key="data.root")
+        raise UserError(
+            f"{folder} has {len(names)} class folders; expected at least two, one a class{_instead(folder)}",
+            key="data.root",
+        )
     return names
+
+
+def _instead(folder: Path) -> str:
+    """What lies there instead of class folders, where that is a well-known way to come without them."""
+    files = [entry for entry in folder.iterdir() if entry.is_file()]
+    images = sum(entry.suffix.lower() in IMG_EXTENSIONS for entry in files)
+    archives = sum(entry.suffix.lower() in ARCHIVES for entry in files)
+    if archives:
+        return f" (archives there: {archives:,}; unpack each into a folder of its name)"
+    if images:
+        return f" (images without a class there: {images:,}; sort them into a folder for each class)"
+    return ""
 
 
 def _folders(folder: Path) -> list[str]:
@@ -58,7 +74,7 @@ def read(config: DataConfig, place: Path) -> Files:
         val_files, named["val"] = _part(val, names), f"{val.name}/"
     if (place / "test").is_dir():
         test_files, named["test"] = _part(place / "test", names), "test/"
-    elif val is not None and config.test_fraction is None:
+    elif val is not None and config.test_fraction is None and config.folds is None:
         named["test"] = f"{named.pop('val')}, there being no test/"
         val_files, test_files = None, val_files
     train = _files(place / "train", names)

@@ -61,6 +61,21 @@ def test_two_validation_folders_are_one_too_many(tmp_path: Path) -> None:
         load(folder(tmp_path, train=5, val=2, valid=2))
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ILSVRC2012_val_00000001.JPEG", "images without a class there: 1; sort them"),
+        ("n01440764.tar", "archives there: 1; unpack"),
+    ],
+)
+def test_a_part_without_class_folders_says_what_lies_there(name: str, message: str, tmp_path: Path) -> None:
+    root = folder(tmp_path, train=5)
+    (root / "val").mkdir()
+    (root / "val" / name).write_bytes(b"x")
+    with pytest.raises(UserError, match=f"has 0 class folders; expected at least two, one a class .*{message}"):
+        load(root)
+
+
 def test_a_test_fraction_is_refused_where_there_is_a_test_split(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
