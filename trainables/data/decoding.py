@@ -45,7 +45,8 @@ def opened(path: Path) -> Iterator[Image.Image]:
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = " ".join(str(error).split())
         raise BadImage(
-            f"{path} is not a readable image ({reason}); convert, replace or remove it", key="data.root"
+            f"{path} is not a readable image ({reason}); convert, replace or remove it, or say data.on_bad_image: skip",
+            key="data.root",
         ) from error
 
 

@@ -46,7 +46,7 @@ def without_unreadable(config: DataConfig, raw: Files) -> Files:
     for part, files in _parts(raw).items():
         left[part] = [(path, label) for path, label in files if _relative(raw, path) not in bad]
         if part in named and len(left[part]) < len(files):
-            named[part] += f" without {len(files) - len(left[part])} unreadable"
+            named[part] += f" ({len(files) - len(left[part])} unreadable left out)"
     told = f"unreadable images: {len(bad)} of {_count(raw)} left out, by data.on_bad_image: skip ({_some(bad)})"
     return replace(
         raw,

@@ -52,8 +52,8 @@ def test_skipped_they_are_left_out_and_counted(folder: Path, workers: int) -> No
     data = load_data(asked, CPU)
     try:
         assert data.sizes == {"train": 14, "val": 4, "test": 5}
-        assert data.splits["test"] == "test/ without 1 unreadable"
-        assert data.splits["train"] == "the rest of train/ without 2 unreadable"
+        assert data.splits["test"] == "test/ (1 unreadable left out)"
+        assert data.splits["train"] == "the rest of train/ (2 unreadable left out)"
         told = next(line for line in data.warnings() if line.startswith("unreadable images"))
         assert "3 of 26 left out" in told
         assert "train/ant/ant_001.png" in told
