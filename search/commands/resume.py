@@ -12,6 +12,7 @@ from search.commands.common import Outcome, Subcommand, Whole, check_writable, l
 from search.run.folder import RunFolder
 from search.run.manifest import check_free_to_change, check_goes_on, grown
 from search.run.possible.machine import check_machine
+from search.study.compared.folds import check_no_growth
 from search.study.load import load_study
 
 SET_HELP = "change a key of `resources` or `retention`, in the run's study.yaml from now on (may be repeated)"
@@ -48,7 +49,9 @@ def command(
     run_folder = RunFolder.existing(run)
     check_free_to_change(sets)
     study = load_study(run_folder.study_file, sets, recorded=True)
-    grows = trials_per_arm is not None or confirm_seeds is not None
+    growth = {"--trials-per-arm": trials_per_arm, "--confirm-seeds": confirm_seeds}
+    grows = any(asked is not None for asked in growth.values())
+    check_no_growth(study, tuple(option for option, asked in growth.items() if asked is not None))
     check_writable(run_folder.path)
     if sets or grows:
         run_folder.check_free(take_over=take_over)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean
+from statistics import fmean, stdev
 from typing import Any
 
+from search.evidence.paired.scope import trials_word
 from search.evidence.paired.units import replicates
 from search.evidence.statistics import mean_interval
 from search.run.curves import mean_or_none
@@ -28,6 +29,13 @@ class Confirmed:
     diverged: int
     missing: int
     """Confirm trials that failed, were stopped or have not ended."""
+    deviation: float | None = None
+    """Standard deviation (n - 1) of the units' means; None of fewer than two."""
+    runs: int = 0
+    """The trials that finished, in all units."""
+    runs_mean: float | None = None
+    runs_deviation: float | None = None
+    """The same over single trials. They are no independent samples where a unit has several."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -107,7 +115,7 @@ def summarise_arm(results: RunResults, arm: str, metric: str, alpha: float) -> A
 
 def _basis(results: RunResults, arm: str) -> str:
     if results.confirmed(arm):
-        return "confirm trials"
+        return f"{trials_word(results.study.compare.claim)}s"
     phases = {trial.identity.phase for trial in results.searched(arm)}
     return SINGLE if phases == {"trial"} else "best search trial"
 
@@ -116,6 +124,7 @@ def _confirmed(results: RunResults, arm: str, metric: str, alpha: float) -> Conf
     trials = results.evidence(arm)
     values = confirmed_values(results, arm, lambda trial: getattr(trial.last, metric))
     by_seed = {seed: value for seed, value in values.items() if value is not None}
+    runs = [value for one in trials if one.finished and (value := getattr(one.last, metric)) is not None]
     statuses = Counter(trial.status for trial in trials)
     if not by_seed and not statuses["diverged"]:
         return None
@@ -125,7 +134,15 @@ def _confirmed(results: RunResults, arm: str, metric: str, alpha: float) -> Conf
         by_seed=by_seed,
         diverged=statuses["diverged"],
         missing=len(trials) - statuses["diverged"] - statuses["finished"],
+        deviation=_deviation(list(by_seed.values())),
+        runs=len(runs),
+        runs_mean=fmean(runs) if runs else None,
+        runs_deviation=_deviation(runs),
     )
+
+
+def _deviation(values: Sequence[float]) -> float | None:
+    return stdev(values) if len(values) > 1 else None
 
 
 def _within_range(interval: tuple[float, float] | None) -> tuple[float, float] | None:

@@ -8,18 +8,20 @@ from typing import Any
 
 from models.errors import UserError
 from search.evidence.arm_summary import ArmSummary, summarise_arm
-from search.evidence.claim import claim_text
+from search.evidence.claim import claim_text, reach_text
 from search.evidence.contrasts import Contrast, decide
 from search.evidence.equal_cost import EqualCost, equal_cost
 from search.evidence.formats import counted
 from search.evidence.growth.rule import Reading, Rule, reading_of
 from search.evidence.paired.differences import Measured, last_level, measure
 from search.evidence.paired.divergence import DivergenceContrast, divergence_contrasts
+from search.evidence.paired.scope import trials_word
 from search.evidence.paired.units import replicates
 from search.evidence.penalty import penalty_sentences
 from search.evidence.verdict import chosen_sentence, contrast_sentence, divergence_sentence, exploratory_sentence
 from search.run.best import criterion, is_plain
 from search.run.results import RunResults, TrainingDone
+from search.study.claims import OF_SEARCH
 from search.study.sections import CompareConfig, Level
 
 EXPLORATORY_SHARES = (0.75, 0.5, 0.25)
@@ -85,14 +87,13 @@ def compare(results: RunResults) -> Comparison:
     """
     require_finished(results)
     settings, names = results.study.compare, results.arm_names
-    removing = [name for name in names if any(trial.traits.ends_small for trial in results.of_arm(name))]
+    removing = _compared(results)
     baseline = settings.baseline or (removing or names)[0]
     if baseline not in names:
         raise UserError(f"compare.baseline: {baseline!r} is no arm of this study; its arms are {', '.join(names)}")
     reading = reading_of(results)
     complete, training, results = results.complete, results.training, reading.read(results)
     rows = tuple(summarise_arm(results, arm, settings.metric, settings.alpha) for arm in names)
-    # What never gets smaller (dense, imp) has no place at equal removal or equal MACs: a row, not a test.
     others = [arm for arm in removing if arm != baseline]
     primary = decide(_primary_contrasts(results, baseline, others), settings, reading)
     looked_at = _secondary_contrasts(results, baseline, others if baseline in removing else ())
@@ -113,6 +114,16 @@ def compare(results: RunResults) -> Comparison:
         training=training,
         equal_cost=tuple(equal_cost(results, baseline, settings.alpha)),
     )
+
+
+def _compared(results: RunResults) -> list[str]:
+    """The arms that contrasts speak of. What never gets smaller (dense, imp) has no place at equal removal or equal MACs: a
+    row, not a test; but over folds whole networks are compared where no arm makes a smaller one."""
+    traits = {name: [trial.traits for trial in results.of_arm(name)] for name in results.arm_names}
+    smaller = [name for name, found in traits.items() if any(one.ends_small for one in found)]
+    if smaller or results.study.compare.claim != "folds":
+        return smaller
+    return [name for name, found in traits.items() if found and not any(one.masks for one in found)]
 
 
 def require_finished(results: RunResults) -> None:
@@ -140,14 +151,15 @@ def _secondary_contrasts(results: RunResults, baseline: str, others: Sequence[st
 
 def _caveats(results: RunResults, rows: Sequence[ArmSummary], *, interim: bool) -> list[str]:
     caveats: list[str] = []
+    claim = results.study.compare.claim
     if not any(row.confirmed for row in rows):
         return ["no confirm phase has run"]
     for row in rows:
         if row.confirmed is None:
-            caveats.append(f"{row.arm} has no confirmed trial")
+            caveats.append(f"{row.arm} has no {'finished' if claim in OF_SEARCH else 'confirmed'} trial")
         elif row.confirmed.missing:
-            caveats.append(f"{row.confirmed.missing} confirm trials of {row.arm} have not finished")
-        if lost := results.unconfirmed_searches(row.arm):
+            caveats.append(f"{row.confirmed.missing} {trials_word(claim)}s of {row.arm} have not finished")
+        if claim not in OF_SEARCH and (lost := results.unconfirmed_searches(row.arm)):
             numbers = ", ".join(map(str, lost))
             caveats.append(f"{row.arm} chose nothing in {counted(len(lost), 'search')} (number {numbers})")
     if interim:
@@ -186,6 +198,8 @@ def _verdict(
     if not sentences:
         sentences = ["No two arms were confirmed at a common removal, so nothing can be claimed."]
     sentences += [divergence_sentence(contrast) for contrast in divergence if contrast.any]
+    if primary and (reach := reach_text(results)):
+        sentences.append(reach)
     text = " ".join(sentences)
     if reading.grown:
         text = f"The study was grown ({reading.grown}), so this rests on evidence that is valid at any time: {text}"

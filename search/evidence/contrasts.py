@@ -41,7 +41,9 @@ class Contrast:
     """Pairs of trials of which one or both diverged."""
     scope: str = ""
     unit: str = "seed"
-    """What the units are: seed, search or recipe."""
+    """What the units are: seed, search, recipe or fold."""
+    within_share: float | None = None
+    """Of the variance of the units' differences, the share that the pairs within them make; None where each has one."""
     mean: float | None = None
     interval: tuple[float, float] | None = None
     """Simultaneous: at alpha over the number of tests in the family."""
@@ -107,6 +109,7 @@ def _tested(measured: Measured, settings: CompareConfig, family: int, reading: R
         lost=measured.lost,
         scope=measured.scope,
         unit=measured.unit,
+        within_share=measured.within_share,
         cost_ratio=measured.cost_ratio,
         reason=measured.reason,
     )

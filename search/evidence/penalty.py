@@ -9,6 +9,7 @@ from pruning.catalogue import is_dear
 from search.evidence.formats import counted, percent, points
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
+from search.study.claims import OF_SEARCH
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,11 @@ def removal_cost(results: RunResults, arm: str) -> RemovalCost | None:
     name, state = dearest = max(means, key=lambda place: means[place][0] - means[place][1])
     alike = [pairs for (other, _), pairs in by_state.items() if other == name]
     overall = fmean(before - after for pairs in alike for before, after in pairs) if len(alike) > 1 else None
-    return RemovalCost(name, state, *means[dearest], len(by_state[dearest]), bool(results.confirmed(arm)), overall)
+    return RemovalCost(name, state, *means[dearest], len(by_state[dearest]), _confirmed(results, arm), overall)
+
+
+def _confirmed(results: RunResults, arm: str) -> bool:
+    return bool(results.confirmed(arm)) and results.study.compare.claim not in OF_SEARCH
 
 
 def penalty_sentences(results: RunResults) -> list[str]:

@@ -20,6 +20,7 @@ MORE = {
     "recipe": "in a new run that states them; a run that grows, by `prunetune resume RUN --trials-per-arm N`, is read at any "
     "time and needs up to 2.3 times as many in all",
     "search": "in a new run with as many `search.replicates` and other seeds throughout",
+    "fold": "where the data set has so many folds",
 }
 """Where the power holds, and how a unit is added; the factor is simulated, see docs/evidence.md."""
 
@@ -41,7 +42,7 @@ def _better(contrast: Contrast, settings: CompareConfig) -> str:
     small = " (less than the margin of interest)" if abs(mean) < settings.margin / 100 else ""
     wider = "; the interval, which is simultaneous, still holds zero" if low <= 0 <= high else ""
     return (
-        f"{first} is better than {second} at {contrast.level.text} by {points(abs(mean), sign=False)} points "
+        f"{first} is better than {second}{_place(contrast)} by {points(abs(mean), sign=False)} points "
         f"{interval_text((low, high))}{small} {contrast.scope} "
         f"({_images(contrast)}{_tested(contrast, contrast.p_holm)}{wider}){_lost(contrast)}"
     )
@@ -51,7 +52,7 @@ def _equivalent(contrast: Contrast, settings: CompareConfig) -> str:
     margin, (low, high) = settings.margin / 100, contrast.interval or (-math.inf, math.inf)
     wider = "" if -margin < low and high < margin else "; the interval, which is simultaneous, reaches beyond it"
     return (
-        f"{contrast.arm} and {contrast.baseline} are equivalent at {contrast.level.text} within {margin_text(settings)} "
+        f"{contrast.arm} and {contrast.baseline} are equivalent{_place(contrast)} within {margin_text(settings)} "
         f"{contrast.scope} (difference {points(contrast.mean)} points {interval_text(contrast.interval)}, "
         f"{_images(contrast)}{_tested(contrast, contrast.p_equivalent_holm)}{wider}){_lost(contrast)}"
     )
@@ -60,7 +61,7 @@ def _equivalent(contrast: Contrast, settings: CompareConfig) -> str:
 def _not_settled(contrast: Contrast, settings: CompareConfig) -> str:
     mean = contrast.mean or 0.0
     return (
-        f"Whether {contrast.arm} or {contrast.baseline} is better at {contrast.level.text} is not settled: "
+        f"Whether {contrast.arm} or {contrast.baseline} is better{_place(contrast)} is not settled: "
         f"{_foretold(contrast, settings)}. So far {contrast.arm} is {points(abs(mean), sign=False)} points "
         f"{'behind' if mean < 0 else 'ahead'} on average {contrast.scope} "
         f"({_bounds(contrast)}, {_images(contrast)}{_tested(contrast, contrast.p_holm)}){_lost(contrast)}"
@@ -80,7 +81,18 @@ def _foretold(contrast: Contrast, settings: CompareConfig) -> str:
         )
     return (
         f"{more_seeds_text(contrast)} would settle a difference of {margin_text(settings)} with power {POWER:g} (the larger "
-        f"number at an upper {100 * BOUND:g} % bound of their spread; {MORE[contrast.unit]})"
+        f"number at an upper {100 * BOUND:g} % bound of their spread; {MORE[contrast.unit]}{_within(contrast)})"
+    )
+
+
+def _within(contrast: Contrast) -> str:
+    """What more seeds in each fold could do in the place of more folds."""
+    if contrast.unit != "fold":
+        return ""
+    if contrast.within_share is None:
+        return ", and more seeds in each lessen only the part of it that seeds make"
+    return (
+        f", and more seeds in each lessen only the {100 * contrast.within_share:.0f} % of its variance that seeds make"
     )
 
 
@@ -148,6 +160,12 @@ def cost_text(contrast: Contrast) -> str:
     return (
         f" {contrast.arm} spent {contrast.cost_ratio:.2f} times the training MACs of {contrast.baseline} to get there."
     )
+
+
+def _place(contrast: Contrast) -> str:
+    """` at 60 % removed`; nothing where whole networks are compared."""
+    level = contrast.level
+    return "" if (level.axis, level.value) == ("removed_percent", 0) else f" at {level.text}"
 
 
 def margin_text(settings: CompareConfig) -> str:

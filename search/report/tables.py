@@ -13,13 +13,17 @@ from search.evidence.contrasts import AtState0, Contrast
 from search.evidence.equal_cost import ArmAtCost
 from search.evidence.final_test import FinalTest, NothingChosen
 from search.evidence.formats import interval_text, number, p_text, percent, plural, points, short
-from search.evidence.paired.scope import unit_word
+from search.evidence.paired.scope import trials_word, unit_word
 from search.evidence.verdict import more_seeds_text
 from search.report.table import Table
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
+DEVIATIONS_TEXT = (
+    "Standard deviations are over all runs (folds times seeds), which are no independent samples, and over the folds' means; "
+    "papers report either."
+)
 REMOVED_TEXT = "Removed is of the parameters of the target's units, and of all parameters."
 
 
@@ -28,11 +32,16 @@ def arm_table(comparison: Comparison) -> Table:
     metric = "test" if comparison.settings.metric == "test_accuracy" else "validation"
     best = SINGLE if all(row.basis == SINGLE for row in comparison.rows) else "search's best"
     units = plural(unit_word(comparison.settings.claim))
+    found = [best, f"confirmed {metric}"]
+    if over_folds(comparison):
+        found = [f"{metric}, mean ± s.d. of runs", f"{metric}, mean ± s.d. of folds"]
     heading = [
-        "arm", "trials", best, f"confirmed {metric}", units, "removed %", "of all %", "parameters", "MACs",
+        "arm", "trials", *found, units, "removed %", "of all %", "parameters", "MACs",
         "of dense", "training MACs", "seconds",
     ]  # fmt: skip
-    return Table(heading, [_arm_row(row) for row in comparison.rows], _basis_text(comparison))
+    return Table(
+        heading, [_arm_row(row, _accuracy_cells(row, comparison)) for row in comparison.rows], _basis_text(comparison)
+    )
 
 
 def side_by_side_table(comparisons: Mapping[str, Comparison]) -> Table:
@@ -42,12 +51,33 @@ def side_by_side_table(comparisons: Mapping[str, Comparison]) -> Table:
     return Table(heading, [[name, *row] for name, table in shown.items() for row in table.rows])
 
 
-def _arm_row(row: ArmSummary) -> list[str]:
+def over_folds(comparison: Comparison) -> bool:
+    """Whether accuracies are told as folds' are: nothing was chosen, so that there is no search's best."""
+    return comparison.settings.claim == "folds"
+
+
+def _accuracy_cells(row: ArmSummary, comparison: Comparison) -> list[str]:
+    found = row.confirmed
+    if not over_folds(comparison):
+        return [percent(row.best_accuracy), _confirmed_text(row)]
+    if found is None:
+        return ["–", "–"]
+    of_folds = _with_deviation(found.mean, found.deviation) + (
+        f" ({found.diverged} diverged)" if found.diverged else ""
+    )
+    return [_with_deviation(found.runs_mean, found.runs_deviation), of_folds]
+
+
+def _with_deviation(mean: float | None, deviation: float | None) -> str:
+    """`72.31 % ± 1.40`, as papers report it."""
+    return percent(mean) + ("" if deviation is None else f" ± {100 * deviation:.2f}")
+
+
+def _arm_row(row: ArmSummary, accuracies: Sequence[str]) -> list[str]:
     return [
         row.arm,
         _counts_text(row),
-        percent(row.best_accuracy),
-        _confirmed_text(row),
+        *accuracies,
         str(len(row.confirmed.by_seed)) if row.confirmed else "–",
         number(row.removed_percent, "{:.1f}"),
         number(row.removed_of_all_percent, "{:.1f}"),
@@ -81,7 +111,8 @@ def _percents(interval: tuple[float, float] | None) -> str:
 
 def _basis_text(comparison: Comparison) -> str:
     found = {row.basis for row in comparison.rows}
-    told = f"{REMOVED_TEXT} {cost_sentence(comparison)}".strip()
+    told = f"{DEVIATIONS_TEXT} " if over_folds(comparison) else ""
+    told = f"{told}{REMOVED_TEXT} {cost_sentence(comparison)}".strip()
     if len(found) == 1:
         return f"Sizes and costs are those of each arm's {found.pop()}, as means. {told}"
     each = "; ".join(f"{row.arm}: {row.basis}" for row in comparison.rows)
@@ -129,7 +160,7 @@ def _difference_row(contrast: Contrast, family: str) -> list[str]:
         contrast.level.text,
         family,
         points(contrast.mean),
-        _interval_cell(contrast.interval),
+        _interval_cell(contrast.interval, contrast.unit),
         f"none: {contrast.images_missing}" if contrast.images_missing else _interval_cell(contrast.images),
         f"{len(contrast.differences)}" + (f" ({contrast.lost} lost)" if contrast.lost else ""),
         p_text(contrast.p_value),
@@ -151,7 +182,8 @@ def _state0_cells(state0: AtState0 | None) -> list[str]:
 
 def divergence_table(comparison: Comparison) -> Table | None:
     """How often training diverged; None where it never did."""
-    heading = ["arm", "confirm trials", "diverged", f"of {comparison.baseline}", "p", "Holm p", "so"]
+    trials = plural(trials_word(comparison.settings.claim))
+    heading = ["arm", trials, "diverged", f"of {comparison.baseline}", "p", "Holm p", "so"]
     rows = [
         [one.arm, str(one.trials), str(one.diverged), str(one.baseline_diverged), p_text(one.p_value), p_text(one.p_holm),
          one.kind]
@@ -164,11 +196,11 @@ def divergence_table(comparison: Comparison) -> Table | None:
     )
 
 
-def _interval_cell(interval: tuple[float, float] | None) -> str:
+def _interval_cell(interval: tuple[float, float] | None, unit: str = "seed") -> str:
     """An interval in a table's narrow column."""
     if interval is None:
         return "–"
-    return interval_text(interval) if math.isfinite(interval[0]) else "too few seeds"
+    return interval_text(interval) if math.isfinite(interval[0]) else f"too few {plural(unit)}"
 
 
 def equal_cost_table(comparison: Comparison) -> Table | None:
@@ -220,5 +252,6 @@ def _state_table(arm: str, trials: Sequence[RecordedTrial]) -> Table:
                 f"{fmean(end.seconds for end in ends):,.1f}",
             ]
         )
-    basis = f"mean of {len(trials)} confirm trials" if len(trials) > 1 else trials[0].id
+    word = "confirm trial" if trials[0].identity.phase == "confirm" else "trial"
+    basis = f"mean of {len(trials)} {word}s" if len(trials) > 1 else trials[0].id
     return Table(heading, rows, f"{arm}: {basis}")

@@ -15,6 +15,7 @@ from search.run.files.manifest_file import read_manifest, write_manifest
 from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials, plan_of
 from search.run.trials import RecordedTrial, TrialGone, order_trials, read_trial
+from search.study.claims import OF_SEARCH
 from search.study.dense_recipe import DENSE_ARM, dense_study, with_dense_recipes
 from search.study.load import load_study
 from search.study.study import Study
@@ -106,9 +107,9 @@ class RunResults:
         return list(competing(self.of_arm(arm)))
 
     def evidence(self, arm: str) -> tuple[RecordedTrial, ...]:
-        """The trials that a claim about an arm rests on, whatever became of them: its confirm trials, or all of its random
-        recipes where the claim is about their average."""
-        if self.study.compare.claim == "average":
+        """The trials that a claim about an arm rests on, whatever became of them: its confirm trials, or all that was
+        searched where nothing is chosen."""
+        if self.study.compare.claim in OF_SEARCH:
             return self.of_arm(arm, "search")
         confirming = self.of_arm(arm, "confirm")
         if self.study.compare.claim == "configurations":

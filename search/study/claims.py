@@ -11,15 +11,36 @@ from search.study.replicates import SEED_KEYS
 from search.study.sections import Claim
 from search.study.study import Study
 
-GIVEN = (*SEED_KEYS, "data.fold")
+FOLD = "data.fold"
+GIVEN = (*SEED_KEYS, FOLD)
 """Keys that a claim takes for equal in the trials it compares."""
-MAKE_TEST = ("data.name", "data.root", "data.split_seed", "data.folds", "data.fold", "data.test_fraction")
+MAKE_TEST = ("data.name", "data.root", "data.split_seed", "data.folds", FOLD, "data.test_fraction")
 """Keys that decide which images are the test split."""
+OF_SEARCH: tuple[Claim, ...] = ("average", "folds")
+"""Claims that rest on all that the search has run, since nothing is chosen and so nothing confirmed."""
 
 
 def comparing_arms(study: Study) -> tuple[str, ...]:
-    """The arms whose networks get smaller: those that a contrast can speak of."""
-    return tuple(name for name, arm in study.arms.items() if arm.traits.ends_small)
+    """The arms that a contrast can speak of: those whose networks get smaller. Over folds, where no arm's does, all whole
+    networks: then these are what is compared."""
+    smaller = tuple(name for name, arm in study.arms.items() if arm.traits.ends_small)
+    if smaller or study.compare.claim != "folds":
+        return smaller
+    return tuple(name for name, arm in study.arms.items() if not arm.traits.masks)
+
+
+def folds_of(study: Study) -> tuple[int, ...]:
+    """The values of `data.fold` that every arm is run on, rising; empty where it is not searched, or not alike by all arms."""
+    found = []
+    for arm in study.arms.values():
+        values = [one.distribution.grid() for one in arm.parameters if one.key == FOLD]
+        found.append(set(values[0] or ()) if len(values) == 1 else set())
+    return tuple(sorted(found[0])) if found and all(one == found[0] for one in found) else ()
+
+
+def searched_beside_fold(study: Study) -> tuple[str, ...]:
+    """Keys that some arm searches beside `data.fold`."""
+    return tuple(dict.fromkeys(one.key for one in study.space.parameters if one.key != FOLD))
 
 
 def recipe_keys(study: Study) -> tuple[str, ...]:
@@ -50,6 +71,9 @@ def default_claim(study: Study) -> Claim:
     """What is claimed where the study file does not say."""
     if study.search.replicates > 1:
         return "tuned"
+    folds_alone = bool(folds_of(study)) and not searched_beside_fold(study)
+    if folds_alone and study.search.algorithm == "grid" and study.search.confirm is None:
+        return "folds"
     arms = comparing_arms(study)
     searched = any(study.arms[arm].parameters for arm in arms)
     if searched_although_given(study) is not None:
@@ -59,7 +83,12 @@ def default_claim(study: Study) -> Claim:
     return "configurations"
 
 
-UNIT_WORDS = {"search.confirm.seeds": "seeds", "search.replicates": "searches", "search.trials_per_arm": "recipes"}
+UNIT_WORDS = {
+    "search.confirm.seeds": "seeds",
+    "search.replicates": "searches",
+    "search.trials_per_arm": "recipes",
+    "space.data.fold": "folds",
+}
 
 
 def units_asked(study: Study) -> tuple[int, str]:
@@ -67,6 +96,8 @@ def units_asked(study: Study) -> tuple[int, str]:
     search = study.search
     if study.compare.claim == "average":
         return search.trials_per_arm, "search.trials_per_arm"
+    if study.compare.claim == "folds":
+        return len(folds_of(study)), "space.data.fold"
     if study.compare.claim == "tuned":
         return search.replicates, "search.replicates"
     return len(search.confirm.seeds) if search.confirm else 0, "search.confirm.seeds"
@@ -74,6 +105,8 @@ def units_asked(study: Study) -> tuple[int, str]:
 
 def claim_warnings(study: Study) -> list[str]:
     """One where the space makes the default claim the weakest one, and the file names no claim."""
+    if (beside := _beside_folds(study)) is not None:
+        return [beside]
     arms = comparing_arms(study)
     searching = [arm for arm in arms if study.arms[arm].parameters]
     claims_anything = len(arms) > 1 and units_asked(study)[0] > 0
@@ -83,6 +116,8 @@ def claim_warnings(study: Study) -> list[str]:
     if (found := searched_although_given(study)) is not None:
         reason = f"{found[1]} is searched, so that no two arms have equal seeds and splits"
         remedy = f"take {found[1]} out of the space"
+        if folds_of(study):
+            remedy = "run every fold and choose nothing (a grid of data.fold alone, no search.confirm: claim folds)"
     elif len(searching) < len(arms):
         idle = ", ".join(arm for arm in arms if arm not in searching)
         reason = f"{idle} searches nothing, so that the arms search no key in common"
@@ -95,6 +130,18 @@ def claim_warnings(study: Study) -> list[str]:
         f"compare.claim: configurations by default, since {reason}: the verdict will be about the chosen configurations alone "
         f"and not about methods; {remedy}, or write compare.claim: configurations"
     ]
+
+
+def _beside_folds(study: Study) -> str | None:
+    """Why nothing is claimed over the folds of a grid that holds other keys as well."""
+    beside = searched_beside_fold(study)
+    unclaimed = study.claim_by_default and study.compare.claim == "configurations" and study.search.confirm is None
+    if not (unclaimed and beside and folds_of(study) and study.search.algorithm == "grid"):
+        return None
+    return (
+        f"compare.claim: nothing is claimed over the folds, since {', '.join(beside)} is searched beside data.fold and would "
+        "be chosen on images that other folds test with; give it one value, or make an arm of each (compare.claim: folds)"
+    )
 
 
 def searched_although_given(study: Study) -> tuple[Parameter, str] | None:
@@ -134,11 +181,17 @@ def claim_line(study: Study) -> str:
         else "at the arms' own settings",
         "tuned": f"{study.search.trials_per_arm} configurations in each of several searches",
         "average": "over random recipes",
+        "folds": f"every arm on every fold, {_seeds_in_each(study)}",
         "configurations": "of the chosen configurations alone",
     }[str(study.compare.claim)]
     own = [f"{arm}'s {', '.join(keys)}" for arm in comparing_arms(study) if (keys := own_keys(study, arm))]
     chosen = f" (and of {' and '.join(own)} as chosen alone)" if own and study.compare.claim == "pooled" else ""
     return f"claim: {study.compare.claim}, {what}{chosen}; {UNIT_WORDS[key]}: {units}"
+
+
+def _seeds_in_each(study: Study) -> str:
+    seeds = len(study.search.seeds or (None,))
+    return "one seed in each" if seeds == 1 else f"{seeds} seeds averaged in each"
 
 
 def baseline_of(study: Study) -> str:
@@ -169,7 +222,8 @@ def family_warnings(study: Study) -> list[str]:
     smallest_text = (
         f"{smallest:.3g}" if tests == 1 else f"{tests} x {2.0 ** (1 - units):.3g} = {smallest:.3g} after Holm"
     )
+    beyond = ", where the data has so many; fewer arms or levels are fewer tests" if key == "space.data.fold" else ""
     return [
         f"{key}: {units} {UNIT_WORDS[key]} cannot settle {family} at alpha {alpha:g}, whatever the trials say "
-        f"(the smallest p is {smallest_text}); {enough} can"
+        f"(the smallest p is {smallest_text}); {enough} can{beyond}"
     ]

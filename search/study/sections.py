@@ -196,7 +196,7 @@ Levels = Annotated[
 """60 (percent removed), `{removed_percent: 60}`, `{macs: 0.5}` or a list of these."""
 
 
-Claim = Literal["pooled", "tuned", "average", "configurations"]
+Claim = Literal["pooled", "tuned", "average", "folds", "configurations"]
 
 
 class CompareConfig(Section):
@@ -208,8 +208,9 @@ class CompareConfig(Section):
     claim: Claim | None = None
     """What the verdict speaks of. `pooled`: every arm under each arm's choice of the shared keys, "at these recipes".
     `tuned`: the arms as tuned with this budget, over `search.replicates`. `average`: over random recipes of the space, with
-    nothing chosen. `configurations`: the chosen configurations alone. Default: `tuned` with replicates; `pooled` where the
-    arms search keys in common or nothing; else `configurations`."""
+    nothing chosen. `folds`: over the folds of `data.fold`, with nothing chosen and the seeds of each averaged.
+    `configurations`: the chosen configurations alone. Default: `tuned` with replicates; `folds` where a grid of `data.fold` is
+    all that is searched; `pooled` where the arms search keys in common or nothing; else `configurations`."""
     metric: Literal["test_accuracy", "val_accuracy"] = "test_accuracy"
     """What is compared."""
     at: Annotated[Levels, described("a percentage, `{macs: share}`, or a list")] = ()

@@ -15,6 +15,7 @@ from search.run.folder import RunFolder
 from search.run.plan import outstanding_trials, plan_of
 from search.run.results import RunResults, with_confirm_seeds
 from search.run.trials import RecordedTrial
+from search.study.claims import folds_of
 from search.study.sections import Claim
 
 Rule = Literal["fixed", "looks", "any time"]
@@ -72,6 +73,8 @@ def reading_of(results: RunResults) -> Reading:
     stated, growths = _history(manifest, tuple(confirm.seeds) if confirm else ())
     stated = study.compare.seeds or stated
     order = _order(results, claim, stated)
+    if claim == "folds":
+        return Reading("fixed", claim, order)
     grown = [f"{key} {before} to {now}" for key, before, now in growths]
     beyond = [] if claim in ("tuned", "average") else [seed for seed in order if seed not in stated]
     if beyond:
@@ -96,6 +99,8 @@ def _order(results: RunResults, claim: Claim, stated: Sequence[int]) -> tuple[in
         return tuple(range(search.replicates))
     if claim == "average":
         return tuple(range(search.trials_per_arm))
+    if claim == "folds":
+        return folds_of(results.study)
     run = sorted(trial.identity.seed for trial in results.trials if trial.identity.phase == "confirm")
     return tuple(dict.fromkeys((*stated, *(search.confirm.seeds if search.confirm else ()), *run)))
 

@@ -8,10 +8,11 @@ from statistics import fmean
 
 from search.evidence.paired.images import ImageDifferences, image_differences
 from search.evidence.paired.scope import scope_text, unit_word
-from search.evidence.paired.units import Pair, pairs_of, unit_means, whole_units
+from search.evidence.paired.units import Pair, pairs_of, unit_means, whole_units, within_share
 from search.run.curves import Quantity
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
+from search.study.claims import OF_SEARCH
 from search.study.sections import Level
 
 
@@ -32,6 +33,8 @@ class Measured:
     lost: int = 0
     scope: str = ""
     unit: str = "seed"
+    within_share: float | None = None
+    """See `within_share` in units.py."""
     images: ImageDifferences | None = None
     cost_ratio: float | None = None
     """Training MACs spent up to the level, arm over baseline."""
@@ -62,13 +65,20 @@ def measure(results: RunResults, arm: str, baseline: str, level: Level, *, with_
         baseline=baseline,
         level=level,
         differences={unit: value for unit, value in found.items() if value is not None},
-        state0=state0_differences(survived, metric),
+        # Where nothing is removed, what was there before is the difference itself.
+        state0=None if _is_dense(level) else state0_differences(survived, metric),
         lost=lost,
         scope=scope_text(survived, results.study.compare),
         unit=unit_word(results.study.compare.claim),
+        within_share=within_share(survived, lambda pair: _difference(pair, level, metric)),
         images=image_differences(survived, level) if with_images and metric == "test_accuracy" else None,
         cost_ratio=_cost_ratio(survived, level),
     )
+
+
+def _is_dense(level: Level) -> bool:
+    """Whether a level is that of the whole network."""
+    return level.value == (0 if level.axis == "removed_percent" else 1)
 
 
 def state0_differences(pairs: Sequence[Pair], metric: Quantity) -> dict[int, float] | None:
@@ -87,18 +97,25 @@ def dense_value(trial: RecordedTrial, quantity: Quantity) -> float | None:
 def _not_comparable(
     results: RunResults, arm: str, baseline: str, level: Level, pairs: Sequence[Pair], survived: Sequence[Pair]
 ) -> str | None:
+    claim = results.study.compare.claim
+    unit, ended = unit_word(claim), "finished" if claim in OF_SEARCH else "confirmed"
     for name in (arm, baseline):
         if not any(trial.finished or trial.diverged for trial in results.evidence(name)):
-            return f"{name} has no confirmed trial"
+            return f"{name} has no {ended} trial"
         if any(_at(trial, level, "val_accuracy") is None for trial in results.confirmed(name)):
-            return f"{name} does not reach {level.text} on every seed"
+            return f"{name} does not reach {level.text} on every {unit}"
     if not pairs:
-        return f"{arm} and {baseline} share no confirmed seed"
+        return f"{arm} and {baseline} share no {ended} {unit}"
     if survived:
         return None
     ours, theirs = (sum(getattr(pair, side).diverged for pair in pairs) for side in ("ours", "theirs"))
     if any(pair.survived for pair in pairs):
-        return f"at no seed did both get through every recipe ({ours} of {arm}'s and {theirs} of {baseline}'s trials diverged)"
+        all_of = (
+            "in no fold did both get through every seed"
+            if claim == "folds"
+            else "at no seed did both get through every recipe"
+        )
+        return f"{all_of} ({ours} of {arm}'s and {theirs} of {baseline}'s trials diverged)"
     return f"no pair of trials survived (of {len(pairs)} each, {ours} of {arm} and {theirs} of {baseline} diverged)"
 
 

@@ -24,7 +24,7 @@ class DivergenceContrast:
     baseline_diverged: int
     units: int
     unit: str
-    """What they are: seed, search or recipe."""
+    """What they are: seed, search, recipe or fold."""
     p_value: float
     p_holm: float | None = None
     kind: Literal["more often", "less often", "not settled"] = "not settled"

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from models.errors import UserError
-from search.evidence.paired.scope import judged_alike
+from search.evidence.paired.scope import fold_of, judged_alike
 from search.evidence.paired.units import Pair
 from search.run.curves import state_weights
 from search.run.trials import RecordedTrial
@@ -63,7 +63,7 @@ def image_differences(pairs: Sequence[Pair], level: Level) -> ImageDifferences:
     """
     if not all(map(judged_alike, pairs)):
         return ImageDifferences(missing=DIFFERENT)
-    splits: dict[bytes, list[tuple[NDArray[np.float64], float]]] = {}
+    splits: dict[tuple[int | None, bytes], list[tuple[NDArray[np.float64], float]]] = {}
     for pair in pairs:
         ours, theirs = _right_at(pair.ours, level), _right_at(pair.theirs, level)
         if ours is None or theirs is None:
@@ -71,7 +71,8 @@ def image_differences(pairs: Sequence[Pair], level: Level) -> ImageDifferences:
         if ours[1] != theirs[1]:
             return ImageDifferences(missing=DIFFERENT)
         share = 1 / sum(other.unit == pair.unit for other in pairs)
-        splits.setdefault(ours[1], []).append((ours[0] - theirs[0], share))
+        # Folds may have as many images of each class, so that their labels tell them apart no more.
+        splits.setdefault((fold_of(pair.ours), ours[1]), []).append((ours[0] - theirs[0], share))
     return ImageDifferences(tuple(_weighted_mean(found) for found in splits.values()))
 
 

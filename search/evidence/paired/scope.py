@@ -8,14 +8,25 @@ from typing import Any
 from search.evidence.formats import counted
 from search.evidence.paired.units import Pair
 from search.run.trials import RecordedTrial
-from search.study.claims import MAKE_TEST
-from search.study.compared.images import Apart, apart_text, images_apart, judged_apart
+from search.study.claims import MAKE_TEST, OF_SEARCH
+from search.study.compared.images import Apart, apart_text, images_apart, judged_apart, reads_fold
 from search.study.sections import Claim, CompareConfig
 
 
 def unit_word(claim: Claim | None) -> str:
     """What a unit of a claim is called."""
-    return {"tuned": "search", "average": "recipe"}.get(str(claim), "seed")
+    return {"tuned": "search", "average": "recipe", "folds": "fold"}.get(str(claim), "seed")
+
+
+def trials_word(claim: Claim | None) -> str:
+    """What the trials that a claim rests on are called."""
+    return "trial" if claim in OF_SEARCH else "confirm trial"
+
+
+def fold_of(trial: RecordedTrial) -> int | None:
+    """Which fold of its data set a trial is of; None where that has none."""
+    data = _data(trial)
+    return int(data["fold"]) if reads_fold(data) else None
 
 
 def scope_text(pairs: Sequence[Pair], compare: CompareConfig) -> str:
@@ -39,6 +50,8 @@ def test_split(trial: RecordedTrial) -> tuple[object, ...]:
 
 
 def _over(pairs: Sequence[Pair], claim: Claim | None) -> str:
+    if claim == "folds":
+        return "on the images that these folds share"
     units = len({pair.unit for pair in pairs})
     splits = len({test_split(trial) for pair in pairs for trial in (pair.ours, pair.theirs)})
     of_splits = "one split" if splits == 1 else f"{splits} splits"

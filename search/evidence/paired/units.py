@@ -9,11 +9,12 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean, variance
 
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
-from search.study.claims import recipe_keys
+from search.study.claims import FOLD, recipe_keys
 from search.study.sections import Claim
 
 
@@ -62,13 +63,18 @@ def _by_recipe(trial: RecordedTrial, keys: Sequence[str]) -> tuple[int, str]:
     return trial.identity.number, str(trial.identity.seed)
 
 
+def _by_fold(trial: RecordedTrial, keys: Sequence[str]) -> tuple[int, str]:
+    return int(trial.values[FOLD]), str(trial.identity.seed)
+
+
 PLACES: dict[Claim, Callable[[RecordedTrial, Sequence[str]], tuple[int, str]]] = {
     "configurations": _by_seed,
     "pooled": _by_seed_at_recipe,
     "tuned": _by_search,
     "average": _by_recipe,
+    "folds": _by_fold,
 }
-"""By what is claimed: a trial's unit, which is its seed, its search or its recipe, and its place in it."""
+"""By what is claimed: a trial's unit, which is its seed, its search, its recipe or its fold, and its place in it."""
 
 
 def pairs_of(results: RunResults, arm: str, baseline: str) -> list[Pair]:
@@ -85,13 +91,15 @@ def pairs_of(results: RunResults, arm: str, baseline: str) -> list[Pair]:
 def whole_units(results: RunResults, pairs: Sequence[Pair]) -> list[Pair]:
     """The surviving pairs that a claim may be read from.
 
-    Recipes differ in how accurate they are, so `pooled` averages over the same ones in every unit: a unit in which a pair is
-    missing or diverged is left out whole. Elsewhere a unit stands with the pairs that survived.
+    Recipes differ in how accurate they are, so `pooled` averages over the same ones in every unit, and `folds` over the same
+    seeds: a unit in which a pair is missing or diverged is left out whole. Elsewhere a unit stands with the pairs that
+    survived.
     """
     survived = [pair for pair in pairs if pair.survived]
-    if results.study.compare.claim != "pooled":
+    claim = results.study.compare.claim
+    if claim not in ("pooled", "folds"):
         return survived
-    wanted = max(1, len(results.recipes))
+    wanted = max(1, len(results.recipes)) if claim == "pooled" else len(results.study.search.seeds or (None,))
     counts = Counter(pair.unit for pair in survived)
     return [pair for pair in survived if counts[pair.unit] == wanted]
 
@@ -102,3 +110,17 @@ def unit_means(pairs: Iterable[Pair], value_of: Callable[[Pair], float | None]) 
     for pair in pairs:
         found.setdefault(pair.unit, []).append(value_of(pair))
     return {unit: mean_or_none(values) for unit, values in found.items()}
+
+
+def within_share(pairs: Iterable[Pair], value_of: Callable[[Pair], float | None]) -> float | None:
+    """Of the variance of the units' means, the share (0..1) that comes from the spread within units: what more pairs in each
+    could take away at most. None where units have one pair each, or no spread."""
+    found: dict[int, list[float]] = {}
+    for pair in pairs:
+        if (value := value_of(pair)) is not None:
+            found.setdefault(pair.unit, []).append(value)
+    if len(found) < 2 or any(len(values) < 2 for values in found.values()):
+        return None
+    between = variance([fmean(values) for values in found.values()])
+    within = fmean(variance(values) / len(values) for values in found.values())
+    return min(1.0, within / between) if between > 0 else None

@@ -1,21 +1,22 @@
-"""The evidence against equal arms, seed by seed."""
+"""The evidence against equal arms, unit by unit."""
 
 from __future__ import annotations
 
 from matplotlib.ticker import MaxNLocator
 
 from search.evidence.comparison import Comparison
+from search.evidence.formats import plural
 from search.report.plots.drawing import FAINT, Plot, arm_line, legend_above, new_figure
 
 
 def evidence_plot(comparison: Comparison) -> Plot | None:
-    """E of every contrast of the primary family after each seed; None where none has two pairs."""
+    """E of every contrast of the primary family after each unit; None where none has two pairs."""
     contrasts = [contrast for contrast in comparison.primary if len(contrast.evidence) > 1]
     if not contrasts:
         return None
     tests = sum(bool(contrast.evidence) for contrast in comparison.primary)
     enough = tests / comparison.settings.alpha
-    names = [row.arm for row in comparison.rows]
+    names, unit = [row.arm for row in comparison.rows], contrasts[0].unit
     described = []
     with new_figure(height=3.6) as figure:
         axes = figure.add_subplot()
@@ -35,8 +36,8 @@ def evidence_plot(comparison: Comparison) -> Plot | None:
             )
         axes.set_yscale("log")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("seeds, in the study's order")
+        axes.set_xlabel(f"{plural(unit)}, in the study's order")
         axes.set_ylabel(f"evidence E against {comparison.baseline} being equal")
         legend_above(figure)
-    words = f"Evidence E against equal arms after each seed; {enough:.3g} is enough for any. {'; '.join(described)}."
+    words = f"Evidence E against equal arms after each {unit}; {enough:.3g} is enough for any. {'; '.join(described)}."
     return Plot("evidence", words, figure)

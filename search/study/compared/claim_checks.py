@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from search.study.claims import comparing_arms, recipe_keys, searched_although_given, tied_to_recipe
+from search.study.compared.folds import check_folds
 from search.study.replicates import STRIDE
 from search.study.study import Study
 
@@ -17,7 +18,7 @@ def check_claim(study: Study) -> None:
         raise study.sources.error(
             ("search", "replicates"), f": {search.replicates} searches go with compare.claim: tuned, found {claim}"
         )
-    if claim != "configurations":
+    if claim not in ("configurations", "folds"):
         _check_split_is_given(study)
     if claim == "pooled":
         _check_pooled(study)
@@ -25,6 +26,8 @@ def check_claim(study: Study) -> None:
         _check_tuned(study)
     if claim == "average":
         _check_average(study)
+    if claim == "folds":
+        check_folds(study)
 
 
 def _check_split_is_given(study: Study) -> None:

@@ -15,15 +15,22 @@ JUDGED = {"test_accuracy": ("test", MAKE_TEST), "val_accuracy": ("validation", (
 """By what is compared: the images it is measured on, and the keys that decide them."""
 CHANGES_NO_IMAGE = ("data.workers", "data.on_bad_image")
 """Who stops at an unreadable file has none among its images, and so the same ones as who leaves such files out."""
+FOLDED = "dtd"
+"""The data set that comes with its folds; of others `data.folds` makes some."""
 Apart = dict[str, tuple[Any, Any]]
 """Dotted key → its values on both sides, which differ."""
+
+
+def reads_fold(data: Mapping[str, Any]) -> bool:
+    """Whether `data.fold` decides any image of a trial with this `data` section."""
+    return data.get("name") == FOLDED or data.get("folds") is not None
 
 
 def images_apart(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> Apart:
     """What differs between two trials' `data` sections as plain data; what only one of them knows came later and is none."""
     sides = [dict(key_tree.leaves(one, "data")) for one in (ours, theirs)]
     ignored = set(CHANGES_NO_IMAGE)
-    if not any(one.get("data.name") == "dtd" or one.get("data.folds") for one in sides):
+    if not (reads_fold(ours) or reads_fold(theirs)):
         ignored.add("data.fold")
     first, second = sides
     known = (key for key in first if key in second and key not in ignored)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from search.study.claims import family_size
+from search.study.claims import OF_SEARCH, family_size
 from search.study.study import Study
 
 
@@ -29,7 +29,7 @@ def check_looks(study: Study) -> None:
     seeds = len(study.compare.seeds or (confirm.seeds if confirm else ()))
     if not looks:
         return
-    if study.compare.claim in ("tuned", "average"):
+    if study.compare.claim in ("tuned", *OF_SEARCH):
         raise _error(study, f"go with confirm seeds, and {study.compare.claim} counts none; take them out")
     if list(looks) != sorted(set(looks)):
         raise _error(study, f"must rise, found {list(looks)}")
