@@ -18,12 +18,15 @@ from benchmarks.support.null_rows import HEADING, contrasts, figures, introducti
 from benchmarks.support.null_study import Keys, run_null_study
 from search.study.sections import Claim
 
+CLAIMS = tuple(claim for claim in get_args(Claim) if claim != "folds")
+"""Those that choose, or draw, configurations; over folds nothing is searched: `benchmarks.folds`."""
+
 
 def main() -> None:
     """Print a row for each claim and kind of searched keys."""
     parser = study_options(__doc__, "identical")
     parser.add_argument("--units", type=int, default=8)
-    parser.add_argument("--claims", nargs="+", choices=get_args(Claim), default=get_args(Claim))
+    parser.add_argument("--claims", nargs="+", choices=CLAIMS, default=CLAIMS)
     parser.add_argument("--keys", nargs="+", choices=get_args(Keys), default=["shared", "own"])
     options = parser.parse_args()
     print(introduction(options))

@@ -48,16 +48,16 @@ class DrawnTrial(SimulatedTrial):
         rate = abs(math.log10(self.config.train.lr / BEST_RATE))
         shrink = abs(math.log10((self.config.prune.rsst.shrink or BEST_SHRINK) / BEST_SHRINK))
         better = self.effect if self.request.identity.arm == "second" else 0.0
-        of_seed = SEED_DEVIATION * self._normal("seed") + METHOD_DEVIATION * _normal(
+        of_seed = SEED_DEVIATION * self._normal("seed") + METHOD_DEVIATION * drawn(
             self.config.prune.criterion, self.config.seed
         )
         return 0.9 + better - RATE_COST * rate - OWN_COST * shrink + of_seed
 
     def _normal(self, *parts: Any) -> float:
-        return _normal(self.request.config, *parts)
+        return drawn(self.request.config, *parts)
 
 
-def _normal(*parts: Any) -> float:
+def drawn(*parts: Any) -> float:
     """A standard normal draw that depends on these parts and on nothing else."""
     seed = int.from_bytes(hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).digest()[:8], "big")
     return float(np.random.default_rng(seed).standard_normal())

@@ -158,7 +158,9 @@ def _caveats(results: RunResults, rows: Sequence[ArmSummary], *, interim: bool) 
         if row.confirmed is None:
             caveats.append(f"{row.arm} has no {'finished' if claim in OF_SEARCH else 'confirmed'} trial")
         elif row.confirmed.missing:
-            caveats.append(f"{row.confirmed.missing} {trials_word(claim)}s of {row.arm} have not finished")
+            missing = row.confirmed.missing
+            have = "has" if missing == 1 else "have"
+            caveats.append(f"{counted(missing, trials_word(claim))} of {row.arm} {have} not finished")
         if claim not in OF_SEARCH and (lost := results.unconfirmed_searches(row.arm)):
             numbers = ", ".join(map(str, lost))
             caveats.append(f"{row.arm} chose nothing in {counted(len(lost), 'search')} (number {numbers})")

@@ -12,6 +12,7 @@ from search.run.best import best_confirmed, competing, criterion, no_winner
 from search.run.candidates import Candidate, all_candidates
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
+from search.study.claims import folds_of
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,16 @@ class Choice:
     confirm_trials: int
     searches: int = 1
     """Each with a validation split of its own, of which one may be easier than another."""
+    folds: int = 1
+    """The same of folds: a configuration is an arm on one of them."""
 
     @property
     def text(self) -> str:
         """`by highest validation accuracy from 12 configurations and then from 8 confirm trials`."""
         then = f" and then from {counted(self.confirm_trials, 'confirm trial')}" if self.confirm_trials else ""
-        splits = "" if self.searches == 1 else f" (of {self.searches} searches, each on validation images of its own)"
+        apart = {"searches": self.searches, "folds": self.folds}
+        told = [f"{count} {what}" for what, count in apart.items() if count > 1]
+        splits = f" (of {' and '.join(told)}, each on validation images of its own)" if told else ""
         return f"by {self.criterion} from {counted(self.configurations, 'configuration')}{then}{splits}"
 
 
@@ -149,7 +154,13 @@ def choice_of(results: RunResults, arm: str | None = None) -> Choice:
     searched = [one.identity for one in competing(trials) if one.record is not None]
     begun = {(one.arm, one.replicate, one.number) for one in searched}
     confirmed = sum(one.finished for one in trials if one.identity.phase == "confirm")
-    return Choice(criterion(results.study.search), len(begun), confirmed, results.study.search.replicates)
+    return Choice(
+        criterion(results.study.search), len(begun), confirmed, results.study.search.replicates, _folds(results)
+    )
+
+
+def _folds(results: RunResults) -> int:
+    return len(folds_of(results.study)) if results.study.compare.claim == "folds" else 1
 
 
 def how_chosen(results: RunResults, budget: Budget, arm: str | None = None) -> str:

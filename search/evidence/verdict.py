@@ -20,7 +20,6 @@ MORE = {
     "recipe": "in a new run that states them; a run that grows, by `prunetune resume RUN --trials-per-arm N`, is read at any "
     "time and needs up to 2.3 times as many in all",
     "search": "in a new run with as many `search.replicates` and other seeds throughout",
-    "fold": "where the data set has so many folds",
 }
 """Where the power holds, and how a unit is added; the factor is simulated, see docs/evidence.md."""
 
@@ -79,21 +78,23 @@ def _foretold(contrast: Contrast, settings: CompareConfig) -> str:
             f"there are {units} enough to settle a difference of {margin_text(settings)}, or that there is none, with power "
             f"{POWER:g}, so the true one may lie between"
         )
+    if contrast.unit == "fold":
+        return (
+            f"{more_seeds_text(contrast)} would settle a difference of {margin_text(settings)} with power {POWER:g} (the "
+            f"larger number at an upper {100 * BOUND:g} % bound of their spread), if the data had so many; more seeds in each "
+            f"lessen only {_of_seeds(contrast)}"
+        )
     return (
         f"{more_seeds_text(contrast)} would settle a difference of {margin_text(settings)} with power {POWER:g} (the larger "
-        f"number at an upper {100 * BOUND:g} % bound of their spread; {MORE[contrast.unit]}{_within(contrast)})"
+        f"number at an upper {100 * BOUND:g} % bound of their spread; {MORE[contrast.unit]})"
     )
 
 
-def _within(contrast: Contrast) -> str:
-    """What more seeds in each fold could do in the place of more folds."""
-    if contrast.unit != "fold":
-        return ""
+def _of_seeds(contrast: Contrast) -> str:
+    """What of the spread between folds comes from the seeds within them."""
     if contrast.within_share is None:
-        return ", and more seeds in each lessen only the part of it that seeds make"
-    return (
-        f", and more seeds in each lessen only the {100 * contrast.within_share:.0f} % of its variance that seeds make"
-    )
+        return "the part of the spread that seeds make"
+    return f"the {100 * contrast.within_share:.0f} % of the variance that seeds make"
 
 
 def more_seeds_text(contrast: Contrast) -> str:
