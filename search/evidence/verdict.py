@@ -82,7 +82,7 @@ def _foretold(contrast: Contrast, settings: CompareConfig) -> str:
         return (
             f"{more_seeds_text(contrast)} would settle a difference of {margin_text(settings)} with power {POWER:g} (the "
             f"larger number at an upper {100 * BOUND:g} % bound of their spread), if the data had so many; more seeds in each "
-            f"lessen only {_of_seeds(contrast)}"
+            f"lessen the part of the variance that seeds make{_of_seeds(contrast)}"
         )
     return (
         f"{more_seeds_text(contrast)} would settle a difference of {margin_text(settings)} with power {POWER:g} (the larger "
@@ -91,10 +91,8 @@ def _foretold(contrast: Contrast, settings: CompareConfig) -> str:
 
 
 def _of_seeds(contrast: Contrast) -> str:
-    """What of the spread between folds comes from the seeds within them."""
-    if contrast.within_share is None:
-        return "the part of the spread that seeds make"
-    return f"the {100 * contrast.within_share:.0f} % of the variance that seeds make"
+    """What of the variance between folds' differences comes from the seeds within them."""
+    return "" if contrast.within_share is None else f", {100 * contrast.within_share:.0f} % here"
 
 
 def more_seeds_text(contrast: Contrast) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from models.errors import UserError
 from search.study.claims import FOLD, folds_of, searched_beside_fold
-from search.study.compared.images import reads_fold
 from search.study.study import Study
 
 
@@ -12,13 +11,6 @@ def check_folds(study: Study) -> None:
     """UserError where an arm is not run once, and to its end, on every fold and seed, with nothing chosen on the way."""
     _check_one_configuration(study)
     _check_nothing_is_chosen(study)
-    for name, arm in study.arms.items():
-        if not reads_fold({key: arm.value(f"data.{key}") for key in ("name", "folds")}):
-            raise study.sources.error(
-                arm.where(("data", "name")),
-                f": in arm {name} {arm.value('data.name')} has no folds, so data.fold would change nothing; "
-                "take data.fold out of the space, or use a data set with folds (see docs/data.md)",
-            )
 
 
 def _check_one_configuration(study: Study) -> None:

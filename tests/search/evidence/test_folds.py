@@ -126,7 +126,10 @@ def test_more_seeds_lessen_only_their_own_part_of_the_spread(tmp_path: Path) -> 
     assert contrast.within_share == pytest.approx(share)
     assert contrast.kind == "not settled"
     assert "more folds would settle a difference of 1 point" in comparison.verdict
-    assert f"more seeds in each lessen only the {100 * share:.0f} % of the variance" in comparison.verdict
+    assert (
+        f"more seeds in each lessen the part of the variance that seeds make, {100 * share:.0f} % here"
+        in comparison.verdict
+    )
 
 
 def test_a_fold_counts_where_both_came_through_every_seed(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_arms_that_prune_leave_whole_networks_to_the_table(tmp_path: Path) -> No
         ({"search": {**GRID, "confirm": {"seeds": [1]}}}, "needs no confirm phase"),
         ({"search": {**GRID, "enqueue": [{"data.fold": 1}]}}, "needs no enqueued configurations, found 1"),
         ({"scheduler": {"kind": "asha"}}, "needs no early stopping, found asha"),
-        ({"trial": {**trial(), "data": {"name": "digits"}}}, "in arm net digits has no folds"),
+        ({"trial": {**trial(), "data": {"name": "digits"}}}, "there are no folds; say data.folds"),
         ({"search": {**GRID, "replicates": 3}}, "3 searches go with compare.claim: tuned"),
     ],
 )  # fmt: skip
