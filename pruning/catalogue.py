@@ -115,7 +115,7 @@ def register_criterion(traits: CriterionTraits) -> None:
 
 
 READ = tuple(kind for kind in KINDS if kind not in UNREAD)
-ALIKE = tuple(kind for kind in KINDS if kind != "branch")
+ALIKE = tuple(kind for kind in KINDS if kind not in ("branch", "interaction"))
 IMPORTANCE = "pruning.importance"
 WEIGHTS, ACTIVATIONS = f"{IMPORTANCE}.weights", f"{IMPORTANCE}.activations"
 

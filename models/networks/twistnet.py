@@ -108,7 +108,10 @@ class Interactions(nn.Module):
         nn.init.normal_(self.project.weight, std=PROJECTION_STD)
 
     def forward(self, x: Tensor) -> Tensor:
-        features = torch.cat([head(x) for head in self.heads], dim=1)
+        return self.merged(torch.cat([head(x) for head in self.heads], dim=1))
+
+    def merged(self, features: Tensor) -> Tensor:
+        """(batch, features of all heads, h, w) → (batch, C, h, w)."""
         projected: Tensor = self.bn(self.project(self.norm(self.gate(features))))
         return projected
 

@@ -108,6 +108,16 @@ def of_layer(name: str, layer: nn.Module, dim: int, index: Tensor) -> list[TiedS
     return [*parameters, *buffers]
 
 
+def whole_of(name: str, module: nn.Module, unit: int) -> list[TiedSlice]:
+    """Every parameter of a module and every buffer that is stored, as one unit's own; parameters first."""
+    stored, parameters = module.state_dict(keep_vars=True), dict(module.named_parameters())
+    own = {key: tensor for key, tensor in (parameters | stored).items() if tensor.ndim}
+    return [
+        TiedSlice(f"{name}.{key}", 0, torch.arange(len(tensor)).unsqueeze(0), key in parameters, unit)
+        for key, tensor in own.items()
+    ]
+
+
 def reader_of(model: nn.Module, tied: TiedSlice) -> nn.Linear | nn.Conv2d | None:
     """The layer that takes the units in through this slice, along the inputs of its weight; None for every other slice."""
     name, _, key = tied.tensor.rpartition(".")

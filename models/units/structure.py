@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-Kind = Literal["head", "neuron", "token_neuron", "channel", "embed", "qk", "branch"]
+Kind = Literal["head", "neuron", "token_neuron", "channel", "embed", "qk", "branch", "interaction"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 BASIC: tuple[Kind, ...] = ("head", "neuron", "token_neuron", "channel")
 """Units within one block; every description of a network has them."""
-ACROSS: tuple[Kind, ...] = ("embed", "qk", "branch")
+ACROSS: tuple[Kind, ...] = ("embed", "qk", "branch", "interaction")
 """Units whose weights lie across blocks or belong to units of a basic kind as well; described only where asked for."""
 UNREAD: tuple[Kind, ...] = ("qk", "branch")
 """Kinds whose units no layer takes in as inputs of its weights."""
@@ -22,9 +22,10 @@ WORDS: dict[str, str] = {
     "embed": "embedding channels",
     "qk": "query-key dimensions",
     "branch": "branches",
+    "interaction": "interaction heads",
 }
 """What several units of a kind are called where people read."""
-Word = Literal["head", "mlp", "both", "token_mlp", "mixer", "channel", "embed", "qk", "branch"]
+Word = Literal["head", "mlp", "both", "token_mlp", "mixer", "channel", "embed", "qk", "branch", "interaction"]
 SHORT_FORMS: dict[Word, tuple[Kind, ...]] = {
     "head": ("head",),
     "mlp": ("neuron",),
@@ -35,6 +36,7 @@ SHORT_FORMS: dict[Word, tuple[Kind, ...]] = {
     "embed": ("embed",),
     "qk": ("qk",),
     "branch": ("branch",),
+    "interaction": ("interaction",),
 }
 """The kinds of units that a word stands for."""
 Target = Word | tuple[Kind, ...]

@@ -117,11 +117,11 @@ def readers_of(
 
 
 def readings_of(model: nn.Module, group: UnitGroup) -> tuple[Reading, ...]:
-    """The layers that read the units of this group."""
+    """The layers that read the units of this group; of those without outputs, which nothing runs, none."""
     found = []
     for tied in group.slices:
         layer = reader_of(model, tied)
-        if layer is not None:
+        if layer is not None and len(layer.weight):
             found.append(Reading(tied.tensor.rpartition(".")[0], layer, _columns(tied.index, layer)))
     return tuple(found)
 

@@ -25,6 +25,7 @@ EXACT = {"rtol": 1e-9, "atol": 1e-9}
 WHOLE = [name for name in NETWORKS if why_not_across(trained_looking(spec_of(name)), "embed") is None]
 WITH_QUERIES = [name for name in WHOLE if why_not_across(trained_looking(spec_of(name)), "qk") is None]
 OF_ALL_KINDS: tuple[Kind, ...] = ("embed", "qk", "branch")
+"""All that a vision transformer has; TwistNet's are in `test_interaction_heads.py`."""
 Gone = Mapping[str, Sequence[int]]
 
 
@@ -190,7 +191,7 @@ def test_with_the_last_head_its_queries_and_keys_end() -> None:
     assert structure.counts()["blocks.1.attn.qk"] == 0
 
 
-@pytest.mark.parametrize("kind", BY_KIND)
+@pytest.mark.parametrize("kind", OF_ALL_KINDS)
 def test_what_belongs_to_units_is_counted_element_by_element(kind: Kind) -> None:
     dense = trained_looking(spec_of("vit_micro"))
     groups = [group for group in describe(dense, (kind,)) if group.kind in (kind, "head")]
@@ -201,7 +202,7 @@ def test_what_belongs_to_units_is_counted_element_by_element(kind: Kind) -> None
     assert prunable_parameters(dense, groups) == sum(int(mask.sum()) for mask in owned.values())
 
 
-@pytest.mark.parametrize("kind", BY_KIND)
+@pytest.mark.parametrize("kind", OF_ALL_KINDS)
 def test_every_kind_makes_the_network_cheaper(kind: Kind) -> None:
     spec = spec_of("vit_micro")
     dense = trained_looking(spec).float()
@@ -219,6 +220,7 @@ def test_every_kind_makes_the_network_cheaper(kind: Kind) -> None:
         ("resnet18", "qk", "no attention"),
         ("qk_norm", "qk", "normalised"),
         ("mixer", "branch", "no block"),
+        ("resnet18", "interaction", "no TwistNet block"),
         ("vit_micro", "head", None),
     ],
 )

@@ -109,9 +109,10 @@ def test_a_removal_may_cost_a_point() -> None:
 def test_where_the_stream_was_narrowed_after_shrinking_the_norms_are_to_blame_and_a_repair_is_counted() -> None:
     settings = small_config().prune.rsst
     cost = {"val_accuracy_before": 0.93, "val_accuracy_after": 0.89, "magnitude_ratio": 400.0}
-    (told,) = removal_warnings(cost, settings, narrowed=True)
+    (told,) = removal_warnings(cost, settings, gone={"embed"})
     assert "compensate" in told
     assert "did not act" not in told
-    assert "did not act" in removal_warnings(cost | {"magnitude_ratio": 2.0}, settings, narrowed=True)[0]
+    assert "did not act" in removal_warnings(cost | {"magnitude_ratio": 2.0}, settings, gone={"embed"})[0]
     assert "did not act" in removal_warnings(cost, settings)[0]
-    assert removal_warnings(cost | {"val_accuracy_repaired": 0.93}, settings, narrowed=True) == ()
+    assert removal_warnings(cost | {"val_accuracy_repaired": 0.93}, settings, gone={"embed"}) == ()
+    assert "with the heads go features" in removal_warnings(cost, settings, gone={"channel", "interaction"})[0]

@@ -70,6 +70,20 @@ def test_of_kinds_across_blocks_no_choice_is_smaller(target: list[str], scope: s
         assert bound.removed_percent >= found.removed_percent - 1e-9
 
 
+@pytest.mark.usefixtures("narrow_twistnet")
+@pytest.mark.parametrize("scope", ["global", "layerwise"])
+@pytest.mark.parametrize("target", ["interaction", ["channel", "interaction"]])
+def test_of_interaction_heads_no_choice_is_smaller(target: object, scope: str) -> None:
+    spec = resolve_spec("twistnet18", 10, 32, 1)
+    config = config_of("twistnet18", target=target, scope=scope, schedule={"states": 2, "interaction_ratio": 0.7})
+    bound = smallest_end(config, spec)
+    for seed in range(6):
+        found = end_by_chance(config, spec, seed)
+        assert bound.macs <= found.macs
+        assert bound.params <= found.params
+        assert bound.removed_percent >= found.removed_percent - 1e-9
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("scope", ["global", "layerwise"])
 def test_of_channels_no_choice_is_smaller(scope: str) -> None:

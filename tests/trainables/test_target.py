@@ -127,10 +127,11 @@ def test_what_goes_by_inputs_goes_for_all_that_a_layer_reads(name: str) -> None:
             target_of(target=["neuron", kind], criterion=name)
 
 
-def test_branches_are_unlike_each_other() -> None:
+def test_branches_and_interaction_heads_have_tensors_of_their_own() -> None:
     assert target_of(target=["embed", "qk"], criterion="fpgm") == ("embed", "qk")
-    with pytest.raises(ValidationError, match="criterion: fpgm cannot score branch"):
-        target_of(target=["branch"], criterion="fpgm")
+    for kind in ("branch", "interaction"):
+        with pytest.raises(ValidationError, match=f"criterion: fpgm cannot score {kind}"):
+            target_of(target=[kind], criterion="fpgm")
 
 
 def test_criteria_that_a_mistake_names_can_score_all_of_the_target() -> None:

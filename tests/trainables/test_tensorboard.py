@@ -238,8 +238,8 @@ def test_every_kind_has_a_tag_that_reads_well_and_those_of_before_stay(tmp_path:
     board.epoch(epoch_line(1, kept=dict.fromkeys(KINDS, 3)))
     board.close("running")
     tags = {tag for tag in read(tmp_path).Tags()["scalars"] if tag.startswith("kept/")}
-    words = ("heads", "neurons", "token_neurons", "channels", "embedding_channels", "query-key_dimensions", "branches")
-    assert tags == {f"kept/{word}" for word in words}
+    before = ("heads", "neurons", "token_neurons", "channels", "embedding_channels", "query-key_dimensions", "branches")
+    assert tags == {f"kept/{word}" for word in (*before, "interaction_heads")}
 
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ RATIO_KEYS: dict[Kind, str] = {
     "embed": "embed_ratio",
     "qk": "qk_ratio",
     "branch": "branch_ratio",
+    "interaction": "interaction_ratio",
 }
 """The key of `schedule` that says how much of a kind is removed in the end."""
 
@@ -62,6 +63,8 @@ class ScheduleConfig(Section):
     """Final share of query-key dimensions within heads removed."""
     branch_ratio: Ratio = 0.5
     """Final share of whole attention and MLP branches removed."""
+    interaction_ratio: Ratio = 0.5
+    """Final share of TwistNet's interaction heads removed."""
     kept: tuple[Kept, ...] | None = None
     """For `custom`: the kept fraction after each event, for every kind; must not rise. With `macs_target` their course
     counts and not their height: each is raised to the power that ends at the target."""
@@ -151,7 +154,7 @@ class PruneConfig(Section):
     """Units that every group keeps: a count, or a share of the group such as 0.1, rounded up."""
     round_to: int = Field(1, ge=1)
     """Neurons, channels, embedding channels and query-key dimensions of a group are kept at the nearest multiple of this that
-    is not below `min_kept`, such as 8, which hardware likes; heads and branches are not rounded."""
+    is not below `min_kept`, such as 8, which hardware likes; heads of either sort and branches are not rounded."""
     compensate: Literal["none", "mean", "least_squares"] = "none"
     """Repair at removal, for every method alike: what reads the units that go is set on the calibration images so that its
     output stays what it was, by `least_squares` or its bias alone by their `mean`. BatchNorm's statistics follow."""

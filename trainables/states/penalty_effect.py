@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from models.errors import UserError
+from models.units.structure import Kind
 from pruning.catalogue import DEFAULT_SHRINK, RsstConfig, is_dear
 from pruning.growth import left_by_gradient, left_by_shrinking, phases, ramp_values, solve_lambda_max
 from pruning.methods import Method, StatePlan
@@ -18,6 +19,11 @@ MOST_LEFT = 0.3
 NEARLY_NOTHING = 30.0
 """Where the weights that stay are so many times as large as those that go, the penalty has acted."""
 ROUNDING = 1e-9
+NORMED: dict[Kind, str] = {
+    "embed": "with the stream's channels go zeros that its norms took their statistics over",
+    "interaction": "with the heads go features, of length one however small the weights, that share statistics with others",
+}
+"""Kinds that a norm's statistics hold too: what the removal changes however much they were shrunk."""
 FIRST_PRUNED = 1
 """The first state that removes units; all of them train alike."""
 ADAPTIVE = frozenset({"adamw"})
@@ -87,21 +93,22 @@ def penalty_doubts(
 
 
 def removal_warnings(
-    removal: Mapping[str, float] | None, settings: RsstConfig, *, narrowed: bool = False
+    removal: Mapping[str, float] | None, settings: RsstConfig, gone: Collection[Kind] = ()
 ) -> tuple[str, ...]:
     """What has to be said of the removal of units that had been shrunk: nothing where it cost a point or less, the repair
-    included where there was one. `narrowed` says that channels of the stream were among them."""
+    included where there was one. `gone` are the kinds of the units."""
     if removal is None:
         return ()
     before, after = removal["val_accuracy_before"], removal.get("val_accuracy_repaired", removal["val_accuracy_after"])
     if not is_dear(before, after):
         return ()
     ratio = removal.get("magnitude_ratio")
-    if narrowed and "val_accuracy_repaired" not in removal and (ratio or 0.0) > NEARLY_NOTHING:
+    normed = next((told for kind, told in NORMED.items() if kind in gone), None)
+    if normed and "val_accuracy_repaired" not in removal and (ratio or 0.0) > NEARLY_NOTHING:
         return (
             f"the removal cost {100 * (before - after):.1f} points of validation accuracy ({100 * before:.1f} % just before, "
-            f"{100 * after:.1f} % just after) though the units were shrunk: with the stream's channels go zeros that its norms "
-            "took their statistics over; say prune.compensate: least_squares, which makes up for it",
+            f"{100 * after:.1f} % just after) though the units were shrunk: {normed}; "
+            "say prune.compensate: least_squares, which makes up for it",
         )
     sizes = "" if ratio is None else f"; the weights that stay were {ratio:.3g} times as large as those that went"
     return (

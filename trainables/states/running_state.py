@@ -109,10 +109,10 @@ class RunningState:
         subject.position = replace(subject.position, training_macs=subject.position.training_macs + spent)
         if self.shrinking.removes_after(step):
             drop = self.shrinking.plan.shrink
-            narrowed = any(subject.network.structure.groups[name].kind == "embed" for name in drop)
+            gone = {subject.network.structure.groups[name].kind for name in drop}
             subject.measured_removal(drop, lambda: self._remove(drop))
             subject.position = subject.position.with_warnings(
-                removal_warnings(subject.position.removal, subject.config.prune.rsst, narrowed=narrowed)
+                removal_warnings(subject.position.removal, subject.config.prune.rsst, gone)
             )
             self.shrinking.removed()
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
 from timm.models.vision_transformer import Block, ResPostBlock
 from torch import Tensor, nn
 
 from models.units.across.base import Across, Counts
 from models.units.across.query_key import SUFFIX
-from models.units.base import TiedSlice, UnitGroup
+from models.units.base import TiedSlice, UnitGroup, whole_of
 from models.units.families.attention import ATTENTION_CLASSES
 from models.units.families.glu import GLU_CLASSES
 from models.units.families.mlp import MLP_CLASSES
@@ -94,22 +93,13 @@ def _group(model: nn.Module, branches: Branches) -> UnitGroup:
     for unit, (name, block) in enumerate(blocks):
         holds.append((f"{name}.{work}", f"{name}.{work}{SUFFIX}"))
         for part in branches.modules:
-            slices += _whole(f"{name}.{part}", getattr(block, part, None), unit)
+            module = getattr(block, part, None)
+            slices += whole_of(f"{name}.{part}", module, unit) if module is not None else ()
     return UnitGroup(branches.name, "branch", len(blocks), tuple(slices), None, tuple(holds))
 
 
 def _works(block: nn.Module) -> list[nn.Module]:
     return [block.get_submodule(branches.work) for branches in BOTH]
-
-
-def _whole(name: str, module: nn.Module | None, unit: int) -> Iterator[TiedSlice]:
-    """Every parameter and buffer of a module, as one unit's own."""
-    if module is None:
-        return
-    parameters = dict(module.named_parameters())
-    for key, tensor in (parameters | dict(module.named_buffers())).items():
-        if tensor.ndim:
-            yield TiedSlice(f"{name}.{key}", 0, torch.arange(len(tensor)).unsqueeze(0), key in parameters, unit)
 
 
 def blocks_of(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -9,11 +9,12 @@ from torch import nn
 from models.units.across.base import Across, Counts
 from models.units.across.branch import BRANCH
 from models.units.across.embed import EMBED
+from models.units.across.interaction import INTERACTION
 from models.units.across.query_key import QUERY_KEY
 from models.units.base import UnitGroup
 from models.units.structure import Kind
 
-BY_KIND: dict[Kind, Across] = {"embed": EMBED, "qk": QUERY_KEY, "branch": BRANCH}
+BY_KIND: dict[Kind, Across] = {"embed": EMBED, "qk": QUERY_KEY, "branch": BRANCH, "interaction": INTERACTION}
 
 
 def groups_across(model: nn.Module, kinds: Collection[Kind]) -> tuple[UnitGroup, ...]:

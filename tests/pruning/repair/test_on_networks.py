@@ -14,7 +14,7 @@ from models.units.base import dense_structure
 from models.units.compaction import positions_of, remove
 from models.units.describe import describe
 from pruning.repair import repair
-from tests.models.networks import BASIC, BOTTLENECK
+from tests.models.networks import BASIC, BOTTLENECK, randomised
 from tests.pruning.repair.test_repair import answers, every_other, images
 
 MINIATURES: dict[str, Callable[[], nn.Module]] = {
@@ -99,6 +99,25 @@ def test_on_every_family_the_repair_helps_and_leaves_the_network_as_it_was_alone
     better = [after < before for after, before in errors if after is not None and before is not None]
     assert sum(better) >= 0.8 * len(better)
     assert (repaired - dense).norm() < (plain - dense).norm()
+
+
+@pytest.mark.usefixtures("narrow_twistnet")
+@pytest.mark.parametrize("earlier", [{}, {"layer4.0.interactions": (0, 2), "layer3.1.interactions": (0, 1, 2, 3)}])
+def test_interaction_heads_that_go_are_made_up_for_by_gate_and_projection(earlier: dict[str, tuple[int, ...]]) -> None:
+    torch.manual_seed(0)
+    model = randomised(MINIATURES["twistnet18"](), seed=0).eval()
+    structure = remove(model, dense_structure(describe(model, ("interaction",))), earlier)
+    groups = describe(model, ("interaction",))
+    drop = {"layer3.0.interactions": (1, 3), "layer4.1.interactions": (0, 1, 2, 3), "layer4.0": tuple(range(8))}
+    before, given = deepcopy(model), images(48, 32)
+    remove(model, structure, drop)
+    plain, dense = answers(model, given), answers(before, given)
+    told = repair(model, before, groups, positions_of(structure, drop), given, "least_squares")
+    for block in ("layer3.0", "layer4.1"):
+        assert {f"{block}.interactions.gate.fc1", f"{block}.interactions.project"} <= set(told)
+    heads = {int(name.split(".")[4]) for name in told if name.startswith("layer4.0.interactions.heads")}
+    assert heads == ({1, 3} if earlier else {0, 1, 2, 3}), "a head that is gone reads nothing"
+    assert (answers(model, given) - dense).norm() < (plain - dense).norm()
 
 
 def test_channels_of_the_stream_and_branches_that_go_are_made_up_for_by_all_that_reads_the_stream() -> None:

@@ -47,7 +47,7 @@ def test_a_trial_handed_out_now_is_like_those_of_the_version_that_began_the_run(
     removed = read_request(OLD_RUN / "trials" / "rsst-001")
     assert removed is not None
     given = {key: value for key, value in new.config["prune"].items() if value is not None}
-    ratios = dict.fromkeys(("token_ratio", "embed_ratio", "qk_ratio", "branch_ratio"), 0.5)
+    ratios = dict.fromkeys(("token_ratio", "embed_ratio", "qk_ratio", "branch_ratio", "interaction_ratio"), 0.5)
     schedule = {**removed.config["prune"]["schedule"], **ratios}
     # Keys that came later have the defaults of today.
     today = PruneConfig().model_dump(mode="json")

@@ -85,6 +85,7 @@ ACTS_FROM: dict[str, tuple[Any, int]] = {
     "prune.schedule.embed_ratio": (0.6, NEVER),
     "prune.schedule.qk_ratio": (0.6, NEVER),
     "prune.schedule.branch_ratio": (0.6, NEVER),
+    "prune.schedule.interaction_ratio": (0.6, NEVER),
     "prune.schedule.kept": ([0.9, 0.8], 1),
     "prune.schedule.rate_per_state": (0.1, 1),
     "prune.schedule.macs_target": (0.5, 1),

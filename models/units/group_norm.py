@@ -1,0 +1,48 @@
+"""GroupNorm that has lost channels within its groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Runs = tuple[tuple[bool, int], ...]
+"""Channels of the groups that still have any, in order: whether so many side by side are there, and how many they are."""
+
+
+class CutGroupNorm(nn.GroupNorm):
+    """Channels that are gone count as zeros in the statistics of the groups that still have others: so the others are what
+    they would be with those set to zero."""
+
+    runs: Runs
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.num_channels:
+            return input
+        if all(there for there, _ in self.runs):
+            return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
+        parts = iter(torch.split(input, [size for there, size in self.runs if there], dim=1))
+        batch, _, *sides = input.shape
+        padded = torch.cat([next(parts) if there else input.new_zeros((batch, n, *sides)) for there, n in self.runs], 1)
+        normed = torch.split(
+            F.group_norm(padded, self.num_groups, eps=self.eps), [size for _, size in self.runs], dim=1
+        )
+        kept = torch.cat([part for part, (there, _) in zip(normed, self.runs, strict=True) if there], dim=1)
+        return kept * self.weight[:, None, None] + self.bias[:, None, None]
+
+
+def declare_kept(norm: nn.GroupNorm, kept: Sequence[bool], per_group: int) -> None:
+    """Bring a GroupNorm, which had `per_group` channels in each group, in line with weights that have just lost some.
+
+    `kept` says of every channel that it had when dense whether it is still there.
+    """
+    groups = [kept[first : first + per_group] for first in range(0, len(kept), per_group)]
+    left = [group for group in groups if any(group)]
+    flat = [there for group in left for there in group]
+    norm.__class__ = CutGroupNorm
+    assert isinstance(norm, CutGroupNorm)
+    norm.runs = tuple((there, len(list(run))) for there, run in groupby(flat))
+    norm.num_groups, norm.num_channels = len(left), sum(flat)
