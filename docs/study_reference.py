@@ -116,7 +116,9 @@ def keys(section: str, model: type[BaseModel]) -> list[Key]:
     rows = []
     for name, field in model.model_fields.items():
         if _section_of(field) is None:
-            rows.append(Key(f"{section}.{name}", _values(field), _default(field), words(field.description)))
+            rows.append(
+                Key(f"{section}.{field.alias or name}", _values(field), _default(field), words(field.description))
+            )
     return rows
 
 

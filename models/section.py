@@ -17,7 +17,9 @@ class Section(BaseModel):
     Its docstring's first paragraph and the strings under its fields stand in docs/study-files.md.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True, serialize_by_alias=True
+    )
 
 
 def described(values: str, default: str | None = None) -> Any:

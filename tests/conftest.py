@@ -6,5 +6,13 @@ processor time. Ray's own niceness of 15 would leave its processes almost nothin
 
 import os
 
+import pytest
+
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  (Ray reads it in this spelling)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_store(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A finished pretraining registers itself in the store: not in that of whoever runs the tests."""
+    os.environ["PRUNETUNE_STORE"] = str(tmp_path_factory.mktemp("store"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,14 @@ from models.spec import ModelSpec
 from models.units.reach import unreached_warning
 from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from pruning.methods import get_method
+from trainables.config.found import with_found
 from trainables.config.trial import DataConfig, TrialConfig
 from trainables.data import Data, load_data
 from trainables.data.base import DataInfo
 from trainables.files.environment import environment
 from trainables.files.record import Identity
 from trainables.files.remote.at_need import fetched
+from trainables.found_weights import find_weights
 from trainables.seeds import derive
 from trainables.states.feasible import (
     check_augment_of_state0,
@@ -77,9 +79,10 @@ def prepare(
 ) -> Prepared:
     """Load data and proven weights and build the dense network of a trial; nothing is trained yet.
 
-    What `loader` holds already is not loaded again.
+    What `loader` holds already is not loaded again; weights that the configuration leaves to be found are looked for.
     Raises UserError for what the request got wrong, WeightsRefused for weights that are not what they claim.
     """
+    config = with_found(config, find_weights([config], store=store))
     device = resolve_device(config.train.device)
     precision = resolve_precision(config.train.precision, device)
     torch.set_num_threads(config.train.threads)
@@ -144,10 +147,15 @@ def load_weights(
     config: TrialConfig, spec: ModelSpec, *, from_scratch: bool = False, store: Path | None = None
 ) -> InitialWeights:
     """The trial's initial weights, judged; the `scratch` control starts from random ones whatever `model.init` says."""
-    init = config.model.init
+    seed = derive(config.seed, "initial weights")
+    if from_scratch:
+        return initial_weights(spec, InitRequest("random"), seed=seed)
+    init = with_found(config, find_weights([config], store=store)).model.init
     path = None if init.path is None else str(init.path)
-    request = InitRequest("random", None, None) if from_scratch else InitRequest(init.source, path, init.tag)
-    return initial_weights(spec, request, seed=derive(config.seed, "initial weights"), store=store)
+    weights = initial_weights(spec, InitRequest(init.source, path, init.tag, init.start), seed=seed, store=store)
+    if init.found is None:
+        return weights
+    return replace(weights, evidence=(init.found, *weights.evidence))
 
 
 def normalisation(weights: InitialWeights, data: Data) -> tuple[tuple[float, ...], tuple[float, ...]]:

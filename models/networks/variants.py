@@ -64,6 +64,23 @@ def name_of(spec: ModelSpec) -> str | None:
     return _named(spec.arch, told)
 
 
+def known_as(arch: str, args: Mapping[str, Any] | None = None) -> str:
+    """One text for one network, whether asked for by name or by arguments; a network without a name has its arguments in
+    it. `resnet18` and `timm:resnet18` stay two: only the first is looked up on this machine."""
+    if arch in VARIANTS and not VARIANTS[arch].args and not args:
+        return arch
+    resolved, given = resolve_name(arch, args)
+    told = own_args(ModelSpec(resolved, 1, 1, 1, None, given))
+    if name := _named(resolved, told) if told else None:
+        return name
+    return f"{resolved} with {', '.join(f'{key}: {told[key]!r}' for key in sorted(told))}" if told else resolved
+
+
+def is_looked_up(arch: str) -> bool:
+    """Whether weights of `arch`, as a user has typed it, are looked for on this machine."""
+    return arch in PLAIN or arch in VARIANTS
+
+
 def own_args(spec: ModelSpec) -> dict[str, Any]:
     """The arguments of `spec` without those that only say what holds anyway."""
     plain = PLAIN.get(spec.arch, {})

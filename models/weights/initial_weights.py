@@ -14,6 +14,7 @@ from models.spec import ModelSpec
 from models.weights import hub
 from models.weights.digest import file_digest
 from models.weights.fetch import brought_over, fetch, is_stale
+from models.weights.partial import partial_start
 from models.weights.proof.strict_load import Hows
 from models.weights.provenance import RANDOM_ORIGIN, Provenance, record_state
 from models.weights.repository import PREFIX
@@ -21,20 +22,21 @@ from models.weights.sources import Source, open_file, open_tag, pretrained_tag
 from models.weights.store import StoredFile, find_stored
 from models.weights.weights_file import read_provenance, refuse
 
-SourceKind = Literal["pretrained", "path", "random"]
+SourceKind = Literal["pretrained", "path", "partial", "random"]
 
 
 @dataclass(frozen=True)
 class InitRequest:
     """Where weights shall come from.
 
-    `pretrained` needs proof, from `tag` ("timm:NAME.TAG", "weights:NAME") or the architecture's default; `path` takes a
-    file, proven or not; `random` draws them.
+    `pretrained` needs proof, from `tag` ("timm:NAME.TAG", "weights:NAME"), a file or the architecture's default; `path` takes
+    a file, proven or not; `partial` what fits of `start`, another network's weights; `random` draws them.
     """
 
     source: SourceKind
     path: str | None = None
     tag: str | None = None
+    start: str | None = None
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class InitialWeights:
     """
 
     state: dict[str, Tensor]
-    verdict: Literal["proven", "unproven", "random"]
+    verdict: Literal["proven", "unproven", "partial", "random"]
     provenance: Provenance
     digest: str
     evidence: tuple[str, ...]
@@ -65,13 +67,16 @@ def initial_weights(spec: ModelSpec, request: InitRequest, *, seed: int, store: 
     check_request(request)
     if request.source == "random":
         return _random(spec, seed)
-    if request.source == "path":
-        path = Path(request.path or "").expanduser()
+    if request.source == "partial":
+        return _partial(spec, request.start or "", seed)
+    if request.path is not None:
+        path = Path(request.path).expanduser()
         if not path.is_file():
             raise UserError(
                 f"{path} is not a file; give a safetensors or PyTorch file of weights", key="model.init.path"
             )
-        return _transferred(open_file(path, spec), spec, seed)
+        weights = _transferred(open_file(path, spec), spec, seed)
+        return weights if request.source == "path" else _proven(weights, str(path))
     tag = pretrained_tag(spec.arch, request.tag)
     if tag.startswith(PREFIX):
         return _proven(_transferred(open_tag(tag, spec), spec, seed), tag)
@@ -86,9 +91,16 @@ def check_request(request: InitRequest) -> None:
         )
     if request.source == "path" and not request.path:
         raise UserError("missing, and model.init.source: path needs it; name a weights file", key="model.init.path")
-    if request.source != "path" and request.path:
+    if request.source not in ("path", "pretrained") and request.path:
         raise UserError(
             f"{request.path!r} with source: {request.source}; say source: path to use it", key="model.init.path"
+        )
+    if request.path and request.tag:
+        raise UserError(f"{request.path!r} beside the tag {request.tag!r}; leave one out", key="model.init.path")
+    if (request.source == "partial") != bool(request.start):
+        raise UserError(
+            f"{request.start!r} with source: {request.source}; source: partial needs to know from what, and only that",
+            key="model.init.from",
         )
     if request.source != "pretrained" and request.tag:
         raise UserError(f"{request.tag!r} with source: {request.source}; say source: pretrained", key="model.init.tag")
@@ -98,6 +110,12 @@ def _random(spec: ModelSpec, seed: int) -> InitialWeights:
     state = random_state(spec, seed)
     provenance = record_state(state, spec, origin=RANDOM_ORIGIN, default_how="reinitialised", extra={"seed": seed})
     return InitialWeights(state, "random", provenance, provenance.digest, (f"drawn at random from seed {seed}",))
+
+
+def _partial(spec: ModelSpec, start: str, seed: int) -> InitialWeights:
+    begun = partial_start(spec, start, seed)
+    digest = begun.provenance.digest
+    return InitialWeights(begun.state, "partial", begun.provenance, digest, begun.evidence, begun.warnings)
 
 
 def _stored(tag: str, spec: ModelSpec, seed: int, store: Path | None) -> InitialWeights:

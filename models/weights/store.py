@@ -55,6 +55,11 @@ def list_store(store: Path | None = None) -> tuple[StoredFile, ...]:
     return tuple(_read(path) for folder in folders if folder.is_dir() for path in sorted(folder.glob("*.safetensors")))
 
 
+def list_named(pattern: str, store: Path | None = None) -> tuple[StoredFile, ...]:
+    """The store's files whose names fit, damaged ones with their problem."""
+    return tuple(_read(path) for path in sorted(store_folder(store).glob(pattern)))
+
+
 def find_stored(spec: ModelSpec, origin: str, store: Path | None = None) -> StoredFile | None:
     """The stored file of this origin at the geometry of `spec`, whatever its class count; the newest of several.
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from models.errors import UserError, WeightsRefused
 from models.networks.native import head_names, native_model, seeded
+from models.networks.variants import name_of
 from models.spec import ModelSpec
 from models.weights.proof.strict_load import Hows, load_strictly, some
 
@@ -70,12 +71,16 @@ def transfer(source: Mapping[str, Tensor], native: ModelSpec, target: ModelSpec,
 def _no_way(native: ModelSpec, target: ModelSpec, problems: list[str]) -> WeightsRefused:
     hint = "; with global_pool: avg say fc_norm: false too" if any("fc_norm" in name for name in problems) else ""
     return WeightsRefused(
-        f"refused: weights of {native.arch} cannot become {target.arch} at {target.img_size} px, "
+        f"refused: weights of {_called(native)} cannot become {_called(target)} at {target.img_size} px, "
         f"patch {target.patch_size}, args {target.args}: {some(problems)}; choose the weights' own architecture, size "
         f"and arguments{hint}, or source: random",
         tuple(problems),
         key="model.init",
     )
+
+
+def _called(spec: ModelSpec) -> str:
+    return name_of(spec) or spec.arch
 
 
 def _verify_copies(state: Mapping[str, Tensor], source: Mapping[str, Tensor], hows: Hows) -> None:

@@ -12,6 +12,7 @@ from search.console import afterwards, announce
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.plan import outstanding_trials
+from search.run.possible.found_weights import with_found_weights
 from search.run.preflight import check_study
 from search.study.load import load_study
 
@@ -54,7 +55,8 @@ def command(
     try:
         ray.begin()
         # Before the run has a folder: nothing is written of a request that is wrong.
-        checked = check_study(this_time)
+        asked = with_found_weights(asked)
+        checked = check_study(asked.with_resources(**launch))
         return drive_command(asked, open_run(storage, asked), take_over=take_over, **launch, checked=checked, ray=ray)
     except BaseException:
         # What is wrong is said at once, not when Ray has come up and gone.

@@ -28,6 +28,7 @@ from search.run.begun import as_begun, former_defaults_lines
 from search.run.files.everything import check_launch_files
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
+from search.run.possible.found_weights import found_lines, with_weights_of
 from search.run.preflight import check_arm, with_structure
 from search.run.results import with_found_recipes
 from search.run.retention import apply_retention
@@ -93,9 +94,10 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path, *, take_o
     folder = run_folder.trial_folder(arm.name)
     check_launch_files(run_folder)
     read_generation(folder)
-    study = as_begun(with_found_recipes(run_folder, study), TrialStore(run_folder))
+    trials = TrialStore(run_folder)
+    study = with_weights_of(run_folder, as_begun(with_found_recipes(run_folder, study), trials), trials)
     _say_what_state0_is(study)
-    for line in former_defaults_lines(study):
+    for line in (*former_defaults_lines(study), *found_lines(study)):
         print(f"prunetune: {line}", file=sys.stderr)
     arm = study.arms[arm.name]
     config = arm.config(seed=seed)
@@ -134,8 +136,8 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path, *, take_o
             print(f"{arm.name}: {told_of}", file=sys.stderr, flush=True)
             release_memory()
     apply_retention(study, TrialStore(run_folder))
-    told = {"run": str(run_folder.path), "trial": arm.name, "warnings": warnings_of(read_trial(folder, "interrupted"))}
-    result = {**trial.result(), **told}
+    where = {"run": str(run_folder.path), "trial": arm.name, "warnings": warnings_of(read_trial(folder, "interrupted"))}
+    result = {**trial.result(), **where}
     if result["test_accuracy"] is not None:
         print(f"prunetune: note: {NOT_FOR_CHOOSING}", file=sys.stderr)
     return Outcome(result, result_text(result, folder), 0 if result["status"] == "finished" else WORK_FAILED)

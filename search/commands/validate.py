@@ -11,6 +11,7 @@ import click
 from search.commands.common import Outcome, Subcommand, study_parameters
 from search.run.foretold.dense_start import dense_starts
 from search.run.foretold.dense_start_text import dense_start_lines
+from search.run.possible.found_weights import found_lines, with_found_weights
 from search.run.preflight import Checked, check_study
 from search.space.distributions import MOST_VALUES
 from search.study.arm import Arm
@@ -25,13 +26,15 @@ from trainables.teaching.knowledge import Knowledge
 @study_parameters
 def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
     """Check a study file without running it: its keys and values, its data, its networks, and the proof of its weights."""
-    asked = load_study(study, sets, name=name)
+    asked = with_found_weights(load_study(study, sets, name=name))
     checked = check_study(asked)
+    for line in found_lines(asked):
+        print(f"prunetune: {line}", file=sys.stderr)
     for warning in checked.warnings:
         print(f"prunetune: warning: {warning}", file=sys.stderr)
     arms = {one: _arm_json(asked, arm) for one, arm in asked.arms.items()}
     for arm, starting_point in checked.starting_points.items():
-        shown = ("verdict", "digest", "probe")
+        shown = ("verdict", "digest", "evidence", "probe")
         arms[arm]["weights"] = {key: starting_point.weights[key] for key in shown if key in starting_point.weights}
         arms[arm]["dense"] = starting_point.dense
         arms[arm]["reach"] = starting_point.reach
@@ -45,6 +48,7 @@ def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
         "data": data,
         "state0": starts.to_json(),
         "arms": arms,
+        "found_weights": {network: dict(one) for network, one in asked.found_weights.items()},
         "warnings": list(checked.warnings),
     }
     of_data = [_data_line(one, alone=len(data) == 1) for one in data]

@@ -98,7 +98,8 @@ def unknown(key: str) -> str:
 
 
 def _walk(model: type[BaseModel], prefix: str) -> Iterator[tuple[str, Any]]:
-    for name, field in model.model_fields.items():
+    for own_name, field in model.model_fields.items():
+        name = field.alias or own_name
         yield prefix + name, field.annotation
         for inner in _models_in(field.annotation):
             yield from _walk(inner, f"{prefix}{name}.")

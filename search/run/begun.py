@@ -14,8 +14,11 @@ from search.config_file import key_tree
 from search.run.trials import RecordedTrial
 from search.study.arm import Arm
 from search.study.study import Study
+from trainables.config.found import FILLED_IN as FILLED_IN_OF_WEIGHTS
 
-FILLED_IN = frozenset({"seed", "data.split_seed", "prune.scratch.file"})
+FILLED_IN = frozenset({"seed", "data.split_seed", "prune.scratch.file"}) | {
+    f"{init}.{key}" for init in ("model.init", "train.distill.teacher.init") for key in FILLED_IN_OF_WEIGHTS
+}
 """Keys that differ between a study and its trials because the run itself decides them."""
 
 

@@ -16,6 +16,7 @@ from search.config_file import key_tree, yaml_file
 from search.config_file.mistakes import Mistake, Sources, first_problem, wrong_booleans
 from search.space.distributions import Choice
 from search.space.parameter import Parameter
+from trainables.config.found import FoundWeights, with_found
 from trainables.config.trial import TrialConfig
 
 
@@ -23,7 +24,8 @@ from trainables.config.trial import TrialConfig
 class Arm:
     """`patch` is as the file has it, with dotted keys; `tree` is the trial with the patch over it, without searched
     values; `parameters` are what this arm searches, those under conditions included. `defaults` stand, by dotted key, for
-    what the file does not say and this version would fill in otherwise."""
+    what the file does not say and this version would fill in otherwise. `found` are the weights that its trials start from
+    where they say `source: pretrained` of a network whose weights are looked for on this machine."""
 
     name: str
     patch: dict[str, Any]
@@ -31,6 +33,7 @@ class Arm:
     parameters: tuple[Parameter, ...] = ()
     sources: Sources = field(default=Sources("study"), compare=False, repr=False)
     defaults: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    found: FoundWeights = field(default_factory=dict, compare=False)
 
     @property
     def searched_keys(self) -> tuple[str, ...]:
@@ -81,7 +84,7 @@ class Arm:
         for path, given in wrong_booleans(tree, config.model_dump()):
             message = f": a number is expected, found {str(given).lower()}"
             raise self.sources.error(self.where(path, values), message, (yaml_file.dotted(path),))
-        return config
+        return with_found(config, self.found)
 
     def where(self, path: Sequence[str | int], values: Mapping[str, Any] | None = None) -> tuple[str | int, ...]:
         """Where in the study a path within a trial's configuration is decided: in the space, the arm or the trial."""

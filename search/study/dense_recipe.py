@@ -50,7 +50,7 @@ def dense_study(study: Study, replicate: int = 0) -> Study:
     whole = replicate_of(study, replicate)
     tree = {**pruning_arms(whole)[0].tree, "prune": NOTHING_PRUNED}
     parameters = study.dense_space.parameters
-    arm = Arm(DENSE_ARM, {}, tree, parameters, study.sources)
+    arm = Arm(DENSE_ARM, {}, tree, parameters, study.sources, found=study.found_weights)
     search = whole.search.model_copy(
         update={
             "trials_per_arm": study.search.state0.trials,

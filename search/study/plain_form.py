@@ -12,7 +12,15 @@ from search.config_file import key_tree
 from search.config_file.mistakes import Sources
 
 ARM_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
-PATHS_OF_TRIAL = ("data.root", "model.init.path", "train.distill.teacher.init.path", "prune.scratch.file")
+PATHS_OF_TRIAL = (
+    "data.root",
+    "model.init.path",
+    "model.init.from",
+    "train.distill.teacher.init.path",
+    "prune.scratch.file",
+)
+NAMES_OF_WEIGHTS = ("timm:", "weights:")
+"""What weights' names begin with where a file may stand as well."""
 PATHS_OF_STUDY = ("search.warm_start", "resources.stages")
 Raw = dict[str, Any]
 
@@ -36,12 +44,12 @@ def plain_form(content: Mapping[str, Any], sources: Sources, folder: Path) -> Ra
 def with_paths(tree: Mapping[str, Any], folder: Path, keys: Iterable[str]) -> Raw:
     """A tree with the relative paths that stand at these dotted keys resolved against `folder`.
 
-    What is no text, or a URL, stays as it is, for validation to judge.
+    What is no text, a URL, or the name of published weights stays as it is, for validation to judge.
     """
     result = dict(tree)
     for key in keys:
         value = key_tree.get(result, key)
-        if isinstance(value, str) and value and not is_url(value):
+        if isinstance(value, str) and value and not is_url(value) and not value.startswith(NAMES_OF_WEIGHTS):
             result = key_tree.replaced(result, key, str((folder / Path(value).expanduser()).resolve()))
     return result
 

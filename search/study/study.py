@@ -13,6 +13,7 @@ from search.config_file.mistakes import Sources
 from search.space.space import Space
 from search.study.arm import Arm
 from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
+from trainables.config.found import FoundWeights
 
 SETTINGS = ("search", "scheduler", "resources", "compare", "retention")
 """The sections beside `trial`, `arms` and `space`, all of whose keys have defaults."""
@@ -51,6 +52,15 @@ class Study:
         """The same study, asking for trials as an earlier version would have: these values in place of its defaults."""
         arms = {name: replace(arm, defaults=defaults) for name, arm in self.arms.items()}
         return replace(self, arms=arms, former_defaults=defaults)
+
+    @property
+    def found_weights(self) -> FoundWeights:
+        """What was found for networks that leave their weights to be found; the same in all arms."""
+        return next((arm.found for arm in self.arms.values()), {})
+
+    def with_found_weights(self, found: FoundWeights) -> Study:
+        """The same study, whose trials start from these."""
+        return replace(self, arms={name: replace(arm, found=found) for name, arm in self.arms.items()})
 
     def arm(self, name: str) -> Arm:
         """The arm of that name; UserError, with the nearest, where there is none."""

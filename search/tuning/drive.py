@@ -15,6 +15,7 @@ from search.run.driving.hold import Hold
 from search.run.files.everything import check_launch_files
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
+from search.run.possible import found_weights
 from search.run.possible.cluster_address import cluster_address
 from search.run.possible.machine import check_devices
 from search.run.preflight import Checked, check_study
@@ -97,10 +98,11 @@ def run_study(
         hold.knows(read_generation(run.path))
         manifest.check_same_study(run, study)
         store = TrialStore(run)
-        study = as_begun(with_found_recipes(run, study), store)
+        study = found_weights.with_weights_of(run, as_begun(with_found_recipes(run, study), store), store)
         # All that is there has been read: a damaged run is left as it is.
         generation = hold.launch(partial(run.begin_launch, store.newest_generation()))
         store.guard = run.fence(generation)
+        found_weights.note(run, study)
         run.publish()
         with DriverLog(run.path, generation, launch.command) as log:
             hold.when_lost(log.end)
@@ -198,7 +200,7 @@ def _warnings(study: Study, checked: Checked) -> list[str]:
     searched = max(plan.configurations for plan in plans)
     single = [plan.arm for plan in plans if searched > 1 and not study.arms[plan.arm].parameters]
     lines = [f"{arm}: nothing to search in this arm, so it runs a single configuration" for arm in single]
-    return [*former_defaults_lines(study), *checked.warnings, *lines]
+    return [*former_defaults_lines(study), *found_weights.found_lines(study), *checked.warnings, *lines]
 
 
 def _drive(

@@ -49,7 +49,7 @@ def test_every_section_says_what_it_is() -> None:
     [
         ("trial.prune.rsst.ramp", "number > 0, ≤ 1", "`0.5`"),
         ("trial.data.fold", "whole number ≥ 1", "`1`"),
-        ("trial.model.init.source", "`pretrained`, `path`, `random`", "required"),
+        ("trial.model.init.source", "`pretrained`, `path`, `partial`, `random`", "required"),
         ("trial.prune.scope", "`layerwise`, `global`", "`global`"),
         ("trial.prune.schedule.kept", "list of number > 0, ≤ 1 or null", "`null`"),
         ("trial.prune.rewind", "`continue`, `init`, `{epoch: e}`", "`continue`"),

@@ -20,7 +20,7 @@ class TeacherConfig(Section):
     arch: str | None = None
     """As `model.arch`; may be left out where the file or the tag says it."""
     init: InitConfig
-    """As `model.init`, but never `random`."""
+    """As `model.init`, but never `random` or `partial`."""
     args: Arguments = Field(default_factory=dict)
     """As `model.args`, for a file that does not say its network."""
 
@@ -31,11 +31,15 @@ class TeacherConfig(Section):
             raise ValueError(
                 f"source: random is no teacher: nothing is learnt from an untrained network; name a trained one, {FORMS}"
             )
+        if init.source == "partial":
+            raise ValueError(
+                f"source: partial is no teacher: a network that is trained in part knows no class; name a whole one, {FORMS}"
+            )
         return init
 
     @model_validator(mode="after")
     def _is_named(self) -> Self:
-        if self.init.source == "pretrained" and self.arch is None and self.init.tag is None:
+        if self.init.source == "pretrained" and self.arch is None and not self.init.names_weights:
             raise ValueError("source: pretrained needs an arch or a tag; give one, such as arch: timm:NAME.TAG")
         if self.arch is not None and self.init.tag is not None:
             raise ValueError(f"arch {self.arch} and init.tag {self.init.tag} both name the network; leave arch out")

@@ -19,20 +19,39 @@ class InitConfig(Section):
     `pretrained` must be proven; nothing falls back to random weights.
     """
 
-    source: Literal["pretrained", "path", "random"]
-    """`pretrained` must be proven; `path` may run unproven; `random` is drawn from the seed."""
+    source: Literal["pretrained", "path", "partial", "random"]
+    """`pretrained` must be proven; `path` may run unproven; `partial` takes what fits from another network; `random` is drawn
+    from the seed."""
     tag: str | None = None
     """For `pretrained`: `timm:NAME.TAG` or `weights:NAME`; default: the architecture's own."""
     path: LocalPath | None = None
-    """For `path`: a safetensors or PyTorch file."""
+    """For `path`: a safetensors or PyTorch file. For `pretrained`: one that has to be proven; where weights are found by
+    themselves, the file that was found."""
+    start: str | None = Field(None, alias="from", min_length=1)
+    """For `partial`: `timm:NAME.TAG`, `weights:NAME`, or a safetensors or PyTorch file."""
+    found: str | None = None
+    """Filled in by a run whose weights were found by themselves: where, and what was passed over."""
 
     @model_validator(mode="after")
-    def _path_matches_source(self) -> Self:
+    def _keys_match_source(self) -> Self:
         if self.source == "path" and self.path is None:
             raise ValueError("source: path needs a path")
         if self.source == "random" and (self.path is not None or self.tag is not None):
             raise ValueError("source: random takes neither path nor tag")
+        if self.source == "pretrained" and self.path is not None and self.tag is not None:
+            raise ValueError("path and tag both name the weights; leave one out")
+        if self.source == "partial" and self.start is None:
+            raise ValueError("source: partial needs to know from what, such as from: timm:resnet18.a1_in1k")
+        if self.source == "partial" and (self.path is not None or self.tag is not None):
+            raise ValueError("source: partial takes neither path nor tag; say from: FILE or from: timm:NAME.TAG")
+        if self.source != "partial" and self.start is not None:
+            raise ValueError(f"from: {self.start} with source: {self.source}; say source: partial to use it")
         return self
+
+    @property
+    def names_weights(self) -> bool:
+        """Whether `source: pretrained` says which weights it means, so that none are looked up."""
+        return self.tag is not None or self.path is not None
 
 
 class ModelConfig(Section):

@@ -10,6 +10,7 @@ from typing import Any
 from models.errors import UserError
 from models.networks.native import head_names, native_model, timm_native_spec
 from models.networks.registry import resolve_spec
+from models.networks.variants import name_of, own_args, resolve_name
 from models.save_load import is_model_file, load_parts, network_of
 from models.spec import ModelSpec
 from models.weights.digest import file_digest, state_digest
@@ -51,8 +52,7 @@ def _published(asked: TeacherConfig, info: DataInfo) -> Teacher:
         if known is None:
             raise refuse(str(file), ("no provenance header",))
         source = open_file(file, known.spec, origin=tag)
-        if source.verdict.word != "proven":
-            raise refuse(tag, (f"{tag} is unproven, and source: pretrained needs proof", *source.verdict.evidence))
+        _check_proven(asked, source)
         return _of_source(source, known)
     native, _, _ = timm_native_spec(tag)
     check_classes(tag, native.num_classes, info)  # before anything is downloaded
@@ -70,22 +70,34 @@ def _of_file(asked: TeacherConfig, path: Path, info: DataInfo) -> Teacher:
     known = read_weights_file(path).provenance
     if known is not None:
         _check_says_itself(asked, str(path), known.spec)
-        return _of_source(open_file(path, known.spec, origin=str(path)), known)
+        source = open_file(path, known.spec, origin=str(path))
+        _check_proven(asked, source)
+        return _of_source(source, known)
     if asked.arch is None:
         raise UserError(
             f"missing, and {path} does not say which network it holds; give its architecture", key=f"{TEACHER_KEY}.arch"
         )
     spec = resolve_spec(asked.arch, info.num_classes, info.image_size, info.in_chans, args=asked.args)
-    return _of_source(open_file(path, spec, origin=str(path)), None)
+    source = open_file(path, spec, origin=str(path))
+    _check_proven(asked, source)
+    return _of_source(source, None)
+
+
+def _check_proven(asked: TeacherConfig, source: Source) -> None:
+    if asked.init.source == "pretrained" and source.verdict.word != "proven":
+        unproven = f"{source.origin} is unproven, and source: pretrained needs proof"
+        raise refuse(source.origin, (unproven, *source.verdict.evidence))
 
 
 def _check_says_itself(asked: TeacherConfig, origin: str, spec: ModelSpec | None = None) -> None:
     """UserError for what is asked of a network that is named already."""
-    if asked.args:
+    named, args = (None, asked.args) if asked.arch is None else resolve_name(asked.arch, asked.args)
+    if asked.args and (spec is None or args != own_args(spec)):
         raise UserError(f"{origin} says its own; leave the key out", key=f"{TEACHER_KEY}.args")
-    if spec is not None and asked.arch not in (None, spec.arch):
+    if spec is not None and named is not None and (named != spec.arch or (args and args != own_args(spec))):
         raise UserError(
-            f"found {asked.arch}, but {origin} holds {spec.arch}; leave the key out", key=f"{TEACHER_KEY}.arch"
+            f"found {asked.arch}, but {origin} holds {name_of(spec) or spec.arch}; leave the key out",
+            key=f"{TEACHER_KEY}.arch",
         )
 
 

@@ -52,6 +52,7 @@ class _Manifest(_Part):
     launches: list[_Launch]
     study: dict[str, Any] = {}
     dense_recipes: list[dict[str, Any]] = []
+    found_weights: dict[str, dict[str, str]] = {}
     grown: list[_Growth] = []
     settled: _Settled | None = None
 

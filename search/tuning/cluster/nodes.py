@@ -14,6 +14,7 @@ from typing import Any
 from models.errors import UserError
 from models.versions import library_versions, source_digest
 from search.run.folder import RunFolder
+from search.run.possible.found_weights import noted
 from search.run.preflight import StartingPoint, preflight
 from search.study.load import load_study
 from search.tuning.cluster.node_check import Passing, Refusals
@@ -84,7 +85,9 @@ def _loaded(run: Path, arms: tuple[str, ...]) -> Facts:
     if not arms:
         return facts
     try:
-        found = preflight(load_study(RunFolder.existing(run).study_file, recorded=True))
+        folder = RunFolder.existing(run)
+        study = load_study(folder.study_file, recorded=True)
+        found = preflight(study.with_found_weights(noted(folder)))
     except UserError as error:
         return replace(facts, problem=str(error))
     return replace(facts, digests={arm: digests_of(found[arm]) for arm in arms if arm in found})

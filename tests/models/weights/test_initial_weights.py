@@ -134,8 +134,13 @@ def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
         (InitRequest("random", path="x"), "say source: path"),
         (InitRequest("random", tag="timm:resnet18"), "say source: pretrained"),
         (InitRequest("pretrained", tag="vit_small"), "of no known kind"),
+        (InitRequest("pretrained", path="x", tag="timm:resnet18"), "leave one out"),
+        (InitRequest("pretrained", path="/nowhere/at/all"), "is not a file"),
+        (InitRequest("partial"), "needs to know from what"),
+        (InitRequest("random", start="timm:resnet18"), "needs to know from what"),
+        (InitRequest("partial", start="/nowhere/at/all"), "is not a file"),
         (InitRequest("pretrained", tag="timm:vit_smal_patch16_224"), "vit_small_patch16_224"),
-        (InitRequest("scratch"), "expected one of pretrained, path, random"),  # type: ignore[arg-type]  # the mistake
+        (InitRequest("scratch"), "expected one of pretrained, path, partial, random"),  # type: ignore[arg-type]  # the mistake
     ],
 )
 def test_a_request_that_contradicts_itself_is_the_users_error(request_: InitRequest, words: str) -> None:
