@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from models import writes
 from models.atomic import replace_via
 from models.errors import UserError
 from models.networks.variants import own_args, resolve_name
@@ -62,7 +62,7 @@ def register_pretrained(path: Path, *, store: Path | None = None) -> Path:
         return copy
     try:
         with replace_via(copy) as temporary:
-            shutil.copyfile(path, temporary)
+            writes.copy(path, temporary)
     except OSError as error:
         raise UserError(
             f"{copy}: cannot be written ({error.strerror or error}); the weights are in {path}, and are found too where "
