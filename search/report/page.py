@@ -11,6 +11,7 @@ from search.report.plots.comparison import budget_curves, paired_differences
 from search.report.plots.drawing import Plot
 from search.report.plots.evidence import evidence_plot
 from search.report.plots.importances import importance_plot
+from search.report.plots.inside import inside_plots
 from search.report.plots.schedules import schedule_plot
 from search.report.plots.settings import parallel_coordinates, rate_by_epochs, settings_against_accuracy
 from search.report.plots.structure import kept_structures
@@ -48,6 +49,7 @@ def run_plots(results: RunResults, comparison: Comparison) -> list[Plot]:
         budget_curves(results),
         schedule_plot(results),
         *[plot for index, arm in enumerate(results.arm_names) for plot in kept_structures(results, arm, index)],
+        *[plot for arm in results.arm_names for plot in inside_plots(results, arm)],
         settings_against_accuracy(results),
         rate_by_epochs(results),
         parallel_coordinates(results),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from models.looking_inside import inside_of, looked_into
 from pruning.allocation import Drop
 from trainables.config.augment import AugmentConfig
 from trainables.data import Batch
@@ -85,10 +86,11 @@ class RunningState:
         last = first + self.steps_per_epoch - 1
         if last + 1 == len(self.rates):
             subject.position = subject.position.with_warnings(self._micro_batch_warnings())
-        val = self._validation(last)
+        with looked_into(subject.network.model) as looks:
+            val = self._validation(last)
         if not math.isfinite(val.loss):  # the last step of an epoch has no training loss after it
             raise Diverged(last, val.loss, "validation")
-        return self._line(begun, val, last)
+        return self._line(begun, val, last) | inside_of(looks, ended=last + 1 == len(self.rates))
 
     def before_step(self, step: int) -> None:
         self.shrinking.before_step(step)

@@ -16,6 +16,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from models.units.structure import BASIC, KINDS, WORDS, Structure
 from trainables.files.record import StateEnd, read_record
 from trainables.tensorboard.hparams import ENDINGS, session_end, session_start
+from trainables.tensorboard.inside import inside_scalars, products_images
 
 EPOCH_TAGS = {
     "val_accuracy": "accuracy/val",
@@ -76,6 +77,11 @@ class TrialBoard:
             self._scalar(tag, line.get(key), step)
         for kind, count in line.get("kept", {}).items():
             self._scalar(f"kept/{_plural(kind)}", count, step)
+        inside = line.get("inside", {})
+        for tag, value in inside_scalars(inside):
+            self._scalar(tag, value, step)
+        for tag, image in products_images(inside):
+            self._writer.add_image(tag, image, step, dataformats="HWC")
         self._writer.flush()
 
     def state(self, end: StateEnd) -> None:

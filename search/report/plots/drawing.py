@@ -41,6 +41,8 @@ class Plot:
     figure: Figure
     arm: str = ""
     trials: int = 0
+    caption: str = ""
+    """What stands below it, where that depends on the run."""
 
 
 @contextmanager
