@@ -8,6 +8,8 @@ import click
 
 from models.errors import WORK_FAILED, UserError
 from search.commands.common import PATH, Outcome, Subcommand, Whole
+from search.commands.verify_data import Shown, asked_data
+from search.console import announce
 from trainables.config.trial import DataConfig
 
 SIZE = Whole(min=1)
@@ -77,19 +79,28 @@ def _geometry(arch: str, data: str | None) -> tuple[int, int, int]:
     return info.num_classes, info.image_size, info.in_chans
 
 
-@command.command("verify", cls=Subcommand, example="prunetune init verify weights/vit_micro.safetensors --json")
+@command.command("verify", cls=Subcommand, example="prunetune init verify weights/vit_micro.safetensors --data digits")
 @click.argument("file", type=PATH, help="a safetensors or PyTorch file")
-def verify_command(file: Path) -> Outcome:
-    """Judge a file of weights: proven, unproven or refused, and why."""
+@click.option("--data", metavar="DATA", help="try it on images: a study or pretraining file, or a data set's name")
+def verify_command(file: Path, data: str | None) -> Outcome:
+    """Judge a file of weights: proven, unproven or refused, and why; with --data also whether it works on images."""
     from models.weights.proof.verify import verify_file
 
     if not file.is_file():
         raise UserError(f"{file}: there is no such file; give a safetensors or PyTorch file")
+    asked = None if data is None else asked_data(data)
     verdict = verify_file(file)
     lines = [f"{file}: {verdict.word}", *(f"  {line}" for line in verdict.evidence)]
     lines += [f"  warning: {line}" for line in verdict.warnings]
-    status = WORK_FAILED if verdict.word == "refused" else 0
-    return Outcome(json=verdict.to_json(), text="\n".join(lines), exit_status=status)
+    if verdict.word == "refused" or asked is None:
+        status = WORK_FAILED if verdict.word == "refused" else 0
+        return Outcome(json=verdict.to_json(), text="\n".join(lines), exit_status=status)
+    from trainables.verification.verification import verify_on
+
+    announce(f"trying {file.name} on {asked.data.name}")
+    found = verify_on(file, asked.data, asked.network, Shown())
+    json = {**verdict.to_json(), "on_data": found.to_json()}
+    return Outcome(json=json, text="\n".join([*lines, found.sentence()]), exit_status=0 if found.works else WORK_FAILED)
 
 
 @command.command("list", cls=Subcommand, example="prunetune init list")

@@ -40,6 +40,36 @@ def test_it_prints_one_json_object_and_writes_beside_its_file(
     assert json.loads(capsys.readouterr().out)["verdict"] == "proven"
 
 
+def test_what_it_wrote_is_tried_on_images_that_a_file_or_a_name_gives(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, FILE.replace("train_limit: 60", "train_limit: 600").replace("epochs: 1", "epochs: 6"))
+    assert main(["pretrain", str(path), "--storage", str(tmp_path / "runs")]) == 0
+    file = str(tmp_path / "made" / "tiny.safetensors")
+    capsys.readouterr()
+    assert main(["init", "verify", file, "--data", str(path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["verdict"] == "proven"
+    tried = found["on_data"]
+    assert tried["same_data"]
+    assert tried["works"]
+    made = found["on_data"]["accuracy"]
+    assert set(made) == {"val", "test"}
+    assert main(["init", "verify", file, "--data", "digits"]) == 0
+    printed = capsys.readouterr()
+    assert "on digits these weights work" in printed.out
+    assert "trying tiny.safetensors on digits" in printed.err
+    study = tmp_path / "study.yaml"
+    study.write_text(
+        "trial: {model: {arch: vit_micro, init: {source: random}}, data: {name: digits, train_limit: 100}}\n"
+    )
+    assert main(["init", "verify", file, "--data", str(study)]) == 0
+    capsys.readouterr()
+    for text, told in (("digit", "the nearest is digits"), ("image_folder", "data.root"), ("cifar10", "channels")):
+        assert main(["init", "verify", file, "--data", text]) == 2
+        assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("replaced", "by", "told"),
     [

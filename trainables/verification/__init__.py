@@ -1,0 +1,1 @@
+"""Whether weights work: on images, not by their own statistics."""
