@@ -22,6 +22,7 @@ from models.networks.registry import build, resolve_spec
 from models.spec import ModelSpec
 from models.weights.digest import file_digest
 from models.weights.provenance import record_state, write_weights_file
+from models.weights.registered import registered_line
 from models.weights.repository import DIGESTS, committed_digests, repository_folder
 from trainables.config.origins import splits_line
 from trainables.config.pretrain import PretrainConfig
@@ -98,7 +99,9 @@ def pretrain(
             folder, Checkpoint(meta, _state(engine.model), state_by_name(engine.model, engine.optimizer), {})
         )
         on_epoch(line)
-    return _finish(engine, config, spec, data, history)
+    result = _finish(engine, config, spec, data, history)
+    tell(registered_line(result.path))
+    return result
 
 
 def _engine(config: PretrainConfig, spec: ModelSpec, data: Data, device: torch.device) -> Engine:

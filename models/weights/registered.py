@@ -71,6 +71,15 @@ def register_pretrained(path: Path, *, store: Path | None = None) -> Path:
     return copy
 
 
+def registered_line(path: Path, *, store: Path | None = None) -> str:
+    """Register a finished pretraining and say so in a line for people; of a store that cannot be written too, which must not
+    end what has just been trained for days."""
+    try:
+        return f"registered in the store, where source: pretrained finds it: {register_pretrained(path, store=store)}"
+    except UserError as error:
+        return f"warning: not registered in the store: {error}"
+
+
 @dataclass(frozen=True)
 class Registered:
     """The store's pretrainings of one network, the one that saw most images first, of equals the newest; `unreadable` are

@@ -173,3 +173,12 @@ def test_what_means_nothing_here_is_refused(values: dict[str, Any], named: str, 
 
 def test_the_recipe_is_that_of_trials() -> None:
     assert PretrainConfig.model_fields["train"].annotation is TrainConfig
+
+
+def test_a_finished_pretraining_registers_itself_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRUNETUNE_STORE", str(tmp_path / "store"))
+    told: list[str] = []
+    finished = pretrain(small(tmp_path), tmp_path, tell=told.append)
+    (stored,) = (tmp_path / "store").iterdir()
+    assert stored.read_bytes() == finished.path.read_bytes()
+    assert told[-1] == f"registered in the store, where source: pretrained finds it: {stored}"

@@ -13,7 +13,7 @@ from models.networks.variants import VARIANTS
 from models.weights.finding import Found, find_pretrained
 from models.weights.initial_weights import InitRequest, initial_weights
 from models.weights.provenance import record_state, write_weights_file
-from models.weights.registered import register_pretrained
+from models.weights.registered import register_pretrained, registered_line
 from tests.models.weights.cases import HUB_TAG, put_in_hub_cache, trained_state, weights_file
 
 pytestmark = pytest.mark.usefixtures("narrow_twistnet")
@@ -176,6 +176,7 @@ def test_a_store_that_cannot_be_written_says_where_the_weights_are(
     with pytest.raises(UserError, match="cannot be written") as caught:
         register_pretrained(path)
     assert str(path) in str(caught.value)
+    assert registered_line(path).startswith("warning: not registered in the store: ")
 
 
 def test_a_damaged_file_in_the_store_is_named(tmp_path: Path) -> None:
