@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ class Comparison:
     run: str
     settings: CompareConfig
     baseline: str
+    """Whom all others are compared with but for those of `settings.against`."""
     rows: tuple[ArmSummary, ...]
     primary: tuple[Contrast, ...]
     divergence: tuple[DivergenceContrast, ...]
@@ -61,6 +62,10 @@ class Comparison:
         """Whether every contrast that can be tested is claimed one way or the other, and none of it is exploratory."""
         tested = [contrast for contrast in self.primary if contrast.p_value is not None]
         return bool(tested) and not self.exploratory and all(one.kind != "not settled" for one in tested)
+
+    def named(self, arm: str, opponent: str) -> str:
+        """An arm in a table of those compared: with whom, where that is not the baseline."""
+        return arm if opponent == self.baseline else f"{arm} (against {opponent})"
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -95,10 +100,12 @@ def compare(results: RunResults) -> Comparison:
     complete, training, results = results.complete, results.training, reading.read(results)
     rows = tuple(summarise_arm(results, arm, settings.metric, settings.alpha) for arm in names)
     others = [arm for arm in removing if arm != baseline]
-    primary = decide(_primary_contrasts(results, baseline, others), settings, reading)
-    looked_at = _secondary_contrasts(results, baseline, others if baseline in removing else ())
+    opponents = {arm: settings.opponent_of(arm, baseline) for arm in others}
+    primary = decide(_primary_contrasts(results, opponents), settings, reading)
+    small = {arm: other for arm, other in opponents.items() if other in removing}
+    looked_at = _secondary_contrasts(results, small)
     secondary = decide(looked_at, settings, reading)
-    divergence = divergence_contrasts(results, baseline, others, settings.alpha, reading)
+    divergence = divergence_contrasts(results, opponents, settings.alpha, reading)
     caveats = tuple(_caveats(results, rows, interim=not complete and not reading.stands))
     return Comparison(
         run=str(results.run),
@@ -132,20 +139,20 @@ def require_finished(results: RunResults) -> None:
         raise UserError(f"{results.run}: {counts}; run `prunetune resume {results.run}` to finish some")
 
 
-def _primary_contrasts(results: RunResults, baseline: str, others: Sequence[str]) -> list[Measured]:
-    """At the study's levels; without any, at the last state."""
+def _primary_contrasts(results: RunResults, opponents: Mapping[str, str]) -> list[Measured]:
+    """At the study's levels; without any, at the last state. `opponents`: arm → whom it is compared with."""
     return [
-        measure(results, arm, baseline, level, with_images=True)
-        for arm in others
-        if replicates(results, arm) and replicates(results, baseline)
-        for level in results.study.compare.at or last_level(results, (arm, baseline))
+        measure(results, arm, other, level, with_images=True)
+        for arm, other in opponents.items()
+        if replicates(results, arm) and replicates(results, other)
+        for level in results.study.compare.at or last_level(results, (arm, other))
     ]
 
 
-def _secondary_contrasts(results: RunResults, baseline: str, others: Sequence[str]) -> list[Measured]:
+def _secondary_contrasts(results: RunResults, opponents: Mapping[str, str]) -> list[Measured]:
     stated = {level.value for level in results.study.compare.at if level.axis == "macs"}
     levels = [Level(axis="macs", value=share) for share in EXPLORATORY_SHARES if share not in stated]
-    looked_at = [measure(results, arm, baseline, level) for arm in others for level in levels]
+    looked_at = [measure(results, arm, other, level) for arm, other in opponents.items() for level in levels]
     return [measured for measured in looked_at if measured.differences]
 
 

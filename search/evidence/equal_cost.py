@@ -58,22 +58,23 @@ class EqualCost:
 
 
 def equal_cost(results: RunResults, baseline: str, alpha: float) -> list[EqualCost]:
-    """Every other arm against the baseline, at shares of the largest training cost that all trials of both reach.
+    """Every other arm against the baseline, or whom the study names in its place, at shares of the largest training cost that
+    all trials of both reach.
 
     Curves are straight between a trial's states and never extrapolated, so a share before the first state's end is left out.
     """
-    theirs = results.representatives(baseline)
     rows: list[EqualCost] = []
     for arm in results.arm_names:
-        ours = results.representatives(arm)
+        other = results.study.compare.opponent_of(arm, baseline)
+        ours, theirs = results.representatives(arm), results.representatives(other)
         if arm == baseline or not ours or not theirs:
             continue
         costs = common_costs([*ours, *theirs])
         if not costs:
-            reason = f"no training cost lies within the curves of both {arm} and {baseline}"
-            rows.append(EqualCost(arm, baseline, reason=reason))
-        pairs = whole_units(results, pairs_of(results, arm, baseline))
-        rows += [_row(arm, baseline, cost, ours, theirs, pairs) for cost in costs]
+            reason = f"no training cost lies within the curves of both {arm} and {other}"
+            rows.append(EqualCost(arm, other, reason=reason))
+        pairs = whole_units(results, pairs_of(results, arm, other))
+        rows += [_row(arm, other, cost, ours, theirs, pairs) for cost in costs]
     family = sum(row.pairs > 0 for row in rows)
     return [_with_intervals(row, alpha, family) if row.pairs else row for row in rows]
 

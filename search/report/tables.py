@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from models.units.structure import counted
-from search.evidence.arm_summary import SINGLE, ArmSummary
+from search.evidence.arm_summary import ArmSummary
 from search.evidence.comparison import Comparison
 from search.evidence.contrasts import AtState0, Contrast
 from search.evidence.equal_cost import ArmAtCost
@@ -15,32 +15,24 @@ from search.evidence.final_test import FinalTest, NothingChosen
 from search.evidence.formats import interval_text, number, p_text, percent, plural, points, short
 from search.evidence.paired.scope import trials_word, unit_word
 from search.evidence.verdict import more_seeds_text
+from search.report.accuracies import DEVIATIONS_TEXT, accuracy_cells, accuracy_heading, over_folds, percents
 from search.report.table import Table
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
-DEVIATIONS_TEXT = (
-    "Standard deviations are over all runs (folds times seeds), which are no independent samples, and over the folds' means; "
-    "papers report either."
-)
 REMOVED_TEXT = "Removed is of the parameters of the target's units, and of all parameters."
 
 
 def arm_table(comparison: Comparison) -> Table:
     """A row per arm: what its trials came to, and what its networks cost."""
-    metric = "test" if comparison.settings.metric == "test_accuracy" else "validation"
-    best = SINGLE if all(row.basis == SINGLE for row in comparison.rows) else "search's best"
     units = plural(unit_word(comparison.settings.claim))
-    found = [best, f"confirmed {metric}"]
-    if over_folds(comparison):
-        found = [f"{metric}, mean ± s.d. of runs", f"{metric}, mean ± s.d. of folds"]
     heading = [
-        "arm", "trials", *found, units, "removed %", "of all %", "parameters", "MACs",
+        "arm", "trials", *accuracy_heading(comparison), units, "removed %", "of all %", "parameters", "MACs",
         "of dense", "training MACs", "seconds",
     ]  # fmt: skip
     return Table(
-        heading, [_arm_row(row, _accuracy_cells(row, comparison)) for row in comparison.rows], _basis_text(comparison)
+        heading, [_arm_row(row, accuracy_cells(row, comparison)) for row in comparison.rows], _basis_text(comparison)
     )
 
 
@@ -49,28 +41,6 @@ def side_by_side_table(comparisons: Mapping[str, Comparison]) -> Table:
     shown = {name: arm_table(comparison) for name, comparison in comparisons.items()}
     heading = ["run", *next(iter(shown.values())).heading]
     return Table(heading, [[name, *row] for name, table in shown.items() for row in table.rows])
-
-
-def over_folds(comparison: Comparison) -> bool:
-    """Whether accuracies are told as folds' are: nothing was chosen, so that there is no search's best."""
-    return comparison.settings.claim == "folds"
-
-
-def _accuracy_cells(row: ArmSummary, comparison: Comparison) -> list[str]:
-    found = row.confirmed
-    if not over_folds(comparison):
-        return [percent(row.best_accuracy), _confirmed_text(row)]
-    if found is None:
-        return ["–", "–"]
-    of_folds = _with_deviation(found.mean, found.deviation) + (
-        f" ({found.diverged} diverged)" if found.diverged else ""
-    )
-    return [_with_deviation(found.runs_mean, found.runs_deviation), of_folds]
-
-
-def _with_deviation(mean: float | None, deviation: float | None) -> str:
-    """`72.31 % ± 1.40`, as papers report it."""
-    return percent(mean) + ("" if deviation is None else f" ± {100 * deviation:.2f}")
 
 
 def _arm_row(row: ArmSummary, accuracies: Sequence[str]) -> list[str]:
@@ -96,19 +66,6 @@ def _counts_text(row: ArmSummary) -> str:
     return f"{total} ({', '.join(others)})" if others else str(total)
 
 
-def _confirmed_text(row: ArmSummary) -> str:
-    if row.confirmed is None:
-        return "–"
-    text = percent(row.confirmed.mean) + _percents(row.confirmed.interval)
-    if row.confirmed.diverged:
-        text += f" ({row.confirmed.diverged} diverged)"
-    return text
-
-
-def _percents(interval: tuple[float, float] | None) -> str:
-    return f" [{100 * interval[0]:.2f}, {100 * interval[1]:.2f}]" if interval else ""
-
-
 def _basis_text(comparison: Comparison) -> str:
     found = {row.basis for row in comparison.rows}
     told = f"{DEVIATIONS_TEXT} " if over_folds(comparison) else ""
@@ -131,7 +88,7 @@ def final_test_sentence(test: FinalTest | NothingChosen) -> str:
     """The one look at the test split, for the network that was chosen on validation."""
     if isinstance(test, NothingChosen):
         return f"No network was chosen, so the test split was not looked at: {test.reason}."
-    images = f"{_percents(test.interval)} on {test.images} images" if test.interval else ""
+    images = f"{percents(test.interval)} on {test.images} images" if test.interval else ""
     if test.accuracy is None:
         return f"No test split (data.test_fraction: 0): {test.id} was chosen {test.choice.text}, and nothing else judged it."
     return f"Test accuracy of {test.id}, chosen {test.choice.text}: {percent(test.accuracy)}{images}."
@@ -143,20 +100,25 @@ def difference_table(comparison: Comparison) -> Table | None:
         "arm", "at", "family", "points", "interval", "other test images", "pairs", "p", "Holm p", "equivalence p",
         "at state 0, points", "more lost since, points", "training MACs", "so",
     ]  # fmt: skip
-    rows = [_difference_row(contrast, "primary") for contrast in comparison.primary]
-    rows += [_difference_row(contrast, "exploratory") for contrast in comparison.secondary]
+    rows = [_difference_row(comparison, contrast, "primary") for contrast in comparison.primary]
+    rows += [_difference_row(comparison, contrast, "exploratory") for contrast in comparison.secondary]
     metric = comparison.settings.metric.replace("_", " ")
     level = f"{100 * (1 - comparison.settings.alpha):g} %"
     caption = (
-        f"Differences in {metric} to {comparison.baseline}, paired by {unit_word(comparison.settings.claim)}; intervals hold "
-        f"at {level} for all of a family together; what was there at state 0 stands with its own p"
+        f"Differences in {metric} to {comparison.baseline}{_unless_named(comparison)}, paired by "
+        f"{unit_word(comparison.settings.claim)}; intervals hold at {level} for all "
+        "of a family together; what was there at state 0 stands with its own p"
     )
     return Table(heading, rows, caption, (1, 2, 13)) if rows else None
 
 
-def _difference_row(contrast: Contrast, family: str) -> list[str]:
+def _unless_named(comparison: Comparison) -> str:
+    return " or whom an arm is said to be against" if comparison.settings.against else ""
+
+
+def _difference_row(comparison: Comparison, contrast: Contrast, family: str) -> list[str]:
     return [
-        contrast.arm,
+        comparison.named(contrast.arm, contrast.baseline),
         contrast.level.text,
         family,
         points(contrast.mean),
@@ -180,13 +142,17 @@ def _state0_cells(state0: AtState0 | None) -> list[str]:
     return [points(value) + ("" if p_value is None else f" (p {p_text(p_value)})") for value, p_value in found]
 
 
+def _opponent(comparison: Comparison) -> str:
+    return "the other" if comparison.settings.against else comparison.baseline
+
+
 def divergence_table(comparison: Comparison) -> Table | None:
     """How often training diverged; None where it never did."""
     trials = plural(trials_word(comparison.settings.claim))
-    heading = ["arm", trials, "diverged", f"of {comparison.baseline}", "p", "Holm p", "so"]
+    heading = ["arm", trials, "diverged", f"of {_opponent(comparison)}", "p", "Holm p", "so"]
     rows = [
-        [one.arm, str(one.trials), str(one.diverged), str(one.baseline_diverged), p_text(one.p_value), p_text(one.p_holm),
-         one.kind]
+        [comparison.named(one.arm, one.baseline), str(one.trials), str(one.diverged), str(one.baseline_diverged),
+         p_text(one.p_value), p_text(one.p_holm), one.kind]
         for one in comparison.divergence if one.any
     ]  # fmt: skip
     return (
@@ -206,11 +172,11 @@ def _interval_cell(interval: tuple[float, float] | None, unit: str = "seed") -> 
 def equal_cost_table(comparison: Comparison) -> Table | None:
     """The arms at equal training cost; None where no two arms have a cost in common."""
     heading = [
-        "arm", "training MACs", "validation", "removed %", "MACs left", f"{comparison.baseline} validation", "removed %",
+        "arm", "training MACs", "validation", "removed %", "MACs left", f"{_opponent(comparison)} validation", "removed %",
         "MACs left", "difference, points", "interval", "at state 0, points", "more lost since, points",
     ]  # fmt: skip
     rows = [
-        [row.arm, short(row.training_macs), *_arm_cells(row.ours), *_arm_cells(row.theirs),
+        [comparison.named(row.arm, row.baseline), short(row.training_macs), *_arm_cells(row.ours), *_arm_cells(row.theirs),
          points(row.difference), _interval_cell(row.interval), *_state0_cells(row.state0)]
         for row in comparison.equal_cost if row.reason is None
     ]  # fmt: skip

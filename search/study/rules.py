@@ -10,6 +10,7 @@ from search.config_file import key_tree
 from search.config_file.key_tree import is_known, unknown
 from search.config_file.mistakes import Mistake, no_arm
 from search.study.arm import Arm
+from search.study.claims import baseline_of, comparing_arms
 from search.study.compared.claim_checks import check_claim
 from search.study.compared.looks import check_looks
 from search.study.corners import check_samples, corner_values
@@ -37,6 +38,7 @@ def check_study_file(study: Study) -> None:
     baseline = study.compare.baseline
     if baseline is not None and baseline not in study.arms:
         raise study.sources.error(("compare", "baseline"), no_arm(baseline, study.arms))
+    _check_against(study)
     _check_choose(study)
     if study.search.pairing == "shared":
         _check_shared(study)
@@ -147,6 +149,27 @@ def _check_entry(study: Study, arm: Arm, number: int, entry: dict[str, Any]) -> 
         arm.config(study.space.sample(arm.name, seed=0, fixed=fixed) | fixed)
     except UserError as error:
         raise study.sources.error(("search", "enqueue", number), f" for arm {arm.name}: {error}") from None
+
+
+def _check_against(study: Study) -> None:
+    """Every other arm has one opponent, and no two are compared twice."""
+    against, comparing = study.compare.against, comparing_arms(study)
+    for arm, other in against.items():
+        path = ("compare", "against", arm)
+        for named in (arm, other):
+            if named not in study.arms:
+                raise study.sources.error(path, no_arm(named, study.arms))
+            if named not in comparing:
+                raise study.sources.error(
+                    path,
+                    f": {named} ({study.arms[named].method}) takes part in no comparison, since its network stays whole",
+                )
+        if arm == baseline_of(study):
+            raise study.sources.error(
+                path, f": {arm} is the baseline, which all other arms are compared with; name another compare.baseline"
+            )
+        if arm == other or against.get(other) == arm:
+            raise study.sources.error(path, f": {arm} and {other} would be compared twice, or an arm with itself")
 
 
 def _check_choose(study: Study) -> None:

@@ -217,6 +217,8 @@ class CompareConfig(Section):
     """Default: each trial's last state."""
     baseline: str | None = None
     """The arm the others are compared with; default: the first whose networks get smaller."""
+    against: Annotated[dict[str, str], described("arms, each with another")] = Field(default_factory=dict)
+    """Arms that are compared with another one in its place: `{resnet18_rsst: resnet18_refill}`."""
     alpha: float = Field(0.05, gt=0, lt=1)
     """Significance level."""
     margin: float = Field(1.0, gt=0)
@@ -226,6 +228,10 @@ class CompareConfig(Section):
     looks: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] | None = None
     """After how many confirm seeds the arms are compared, the last look at all of them: `[8, 16, 32]`. `sweep` stops at the
     first look that settles every contrast. Default: once, at the end."""
+
+    def opponent_of(self, arm: str, baseline: str) -> str:
+        """Whom an arm is compared with; `baseline` is whom arms are by default."""
+        return self.against.get(arm, baseline)
 
 
 class RetentionConfig(Section):

@@ -20,6 +20,7 @@ from models.units.structure import kinds_of
 from search.commands.pretrain import load_config
 from search.config_file.key_tree import is_known, within
 from search.run.plan import plan_of
+from search.study.claims import family_warnings, folds_of
 from search.study.compared.arms import arm_warnings
 from search.study.corners import corner_values
 from search.study.load import load_study
@@ -233,15 +234,26 @@ def test_the_seeds_own_settings_are_what_runs_first() -> None:
     assert (rsst.curve, rsst.exponent, rsst.lambda_max, rsst.coupling) == ("exp_custom_exponents", 2.0, 0.3, "gradient")
 
 
-def test_twistnet_study_has_ten_folds_times_three_seeds_for_every_arm() -> None:
-    study = loaded(CONFIGS / "twistnet18_dtd.yaml")
+@pytest.mark.parametrize("name", ["dtd_main", "dtd_ablation", "dtd_published", "dtd_prune"])
+def test_textures_have_ten_folds_times_three_seeds_for_every_arm_and_can_settle_something(name: str) -> None:
+    study = loaded(CONFIGS / f"{name}.yaml")
+    assert study.compare.claim == "folds"
+    assert folds_of(study) == tuple(range(1, 11))
+    assert family_warnings(study) == []
     for plan in plan_of(study):
         assert (plan.configurations, plan.seeds) == (10, (42, 43, 44))
         folds = [study.arm(plan.arm).config(values).data.fold for values in study.space.grid_points(plan.arm)]
         assert folds == list(range(1, 11))
-    assert study.arm("no_ais").config({"data.fold": 1}).model.args == {"no_ais": True}
-    assert study.arm("resnet18").config({"data.fold": 1}).model.arch == "timm:resnet18"
-    assert study.arm("twistnet18").config({"data.fold": 1}).states == 0
+
+
+@pytest.mark.parametrize("name", ["dtd_main", "dtd_ablation", "dtd_published"])
+def test_whole_networks_on_textures_differ_in_their_network_alone(name: str) -> None:
+    study = loaded(CONFIGS / f"{name}.yaml")
+    assert all(set(arm.patch) <= {"model.arch"} for arm in study.arms.values())
+    assert all(arm.config({"data.fold": 1}).states == 0 for arm in study.arms.values())
+    assert {arm.value("model.init")["source"] for arm in study.arms.values()} == {
+        "random" if name == "dtd_published" else "pretrained"
+    }
 
 
 def test_scratch_control_of_the_controls_study_follows_an_arm_that_prunes() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
@@ -39,10 +39,10 @@ class DivergenceContrast:
 
 
 def divergence_contrasts(
-    results: RunResults, baseline: str, others: Sequence[str], alpha: float, reading: Reading = FIXED
+    results: RunResults, opponents: Mapping[str, str], alpha: float, reading: Reading = FIXED
 ) -> list[DivergenceContrast]:
-    """Every arm against the baseline, a family of tests by itself: Holm over the arms that have pairs of trials."""
-    found = [_count(results, arm, baseline, alpha, len(others), reading) for arm in others]
+    """Every arm against its opponent, a family of tests by itself: Holm over the arms that have pairs of trials."""
+    found = [_count(results, arm, other, alpha, len(opponents), reading) for arm, other in opponents.items()]
     counted = [contrast for contrast in found if contrast is not None]
     adjusted = holm([contrast.p_value for contrast in counted])
     return [_decided(contrast, p_holm, alpha) for contrast, p_holm in zip(counted, adjusted, strict=True)]

@@ -16,7 +16,7 @@ from search.run.results import RunResults
 
 
 def paired_differences(comparison: Comparison) -> Plot | None:
-    """Each seed's difference to the baseline with the mean and the simultaneous interval; None without pairs."""
+    """Each unit's difference to the baseline with the mean and the simultaneous interval; None without pairs."""
     contrasts = [contrast for contrast in (*comparison.primary, *comparison.secondary) if contrast.differences]
     if not contrasts:
         return None
@@ -28,11 +28,11 @@ def paired_differences(comparison: Comparison) -> Plot | None:
         axes.axvline(0, color=FAINT, linewidth=1)
         for row, contrast in enumerate(contrasts):
             _draw_contrast(axes, row, contrast, colour(names.index(contrast.arm)))
-        name_rows(axes, [_label(contrast, contrast in comparison.primary) for contrast in contrasts])
+        name_rows(axes, [_label(comparison, contrast, contrast in comparison.primary) for contrast in contrasts])
         axes.set_ylim(len(contrasts) - 0.5, -0.5)
         axes.set_xlabel(f"difference to {comparison.baseline}, points")
     described = [
-        f"{_label(contrast, True)}: {points(contrast.mean)} {interval_text(contrast.interval)}"
+        f"{_label(comparison, contrast, True)}: {points(contrast.mean)} {interval_text(contrast.interval)}"
         for contrast in contrasts
     ]
     words = f"Differences to {comparison.baseline} in points. {'; '.join(described)}."
@@ -48,8 +48,10 @@ def _draw_contrast(axes: Axes, row: int, contrast: Contrast, shade: str) -> None
     axes.plot(100 * (contrast.mean or 0.0), row, marker="D", color=shade, markersize=7)
 
 
-def _label(contrast: Contrast, primary: bool) -> str:
-    return f"{contrast.arm}, {contrast.level.text}" + ("" if primary else " (exploratory)")
+def _label(comparison: Comparison, contrast: Contrast, primary: bool) -> str:
+    return f"{comparison.named(contrast.arm, contrast.baseline)}, {contrast.level.text}" + (
+        "" if primary else " (exploratory)"
+    )
 
 
 def search_values(results: RunResults, arm: str) -> list[float]:

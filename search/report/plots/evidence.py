@@ -23,7 +23,7 @@ def evidence_plot(comparison: Comparison) -> Plot | None:
         axes.axhline(enough, color=FAINT, linewidth=1)
         axes.axhline(1, color=FAINT, linewidth=1, linestyle=":")
         for contrast in contrasts:
-            label = f"{contrast.arm}, {contrast.level.text}"
+            label = f"{comparison.named(contrast.arm, contrast.baseline)}, {contrast.level.text}"
             axes.plot(
                 range(1, len(contrast.evidence) + 1),
                 contrast.evidence,

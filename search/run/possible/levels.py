@@ -89,7 +89,8 @@ def _check_level(study: Study, level: Level, others: Sequence[Arm], baseline: Ar
     found = {arm.name: _reach(list(ends.of(arm)), level) for arm in (*others, baseline)}
     known = {name: reach for name, reach in found.items() if reach is not None}
     short = {name: reach.text(reach.most) for name, reach in known.items() if not reach.some_get_there}
-    if baseline.name in short or all(arm.name in short for arm in others):
+    opponents = {arm.name: study.compare.opponent_of(arm.name, baseline.name) for arm in others}
+    if all(arm in short or other in short for arm, other in opponents.items()):
         each = ", ".join(f"{name} {most}" for name, most in short.items())
         raise study.sources.error(
             ("compare", "at"),

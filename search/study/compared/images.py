@@ -64,7 +64,7 @@ def check_judged_alike(study: Study) -> None:
 
 
 def image_warnings(study: Study) -> list[str]:
-    """One for each arm whose images are not the baseline's."""
+    """One for each arm whose images are not those of whom it is compared with."""
     return [
         f"arms.{arm.name}: compared with {baseline.name} on "
         f"{apart_text(apart, (arm.name, baseline.name), study.compare.metric)}, so their difference is one of these "
@@ -98,11 +98,12 @@ def _shown(value: Any) -> str:
 
 
 def _differing(study: Study, arms: Iterable[str]) -> list[tuple[Arm, Arm, Apart]]:
-    """(arm, baseline, what differs between their images) of each of these arms that has some, searched keys left out."""
-    baseline = study.arms[baseline_of(study)]
+    """(arm, whom it is compared with, what differs between their images) of each of these arms that has some, searched keys
+    left out."""
     found = []
     for name in arms:
         arm = study.arms[name]
+        baseline = study.arms[study.compare.opponent_of(name, baseline_of(study))]
         apart = images_apart(_data_of(study, arm), _data_of(study, baseline))
         searched = (*arm.parameters, *baseline.parameters)
         fixed = {key: values for key, values in apart.items() if not any(one.decides(key) for one in searched)}
