@@ -68,7 +68,7 @@ def test_pages_say_against_whom(comparison: Comparison) -> None:
         assert {"small_rsst", "large_refill", "large_rsst (against large_refill)"} == {row[0] for row in table.rows}
     plot = paired_differences(comparison)
     assert plot is not None
-    assert "large_rsst (against large_refill), " in plot.words
+    assert "large_rsst (against large_refill), " in plot.alternative
 
 
 def test_the_study_counts_as_many_tests(tmp_path: Path) -> None:

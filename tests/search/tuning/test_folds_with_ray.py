@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
-from search.cli import cli
+from search.cli import main
 from search.config_file import yaml_file
 from tests.configs.files import CONFIGS
 from tests.trainables.data.made_textures import write_textures
@@ -31,10 +31,20 @@ STUDY = {
 TEXTURES = sorted(CONFIGS.glob("dtd_*.yaml"))
 
 
-def run(*words: str) -> str:
-    result = CliRunner().invoke(cli, words)
-    assert result.exit_code == 0, result.output
-    return result.output
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """The command line: what it says on its standard output, once it has ended well."""
+
+    def ran(*words: str) -> str:
+        status = main(list(words))
+        found = capsys.readouterr()
+        assert status == 0, found.err
+        return found.out
+
+    return ran
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +54,7 @@ def textures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.ray
 @pytest.mark.timeout(900)
-def test_two_networks_over_four_folds_and_two_seeds(tmp_path: Path, textures: Path) -> None:
+def test_two_networks_over_four_folds_and_two_seeds(tmp_path: Path, textures: Path, run: Run) -> None:
     file = tmp_path / "folds.yaml"
     file.write_text(yaml_file.dump(STUDY), encoding="utf-8")
     run("sweep", str(file), "--storage", str(tmp_path), "--set", f"trial.data.root={textures}")
@@ -63,7 +73,7 @@ def test_two_networks_over_four_folds_and_two_seeds(tmp_path: Path, textures: Pa
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("path", TEXTURES, ids=lambda path: path.stem)
-def test_studies_of_textures_can_be_run(path: Path, tmp_path: Path, textures: Path) -> None:
+def test_studies_of_textures_can_be_run(path: Path, tmp_path: Path, textures: Path, run: Run) -> None:
     """Their weights are nobody's to have here, so they begin at random ones."""
     sets = [f"trial.data.root={textures}", "trial.model.init={source: random}"]
     sets += ["resources.cpus_per_trial=1", "trial.data.workers=0", "trial.data.image_size=64"]
