@@ -76,7 +76,7 @@ def test_two_networks_over_four_folds_and_two_seeds(tmp_path: Path, textures: Pa
 def test_studies_of_textures_can_be_run(path: Path, tmp_path: Path, textures: Path, run: Run) -> None:
     """Their weights are nobody's to have here, so they begin at random ones."""
     sets = [f"trial.data.root={textures}", "trial.model.init={source: random}"]
-    sets += ["resources.cpus_per_trial=1", "trial.data.workers=0", "trial.data.image_size=64"]
+    sets += ["resources.cpus_per_trial=1", "trial.data.workers=0", "trial.data.image_size=32"]
     options = [word for one in sets for word in ("--set", one)]
     assert "claim: folds, every arm on every fold, 3 seeds averaged in each; folds: 10" in run(
         "validate", str(path), *options
