@@ -24,14 +24,20 @@ class CutGroupNorm(nn.GroupNorm):
             return input
         if all(there for there, _ in self.runs):
             return F.group_norm(input, self.num_groups, self.weight, self.bias, self.eps)
-        parts = iter(torch.split(input, [size for there, size in self.runs if there], dim=1))
-        batch, _, *sides = input.shape
-        padded = torch.cat([next(parts) if there else input.new_zeros((batch, n, *sides)) for there, n in self.runs], 1)
-        normed = torch.split(
-            F.group_norm(padded, self.num_groups, eps=self.eps), [size for _, size in self.runs], dim=1
-        )
-        kept = torch.cat([part for part, (there, _) in zip(normed, self.runs, strict=True) if there], dim=1)
-        return kept * self.weight[:, None, None] + self.bias[:, None, None]
+        weight, bias = (self._with_zeros(values, 0) for values in (self.weight, self.bias))
+        normed = F.group_norm(self._with_zeros(input, 1), self.num_groups, weight, bias, self.eps)
+        parts = torch.split(normed, [size for _, size in self.runs], dim=1)
+        return torch.cat([part for part, (there, _) in zip(parts, self.runs, strict=True) if there], dim=1)
+
+    def _with_zeros(self, values: Tensor, dim: int) -> Tensor:
+        """Values of the channels that are there along `dim`, with zeros where others of their groups were."""
+        parts = iter(torch.split(values, [size for there, size in self.runs if there], dim))
+        shape = list(values.shape)
+        filled = [
+            next(parts) if there else values.new_zeros((*shape[:dim], size, *shape[dim + 1 :]))
+            for there, size in self.runs
+        ]
+        return torch.cat(filled, dim)
 
 
 def declare_kept(norm: nn.GroupNorm, kept: Sequence[bool], per_group: int) -> None:

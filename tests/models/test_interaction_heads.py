@@ -156,6 +156,19 @@ def test_a_norm_whose_groups_lie_within_heads_stays_a_plain_one(name: str) -> No
     assert one.runs == (((False, 4), (True, 132)) if width == 44 else ((True, 3 * width),))
 
 
+@pytest.mark.parametrize("number_format", [torch.bfloat16, torch.float16])
+def test_in_mixed_precision_a_norm_that_lost_channels_gives_what_a_whole_one_gives(number_format: torch.dtype) -> None:
+    _, model, groups = variant("published")
+    model = model.float()
+    whole = copy.deepcopy(model.get_submodule("layer3.0.interactions.norm"))
+    remove(model, dense_structure(groups), of_heads((0,)))
+    cut = model.get_submodule("layer3.0.interactions.norm")
+    features = torch.randn(2, 176, 4, 4, generator=torch.Generator().manual_seed(0)).to(number_format)
+    features[:, :44] = 0
+    with torch.no_grad(), torch.autocast("cpu", number_format):
+        assert torch.equal(cut(features[:, 44:]), whole(features)[:, 44:])
+
+
 @pytest.mark.parametrize("gone", [MIXED, of_heads(*[EVERY_HEAD] * 4), of_heads((1,), (2,), (0,), (0, 1))])
 def test_it_is_read_from_its_file(tmp_path: Path, gone: dict[str, tuple[int, ...]]) -> None:
     spec, model, groups = variant("published")
