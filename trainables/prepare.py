@@ -152,9 +152,14 @@ def load_weights(
         return initial_weights(spec, InitRequest("random"), seed=seed)
     init = with_found(config, find_weights([config], store=store)).model.init
     path = None if init.path is None else str(init.path)
-    weights = initial_weights(spec, InitRequest(init.source, path, init.tag, init.start), seed=seed, store=store)
+    request = InitRequest(init.source, path, init.tag, init.start)
     if init.found is None:
-        return weights
+        return initial_weights(spec, request, seed=seed, store=store)
+    try:
+        weights = initial_weights(spec, request, seed=seed, store=store)
+    except UserError as error:
+        told = f"{error.text} ({init.found})"
+        raise (error.retold(told) if error.key is None else error.about(error.key, told)) from None
     return replace(weights, evidence=(init.found, *weights.evidence))
 
 

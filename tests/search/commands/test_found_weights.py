@@ -86,6 +86,17 @@ def test_nothing_found_is_an_error_at_its_line(tmp_path: Path, capsys: pytest.Ca
     assert "there are no weights for twistnet18" in told
 
 
+def test_a_found_file_that_is_refused_is_named_with_where_it_was_found(
+    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = in_weights(here, "twistnet18_no_ais")
+    path.rename(path.with_name("twistnet18_imagenet.safetensors"))
+    assert cli.main(["validate", str(small_study(tmp_path, trial=PRETRAINED))]) == 1
+    told = capsys.readouterr().err
+    assert "weights of twistnet18_no_ais cannot become twistnet18 at" in told
+    assert "(found by itself in the working folder's weights/: " in told
+
+
 def test_a_trial_keeps_what_it_began_with_and_its_record_says_it(
     here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
