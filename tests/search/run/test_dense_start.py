@@ -113,7 +113,7 @@ def test_keys_that_act_after_state_0_alone_do_not_part_its_trials(path: Path, op
 def test_what_still_parts_them_is_named_with_what_would_help(
     path: Path, option: str, searched: str, recipe: dict[str, object]
 ) -> None:
-    start, line = only(path, OWN, option)
+    start, line = only(path, OWN, "trial.data.folds=3", option)
     assert (start.searched, start.recipe) == ((searched,), recipe)
     assert start.spared_epochs == 0
     assert ("let train.state0 say as well" in line) == bool(recipe)

@@ -69,6 +69,7 @@ def test_two_networks_over_four_folds_and_two_seeds(tmp_path: Path, textures: Pa
     page = (tmp_path / "folds" / "report" / "index.html").read_text(encoding="utf-8")
     assert "mean ± s.d. of folds" in page
     assert "Over these 4 folds of dtd" in page
+    assert "Which of twistnet18 and resnet18 is better on dtd?" in page
 
 
 @pytest.mark.timeout(300)
