@@ -2,48 +2,90 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping
+import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
-from filelock import FileLock, Timeout
-from pydantic import ValidationError
 
-from models.errors import UserError
-from search.commands.common import PATH, Outcome, Subcommand, check_writable
-from search.config_file import yaml_file
-from search.config_file.mistakes import Sources, first_problem
+from models.errors import INTERRUPTED, WORK_FAILED
+from search.commands.common import ADDRESS_HELP, PATH, Outcome, Subcommand, Whole, check_writable
 from search.evidence.formats import number
-from search.study.plain_form import with_paths
+from search.tuning.pretraining.pretraining_file import load_pretraining
 from trainables.config.pretrain import PretrainConfig
 
-PATHS = ("output", "data.root")
-"""Keys that hold paths; relative ones are taken from the file's folder."""
+if TYPE_CHECKING:
+    from trainables.pretraining.run import PretrainResult
+
+WORKERS_HELP = (
+    "train in N processes that Ray Train starts, here or on the cluster of --address; the batch size is their total"
+)
+SET_HELP = "replace any value of the file, such as train.lr=0.001 (may be repeated)"
 
 
 @click.command("pretrain", cls=Subcommand, example="prunetune pretrain configs/pretrain_vit_micro.yaml")
 @click.argument("path", type=PATH, metavar="CONFIG", help="a pretraining file, such as configs/pretrain_vit_micro.yaml")
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--storage", type=PATH, default=Path("runs"), metavar="DIR", help="folder to work in (default: runs)")
-def command(path: Path, storage: Path) -> Outcome:
-    """Train a dense network from random weights and write a weights file with its provenance, to start trials from."""
-    from trainables.pretrain import pretrain
+@click.option("--workers", type=Whole(min=1), metavar="N", help=WORKERS_HELP)
+@click.option("--address", metavar="ADDRESS", help=f"with --workers: {ADDRESS_HELP}")
+def command(path: Path, sets: tuple[str, ...], storage: Path, workers: int | None, address: str | None) -> Outcome:
+    """Train a dense network from random weights and write a weights file with its provenance, to start trials from.
 
-    config = load_config(path)
+    The same command goes on where it was left. `torchrun --nproc_per_node=N -m search.cli pretrain CONFIG` does it in N
+    processes of this machine, `--workers N` in N that Ray Train starts.
+    """
+    if address is not None and workers is None:
+        raise click.UsageError("--address is of a Ray cluster, whose processes --workers counts; give --workers too")
+    config = load_pretraining(path, sets)
     folder = storage / f"pretrain-{config.name}"
     check_writable(folder, "--storage")
     check_writable(config.output.parent, "`output` in the file")
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / ".lock", timeout=0):
-            result = pretrain(config, folder, lambda line: _show(line, config.epochs), _tell)
-    except Timeout:
-        raise UserError(
-            f"{folder}: another pretraining is at work there; wait for it, or choose another --storage"
-        ) from None
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt("the same command goes on after the last epoch") from None
+    if workers is None:
+        return outcome(_in_this_process(config, folder))
+    return outcome(_through_ray(config, folder, workers, address))
+
+
+def _in_this_process(config: PretrainConfig, folder: Path) -> PretrainResult:
+    """Alone, or as one of those that torchrun has started; of these the first alone speaks."""
+    from search.tuning.pretraining.progress import PretrainingProgress
+    from search.tuning.pretraining.stopping import asked_by_signals
+    from trainables.pretraining.listener import Listener
+    from trainables.pretraining.processes import EndedElsewhere
+    from trainables.pretraining.run import pretrain
+
+    is_first, are_several = os.environ.get("RANK", "0") == "0", os.environ.get("WORLD_SIZE", "1") != "1"
+    with asked_by_signals(once=are_several, silent=not is_first) as leaves:
+        if is_first:
+            with PretrainingProgress() as progress:
+                result = pretrain(config, folder, progress.listener(leaves=leaves))
+        else:
+            try:
+                result = pretrain(config, folder, Listener(leaves=leaves))
+            except KeyboardInterrupt:
+                raise click.exceptions.Exit(INTERRUPTED) from None
+            except EndedElsewhere:
+                raise click.exceptions.Exit(WORK_FAILED) from None
+    if result is None:
+        raise click.exceptions.Exit(0)
+    return result
+
+
+def _through_ray(config: PretrainConfig, folder: Path, workers: int, address: str | None) -> PretrainResult:
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        raise click.UsageError(
+            "--workers has Ray start the processes, and torchrun has started some; use one of the two"
+        )
+    from search.tuning.pretraining.progress import PretrainingProgress
+    from search.tuning.pretraining.stopping import asked_by_signals
+    from search.tuning.pretraining.through_ray import pretrain_through_ray
+
+    with asked_by_signals(once=False, silent=False) as leaves, PretrainingProgress() as progress:
+        return pretrain_through_ray(config, folder, workers, address, progress.listener(leaves=leaves))
+
+
+def outcome(result: PretrainResult) -> Outcome:
+    """What is printed of a finished pretraining."""
     json = {
         "file": str(result.path),
         "sha256": result.sha256,
@@ -56,33 +98,3 @@ def command(path: Path, storage: Path) -> Outcome:
         f"test accuracy {number(result.test_accuracy, '{:.4f}')}, sha256 {result.sha256[:12]}…"
     )
     return Outcome(json=json, text=text)
-
-
-def load_config(path: Path) -> PretrainConfig:
-    """Read and check a pretraining file. UserError names the line, the key, and the nearest valid name."""
-    document = yaml_file.read(path)
-    if not isinstance(document.content, dict):
-        raise UserError(
-            f"{path}: a pretraining file with `model:` and `data:` is expected, found {document.content!r:.60}"
-        )
-    if "trial" in document.content and "output" not in document.content:
-        raise UserError(f"{path}: this is a study file; give it to `prunetune sweep`, `trial` or `validate`")
-    content = with_paths(document.content, path.resolve().parent, PATHS)
-    try:
-        return PretrainConfig.model_validate(content)
-    except ValidationError as error:
-        place, text = first_problem(error, content, PretrainConfig)
-        raise Sources.of_file(str(path), document.lines).error(place, text) from None
-
-
-def _tell(line: str) -> None:
-    print(f"prunetune: {line}", file=sys.stderr, flush=True)
-
-
-def _show(line: Mapping[str, Any], epochs: int) -> None:
-    print(
-        f"epoch {line['epoch']}/{epochs}: training loss {line['train_loss']:.4f}, "
-        f"validation accuracy {line['val_accuracy']:.4f}",
-        file=sys.stderr,
-        flush=True,
-    )

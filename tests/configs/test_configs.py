@@ -18,7 +18,6 @@ from models.networks.variants import is_looked_up
 from models.spec import ModelSpec
 from models.units.describe import describe
 from models.units.structure import kinds_of
-from search.commands.pretrain import load_config
 from search.config_file.key_tree import is_known, within
 from search.run.plan import plan_of
 from search.study.claims import family_warnings, folds_of
@@ -27,6 +26,7 @@ from search.study.corners import corner_values
 from search.study.load import load_study
 from search.study.objective_rules import check_objective
 from search.study.study import Study
+from search.tuning.pretraining.pretraining_file import load_pretraining as load_config
 from tests.configs.files import CONFIGS, PRETRAININGS, STUDIES, header
 from trainables.config.trial import DataConfig, TrialConfig
 from trainables.data import KINDS, describe_data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -23,17 +23,57 @@ class PretrainModel(Section):
     """Further arguments of the network's builder."""
 
 
+class Expected(Section):
+    """What the recipe's authors think it comes to: a prediction, and called one wherever it is told."""
+
+    val_accuracy: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
+    """From and to, of the finished weights, in [0, 1]."""
+    says: str
+    """Who says so, and of what."""
+
+    @model_validator(mode="after")
+    def _from_below_to(self) -> Self:
+        if self.val_accuracy[0] > self.val_accuracy[1]:
+            raise ValueError(
+                f"expected.val_accuracy: found {list(self.val_accuracy)}; expected [from, to], the lower first"
+            )
+        return self
+
+
 class PretrainConfig(Section):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Names the run's folder, and stands in the weights' provenance."""
     model: PretrainModel
     data: DataConfig
     train: TrainConfig = Field(default_factory=lambda: TrainConfig.model_validate({}))
-    """The recipe; its schedule runs over all epochs. Keys that speak of states are errors here."""
+    """The recipe; its schedule runs over all epochs, and `batch_size` is the total over all processes. Keys that speak of
+    states are errors here."""
+    scale_lr: Literal["none", "linear"] = "none"
+    """`linear`: the learning rate is `train.lr` x `train.batch_size` / `lr_batch_size` (Goyal et al. 2017)."""
+    lr_batch_size: int = Field(default=256, ge=1)
+    """The batch size that `train.lr` is meant for, where `scale_lr` is `linear`."""
+    sync_batch_norm: bool = False
+    """In several processes BatchNorm normalises by the images of all of them; else each by its own, and of the running
+    statistics the first process's are kept. In one process it changes nothing."""
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Keep a moving average of the weights, of which each step leaves so much (such as 0.9999). Then the average is what is
+    validated, kept as the best, and finished with; the weights themselves are judged beside it."""
+    finish_with: Literal["last", "best"] = "last"
+    """The finished weights: those of the last epoch, or those of the epoch with the best validation accuracy."""
+    checkpoint_every: int | None = Field(default=None, ge=1)
+    """Steps between checkpoints within an epoch; default: at its end alone."""
+    expected: Expected | None = None
     epochs: int = Field(ge=1)
     seed: int = Field(default=0, ge=0)
     output: LocalPath
     """The weights file to write, ending in .safetensors; replaces what is there."""
+
+    @property
+    def peak_lr(self) -> float:
+        """After `scale_lr`."""
+        if self.scale_lr == "none":
+            return self.train.lr
+        return self.train.lr * self.train.batch_size / self.lr_batch_size
 
     @model_validator(mode="after")
     def _one_state_and_a_weights_file(self) -> Self:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from trainables.config.augment import AugmentConfig
 from trainables.config.trial import DataConfig
+from trainables.data.shares import Share
 
 Part = Literal["train", "val", "test"]
 Batch = tuple[Tensor, Tensor]
@@ -110,15 +111,22 @@ class Data(Protocol):
         """Batches that `train_batches` gives."""
 
     def train_batches(
-        self, batch_size: int, seed: int, augment: AugmentConfig | None = None, *, first: int = 0
+        self,
+        batch_size: int,
+        seed: int,
+        augment: AugmentConfig | None = None,
+        *,
+        first: int = 0,
+        share: Share | None = None,
     ) -> Iterator[Batch]:
         """The training part once, shuffled and augmented by `seed` alone; a last batch of one image is left out.
 
         `augment` is done to the images; None: `data.augment`. The batches before `first` are left out, and not made.
+        With `share`, of each batch the images of that process.
         """
 
-    def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
-        """A part in its fixed order, without augmentation."""
+    def eval_batches(self, part: str, batch_size: int, share: Share | None = None) -> Iterator[Batch]:
+        """A part in its fixed order, without augmentation; with `share`, those of its images that are that process's."""
 
     def calibration_batches(self, batch_size: int, *, images: int) -> list[Batch]:
         """Up to so many images of the training part without augmentation, chosen by `split_seed`, in batches."""

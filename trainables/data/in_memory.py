@@ -22,6 +22,7 @@ from trainables.data.augmentation.batches import SmallAugmentation
 from trainables.data.base import Batch, DataInfo, Images
 from trainables.data.batching import Normalisation, batch_bounds, batch_count, channel_statistics, fit_channels, moved
 from trainables.data.oddities import class_counts, split_warnings
+from trainables.data.shares import Share
 from trainables.data.splits import hold_out, limit, ranked
 
 RESIZE_ONCE_BYTES = 2 * 2**30
@@ -59,7 +60,13 @@ class InMemoryData:
         return batch_count(self.sizes["train"], batch_size)
 
     def train_batches(
-        self, batch_size: int, seed: int, augment: AugmentConfig | None = None, *, first: int = 0
+        self,
+        batch_size: int,
+        seed: int,
+        augment: AugmentConfig | None = None,
+        *,
+        first: int = 0,
+        share: Share | None = None,
     ) -> Iterator[Batch]:
         chance = seeds.generator(seeds.derive(seed, "batches"))
         order = moved(torch.randperm(self.sizes["train"], generator=chance), self._device)
@@ -70,12 +77,18 @@ class InMemoryData:
         augmentation.pass_over(stop - start for start, stop in bounds[:begin])
         taken = (self._take("train", order[start:stop]) for start, stop in bounds[begin:])
         for images, labels in islice(augmentation.of(taken, begin), first - begin, None):
-            yield self._normalise(images), labels
+            if share is None:
+                yield self._normalise(images), labels
+                continue
+            # Augmented as a whole, so that every image becomes what it becomes in one process.
+            rows = moved(share.rows(len(labels)), self._device)
+            yield self._normalise(images[rows]), labels[rows]
 
-    def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
+    def eval_batches(self, part: str, batch_size: int, share: Share | None = None) -> Iterator[Batch]:
         images, labels = self.images[part], self.labels[part]
-        for start in range(0, len(labels), batch_size):
-            chosen = slice(start, start + batch_size)
+        own = range(len(labels)) if share is None else share.block(len(labels))
+        for start in range(own.start, own.stop, batch_size):
+            chosen = slice(start, min(start + batch_size, own.stop))
             yield self._normalise(resize(images[chosen], self.info.image_size)), labels[chosen]
 
     def calibration_batches(self, batch_size: int, *, images: int) -> list[Batch]:

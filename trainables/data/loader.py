@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from models.errors import UserError
 from trainables import seeds
@@ -21,6 +22,7 @@ from trainables.config.trial import DataConfig
 from trainables.data.base import Batch, DataInfo, Files
 from trainables.data.batching import Normalisation, batch_bounds, batch_count, channel_statistics, fit_channels
 from trainables.data.oddities import LOOKED_AT, class_counts, file_warnings, split_warnings
+from trainables.data.shares import Share
 from trainables.data.splits import hold_out, hold_out_test, limit, ranked
 from trainables.data.workers import Request, RequestedBatches, Workers
 
@@ -79,16 +81,23 @@ class LoaderData:
         return batch_count(self.sizes["train"], batch_size)
 
     def train_batches(
-        self, batch_size: int, seed: int, augment: AugmentConfig | None = None, *, first: int = 0
+        self,
+        batch_size: int,
+        seed: int,
+        augment: AugmentConfig | None = None,
+        *,
+        first: int = 0,
+        share: Share | None = None,
     ) -> Iterator[Batch]:
         order = torch.randperm(self.sizes["train"], generator=seeds.generator(seeds.derive(seed, "batches")))
         return self._ready(
-            Request("train", order[start:stop].tolist(), seed, augment or self.config.augment)
+            Request("train", _own(order[start:stop], share).tolist(), seed, augment or self.config.augment)
             for start, stop in islice(batch_bounds(len(order), batch_size), first, None)
         )
 
-    def eval_batches(self, part: str, batch_size: int) -> Iterator[Batch]:
-        return self._ready(_plain_requests(part, range(self.sizes[part]), batch_size))
+    def eval_batches(self, part: str, batch_size: int, share: Share | None = None) -> Iterator[Batch]:
+        images = self.sizes[part]
+        return self._ready(_plain_requests(part, range(images) if share is None else share.block(images), batch_size))
 
     def calibration_batches(self, batch_size: int, *, images: int) -> list[Batch]:
         return list(self._ready(_plain_requests("train", self._calibration_order[:images], batch_size)))
@@ -111,6 +120,10 @@ class LoaderData:
         for images, labels in self.workers.run(requests):
             on_device = images.to(self.device, non_blocking=True)
             yield normalise(on_device), labels.to(self.device, non_blocking=True)
+
+
+def _own(batch: Tensor, share: Share | None) -> Tensor:
+    return batch if share is None else batch[share.rows(len(batch))]
 
 
 def _plain_requests(part: str, indices: Sequence[int], batch_size: int) -> Iterator[Request]:

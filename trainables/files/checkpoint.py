@@ -45,6 +45,8 @@ class Checkpoint:
     optimizer: StateByName
     masks: dict[str, Tensor]
     begun: dict[str, Tensor] = field(default_factory=dict)
+    average: dict[str, Tensor] = field(default_factory=dict)
+    """A moving average of the network, where one is kept."""
 
     @classmethod
     def of_trial(cls, snapshot: Snapshot, generation: int) -> Checkpoint:
@@ -92,6 +94,7 @@ def save_checkpoint(trial_folder: Path, checkpoint: Checkpoint) -> None:
     tensors = {f"model/{name}": tensor for name, tensor in checkpoint.model.items()}
     tensors |= {f"mask/{name}": tensor for name, tensor in checkpoint.masks.items()}
     tensors |= {f"begun/{name}": tensor for name, tensor in checkpoint.begun.items()}
+    tensors |= {f"average/{name}": tensor for name, tensor in checkpoint.average.items()}
     for name, entries in checkpoint.optimizer.items():
         tensors |= {f"optimizer/{name}/{key}": tensor for key, tensor in entries.items()}
     version = WITHIN_VERSION if checkpoint.begun else VERSION
@@ -169,7 +172,8 @@ def _read(path: Path) -> Checkpoint:
     for name, tensor in _below(tensors, "optimizer/").items():
         parameter, _, key = name.rpartition("/")
         optimizer.setdefault(parameter, {})[key] = tensor
-    return Checkpoint(meta, _below(tensors, "model/"), optimizer, _below(tensors, "mask/"), _below(tensors, "begun/"))
+    model, masks, begun, average = (_below(tensors, f"{part}/") for part in ("model", "mask", "begun", "average"))
+    return Checkpoint(meta, model, optimizer, masks, begun, average)
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -55,6 +55,11 @@ WIDEST_TO_HIGHEST = 5
 KEPT, REMOVED = (68, 119, 170), (230, 230, 230)
 
 
+def opened_events(folder: Path, purge_step: int | None) -> Any:
+    """A new event file in the folder; what earlier ones there have from `purge_step` on is hidden."""
+    return SummaryWriter(str(folder), purge_step=purge_step)
+
+
 class TrialBoard:
     """Opens an event file in the trial's folder; every epoch is flushed, so a TensorBoard that is open follows.
 
@@ -63,7 +68,7 @@ class TrialBoard:
     """
 
     def __init__(self, folder: Path, hparams: Mapping[str, Any], purge_step: int | None = None) -> None:
-        self._writer: Any = SummaryWriter(str(folder), purge_step=purge_step)
+        self._writer = opened_events(folder, purge_step)
         self._last: StateEnd | None = None
         self._write(session_start(hparams))
         if purge_step is not None:

@@ -126,7 +126,7 @@ def train_steps(
         set_learning_rate(engine.optimizer, rates[step])
         acting.before_step(step)
         result = engine.stepper.take(engine, sample, acting, step)
-        tally.add(result, len(sample.inputs))
+        tally.add(result, result.images or len(sample.inputs))
         if tally.steps - tally.checked >= CHECK_EVERY:
             tally.check(first_step, engine.config.diverged_loss)
         acting.after_step(step)

@@ -90,10 +90,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class StepResult:
-    """The loss, and how many of the batch were classified right before the step; scalars on the training device."""
+    """The loss, and how many of the batch were classified right before the step; scalars on the training device.
+
+    `images`: of how many, where these are more than this process's sample has.
+    """
 
     loss: Tensor
     correct: Tensor
+    images: int | None = None
 
 
 class Stepper(Protocol):
@@ -139,11 +143,12 @@ class Engine:
         return sample.cut(min(self.micro_batches, most))
 
 
-def one_step(engine: Engine, sample: Sample, acting: Acting) -> StepResult:
-    """Move the weights by one step, at the learning rate that the optimiser holds."""
+def one_step(engine: Engine, sample: Sample, acting: Acting, weight: float = 1.0) -> StepResult:
+    """Move the weights by one step, at the learning rate that the optimiser holds; the gradient is `weight` times that of the
+    loss that is told."""
     engine.optimizer.zero_grad(set_to_none=True)
     pieces = engine.pieces(sample)
-    results = [_add_gradients(engine, piece, len(piece.inputs) / len(sample.inputs)) for piece in pieces]
+    results = [_add_gradients(engine, piece, len(piece.inputs) / len(sample.inputs), weight) for piece in pieces]
     engine.scaler.unscale_(engine.optimizer)
     if engine.config.clip_grad_norm is not None:
         nn.utils.clip_grad_norm_(engine.model.parameters(), engine.config.clip_grad_norm)
@@ -157,7 +162,7 @@ def one_step(engine: Engine, sample: Sample, acting: Acting) -> StepResult:
     return StepResult(torch.stack(losses).sum(), torch.stack(correct).sum())
 
 
-def _add_gradients(engine: Engine, piece: Sample, share: float) -> StepResult:
+def _add_gradients(engine: Engine, piece: Sample, share: float, weight: float) -> StepResult:
     """Those of a piece with that share of the batch's images. The loss is its part of the whole batch's."""
     # Entered and left here, whether or not the step is captured: the casts of weights that autocast keeps then live within one
     # step, and a captured step makes its own.
@@ -166,7 +171,7 @@ def _add_gradients(engine: Engine, piece: Sample, share: float) -> StepResult:
         loss = _loss(engine, _in_full(logits), piece)
     if share < 1:
         loss = loss * share
-    torch.autograd.backward(engine.scaler.scale(loss))
+    torch.autograd.backward(engine.scaler.scale(loss if weight == 1 else loss * weight))
     return StepResult(loss.detach(), (logits.detach().argmax(1) == piece.labels).sum())
 
 

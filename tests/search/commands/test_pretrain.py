@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,52 @@ def test_what_it_wrote_is_tried_on_images_that_a_file_or_a_name_gives(
     for text, told in (("digit", "the nearest is digits"), ("image_folder", "data.root"), ("cifar10", "channels")):
         assert main(["init", "verify", file, "--data", text]) == 2
         assert told in capsys.readouterr().err
+
+
+def test_a_value_of_the_file_is_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, runs = write(tmp_path), str(tmp_path / "runs")
+    sets = ["--set", "epochs=2", "--set", f"output={tmp_path}/other.safetensors", "--set", "train.batch_size=20"]
+    assert main(["pretrain", str(path), "--storage", runs, "--json", *sets]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["epochs"], result["file"]) == (2, str(tmp_path / "other.safetensors"))
+    for wrong, told in (("epohs=2", "epochs"), ("train.lr=fast", "train.lr"), ("epochs", "KEY=VALUE")):
+        assert main(["pretrain", str(path), "--storage", runs, "--set", wrong]) == 2
+        message = capsys.readouterr().err
+        assert f"--set {wrong}" in message
+        assert told in message
+        assert message.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_terminated_it_leaves_after_a_checkpoint_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    path = write(tmp_path, FILE.replace("epochs: 1", "epochs: 300"))
+    command = [sys.executable, "-m", "search.cli", "pretrain", str(path), "--storage", str(tmp_path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    said: list[str] = []
+    for line in process.stderr:
+        said.append(line)
+        if line.startswith("epoch 2/300"):
+            process.send_signal(signal.SIGTERM)
+            break
+    said += process.stderr.readlines()
+    assert process.wait() == 130
+    assert "leaving after a checkpoint" in "".join(said)
+    assert "the same command goes on with epoch" in said[-1]
+
+
+@pytest.mark.slow
+def test_torchrun_starts_several_that_speak_as_one(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    several = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "search.cli"]
+    given = ["pretrain", str(path), "--storage", str(tmp_path), "--json"]
+    ended = subprocess.run([*several, *given], capture_output=True, text=True, timeout=200)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["epochs"] == 1
+    assert ended.stderr.count("epoch 1/1:") == 1
+    assert "2 processes on cpu train together, of each batch of 30 images about 15 each" in ended.stderr
+    again = subprocess.run([sys.executable, "-m", "search.cli", *given], capture_output=True, text=True, timeout=200)
+    assert json.loads(again.stdout)["epochs"] == 1, "finished in two, it is finished for one"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,136 @@
+"""A pretraining in several real processes is that of one process, killed or not."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from torch import Tensor
+
+from models.weights.weights_file import read_weights_file
+from tests.trainables.pretraining.several import log_of, run_in
+from tests.trainables.pretraining.test_run import small
+
+pytestmark = pytest.mark.slow
+
+MIXED = {
+    # 103 images in batches of 20: the last has three, too few for two processes or three to divide.
+    "data": {"name": "digits", "train_limit": 103, "augment": {"crop_padding": 1, "mixup": 0.4, "cutmix": 1.0}},
+    "train": {"lr": 0.05, "optimizer": "sgd", "batch_size": 20},
+    "epochs": 3,
+}
+BATCH_NORM = {
+    "model": {"arch": "timm:resnet10t"},
+    "data": {"name": "digits", "image_size": 16, "train_limit": 94, "augment": {"crop_padding": 1, "mixup": 0.4}},
+    "train": {"lr": 0.05, "optimizer": "sgd", "batch_size": 20},
+    "epochs": 2,
+}
+DROPPED = {
+    "model": {"arch": "vit_micro", "args": {"drop_rate": 0.1}},
+    "data": {"name": "digits", "train_limit": 100, "augment": {"mixup": 0.2}},
+    "train": {"lr": 3e-3, "batch_size": 20},
+    "epochs": 2,
+}
+
+
+def weights(folder: Path) -> dict[str, Tensor]:
+    return read_weights_file(folder / "finished.safetensors").state
+
+
+def far(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
+    """The largest difference of two weights."""
+    assert one.keys() == other.keys()
+    return max(float((one[name].double() - other[name].double()).abs().max()) for name in one)
+
+
+def figures(folder: Path) -> list[dict[str, Any]]:
+    timed = {"seconds", "evaluation_seconds", "images_per_second", "processes"}
+    return [{key: value for key, value in line.items() if key not in timed} for line in log_of(folder)]
+
+
+def finished(processes: int, folder: Path, values: dict[str, Any]) -> Path:
+    ended = run_in(processes, small(folder, **values), folder)
+    assert ended.statuses == [0] * processes, ended.errors
+    return folder
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    @cache
+    def of(name: str) -> Path:
+        return finished(1, tmp_path_factory.mktemp(name), {"MIXED": MIXED, "BATCH_NORM": BATCH_NORM}[name])
+
+    return of
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_without_batch_norm_they_are_one_process_to_float_error(processes: int, one: Any, tmp_path: Path) -> None:
+    several = finished(processes, tmp_path, MIXED)
+    assert far(weights(one("MIXED")), weights(several)) < 2e-7
+    for alone, shared in zip(figures(one("MIXED")), figures(several), strict=True):
+        assert shared == pytest.approx(alone, rel=1e-6)
+        assert shared["train_accuracy"] == alone["train_accuracy"], "every image counts once"
+        assert (shared["val_accuracy"], shared["val_top5"]) == (alone["val_accuracy"], alone["val_top5"])
+    assert [line["processes"] for line in log_of(several)] == [processes] * 3
+
+
+def test_with_batch_norm_over_all_images_too(one: Any, tmp_path: Path) -> None:
+    several = finished(2, tmp_path, {**BATCH_NORM, "sync_batch_norm": True})
+    assert far(weights(one("BATCH_NORM")), weights(several)) < 1e-4
+    for alone, shared in zip(figures(one("BATCH_NORM")), figures(several), strict=True):
+        assert shared == pytest.approx(alone, rel=1e-4)
+
+
+def test_with_batch_norm_of_each_ones_own_images_they_differ(one: Any, tmp_path: Path) -> None:
+    several = finished(2, tmp_path, BATCH_NORM)
+    assert far(weights(one("BATCH_NORM")), weights(several)) > 1e-3
+
+
+@pytest.mark.parametrize("then", [1, 2, 3])
+def test_one_that_is_killed_ends_all_and_the_same_command_goes_on(then: int, one: Any, tmp_path: Path) -> None:
+    config = small(tmp_path, **MIXED)
+    # Six steps an epoch: in the third one.
+    ended = run_in(2, config, tmp_path, killed={1: 14})
+    assert ended.statuses[1] == -9
+    assert ended.statuses[0] == 1
+    assert "another process of this pretraining is gone" in ended.errors[0]
+    assert len(log_of(tmp_path)) == 2
+    finished(then, tmp_path, MIXED)
+    assert far(weights(one("MIXED")), weights(tmp_path)) < 2e-7
+    assert [line["processes"] for line in log_of(tmp_path)] == [2, 2, then]
+
+
+def test_killed_and_left_within_an_epoch_they_come_to_the_same_bits(tmp_path: Path) -> None:
+    """Dropout included, of which each process draws its own."""
+    whole = finished(2, tmp_path / "whole", DROPPED)
+    parts = tmp_path / "parts"
+    config = small(parts, **DROPPED, checkpoint_every=2)
+    # Of five steps an epoch: killed after the checkpoint of the second, then asked to leave after one more.
+    assert run_in(2, config, parts, killed={0: 4}).statuses[0] == -9
+    left = run_in(2, config, parts, leaves={1: 1})
+    assert all("the same command goes on with epoch 1, after" in told for told in left.errors), left.errors
+    finished(2, parts, {**DROPPED, "checkpoint_every": 2})
+    assert figures(parts) == figures(whole)
+    assert far(weights(parts), weights(whole)) == 0
+
+
+def test_a_moving_average_is_alike_in_all(tmp_path: Path) -> None:
+    alone = finished(1, tmp_path / "one", {**MIXED, "ema_decay": 0.8, "finish_with": "best"})
+    several = finished(2, tmp_path / "two", {**MIXED, "ema_decay": 0.8, "finish_with": "best"})
+    assert far(weights(alone), weights(several)) < 2e-7
+    assert all("val_accuracy_unaveraged" in line for line in figures(several))
+
+
+def test_a_mistake_is_told_by_the_first_alone(tmp_path: Path) -> None:
+    ended = run_in(2, small(tmp_path, **{**MIXED, "train": {"batch_size": 3}}), tmp_path)
+    assert ended.statuses == [1, 1]
+    assert "train.batch_size: found 3, the total over 2 processes; expected at least 4" in ended.errors[0]
+
+
+def test_two_processes_with_one_rank_less_of_images_to_evaluate(tmp_path: Path) -> None:
+    """One image of validation for two processes: one of them has none."""
+    values = {**MIXED, "epochs": 1, "data": {"name": "digits", "train_limit": 40, "val_fraction": 0.007}}
+    alone, several = finished(1, tmp_path / "one", values), finished(2, tmp_path / "two", values)
+    assert figures(several)[0] == pytest.approx(figures(alone)[0], rel=1e-6)
