@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 WORKERS_HELP = (
     "train in N processes that Ray Train starts, here or on the cluster of --address; the batch size is their total"
 )
+MEASURE_HELP = (
+    "only say how many images a second the loader, the training and both do, and what holds the training back"
+)
+MEASURED_SECONDS = 10.0
 SET_HELP = "replace any value of the file, such as train.lr=0.001 (may be repeated)"
 
 
@@ -28,8 +33,11 @@ SET_HELP = "replace any value of the file, such as train.lr=0.001 (may be repeat
 @click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
 @click.option("--storage", type=PATH, default=Path("runs"), metavar="DIR", help="folder to work in (default: runs)")
 @click.option("--workers", type=Whole(min=1), metavar="N", help=WORKERS_HELP)
+@click.option("--measure", "measures", is_flag=True, help=MEASURE_HELP)
 @click.option("--address", metavar="ADDRESS", help=f"with --workers: {ADDRESS_HELP}")
-def command(path: Path, sets: tuple[str, ...], storage: Path, workers: int | None, address: str | None) -> Outcome:
+def command(
+    path: Path, sets: tuple[str, ...], storage: Path, workers: int | None, address: str | None, measures: bool
+) -> Outcome:
     """Train a dense network from random weights and write a weights file with its provenance, to start trials from.
 
     The same command goes on where it was left. `torchrun --nproc_per_node=N -m search.cli pretrain CONFIG` does it in N
@@ -38,6 +46,12 @@ def command(path: Path, sets: tuple[str, ...], storage: Path, workers: int | Non
     if address is not None and workers is None:
         raise click.UsageError("--address is of a Ray cluster, whose processes --workers counts; give --workers too")
     config = load_pretraining(path, sets)
+    if measures:
+        if workers is not None:
+            raise click.UsageError(
+                "--measure is of this process, or of those that torchrun starts; leave --workers out"
+            )
+        return _measured(config)
     folder = storage / f"pretrain-{config.name}"
     check_writable(folder, "--storage")
     check_writable(config.output.parent, "`output` in the file")
@@ -69,6 +83,28 @@ def _in_this_process(config: PretrainConfig, folder: Path) -> PretrainResult:
     if result is None:
         raise click.exceptions.Exit(0)
     return result
+
+
+def _measured(config: PretrainConfig) -> Outcome:
+    from trainables.pretraining.measure import measure
+
+    speeds = measure(config, MEASURED_SECONDS)
+    if speeds is None:
+        raise click.exceptions.Exit(0)
+    epoch = speeds.epoch_seconds()
+    days = config.epochs * epoch / 86_400
+    held = (
+        f"the loader holds training back: raise data.workers (now {config.data.workers}), or store smaller images"
+        if speeds.loader_holds_back
+        else "the training itself takes the time; the loader keeps up"
+    )
+    text = (
+        f"images a second in {speeds.processes} processes: the loader alone {speeds.loader:,.0f}, training alone "
+        f"{speeds.training:,.0f}, both {speeds.together:,.0f}, evaluation {speeds.evaluation:,.0f}\n{held}\n"
+        f"an epoch of {speeds.images:,} images: {epoch:,.0f} s; {config.epochs} of them: {days:.2g} days, without evaluation"
+    )
+    json = {**asdict(speeds), "loader_holds_back": speeds.loader_holds_back, "days": days}
+    return Outcome(json=json, text=text)
 
 
 def _through_ray(config: PretrainConfig, folder: Path, workers: int, address: str | None) -> PretrainResult:

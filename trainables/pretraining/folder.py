@@ -5,12 +5,13 @@ Only the first process reads and writes it; the others are told.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from models import atomic
@@ -21,7 +22,6 @@ from trainables.files.checkpoint import Checkpoint, load_checkpoint, save_checkp
 from trainables.files.json_lines import encode
 from trainables.pretraining.processes import Processes
 from trainables.pretraining.trained import Trained, state_of
-from trainables.seeds import derive
 from trainables.states.begun_epoch import BegunEpoch
 from trainables.training.optimizers import StateByName, load_state_by_name, state_by_name
 
@@ -53,6 +53,29 @@ class Standing:
         """Of the log."""
         untimed: list[dict[str, Any]] = [{} for _ in range(len(self.history) - len(self.times))]
         return [{**line, **times} for line, times in zip(self.history, [*untimed, *self.times], strict=True)]
+
+
+@contextmanager
+def locked(folder: Path, processes: Processes) -> Iterator[None]:
+    """The first process holds the folder for all of them."""
+    lock = FileLock(folder / LOCK, timeout=0)
+
+    def take() -> None:
+        if not processes.is_first:
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise UserError(
+                f"{folder}: another pretraining is at work there; wait for it, or choose another --storage"
+            ) from None
+
+    processes.together(take)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def identity(config: PretrainConfig, data_digest: str) -> dict[str, Any]:
@@ -110,11 +133,6 @@ def save(folder: Path, trained: Trained, same: Mapping[str, Any], standing: Stan
 
 def write_log(folder: Path, standing: Standing) -> None:
     atomic.write_bytes(folder / LOG, b"".join(encode(line) for line in standing.lines()))
-
-
-def process_seed(seed: int, rank: int, *parts: int) -> int:
-    """Of what a process that is not the first draws by itself, such as dropout's masks."""
-    return derive(seed, "process", rank, *parts)
 
 
 def _found(folder: Path, same: Mapping[str, Any]) -> tuple[Checkpoint | None, tuple[str, ...]]:

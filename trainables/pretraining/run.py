@@ -4,29 +4,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
-from models.errors import UserError, WorkFailed
-from models.networks.registry import resolve_spec
-from models.spec import ModelSpec
+from models.errors import WorkFailed
 from models.weights.weights_file import read_weights_file
 from trainables.config.origins import splits_line
 from trainables.config.pretrain import PretrainConfig
-from trainables.data import Batch, Data, load_data
+from trainables.data import Batch, Data
 from trainables.pretraining.finish import WeightsFiles
-from trainables.pretraining.folder import BEST, LOCK, Standing, go_on, identity, save, write_log
+from trainables.pretraining.folder import BEST, Standing, go_on, identity, locked, save, write_log
 from trainables.pretraining.judging import Judge, Judged
 from trainables.pretraining.listener import Listener
+from trainables.pretraining.loaded import loaded
 from trainables.pretraining.processes import Leaving, Processes, joined
 from trainables.pretraining.randomness import draw_from_here, drawn_so_far
 from trainables.pretraining.steps import Averaging
-from trainables.pretraining.trained import Trained, new_network, spread, state_of, trained
+from trainables.pretraining.trained import Trained, spread, state_of
 from trainables.pretraining.words import beginning
 from trainables.seeds import derive
 from trainables.states.begun_epoch import BegunEpoch
@@ -61,31 +58,8 @@ def pretrain(config: PretrainConfig, folder: Path, listener: Listener | None = N
         told = listener or Listener()
         if not processes.is_first:
             told = Listener(leaves=told.leaves)
-        with _locked(folder, processes):
+        with locked(folder, processes):
             return _Run.begun(config, folder, told, processes).to_its_end()
-
-
-@contextmanager
-def _locked(folder: Path, processes: Processes) -> Iterator[None]:
-    """The first process holds the folder for all of them."""
-    lock = FileLock(folder / LOCK, timeout=0)
-
-    def take() -> None:
-        if not processes.is_first:
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire()
-        except Timeout:
-            raise UserError(
-                f"{folder}: another pretraining is at work there; wait for it, or choose another --storage"
-            ) from None
-
-    processes.together(take)
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @dataclass
@@ -110,21 +84,18 @@ class _Run:
     @classmethod
     def begun(cls, config: PretrainConfig, folder: Path, listener: Listener, processes: Processes) -> _Run:
         """All that is needed to go on, loaded."""
-        device = processes.together(lambda: processes.device(config.train.device))
-        torch.set_num_threads(config.train.threads)
-        data = processes.together(lambda: load_data(config.data, device), first_alone=True)
-        processes.together(lambda: _check_alike(data, processes))
-        spec = processes.together(lambda: _spec(config, data))
-        built = processes.together(lambda: trained(config, new_network(config, spec, device), data, device, processes))
+        parts = loaded(config, processes)
+        data, built = parts.data, parts.trained
         same = identity(config, data.digest)
         standing, warnings = go_on(built, folder, same, processes)
         spread(built, config, data, processes)
-        judge = Judge(data, device, built.engine.precision, processes)
-        files = WeightsFiles(config, spec, data, folder, built.engine)
+        files = WeightsFiles(config, parts.spec, data, folder, built.engine)
         steps = data.steps_per_epoch(config.train.batch_size)
         rates = learning_rates(config.train.schedule, config.peak_lr, config.epochs * steps)
         leaving = Leaving(processes, listener.leaves)
-        run = cls(config, folder, listener, processes, data, built, standing, judge, files, leaving, steps, rates, same)
+        run = cls(
+            config, folder, listener, processes, data, built, standing, parts.judge, files, leaving, steps, rates, same
+        )
         listener.tell(f"data {splits_line(data.info.name, data.sizes, data.splits)}")
         if processes.is_first:
             for warning in (*warnings, *data.warnings()):
@@ -279,18 +250,3 @@ class _Run:
         epoch = None if best is None or best.provenance is None else best.provenance.extra["pretrain"]["epoch"]
         val = self.judge.evaluate(model, "val", as_exported=True)
         return {"epoch": self.processes.from_first(epoch), "val_accuracy": val.accuracy}
-
-
-def _spec(config: PretrainConfig, data: Data) -> ModelSpec:
-    info, model = data.info, config.model
-    return resolve_spec(
-        model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
-    )
-
-
-def _check_alike(data: Data, processes: Processes) -> None:
-    if processes.from_first(data.digest) != data.digest:
-        raise UserError(
-            f"process {processes.rank} finds other images than the first one; give all machines the same files",
-            key="data.root",
-        )

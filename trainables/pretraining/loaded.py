@@ -1,0 +1,52 @@
+"""What a pretraining begins with in each process: its device, the data, the network, and who judges it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from models.errors import UserError
+from models.networks.registry import resolve_spec
+from models.spec import ModelSpec
+from trainables.config.pretrain import PretrainConfig
+from trainables.data import Data, load_data
+from trainables.pretraining.judging import Judge
+from trainables.pretraining.processes import Processes
+from trainables.pretraining.trained import Trained, new_network, trained
+
+
+@dataclass(frozen=True)
+class Loaded:
+    device: torch.device
+    data: Data
+    spec: ModelSpec
+    trained: Trained
+    judge: Judge
+
+
+def loaded(config: PretrainConfig, processes: Processes) -> Loaded:
+    """All of it; the first process looks for the data first, and may have to download them. Raises UserError."""
+    device = processes.together(lambda: processes.device(config.train.device))
+    torch.set_num_threads(config.train.threads)
+    data = processes.together(lambda: load_data(config.data, device), first_alone=True)
+    digest = processes.from_first(data.digest)
+    processes.together(lambda: _check_alike(data, digest, processes))
+    spec = processes.together(lambda: _spec(config, data))
+    built = processes.together(lambda: trained(config, new_network(config, spec, device), data, device, processes))
+    return Loaded(device, data, spec, built, Judge(data, device, built.engine.precision, processes))
+
+
+def _spec(config: PretrainConfig, data: Data) -> ModelSpec:
+    info, model = data.info, config.model
+    return resolve_spec(
+        model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
+    )
+
+
+def _check_alike(data: Data, digest: str, processes: Processes) -> None:
+    if digest != data.digest:
+        raise UserError(
+            f"process {processes.rank} finds other images than the first one; give all machines the same files",
+            key="data.root",
+        )
