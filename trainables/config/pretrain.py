@@ -26,17 +26,15 @@ class PretrainModel(Section):
 class Expected(Section):
     """What the recipe's authors think it comes to: a prediction, and called one wherever it is told."""
 
-    val_accuracy: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
-    """From and to, of the finished weights, in [0, 1]."""
+    accuracy: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
+    """Top-1 of the finished weights, from and to, in [0, 1]."""
     says: str
-    """Who says so, and of what."""
+    """Who says so, and of which images."""
 
     @model_validator(mode="after")
     def _from_below_to(self) -> Self:
-        if self.val_accuracy[0] > self.val_accuracy[1]:
-            raise ValueError(
-                f"expected.val_accuracy: found {list(self.val_accuracy)}; expected [from, to], the lower first"
-            )
+        if self.accuracy[0] > self.accuracy[1]:
+            raise ValueError(f"expected.accuracy: found {list(self.accuracy)}; expected [from, to], the lower first")
         return self
 
 

@@ -389,12 +389,12 @@ def test_the_rate_grows_with_the_batch_where_that_is_asked_for(tmp_path: Path) -
 
 
 def test_what_is_expected_is_told_as_a_prediction(tmp_path: Path) -> None:
-    expected = {"val_accuracy": [0.2, 0.9], "says": "nobody, of digits"}
+    expected = {"accuracy": [0.2, 0.9], "says": "nobody, of digits"}
     provenance = read_weights_file(pretrain(small(tmp_path, epochs=1, expected=expected), tmp_path).path).provenance
     assert provenance is not None
     assert provenance.extra["pretrain"]["expected"] == {"prediction": True, **expected}
     with pytest.raises(ValidationError, match="the lower first"):
-        small(tmp_path, expected={**expected, "val_accuracy": [0.9, 0.2]})
+        small(tmp_path, expected={**expected, "accuracy": [0.9, 0.2]})
 
 
 def test_the_board_shows_each_epoch_once(tmp_path: Path) -> None:
