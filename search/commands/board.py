@@ -14,6 +14,8 @@ from search.run.folder import RunFolder
 from trainables.files.remote.errors import Unreachable
 
 DEFAULT_PORT = 6006
+LOG = "log.jsonl"
+"""What a pretraining's folder has, and a study's has not."""
 REFRESH_SECONDS = 30.0
 """Between two looks at the bucket of a run that is in one."""
 
@@ -49,7 +51,8 @@ def launch(run: Path, host: str, port: int | None) -> str:
     """Start TensorBoard in a thread of this process; returns its address. UserError for no run or no free port."""
     folder, trials = RunFolder(run.resolve()), run / "trials"
     folder.update(events=True)
-    if not trials.is_dir():
+    shown = run if (run / LOG).is_file() else trials
+    if not shown.is_dir():
         raise UserError(
             f"{run}: no run is here (there is no folder `trials` in it); give a folder such as runs/quickstart"
         )
@@ -57,7 +60,7 @@ def launch(run: Path, host: str, port: int | None) -> str:
 
     board = program.TensorBoard()
     where = ["--port", str(port)] if port is not None else ["--port", "default"]
-    board.configure(argv=["tensorboard", "--logdir", str(trials), "--host", host, "--reload_interval", "5", *where])
+    board.configure(argv=["tensorboard", "--logdir", str(shown), "--host", host, "--reload_interval", "5", *where])
     try:
         return str(board.launch())
     except program.TensorBoardServerException as error:

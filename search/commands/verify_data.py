@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from models.errors import UserError
 from models.names import nearest, suggestion
-from search.commands.pretrain import load_config
 from search.config_file import yaml_file
 from search.console import announce
 from search.study.load import is_pretraining, load_study
+from search.tuning.pretraining.pretraining_file import load_pretraining
 from trainables.config.trial import DataConfig
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def asked_data(text: str) -> AskedData:
     if path.is_file():
         document = yaml_file.read(path)
         if isinstance(document.content, dict) and is_pretraining(document.content):
-            asked = load_config(path)
+            asked = load_pretraining(path)
             return AskedData(asked.data, Network(asked.model.arch, asked.model.args, asked.model.patch_size))
         trial = next(iter(load_study(path).arms.values())).config()
         return AskedData(trial.data, Network(trial.model.arch, trial.model.args, trial.model.patch_size))

@@ -186,6 +186,11 @@ def joined() -> Iterator[Processes]:
     processes = Processes(int(environment["RANK"]), count, int(environment.get("LOCAL_RANK", "0")))
     try:
         yield processes
+    except KeyboardInterrupt:
+        # All leave after the same step.
+        if own:
+            dist.destroy_process_group()
+        raise
     except RuntimeError as error:
         if not any(word in str(error) for word in LOST):
             raise

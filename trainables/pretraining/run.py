@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from models.errors import WorkFailed
+from models.weights.registered import registered_line
 from models.weights.weights_file import read_weights_file
 from trainables.config.origins import splits_line
 from trainables.config.pretrain import PretrainConfig
@@ -240,6 +241,7 @@ class _Run:
         path, digest = self.processes.together(
             lambda: self.files.write_finished(state_of(model), self.standing, figures)
         )
+        self.listener.tell(registered_line(path))
         return PretrainResult(path, digest, figures["val_accuracy"], figures["test_accuracy"], tuple(history))
 
     def _take_best(self, model: torch.nn.Module) -> dict[str, Any]:

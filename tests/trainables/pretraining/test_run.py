@@ -407,3 +407,12 @@ def test_the_board_shows_each_epoch_once(tmp_path: Path) -> None:
     assert [one.step for one in shown] == [1, 2, 3]
     assert [one.value for one in shown] == pytest.approx([line["val_accuracy"] for line in result.history])
     assert not [tag for tag in events.Tags()["scalars"] if "test" in tag]
+
+
+def test_a_finished_pretraining_registers_itself_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PRUNETUNE_STORE", str(tmp_path / "store"))
+    told: list[str] = []
+    finished = pretrain(small(tmp_path), tmp_path, Listener(tell=told.append))
+    (stored,) = (tmp_path / "store").iterdir()
+    assert stored.read_bytes() == finished.path.read_bytes()
+    assert told[-1] == f"registered in the store, where source: pretrained finds it: {stored}"

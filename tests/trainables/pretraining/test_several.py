@@ -83,6 +83,20 @@ def test_with_batch_norm_over_all_images_too(one: Any, tmp_path: Path) -> None:
         assert shared == pytest.approx(alone, rel=1e-4)
 
 
+def test_a_last_batch_that_all_take_whole_counts_once_in_the_running_statistics(tmp_path: Path) -> None:
+    values = {
+        **BATCH_NORM,
+        "epochs": 1,
+        "data": {"name": "digits", "image_size": 16, "train_limit": 43},
+        "sync_batch_norm": True,
+    }
+    alone, several = finished(1, tmp_path / "one", values), finished(2, tmp_path / "two", values)
+    one, other = weights(alone), weights(several)
+    for name in one:
+        if name.endswith(("running_mean", "running_var")):
+            assert other[name].numpy() == pytest.approx(one[name].numpy(), rel=1e-4, abs=1e-5), name
+
+
 def test_with_batch_norm_of_each_ones_own_images_they_differ(one: Any, tmp_path: Path) -> None:
     several = finished(2, tmp_path, BATCH_NORM)
     assert far(weights(one("BATCH_NORM")), weights(several)) > 1e-3
