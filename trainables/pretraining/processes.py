@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -21,6 +22,8 @@ from trainables.data.shares import Share
 from trainables.training.precision import resolve_device
 
 Value = TypeVar("Value")
+SIGN_OF_LIFE = 10.0
+"""Seconds after which the first process tells the others that it is still at work; torch lets them wait for minutes."""
 LOST = (
     "Connection closed by peer",
     "Connection reset by peer",
@@ -134,6 +137,22 @@ class Processes:
             self._agree(failed)
         self._agree(failed)
         return value  # type: ignore[return-value]  # None only where `_agree` has raised
+
+    def first_does(self, work: Callable[[], None]) -> None:
+        """`together` for work of the first process that may take longer than the others may wait without a word."""
+        if not self.are_several:
+            return work()
+        with ThreadPoolExecutor(1) as aside:
+            doing = aside.submit(work) if self.is_first else None
+            while not self._is_done(doing):
+                pass
+        self.together(lambda: None if doing is None else doing.result())
+        return None
+
+    def _is_done(self, doing: Future[None] | None) -> bool:
+        if doing is not None:
+            wait([doing], timeout=SIGN_OF_LIFE)
+        return bool(self.total(torch.tensor([int(doing is not None and doing.done())])))
 
     def _agree(self, failed: Exception | None) -> None:
         flag = self.total(torch.tensor([int(failed is not None)]))

@@ -15,7 +15,7 @@ from models.weights.registered import registered_line
 from models.weights.weights_file import read_weights_file
 from trainables.config.origins import splits_line
 from trainables.config.pretrain import PretrainConfig
-from trainables.data import Batch, Data
+from trainables.data import Batch, Data, check_every_image
 from trainables.pretraining.finish import WeightsFiles
 from trainables.pretraining.folder import BEST, Standing, go_on, identity, locked, save, write_log
 from trainables.pretraining.judging import Judge, Judged
@@ -85,6 +85,7 @@ class _Run:
     @classmethod
     def begun(cls, config: PretrainConfig, folder: Path, listener: Listener, processes: Processes) -> _Run:
         """All that is needed to go on, loaded."""
+        processes.first_does(lambda: check_every_image(config.data))
         parts = loaded(config, processes)
         data, built = parts.data, parts.trained
         same = identity(config, data.digest)

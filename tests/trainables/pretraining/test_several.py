@@ -10,6 +10,7 @@ import pytest
 from torch import Tensor
 
 from models.weights.weights_file import read_weights_file
+from tests.trainables.data.made_data import write_images
 from tests.trainables.pretraining.several import log_of, run_in
 from tests.trainables.pretraining.test_run import small
 
@@ -148,3 +149,15 @@ def test_two_processes_with_one_rank_less_of_images_to_evaluate(tmp_path: Path) 
     values = {**MIXED, "epochs": 1, "data": {"name": "digits", "train_limit": 40, "val_fraction": 0.007}}
     alone, several = finished(1, tmp_path / "one", values), finished(2, tmp_path / "two", values)
     assert figures(several)[0] == pytest.approx(figures(alone)[0], rel=1e-6)
+
+
+def test_unreadable_images_end_it_before_it_begins(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        write_images(tmp_path / "data" / part, ["a", "b"], 6)
+    (tmp_path / "data" / "val" / "b" / "b_000.png").write_bytes(b"")
+    data = {"name": "image_folder", "root": str(tmp_path / "data"), "image_size": 16, "workers": 0}
+    ended = run_in(2, small(tmp_path, data=data, model={"arch": "timm:resnet10t"}), tmp_path / "run")
+    assert ended.statuses == [1, 1]
+    assert "1 of 24 images cannot be read (val/b/b_000.png: " in ended.errors[0]
+    assert "cannot be read" not in ended.errors[1]
+    assert not list((tmp_path / "run").rglob("*.safetensors"))
