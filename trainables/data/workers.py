@@ -6,6 +6,7 @@ it, nor on what it made before.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -123,9 +124,17 @@ class Workers:
             sampler=requests,
             num_workers=self._count,
             generator=seeds.generator(0),
+            worker_init_fn=_leave_signals_to_parent,
             pin_memory=self._pin,
             persistent_workers=stays,
         )
+
+
+def _leave_signals_to_parent(worker: int) -> None:
+    """Ctrl-C in a terminal, and what ends a group of processes, come to loader processes too; the one that they load for may
+    have steps to take before it ends them. If that is gone, they end by themselves."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _end(iterator: object) -> None:

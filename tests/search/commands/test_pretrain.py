@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from search.cli import main
 
@@ -103,6 +106,29 @@ def test_terminated_it_leaves_after_a_checkpoint_and_the_same_command_goes_on(tm
     assert process.wait() == 130
     assert "leaving after a checkpoint" in "".join(said)
     assert "the same command goes on with epoch" in said[-1]
+
+
+@pytest.mark.slow
+def test_a_signal_to_its_loader_processes_too_costs_no_step(tmp_path: Path) -> None:
+    """As Ctrl-C in a terminal is, and what torchrun sends."""
+    chance = np.random.default_rng(0)
+    for number in range(120):
+        place = tmp_path / "images" / "train" / f"class{number % 2}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(chance.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(place / f"{number}.png")
+    data = f"data: {{name: image_folder, root: {tmp_path}/images, image_size: 8, workers: 1}}"
+    text = FILE.replace("data: {name: digits, train_limit: 60}", data).replace("epochs: 1", "epochs: 500")
+    command = [sys.executable, "-m", "search.cli", "pretrain", str(write(tmp_path, text)), "--storage", str(tmp_path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("epoch 2/500"):
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    said = process.stderr.read()
+    assert process.wait() == 130, said
+    assert "Traceback" not in said
+    assert "the same command goes on with epoch" in said
 
 
 @pytest.mark.slow
