@@ -24,8 +24,9 @@ DIGITS_OF_STRENGTH = 7
 
 @dataclass
 class Means:
-    """Sums over images of values for each feature, (features,) float64, and how many images there were."""
+    """Sums over images of values for each of `features`, (features,) float64, and how many images there were."""
 
+    features: int
     total: Tensor | None = None
     images: int = 0
 
@@ -36,7 +37,16 @@ class Means:
         self.images += len(values)
 
     def read(self) -> list[float]:
-        return [] if self.total is None else (self.total / self.images).tolist()
+        return [] if self.total is None or not self.images else (self.total / self.images).tolist()
+
+    def over(self, summed: Callable[[Tensor], Tensor]) -> None:
+        """Make it of all processes' images; `summed` adds up a CPU tensor over them."""
+        own = torch.zeros(self.features + 1, dtype=torch.float64)
+        own[-1] = self.images
+        if self.total is not None:
+            own[:-1] = self.total.cpu()
+        found = summed(own)
+        self.total, self.images = found[:-1], int(found[-1])
 
 
 @dataclass
@@ -45,7 +55,8 @@ class Look:
 
     block: TwistBlock
     heads: dict[int, Means] = field(default_factory=dict)
-    gate: Means = field(default_factory=Means)
+    gate: Means | None = None
+    """None without a gate."""
 
     def told(self, products: bool) -> dict[str, Any]:
         """`strength`, sigmoid(gamma); `gate`, the mean factor of each head's features, where there is a gate; with `products`
@@ -53,7 +64,7 @@ class Look:
         network does not make."""
         told: dict[str, Any] = {"strength": short(torch.sigmoid(self.block.gamma.detach()).item(), DIGITS_OF_STRENGTH)}
         heads = heads_of(self.block.interactions)
-        if isinstance(self.block.interactions.gate, ChannelGate):
+        if self.gate is not None:
             told["gate"] = list(_gate_by_head(heads, self.gate.read()))
         if products and any(len(self.heads[number].read()) > REDUCED for number in self.heads):
             told["products"] = [
@@ -61,6 +72,10 @@ class Look:
                 for number, head in enumerate(heads)
             ]
         return told
+
+    def over(self, summed: Callable[[Tensor], Tensor]) -> None:
+        for means in (*self.heads.values(), *(() if self.gate is None else (self.gate,))):
+            means.over(summed)
 
 
 @contextmanager
@@ -72,10 +87,10 @@ def looked_into(model: nn.Module) -> Iterator[dict[str, Look]]:
             interactions = look.block.interactions
             for number, head in enumerate(heads_of(interactions)):
                 if is_there(head):
-                    means = look.heads[number] = Means()
+                    means = look.heads[number] = Means(head.out_channels)
                     stack.callback(head.register_forward_hook(_adding(means, _over_positions)).remove)
             if isinstance(interactions.gate, ChannelGate):
-                means = look.gate
+                means = look.gate = Means(interactions.gate.fc2.out_features)
                 stack.callback(interactions.gate.fc2.register_forward_hook(_adding(means, _factors)).remove)
         yield looks
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from models.errors import WorkFailed
+from models.looking_inside import inside_of, looked_into
 from models.weights.registered import registered_line
 from models.weights.weights_file import read_weights_file
 from trainables.config.origins import splits_line
@@ -206,7 +207,8 @@ class _Run:
         """The line of figures of the epoch whose steps are all done."""
         done = len(self.standing.history)
         result, ended = begun.tally.result(), done + 1 == self.config.epochs
-        val = self.judge.evaluate(self.trained.kept, "val", as_exported=ended)
+        with looked_into(self.trained.kept) as looks:
+            val = self.judge.evaluate(self.trained.kept, "val", as_exported=ended)
         line = {
             "epoch": done + 1,
             "train_loss": result.loss,
@@ -220,7 +222,10 @@ class _Run:
         if self.trained.ema is not None:
             own: Judged = self.judge.evaluate(self.trained.network, "val", as_exported=ended)
             line |= {"val_loss_unaveraged": own.loss, "val_accuracy_unaveraged": own.accuracy}
-        return line
+        if self.processes.are_several:
+            for look in looks.values():
+                look.over(self.processes.total)
+        return {**line, **inside_of(looks, ended=_is_tenth(done + 1, self.config.epochs))}
 
     def _tell_of_graph(self) -> None:
         stepper = self.trained.engine.stepper
@@ -253,3 +258,8 @@ class _Run:
         epoch = None if best is None or best.provenance is None else best.provenance.extra["pretrain"]["epoch"]
         val = self.judge.evaluate(model, "val", as_exported=True)
         return {"epoch": self.processes.from_first(epoch), "val_accuracy": val.accuracy}
+
+
+def _is_tenth(epoch: int, epochs: int) -> bool:
+    """Whether another tenth of all epochs is done with this one: products are told so often, not to fill the log."""
+    return epoch * 10 // epochs > (epoch - 1) * 10 // epochs

@@ -29,7 +29,7 @@ def shared_by_all_states(config: TrialConfig) -> Recipe:
     train = config.train.model_dump(mode="json", include=set(WHERE))
     scratch = config.prune.scratch.model_dump(mode="json") if config.prune.traits.from_scratch else None
     return {
-        "model": config.model.model_dump(mode="json"),
+        "model": config.model.model_dump(mode="json", exclude={"init": {"found"}}),
         "data": data,
         "train": train,
         "seed": config.seed,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainables.tensorboard.board import EPOCH_TAGS, opened_events
+from trainables.tensorboard.inside import inside_scalars, products_images
 
 TAGS = {
     **EPOCH_TAGS,
@@ -32,6 +33,10 @@ class PretrainingBoard:
             value = line.get(key)
             if value is not None and math.isfinite(value):
                 self._events.add_scalar(tag, value, line["epoch"])
+        for tag, value in inside_scalars(line.get("inside", {})):
+            self._events.add_scalar(tag, value, line["epoch"])
+        for tag, image in products_images(line.get("inside", {})):
+            self._events.add_image(tag, image, line["epoch"], dataformats="HWC")
         self._events.flush()
 
     def close(self) -> None:

@@ -409,6 +409,19 @@ def test_the_board_shows_each_epoch_once(tmp_path: Path) -> None:
     assert not [tag for tag in events.Tags()["scalars"] if "test" in tag]
 
 
+@pytest.mark.slow
+def test_twistnet_tells_what_is_inside(tmp_path: Path) -> None:
+    data = {"name": "digits", "image_size": 32, "train_limit": 20}
+    config = small(tmp_path, model={"arch": "twistnet18"}, data=data, train={"lr": 0.01, "batch_size": 20}, epochs=2)
+    lines = pretrain(config, tmp_path).history
+    assert [line["inside"].keys() for line in lines] == [{"layer3.0", "layer3.1", "layer4.0", "layer4.1"}] * 2
+    assert all(len(one["gate"]) == len(one["products"]) == 4 for line in lines for one in line["inside"].values())
+    shown = EventAccumulator(str(tmp_path))
+    shown.Reload()
+    assert [event.step for event in shown.Scalars("inside/strength/layer3.0")] == [1, 2]
+    assert [event.step for event in shown.Images("inside/products/layer4.1")] == [1, 2]
+
+
 def test_a_finished_pretraining_registers_itself_in_the_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRUNETUNE_STORE", str(tmp_path / "store"))
     told: list[str] = []

@@ -161,3 +161,17 @@ def test_unreadable_images_end_it_before_it_begins(tmp_path: Path) -> None:
     assert "1 of 24 images cannot be read (val/b/b_000.png: " in ended.errors[0]
     assert "cannot be read" not in ended.errors[1]
     assert not list((tmp_path / "run").rglob("*.safetensors"))
+
+
+def test_what_is_inside_is_told_of_all_images(tmp_path: Path) -> None:
+    values = {
+        "model": {"arch": "twistnet18"},
+        "data": {"name": "digits", "image_size": 32, "train_limit": 20, "val_fraction": 0.02},
+        "train": {"lr": 1e-6, "optimizer": "sgd", "batch_size": 20},
+        "epochs": 1,
+    }
+    told = [finished(count, tmp_path / str(count), {**values, "sync_batch_norm": True}) for count in (1, 2)]
+    alone, several = ({name: one["gate"] for name, one in log_of(folder)[0]["inside"].items()} for folder in told)
+    assert alone.keys() == several.keys() == {"layer3.0", "layer3.1", "layer4.0", "layer4.1"}
+    for name, gates in alone.items():
+        assert several[name] == pytest.approx(gates, rel=2e-3)
