@@ -1,7 +1,7 @@
 """A pretraining in processes that Ray Train starts, on this machine or on a cluster; the same code in each as without Ray.
 
-Ray's own checkpoints and results are not used: the first process, which is on the driver's machine, reads and writes the run's
-folder, and the others are told by it.
+Ray's own checkpoints and results are not used: the first process, which is on the driver's machine where that has room for it,
+reads and writes the run's folder, and the others are told by it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
-import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,90 +19,10 @@ from search.run.possible.cluster_address import cluster_address
 from search.study.sections import ResourcesConfig
 from search.tuning.cluster.resources import Node, this_machine
 from search.tuning.cluster.session import SESSION_PREFIX, ray_session, set_environment
+from search.tuning.pretraining.post import LOOKS_EVERY, Post, in_one_process
 from trainables.config.pretrain import PretrainConfig
 from trainables.pretraining.listener import Listener
-from trainables.pretraining.processes import EndedElsewhere
-from trainables.pretraining.run import PretrainResult, pretrain
-
-LOOKS_EVERY = 0.5
-"""Seconds between two looks of driver and first process at what the other has to say."""
-
-
-class Post:
-    """Between the driver and the first process, in a process of its own: what that one says, and whether it is to leave."""
-
-    def __init__(self) -> None:
-        self._told: list[tuple[str, Any]] = []
-        self._leaves = False
-
-    def tell(self, kind: str, content: Any) -> None:
-        self._told.append((kind, content))
-
-    def taken(self) -> list[tuple[str, Any]]:
-        told, self._told = self._told, []
-        return told
-
-    def ask_to_leave(self) -> None:
-        self._leaves = True
-
-    def leaves(self) -> bool:
-        return self._leaves
-
-
-class ByPost:
-    """The first process's side: a Listener's functions that write to the driver, steps no more often than one can read."""
-
-    def __init__(self, post: Any) -> None:
-        self._post, self._shown, self._asked, self._leaves = post, 0.0, 0.0, False
-
-    def listener(self) -> Listener:
-        return Listener(
-            epoch=lambda line: self.tell("epoch", line),
-            tell=lambda text: self.tell("tell", text),
-            start=lambda *numbers: self.tell("start", numbers),
-            step=self._step,
-            leaves=self._asked_to_leave,
-        )
-
-    def tell(self, kind: str, content: Any) -> None:
-        import ray
-
-        ray.get(self._post.tell.remote(kind, content))
-
-    def _step(self, *numbers: int) -> None:
-        if time.monotonic() - self._shown >= LOOKS_EVERY:
-            self._shown = time.monotonic()
-            self.tell("step", numbers)
-
-    def _asked_to_leave(self) -> bool:
-        import ray
-
-        if not self._leaves and time.monotonic() - self._asked >= LOOKS_EVERY:
-            self._asked = time.monotonic()
-            self._leaves = ray.get(self._post.leaves.remote())
-        return self._leaves
-
-
-def in_one_process(asked: dict[str, Any]) -> None:
-    """What Ray Train runs in each. How it ends is told by post: of an error Ray would make a traceback."""
-    first = ByPost(asked["post"])
-    is_first = os.environ.get("RANK", "0") == "0"
-    config = PretrainConfig.model_validate(asked["config"])
-    try:
-        result = pretrain(config, Path(asked["folder"]), first.listener() if is_first else None)
-    except KeyboardInterrupt as left:
-        if is_first:
-            first.tell("left", str(left))
-    except EndedElsewhere as error:
-        if is_first:
-            first.tell("lost", str(error))
-        raise
-    except UserError as error:
-        first.tell("failed", (str(error), error.exit_status))
-        raise
-    else:
-        if result is not None:
-            first.tell("result", {**asdict(result), "path": str(result.path)})
+from trainables.pretraining.run import PretrainResult
 
 
 @dataclass
@@ -133,7 +52,33 @@ def pretrain_through_ray(
         _check_room(workers, config, (this_machine(),), "this machine")
     with ray_session(resources) as nodes:
         gpus = _check_room(workers, config, nodes, "the cluster")
-        return _fitted(config, folder, workers, gpus, listener)
+        # A Ray of our own has been given as many processors as processes, however many threads each of them has.
+        own = cluster_address(resources) is None
+        places = _Places(workers, 1 if own else config.train.threads, gpus, nodes)
+        folder.mkdir(parents=True, exist_ok=True)
+        return _fitted(config, folder, places, listener)
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where the processes may be: so many of `cpus` each, and a GPU each or none, on these machines."""
+
+    workers: int
+    cpus: int
+    gpus: bool
+    nodes: tuple[Node, ...]
+
+    def labels(self, own_node: str) -> list[dict[str, str]] | None:
+        """What each process asks of its machine: the first one the driver's, where that has room for it. Ray numbers
+        processes by the order of their machines, and the first one writes the run's folder."""
+        own = next((node for node in self.nodes if node.id == own_node), None)
+        if own is None or own.cpus < self.cpus or (self.gpus and own.gpus < 1):
+            return None
+        return [{"ray.io/node-id": own_node}, *[{}] * (self.workers - 1)]
+
+    def resources(self) -> dict[str, float]:
+        """Of each process."""
+        return {"CPU": self.cpus, **({"GPU": 1} if self.gpus else {})}
 
 
 def _check_room(workers: int, config: PretrainConfig, nodes: tuple[Node, ...], where: str) -> bool:
@@ -154,13 +99,12 @@ def _check_room(workers: int, config: PretrainConfig, nodes: tuple[Node, ...], w
     return True
 
 
-def _fitted(config: PretrainConfig, folder: Path, workers: int, gpus: bool, listener: Listener) -> PretrainResult:
+def _fitted(config: PretrainConfig, folder: Path, places: _Places, listener: Listener) -> PretrainResult:
     import ray
     from ray import train
     from ray.train.torch import TorchConfig, TorchTrainer
 
-    own_node = ray.get_runtime_context().get_node_id()
-    here: dict[str, str] = {"ray.io/node-id": own_node}
+    labels = places.labels(ray.get_runtime_context().get_node_id())
     post = ray.remote(num_cpus=0)(Post).remote()
     prefix = f"{SESSION_PREFIX}{os.getpid()}-train-"
     with tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True) as storage:
@@ -172,13 +116,12 @@ def _fitted(config: PretrainConfig, folder: Path, workers: int, gpus: bool, list
         trainer = TorchTrainer(
             in_one_process,
             train_loop_config=asked,
-            torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if gpus else "gloo"),
+            torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if places.gpus else "gloo"),
             scaling_config=train.ScalingConfig(  # type: ignore[call-arg]  # the one that is typed is version 1's
-                num_workers=workers,
-                use_gpu=gpus,
-                resources_per_worker={"CPU": config.train.threads, **({"GPU": 1} if gpus else {})},
-                # Ray numbers processes by the order of their machines, and the first one writes the run's folder.
-                label_selector=[here, *[{}] * (workers - 1)],
+                num_workers=places.workers,
+                use_gpu=places.gpus,
+                resources_per_worker=places.resources(),
+                label_selector=labels,
             ),
             run_config=train.RunConfig(
                 name="pretraining", storage_path=storage, failure_config=train.FailureConfig(max_failures=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from models.versions import ROOT
 from search.cli import main
 from tests.search.commands.test_pretrain import FILE, write
+from tests.search.tuning.started_cluster import StartedCluster
 from trainables.files.json_lines import complete_lines
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -61,3 +64,23 @@ def test_interrupted_it_leaves_after_a_checkpoint_and_a_mistake_is_one_line(tmp_
         timeout=250,
     )
     assert "epochs was 5000, is now 2" in finished.stderr
+
+
+def test_a_cluster_is_joined_by_its_token(tmp_path: Path) -> None:
+    """Its head, where the command is given, takes no processes."""
+    authentication = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(16)}
+    environment = {**os.environ, **authentication, "PYTHONPATH": str(ROOT)}
+    cluster = StartedCluster(environment)
+    try:
+        cluster.add_node(2)
+        path = write(tmp_path)
+        given = command(path, tmp_path, "--address", cluster.address)
+        ended = subprocess.run(given, capture_output=True, text=True, timeout=250, env=environment)
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(ended.stdout)["epochs"] == 1
+        many = [*command(path, tmp_path, "--address", cluster.address), "--workers", "3"]
+        refused = subprocess.run(many, capture_output=True, text=True, timeout=250, env=environment)
+        assert refused.returncode == 2
+        assert "--workers 3: the cluster has room for 2 processes of 1 processors" in refused.stderr
+    finally:
+        cluster.close()
