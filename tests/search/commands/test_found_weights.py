@@ -161,6 +161,7 @@ def test_found_weights_teach(here: Path, tmp_path: Path, capsys: pytest.CaptureF
     assert (told["origin"], told["verdict"]) == (str(path), "proven")
 
 
+@pytest.mark.slow
 def test_a_partial_start_is_called_one_on_every_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = weights_file(tmp_path / "made", resolve_spec("timm:resnet18", 10, 32, 1))
     relative = source.relative_to(tmp_path)
