@@ -5,6 +5,7 @@ processor time. Ray's own niceness of 15 would leave its processes almost nothin
 """
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -16,3 +17,10 @@ os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112  (Ray reads it in this s
 def _own_store(tmp_path_factory: pytest.TempPathFactory) -> None:
     """A finished pretraining registers itself in the store: not in that of whoever runs the tests."""
     os.environ["PRUNETUNE_STORE"] = str(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of a test's image files, such as which cannot be read, is no business of whoever runs the tests. Not for
+    data sets that lie, or are downloaded to, where this user has them."""
+    monkeypatch.setenv("PRUNETUNE_DATA", str(tmp_path / "data-of-this-test"))

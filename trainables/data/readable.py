@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -74,18 +74,18 @@ def check_readable(config: DataConfig, raw: Files) -> None:
 def unreadable(config: DataConfig, raw: Files) -> Unreadable:
     """Every file that cannot be read; looked for once by however many processes ask."""
     cache = default_root() / "readable" / f"{_version(raw)}.json"
-    try:
+    known = _kept(cache)
+    if known is not None:
+        return known
+    # Where nothing can be kept, as in a folder of somebody else's, it is found out anew.
+    with ExitStack() as held, suppress(OSError):
         cache.parent.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        # What cannot be kept is found out anew.
-        return _looked_for(config, raw)
-    with FileLock(cache.with_suffix(".lock")):
+        held.enter_context(FileLock(cache.with_suffix(".lock")))
         known = _kept(cache)
         if known is None:
             known = _looked_for(config, raw)
-            with suppress(OSError):
-                atomic.write_json(cache, {"folder": str(raw.folder), "images": _count(raw), "unreadable": known})
-    return known
+            atomic.write_json(cache, {"folder": str(raw.folder), "images": _count(raw), "unreadable": known})
+    return _looked_for(config, raw) if known is None else known
 
 
 def _kept(cache: Path) -> Unreadable | None:

@@ -15,6 +15,7 @@ from PIL import Image
 
 from search.cli import main
 
+pytestmark = pytest.mark.usefixtures("own_data_folder")
 FILE = """\
 name: tiny
 model: {arch: vit_micro}

@@ -89,6 +89,20 @@ def test_what_cannot_be_kept_is_found_out_anew(folder: Path, monkeypatch: pytest
     assert load_data(config(folder, on_bad_image="skip"), CPU).sizes["test"] == 5
 
 
+def test_another_users_folder_is_read_and_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class NotMine:
+        def __init__(self, path: Path) -> None:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    load_data(config(folder, on_bad_image="skip"), CPU)
+    monkeypatch.setattr(readable, "FileLock", NotMine)
+    with monkeypatch.context() as patched:
+        patched.setattr(readable, "decode", lambda path: pytest.fail(f"{path} was looked at again"))
+        assert load_data(config(folder, on_bad_image="skip"), CPU).sizes["test"] == 5
+    os.utime(folder / "test" / "ant" / "ant_000.png", ns=(1, 1))
+    assert load_data(config(folder, on_bad_image="skip"), CPU).sizes["test"] == 5
+
+
 def test_progress_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(readable, "TOLD_EVERY", 0.0)
     monkeypatch.setattr(readable, "AT_ONCE", 13)

@@ -14,7 +14,7 @@ from tests.trainables.data.made_data import write_images
 from tests.trainables.pretraining.several import log_of, run_in
 from tests.trainables.pretraining.test_run import small
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_data_folder")]
 
 MIXED = {
     # 103 images in batches of 20: the last has three, too few for two processes or three to divide.
