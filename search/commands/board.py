@@ -11,11 +11,10 @@ import click
 from models.errors import UserError
 from search.commands.common import Outcome, Subcommand, Whole, run_argument
 from search.run.folder import RunFolder
+from trainables.files.epoch_log import has_log
 from trainables.files.remote.errors import Unreachable
 
 DEFAULT_PORT = 6006
-LOG = "log.jsonl"
-"""What a pretraining's folder has, and a study's has not."""
 REFRESH_SECONDS = 30.0
 """Between two looks at the bucket of a run that is in one."""
 
@@ -51,7 +50,7 @@ def launch(run: Path, host: str, port: int | None) -> str:
     """Start TensorBoard in a thread of this process; returns its address. UserError for no run or no free port."""
     folder, trials = RunFolder(run.resolve()), run / "trials"
     folder.update(events=True)
-    shown = run if (run / LOG).is_file() else trials
+    shown = run if has_log(run) else trials
     if not shown.is_dir():
         raise UserError(
             f"{run}: no run is here (there is no folder `trials` in it); give a folder such as runs/quickstart"

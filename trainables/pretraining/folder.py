@@ -14,18 +14,17 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
-from models import atomic
 from models.errors import UserError
 from trainables.config.pretrain import NOT_FOR_PRETRAINING, PretrainConfig
 from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from trainables.files.json_lines import encode
+from trainables.files.epoch_log import write_log
 from trainables.pretraining.processes import Processes
 from trainables.pretraining.trained import Trained, state_of
 from trainables.states.begun_epoch import BegunEpoch
 from trainables.training.optimizers import StateByName, load_state_by_name, state_by_name
 
-LOG, BEST, FINISHED, LOCK = "log.jsonl", "best.safetensors", "finished.safetensors", ".lock"
+BEST, FINISHED, LOCK = "best.safetensors", "finished.safetensors", ".lock"
 WITHOUT_EFFECT = ("output", "checkpoint_every", "expected")
 """Keys that a launch may change: they change no number."""
 WITHOUT_EFFECT_OF_DATA = ("root", "workers")
@@ -128,11 +127,7 @@ def save(folder: Path, trained: Trained, same: Mapping[str, Any], standing: Stan
     )
     save_checkpoint(folder, checkpoint)
     if standing.begun is None:
-        write_log(folder, standing)
-
-
-def write_log(folder: Path, standing: Standing) -> None:
-    atomic.write_bytes(folder / LOG, b"".join(encode(line) for line in standing.lines()))
+        write_log(folder, standing.lines())
 
 
 def _found(folder: Path, same: Mapping[str, Any]) -> tuple[Checkpoint | None, tuple[str, ...]]:

@@ -17,8 +17,9 @@ from models.weights.weights_file import read_weights_file
 from trainables.config.origins import splits_line
 from trainables.config.pretrain import PretrainConfig
 from trainables.data import Batch, Data, check_every_image
+from trainables.files.epoch_log import write_log
 from trainables.pretraining.finish import WeightsFiles
-from trainables.pretraining.folder import BEST, Standing, go_on, identity, locked, save, write_log
+from trainables.pretraining.folder import BEST, Standing, go_on, identity, locked, save
 from trainables.pretraining.judging import Judge, Judged
 from trainables.pretraining.listener import Listener
 from trainables.pretraining.loaded import loaded
@@ -155,7 +156,7 @@ class _Run:
 
     def _mend(self) -> None:
         """What a kill between the checkpoint and what follows from it has left undone."""
-        write_log(self.folder, self.standing)
+        write_log(self.folder, self.standing.lines())
         done = len(self.standing.history)
         if self.standing.best == done - 1 and not self.files.best_is_of(done):
             self.files.write_best(state_of(self.trained.kept), self.standing)

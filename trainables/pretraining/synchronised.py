@@ -25,17 +25,19 @@ class OnCpus(_BatchNorm):
             return super().forward(input)
         around = [dim for dim in range(input.dim()) if dim != 1]
         count = torch.tensor([float(input.numel() // input.shape[1])])
+        # As torch's own: in autocast's types sums would lose most digits, or overflow.
+        wide = input.to(torch.promote_types(input.dtype, torch.float32))
         # Two passes: the square of the mean taken from the mean of squares would lose half of the digits.
-        summed = _over_all(torch.cat([input.sum(around), count]), group)
+        summed = _over_all(torch.cat([wide.sum(around), count.to(wide.dtype)]), group)
         values = summed[-1].detach()
         mean = summed[:-1] / values
-        centred = input - _per_channel(mean, input)
+        centred = wide - _per_channel(mean, wide)
         variance = _over_all(centred.square().sum(around), group) / values
         self._follow(mean.detach(), variance.detach() * values / (values - 1))
-        normal = centred * _per_channel((variance + self.eps).rsqrt(), input)
-        if not self.affine:
-            return normal
-        return normal * _per_channel(self.weight, input) + _per_channel(self.bias, input)
+        normal = centred * _per_channel((variance + self.eps).rsqrt(), wide)
+        if self.affine:
+            normal = normal * _per_channel(self.weight, wide) + _per_channel(self.bias, wide)
+        return normal.to(input.dtype)
 
     def _follow(self, mean: Tensor, variance: Tensor) -> None:
         """Move the running statistics."""

@@ -18,7 +18,7 @@ def beginning(config: PretrainConfig, trained: Trained, processes: Processes, st
             f"{processes.count} processes on {trained.engine.device.type} train together, of each batch of {batch} images "
             f"about {batch / processes.count:g} each; steps are not recorded as CUDA graphs"
         )
-        if has_batch_norm(trained.network) or config.sync_batch_norm:
+        if has_batch_norm(trained.network):
             lines.append(
                 "BatchNorm normalises by the images of all processes"
                 if config.sync_batch_norm

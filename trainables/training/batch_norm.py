@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from torch import nn
-
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+from torch.nn.modules.batchnorm import _BatchNorm
 
 
 def has_batch_norm(model: nn.Module) -> bool:
-    return any(isinstance(module, BATCH_NORMS) for module in model.modules())
+    """Those over the images of several processes too."""
+    return any(isinstance(module, _BatchNorm) for module in model.modules())

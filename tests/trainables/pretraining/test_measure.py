@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.trainables.pretraining.test_run import small
+from tests.trainables.pretraining.cases import small
 from trainables.data.base import Batch
 from trainables.data.in_memory import InMemoryData
 from trainables.pretraining.measure import Speeds, measure

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from models.weights.weights_file import read_weights_file
 from tests.trainables.data.made_data import write_images
+from tests.trainables.pretraining.cases import small
 from tests.trainables.pretraining.several import log_of, run_in
-from tests.trainables.pretraining.test_run import small
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_data_folder")]
 
