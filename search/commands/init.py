@@ -70,7 +70,10 @@ def fetch_command(
 def _geometry(arch: str, data: str | None) -> tuple[int, int, int]:
     """(classes, image side, channels) of the data set, or the defaults."""
     if data is None:
-        return 10, 224 if arch.startswith("timm:") else 32, 3
+        from models.networks.registry import TIMM_PREFIX
+        from models.networks.variants import resolve_name
+
+        return 10, 224 if resolve_name(arch)[0].startswith(TIMM_PREFIX) else 32, 3
     from trainables.data import KINDS, describe_data
 
     if data not in KINDS:

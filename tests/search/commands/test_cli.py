@@ -14,6 +14,7 @@ from types import SimpleNamespace
 import pytest
 
 from models.errors import UserError, WeightsRefused
+from models.spec import ModelSpec
 from search import cli
 from search.commands.common import Outcome, Subcommand
 from tests.fresh_process import loaded
@@ -100,6 +101,21 @@ def test_json_is_one_object_and_what_is_not_finite_is_null(
     assert json.loads(capsys.readouterr().out) == {"schema_version": 1, "loss": None, "n": [1.5, None]}
     assert cli.main(["made"]) == 1
     assert capsys.readouterr().out == "text\n"
+
+
+@pytest.mark.parametrize(("arch", "side"), [("resnet18", 224), ("timm:resnet18", 224), ("twistnet18", 32)])
+def test_fetch_by_name_is_at_the_size_of_what_the_name_stands_for(
+    arch: str, side: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def fetch(spec: ModelSpec, tag: str | None, **_: object) -> None:
+        asked.append(spec)
+        raise UserError("no network here")
+
+    monkeypatch.setattr("models.weights.fetch.fetch", fetch)
+    assert cli.main(["init", "fetch", arch]) == 2
+    assert [spec.img_size for spec in asked] == [side]
 
 
 def test_json_may_stand_before_or_after_the_action_of_init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
