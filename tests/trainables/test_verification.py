@@ -16,8 +16,10 @@ from models.networks.native import native_model, random_state
 from models.networks.registry import resolve_spec
 from models.weights.provenance import record_state, write_weights_file
 from models.weights.weights_file import read_provenance, read_weights_file
+from trainables.config.pretrain import PretrainConfig
 from trainables.config.trial import DataConfig
 from trainables.data import load_data
+from trainables.pretraining.run import pretrain
 from trainables.verification.accuracy import Accuracy, accuracy
 from trainables.verification.norm_statistics import norm_statistics
 from trainables.verification.prediction import Prediction
@@ -48,7 +50,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     made = {
         "data": {"name": "digits", "digest": data.digest},
-        "expected": {"prediction": True, "val_accuracy": [0.3, 0.4], "says": "a guess"},
+        "expected": {"prediction": True, "accuracy": [0.3, 0.4], "says": "a guess", "part": "test"},
     }
     provenance = record_state(
         state,
@@ -79,8 +81,73 @@ def test_a_trained_network_works_on_its_own_images_and_says_so_in_a_sentence(tra
     assert found.norms.word == "fit"
     told = found.sentence()
     assert told.startswith("on digits these weights work: top-1 ")
-    assert "above the predicted 30 to 40 % (a prediction, no measurement: a guess)" in told
+    assert "above the 30 to 40 % predicted of test images (a prediction, no measurement: a guess)" in told
     assert "\n" not in told
+
+
+@pytest.fixture(scope="module")
+def barely_pretrained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DataConfig]:
+    """What `prunetune pretrain` itself has written, and its images."""
+    folder = tmp_path_factory.mktemp("pretrained")
+    config = PretrainConfig.model_validate(
+        {
+            "name": "short",
+            "model": {"arch": ARCH},
+            "data": {"name": "digits", "train_limit": 200},
+            "train": {"lr": 3e-3, "batch_size": 50},
+            "epochs": 1,
+            "output": folder / "short.safetensors",
+            "expected": {"accuracy": [0.98, 0.99], "says": "an optimist", "part": "val"},
+        }
+    )
+    result = pretrain(config, folder / "run")
+    assert result is not None
+    return result.path, config.data
+
+
+def test_what_a_pretraining_file_predicts_is_held_against_the_part_that_it_names(
+    barely_pretrained: tuple[Path, DataConfig],
+) -> None:
+    path, images = barely_pretrained
+    found = verify_on(path, images, None, silent)
+    assert found.same_data
+    assert "below the 98 to 99 % predicted of validation images (a prediction, no measurement: an optimist)" in (
+        found.sentence()
+    )
+    assert found.to_json()["prediction"] == {
+        "part": "val",
+        "accuracy": [0.98, 0.99],
+        "says": "an optimist",
+        "place": "below",
+    }
+    val, test = found.accuracies
+    assert val.top1 != test.top1
+    between = [(val.top1 + test.top1) / 2, 1.0] if val.top1 < test.top1 else [0.0, (val.top1 + test.top1) / 2]
+    for part, place in (("val", "below" if between[0] else "above"), ("test", "within")):
+        predicted = Prediction.of({"expected": {"accuracy": between, "says": "x", "part": part}})
+        assert replace(found, prediction=predicted).to_json()["prediction"]["place"] == place
+
+
+def test_a_prediction_of_images_that_are_not_there_is_told_and_not_compared(trained: Path) -> None:
+    found = on_digits(trained)
+    only_val = replace(found, accuracies=found.accuracies[:1])
+    told = (
+        "30 to 40 % were predicted of test images, of which there are none here (a prediction, no measurement: a guess)"
+    )
+    assert told in only_val.sentence()
+    assert only_val.to_json()["prediction"]["place"] is None
+
+
+def test_statistics_that_differ_from_those_of_the_images_trained_on_are_not_yet_settled(
+    barely_pretrained: tuple[Path, DataConfig],
+) -> None:
+    path, images = barely_pretrained
+    found = verify_on(path, images, None, silent)
+    assert found.norms is not None
+    assert found.norms.word == "differ"
+    assert "BatchNorm's statistics have not settled yet on these images, its own" in found.sentence()
+    assert "other images" not in found.sentence()
+    assert "are those of other images" in replace(found, same_data=False).sentence()
 
 
 def test_accuracy_is_what_an_independent_count_gives(trained: Path) -> None:
@@ -120,7 +187,7 @@ def test_statistics_of_other_images_are_told_from_those_of_these(trained: Path, 
     known = read_provenance(trained)
     assert known is not None
     state = {name: tensor * 3 if name.endswith("running_var") else tensor for name, tensor in content.state.items()}
-    changed = record_state(state, known.spec, origin=known.origin, mean=known.mean, std=known.std, extra=known.extra)
+    changed = record_state(state, known.spec, origin=known.origin, mean=known.mean, std=known.std)
     found = on_digits(write_weights_file(tmp_path / "other.safetensors", state, changed))
     assert found.norms is not None
     assert found.norms.word == "differ"
@@ -192,13 +259,14 @@ def test_images_of_another_kind_and_refused_weights_are_errors(trained: Path, tm
 
 @pytest.mark.parametrize(("accuracy_", "place"), [(0.69, "below"), (0.72, "within"), (0.74, "within"), (0.8, "above")])
 def test_a_prediction_is_compared_and_called_one(accuracy_: float, place: str) -> None:
-    found = Prediction.of({"expected": {"val_accuracy": [0.72, 0.74], "says": "the guide"}})
+    found = Prediction.of({"expected": {"accuracy": [0.72, 0.74], "says": "the guide"}})
     assert found is not None
+    assert found.part == "test", "a file of before there was the key speaks of test images"
     assert found.place(accuracy_) == place
     assert "a prediction, no measurement: the guide" in found.text(accuracy_)
 
 
-@pytest.mark.parametrize("said", [None, {}, {"expected": "72-74 %"}, {"expected": {"val_accuracy": [0.7]}}])
+@pytest.mark.parametrize("said", [None, {}, {"expected": "72-74 %"}, {"expected": {"accuracy": [0.7]}}])
 def test_what_cannot_be_compared_is_no_prediction(said: Any) -> None:
     assert Prediction.of(said) is None
 

@@ -28,6 +28,8 @@ class Expected(Section):
 
     accuracy: tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1)]]
     """Top-1 of the finished weights, from and to, in [0, 1]."""
+    part: Literal["val", "test"] = "test"
+    """Of which part of the data, as `data` divides them: a folder's val/ is the test where it has no test/."""
     says: str
     """Who says so, and of which images."""
 

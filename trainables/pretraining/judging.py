@@ -11,11 +11,8 @@ from torch.nn import functional
 
 from trainables.data import Batch, Data
 from trainables.pretraining.processes import Processes
+from trainables.training.answers import EVALUATION_BATCH, counts_first_five, right_among_five, right_at_first
 from trainables.training.precision import autocast, without_tf32
-
-BATCH = 256
-TOP = 5
-"""A second accuracy counts the images whose class is among so many; where there are no more classes it says nothing."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,7 @@ class Judge:
 
     def evaluate(self, model: nn.Module, part: str, *, as_exported: bool = False) -> Judged:
         """In eval mode. `as_exported`: in float32, whatever it was trained in, as the network that is written."""
-        batches = self.data.eval_batches(part, BATCH, self.processes.share)
+        batches = self.data.eval_batches(part, EVALUATION_BATCH, self.processes.share)
         was_training = model.training
         model.eval()
         try:
@@ -52,15 +49,15 @@ class Judge:
     @torch.no_grad()
     def _judged(self, model: nn.Module, batches: Iterable[Batch], precision: str) -> Judged:
         """Sums in float64, so that how the images were divided shows in no digit that is told."""
-        more_than_five = self.data.info.num_classes > TOP
+        more_than_five = counts_first_five(self.data.info.num_classes)
         losses, rights, amongs, seen = [], [], [], 0
         for images, labels in batches:
             with autocast(precision, self.device):
                 logits = model(images).float()
             losses.append(functional.cross_entropy(logits, labels, reduction="sum").double())
-            rights.append((logits.argmax(1) == labels).sum().double())
+            rights.append(right_at_first(logits, labels).double())
             if more_than_five:
-                amongs.append(logits.topk(TOP, 1).indices.eq(labels.view(-1, 1)).sum().double())
+                amongs.append(right_among_five(logits, labels).double())
             seen += len(labels)
         sums = [torch.stack(one).sum().item() if one else 0.0 for one in (losses, rights, amongs)]
         found = torch.tensor([*sums, seen], dtype=torch.float64)

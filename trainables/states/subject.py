@@ -18,10 +18,9 @@ from trainables.config.trial import TrialConfig
 from trainables.data import Batch, Data
 from trainables.states.network import Network
 from trainables.states.position import Position
+from trainables.training.answers import EVALUATION_BATCH
 from trainables.training.epoch import Evaluation, evaluate, evaluate_as_exported
 from trainables.training.micro_batches import images_at_a_time
-
-EVALUATION_BATCH = 256
 
 
 @dataclass(kw_only=True)

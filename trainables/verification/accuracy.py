@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from trainables.data import Data
+from trainables.training.answers import EVALUATION_BATCH, counts_first_five, right_among_five, right_at_first
 from trainables.training.precision import without_tf32
 
-BATCH = 256
-FIRST = 5
+WORDS = {"val": "validation", "test": "test"}
+"""For people: the parts that are evaluated."""
 CLEARLY = 3.0
 """Standard errors above chance from which a classifier is said to know something."""
 Progress = Callable[[str, int, int], None]
@@ -38,8 +39,7 @@ class Accuracy:
 
     def text(self) -> str:
         five = "" if self.top5 is None else f" (top-5 {100 * self.top5:.2f} %)"
-        words = {"val": "validation", "test": "test"}.get(self.part, self.part)
-        return f"top-1 {100 * self.top1:.2f} %{five} on {self.images:,} {words} images"
+        return f"top-1 {100 * self.top1:.2f} %{five} on {self.images:,} {WORDS[self.part]} images"
 
     def to_json(self) -> dict[str, Any]:
         return {"images": self.images, "top1": self.top1, "top5": self.top5, "above_chance": self.above_chance}
@@ -52,11 +52,11 @@ def accuracy(model: nn.Module, data: Data, part: str, progress: Progress) -> Acc
     first = five = done = 0
     total, classes = data.sizes[part], data.info.num_classes
     with without_tf32():
-        for images, labels in data.eval_batches(part, BATCH):
-            answers = model(images).topk(min(FIRST, classes), dim=1).indices
-            right = answers == labels[:, None]
-            first += int(right[:, 0].sum())
-            five += int(right.sum())
+        for images, labels in data.eval_batches(part, EVALUATION_BATCH):
+            logits = model(images)
+            first += int(right_at_first(logits, labels))
+            if counts_first_five(classes):
+                five += int(right_among_five(logits, labels))
             done += len(labels)
             progress(part, done, total)
-    return Accuracy(part, done, classes, first / done, five / done if classes > FIRST else None)
+    return Accuracy(part, done, classes, first / done, five / done if counts_first_five(classes) else None)

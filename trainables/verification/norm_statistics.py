@@ -41,13 +41,16 @@ class NormStatistics:
         near = self.shift <= MOST_SHIFT and self.factor <= MOST_FACTOR
         return "fit" if near else "differ"
 
-    def text(self) -> str:
+    def text(self, *, own: bool) -> str:
+        """`own`: the network is known to have been trained on these images."""
         if self.untouched:
             return f"{self.untouched} of {self.layers} BatchNorms never saw data (running mean 0, variance 1)"
+        found = "fit these images"
+        if self.word == "differ":
+            found = "have not settled yet on these images, its own" if own else "are those of other images"
         return (
-            f"BatchNorm's statistics {'fit these images' if self.word == 'fit' else 'are those of other images'} "
-            f"(running means {self.shift:.2f} standard deviations off, variances by a factor of {self.factor:.2f}; "
-            f"medians of {self.layers} layers)"
+            f"BatchNorm's statistics {found} (running means {self.shift:.2f} standard deviations off, variances by a factor of "
+            f"{self.factor:.2f}; medians of {self.layers} layers)"
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -63,6 +63,13 @@ class Verification:
     def _at_chance(self) -> bool:
         return any(not one.above_chance for one in self.accuracies)
 
+    @property
+    def _predicted_part(self) -> float | None:
+        """The accuracy on the images that the prediction is about; None where they are others, or there is none."""
+        if self.prediction is None or not self.same_data:
+            return None
+        return next((one.top1 for one in self.accuracies if one.part == self.prediction.part), None)
+
     def sentence(self) -> str:
         """All of it in one."""
         found = [one.text() for one in self.accuracies] or [f"no accuracy, for {self.no_accuracy}"]
@@ -74,32 +81,25 @@ class Verification:
             )
             found.append(f"that is chance, and its classes may be others ({told})")
         if self.prediction is not None and self.accuracies and self.same_data:
-            found.append(self.prediction.text(self.accuracies[0].top1))
+            found.append(self.prediction.text(self._predicted_part))
         found.append(
             f"k-NN probe {100 * self.probe.accuracy:.1f} % where random weights have "
             f"{100 * self.probe.random_accuracy:.1f} % ({self.probe.images} images)"
         )
-        found.append("no BatchNorm" if self.norms is None else self.norms.text())
+        found.append("no BatchNorm" if self.norms is None else self.norms.text(own=self.same_data))
         return f"on {self.data} these weights {self._judged()}: {'; '.join(found)}"
 
     def _judged(self) -> str:
         if not self.works:
             return "are not shown to be trained"
-        below = (
-            self.prediction is not None
-            and self.same_data
-            and bool(self.accuracies)
-            and self.prediction.place(self.accuracies[0].top1) == "below"
-        )
-        strange = self.norms is not None and self.norms.word == "differ"
-        doubts = [
-            *(["below what was predicted"] if below else []),
-            *(["with statistics of other images"] if strange else []),
-        ]
+        reached = self._predicted_part
+        below = self.prediction is not None and reached is not None and self.prediction.place(reached) == "below"
+        differ = self.norms is not None and self.norms.word == "differ"
+        strange = "with statistics that have not settled" if self.same_data else "with statistics of other images"
+        doubts = [*(["below what was predicted"] if below else []), *([strange] if differ else [])]
         return "work" + (f", but {' and '.join(doubts)}" if doubts else "")
 
     def to_json(self) -> dict[str, Any]:
-        first = self.accuracies[0].top1 if self.accuracies and self.same_data else None
         return {
             "data": self.data,
             "trained_on": self.trained_on,
@@ -108,7 +108,7 @@ class Verification:
             "no_accuracy": self.no_accuracy,
             "probe": self.probe.to_json(),
             "batch_norm": None if self.norms is None else self.norms.to_json(),
-            "prediction": None if self.prediction is None else self.prediction.to_json(first),
+            "prediction": None if self.prediction is None else self.prediction.to_json(self._predicted_part),
             "works": self.works,
             "sentence": self.sentence(),
         }

@@ -75,7 +75,7 @@ def test_what_is_expected_is_told_as_a_prediction(tmp_path: Path) -> None:
     expected = {"accuracy": [0.2, 0.9], "says": "nobody, of digits"}
     provenance = read_weights_file(pretrain(small(tmp_path, epochs=1, expected=expected), tmp_path).path).provenance
     assert provenance is not None
-    assert provenance.extra["pretrain"]["expected"] == {"prediction": True, **expected}
+    assert provenance.extra["pretrain"]["expected"] == {"prediction": True, "part": "test", **expected}
     with pytest.raises(ValidationError, match="the lower first"):
         small(tmp_path, expected={**expected, "accuracy": [0.9, 0.2]})
 
