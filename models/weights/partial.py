@@ -46,7 +46,7 @@ class _Source:
 
 def partial_start(spec: ModelSpec, start: str, seed: int) -> PartialStart:
     """The state of `spec` at random weights from `seed`, with every tensor that the network `start` has under the same name
-    and in the same shape; never a classifier.
+    and in the same shape; never a classifier, and no BatchNorm behind a layer that is not taken.
 
     Raises:
         UserError: `start` names nothing.
@@ -56,20 +56,21 @@ def partial_start(spec: ModelSpec, start: str, seed: int) -> PartialStart:
     model = native_model(spec, seed)
     state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     excluded = {*head_names(model), *source.head}
-    taken = [
+    fitting = {
         name
         for name, own in state.items()
         if name not in excluded and name in source.state and source.state[name].shape == own.shape
-    ]
+    }
     layers = _layers(state)
-    whole = {layer for layer, names in layers.items() if set(names) <= set(taken)}
-    if not whole:
+    astray = _norms_astray(layers, state, fitting)
+    taken = [name for name in state if name in fitting and name not in astray]
+    if not any(set(names) <= set(taken) and _transforms(names, state) for names in layers.values()):
         raise refuse(
             f"{start} as a partial start of {spec.arch}",
             (f"not one whole layer of {spec.arch} is in it under the same names and in the same shapes",),
         )
     hows: Hows = {
-        name: ("reinitialised", _why_not(name, own, source, excluded))
+        name: ("reinitialised", astray.get(name) or _why_not(name, own, source, excluded))
         for name, own in state.items()
         if name not in taken
     }
@@ -125,6 +126,26 @@ def _layers(state: Mapping[str, Tensor]) -> dict[str, list[str]]:
     for name in state:
         layers.setdefault(name.rpartition(".")[0] or name, []).append(name)
     return layers
+
+
+def _transforms(names: Collection[str], state: Mapping[str, Tensor]) -> bool:
+    """Whether tensors of a module are a layer's that turns features into others: no norm's, no scale's, no position's."""
+    return any("." in name and state[name].ndim > 1 for name in names)
+
+
+def _norms_astray(
+    layers: Mapping[str, list[str]], state: Mapping[str, Tensor], fitting: Collection[str]
+) -> dict[str, str]:
+    """Tensors of BatchNorms behind a layer that does not fit, with the reason not to take them: their running statistics are
+    of what the source's layer gives. The layer is the last one before it in the network's order."""
+    before: str | None = None
+    astray: dict[str, str] = {}
+    for layer, names in layers.items():
+        if _transforms(names, state):
+            before = layer
+        elif before is not None and f"{layer}.running_mean" in names and not set(layers[before]) <= set(fitting):
+            astray |= dict.fromkeys(names, f"normalises what {before} gives, which is not the source's")
+    return astray
 
 
 def _why_not(name: str, own: Tensor, source: _Source, excluded: Collection[str]) -> str:

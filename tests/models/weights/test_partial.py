@@ -27,11 +27,14 @@ def started(start: object, spec: ModelSpec = TWISTNET, seed: int = 3) -> Initial
     return initial_weights(spec, InitRequest("partial", start=str(start)), seed=seed)
 
 
-def check_every_tensor(weights: InitialWeights, source: dict[str, Tensor], spec: ModelSpec = TWISTNET) -> set[str]:
-    """Each tensor is the source's where it has one of that name and shape, and else the random network's."""
+def check_every_tensor(
+    weights: InitialWeights, source: dict[str, Tensor], spec: ModelSpec = TWISTNET, left: tuple[str, ...] = ()
+) -> set[str]:
+    """Each tensor is the source's where it has one of that name and shape, and else the random network's; so are those in
+    modules `left`."""
     random, taken = random_state(spec, 3), set()
     for name, tensor in weights.state.items():
-        fits = name in source and source[name].shape == tensor.shape and not name.startswith(("fc.", "head."))
+        fits = name in source and source[name].shape == tensor.shape and not name.startswith(("fc.", "head.", *left))
         assert torch.equal(tensor, source[name] if fits else random[name]), name
         assert (weights.provenance.tensors[name].how == "copied") == fits, name
         taken |= {name} if fits else set()
@@ -103,15 +106,27 @@ def test_another_channel_count_leaves_the_stem_to_chance(tmp_path: Path) -> None
     source = trained_state(RESNET)
     grey = resolve_spec("twistnet18", 7, 32, 1)
     weights = started(weights_file(tmp_path, RESNET, source), grey)
-    taken = check_every_tensor(weights, source, grey)
+    taken = check_every_tensor(weights, source, grey, left=("bn1.",))
     assert "conv1.weight" not in taken
-    assert "bn1.weight" in taken
+    assert "layer1.0.bn1.running_mean" in taken
     assert weights.provenance.tensors["conv1.weight"].note == "(64, 3, 7, 7) in the source, (64, 1, 7, 7) here"
+    # Of what another convolution gives its running statistics would be wrong.
+    assert (
+        weights.provenance.tensors["bn1.running_mean"].note == "normalises what conv1 gives, which is not the source's"
+    )
 
 
 def test_a_network_with_nothing_in_common_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsRefused, match="not one whole layer of twistnet18 is in it"):
         started(weights_file(tmp_path, small_spec()))
+
+
+def test_norms_alone_are_no_start(tmp_path: Path) -> None:
+    """ResNet-18's norms have names and shapes of TwistNet's; by themselves they are no network."""
+    norms = {name: tensor for name, tensor in trained_state(RESNET).items() if tensor.ndim < 2}
+    save_file(norms, str(tmp_path / "norms.safetensors"))
+    with pytest.raises(WeightsRefused, match="not one whole layer of twistnet18 is in it"):
+        started(tmp_path / "norms.safetensors")
 
 
 def test_a_source_at_initialisation_or_altered_is_refused(tmp_path: Path) -> None:
