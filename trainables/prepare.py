@@ -62,9 +62,15 @@ class Loader:
     def data(self, config: DataConfig, device: torch.device) -> Data:
         asked = (config, device)
         if self._data is None or self._data[0] != asked:
-            self._data = None  # not two of them in memory
+            self.close()  # not two of them in memory
+            self._data = None
             self._data = asked, load_data(config, device)
         return self._data[1]
+
+    def close(self) -> None:
+        """End the processes that load images, if there are any."""
+        if self._data is not None:
+            self._data[1].close()
 
     def weights(self, config: TrialConfig, spec: ModelSpec, *, from_scratch: bool) -> InitialWeights:
         asked = (config.model.init, config.seed, spec, from_scratch)

@@ -4,6 +4,7 @@ its initial weights and its teachers. What is found of each arm is what its tria
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -49,9 +50,9 @@ def check_study(study: Study, *, begun: bool = False) -> Checked:
     """
     from trainables.prepare import Loader
 
-    loader = Loader()
-    warnings = check_request(study, begun=begun, loader=loader)
-    starting_points = preflight(study, loader)
+    with closing(Loader()) as loader:
+        warnings = check_request(study, begun=begun, loader=loader)
+        starting_points = preflight(study, loader)
     return Checked(
         starting_points, (*warnings, *told_once({arm: one.warnings for arm, one in starting_points.items()}))
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -101,10 +102,10 @@ class Estimate:
 
 def estimate(study: Study) -> Estimate:
     """UserError and WeightsRefused as a real start would raise them."""
-    loader = Loader()
-    of_request = check_request(study, loader=loader)
-    share = share_of(study.resources, [this_machine()])
-    found = {**_dense_cost(study, loader), **_costs(with_any_recipe(study), plan_of(study), loader)}
+    with closing(Loader()) as loader:
+        of_request = check_request(study, loader=loader)
+        share = share_of(study.resources, [this_machine()])
+        found = {**_dense_cost(study, loader), **_costs(with_any_recipe(study), plan_of(study), loader)}
     arms = tuple(cost for cost, _ in found.values())
     warnings = (*of_request, *told_once({arm: lines for arm, (_, lines) in found.items()}))
     spared = dense_starts(study).spared_epochs if study.resources.share else 0.0

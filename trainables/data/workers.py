@@ -6,11 +6,14 @@ it, nor on what it made before.
 
 from __future__ import annotations
 
+import atexit
 import signal
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
+from weakref import WeakSet
 
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
@@ -92,7 +95,7 @@ class Workers:
         if self._count == 0 or self._under_way:
             once = Requests()
             once.next_pass = requests
-            iterator = iter(self._loader(once, stays=False))
+            iterator = _begun(self._loader(once, stays=False))
             try:
                 yield from _one_line_errors(iterator)
             finally:
@@ -103,7 +106,7 @@ class Workers:
             self._kept = self._loader(self._requests, stays=True)
         self._under_way = True
         try:
-            yield from _one_line_errors(self._kept)
+            yield from _one_line_errors(_begun(self._kept))
         except Exception:
             # Who has lost a process, or is amid a batch, is no longer relied on.
             self.close()
@@ -128,6 +131,23 @@ class Workers:
             pin_memory=self._pin,
             persistent_workers=stays,
         )
+
+
+_BEGUN: WeakSet[Any] = WeakSet()
+"""Iterators of loaders, which may have processes."""
+
+
+def _begun(loader: DataLoader[Batch]) -> Iterator[Batch]:
+    iterator = iter(loader)
+    _BEGUN.add(iterator)
+    return iterator
+
+
+@atexit.register
+def _end_all() -> None:
+    """Before multiprocessing would end them by a signal that they leave alone, and wait for them for ever."""
+    for iterator in list(_BEGUN):
+        _end(iterator)
 
 
 def _leave_signals_to_parent(worker: int) -> None:
