@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from models.errors import UserError
-from models.networks.variants import known_as
 from models.weights.finding import find_pretrained
 from trainables.config.found import FoundWeights, networks_to_find
 from trainables.config.trial import TrialConfig
@@ -22,14 +21,13 @@ def find_weights(
     """
     found = {network: dict(one) for network, one in (known or {}).items()}
     for config in configs:
-        for key, arch, args in networks_to_find(config):
-            network = known_as(arch, args)
-            if network in found:
+        for asked in networks_to_find(config):
+            if asked.network in found:
                 continue
             try:
-                one = find_pretrained(arch, args, store=store)
+                one = find_pretrained(asked.arch, asked.args, sha256=asked.sha256, store=store)
             except UserError as error:
-                raise error.about(key, error.text) from None
-            named = {"path": str(one.path)} if one.path is not None else {"tag": str(one.tag)}
-            found[network] = {**named, "found": one.told}
+                raise error.about(asked.key, error.text) from None
+            named = {"path": one.path, "sha256": one.sha256, "tag": one.tag, "found": one.told}
+            found[asked.network] = {key: str(value) for key, value in named.items() if value is not None}
     return found

@@ -13,6 +13,7 @@ from models.networks.registry import resolve_spec
 from models.save_load import LoadedModel, load_parts
 from models.spec import ModelSpec
 from models.units.reach import unreached_warning
+from models.weights.finding import few_images_warning
 from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from pruning.methods import get_method
 from trainables.config.found import with_found
@@ -158,7 +159,7 @@ def load_weights(
         return initial_weights(spec, InitRequest("random"), seed=seed)
     init = with_found(config, find_weights([config], store=store)).model.init
     path = None if init.path is None else str(init.path)
-    request = InitRequest(init.source, path, init.tag, init.start)
+    request = InitRequest(init.source, path, init.tag, init.start, init.sha256)
     if init.found is None:
         return initial_weights(spec, request, seed=seed, store=store)
     try:
@@ -166,7 +167,8 @@ def load_weights(
     except UserError as error:
         told = f"{error.text} ({init.found})"
         raise (error.retold(told) if error.key is None else error.about(error.key, told)) from None
-    return replace(weights, evidence=(init.found, *weights.evidence))
+    few = few_images_warning(config.model.arch, weights.provenance.extra)
+    return replace(weights, evidence=(init.found, *weights.evidence), warnings=(*weights.warnings, *few))
 
 
 def normalisation(weights: InitialWeights, data: Data) -> tuple[tuple[float, ...], tuple[float, ...]]:

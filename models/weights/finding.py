@@ -9,52 +9,103 @@ from typing import Any
 
 from models.errors import UserError
 from models.networks.registry import default_pretrained
-from models.networks.variants import is_looked_up, known_as
+from models.networks.same_tensors import have_same_tensors
+from models.networks.variants import PLAIN, VARIANTS, is_looked_up, known_as, resolve_name
+from models.spec import ModelSpec
 from models.weights import repository
-from models.weights.registered import Registered, registered_pretrainings
+from models.weights.digest import file_digest
+from models.weights.registered import Pretraining, Registered, images_seen, registered_pretrainings
 from models.weights.store import store_folder
 
 FOLDER, SUFFIX = "weights", "_imagenet.safetensors"
-SHOWN = 3
+IMAGENET_IMAGES = 1_281_167
+"""Of ImageNet-1k's training part."""
+SHOWN, SHOWN_OF_SHA256 = 3, 12
 
 
 @dataclass(frozen=True)
 class Found:
-    """What `source: pretrained` took: a file (`path`) or, where there is none, published weights (`tag`); `told` says where
-    it was found and what was passed over."""
+    """What `source: pretrained` took: a file (`path`, with its SHA-256) or, where there is none, published weights (`tag`);
+    `told` says where it was found and what was passed over."""
 
     path: Path | None
+    sha256: str | None
     tag: str | None
     told: str
 
 
-def find_pretrained(arch: str, args: Mapping[str, Any] | None = None, *, store: Path | None = None) -> Found:
+def find_pretrained(
+    arch: str, args: Mapping[str, Any] | None = None, *, sha256: str | None = None, store: Path | None = None
+) -> Found:
     """The weights that `source: pretrained` of a network means for which `is_looked_up`.
 
     In this order: `weights/NAME_imagenet.safetensors` of the working folder, the same of the project, the store's
-    pretrainings, and what timm publishes. What is found is not judged here: it is taken or refused, never passed over.
+    pretrainings, and what timm publishes; with `sha256` the file that has it, wherever of these it lies. What is found is not
+    judged here: it is taken or refused, never passed over.
 
     Raises:
         UserError: nothing was found; it says where was looked, and what to do.
     """
-    name = known_as(arch, args)
-    places = _places(name)
-    for path, whose in places.items():
-        if path.is_file():
-            return Found(path, None, f"found by itself in {whose}: {path}")
+    name, places = _name(arch, args), _places(_name(arch, args))
+    files = {path: f"found by itself in {whose}: {path}" for path, whose in places.items() if path.is_file()}
     registered = registered_pretrainings(arch, args or {}, store)
+    looked = ", ".join(str(path) for path in [*places, store_folder(store)]) + _unreadable(registered)
+    if sha256 is not None:
+        files |= {one.path: _in_store(one) for one in registered.pretrainings}
+        return _of_sha256(name, files, sha256, looked)
+    for path, told in files.items():
+        return Found(path, file_digest(path), None, told)
     if registered.pretrainings:
         return _registered(registered)
-    looked = ", ".join(str(path) for path in [*places, store_folder(store)]) + _unreadable(registered)
     if (published := default_pretrained(arch)) is not None:
         told = f"no weights of our own for {name} (looked for in {looked}); took what timm publishes, {published}"
-        return Found(None, published, told)
+        return Found(None, None, published, told)
     raise UserError(
         f"source: pretrained: there are no weights for {name}, and nobody publishes any; looked for in {looked}. Make them "
         "with `prunetune pretrain` (configs/pretrain_twistnet18_imagenet.yaml is a file to begin with), name a file with "
         "model.init: {source: path, path: FILE}, or say model.init.source: random",
         key="model.init",
     )
+
+
+def few_images_warning(arch: str, extra: Mapping[str, Any]) -> tuple[str, ...]:
+    """A line where published weights of the network were left aside for a pretraining that saw next to nothing beside them;
+    `extra` is that of the provenance of weights that were found."""
+    published, seen = default_pretrained(arch), images_seen(extra.get("source_extra", {}))
+    if published is None or seen is None or seen >= IMAGENET_IMAGES:
+        return ()
+    return (
+        f"the weights found for {arch} saw {seen:,} images (training images times epochs), fewer than a single epoch of "
+        f"ImageNet-1k has ({IMAGENET_IMAGES:,}), and were taken before the published {published}; model.init.tag takes those",
+    )
+
+
+def _of_sha256(name: str, files: Mapping[Path, str], sha256: str, looked: str) -> Found:
+    digests = {path: file_digest(path) for path in files}
+    for path, digest in digests.items():
+        if digest == sha256:
+            return Found(path, digest, None, f"{files[path]} (the one of sha256 {sha256[:SHOWN_OF_SHA256]}…)")
+    others = ", ".join(f"{path} ({digest[:SHOWN_OF_SHA256]}…)" for path, digest in digests.items()) or "nothing"
+    raise UserError(
+        f"source: pretrained: no weights for {name} have the sha256 {sha256} that is asked for; looked for in {looked}, found "
+        f"{others}. Put that file into one of these places, or name it with model.init.path; without model.init.sha256 other "
+        "weights are taken, and what comes of them is another result",
+        key="model.init.sha256",
+    )
+
+
+def _name(arch: str, args: Mapping[str, Any] | None) -> str:
+    """The name of the network with these tensors: arguments that change none, such as drop rates, do not matter."""
+    name = known_as(arch, args)
+    if is_looked_up(name):
+        return name
+    asked = _as_spec(arch, args)
+    return next((one for one in (*PLAIN, *VARIANTS) if have_same_tensors(_as_spec(one, {}), asked)), name)
+
+
+def _as_spec(arch: str, args: Mapping[str, Any] | None) -> ModelSpec:
+    resolved, given = resolve_name(arch, args)
+    return ModelSpec(resolved, 1000, 224, 3, None, given)
 
 
 def _places(name: str) -> dict[Path, str]:
@@ -69,7 +120,7 @@ def _places(name: str) -> dict[Path, str]:
 
 def _registered(registered: Registered) -> Found:
     first, *others = registered.pretrainings
-    told = f"found by itself in the store: {first.path}, pretraining {first.text()}"
+    told = _in_store(first)
     if others:
         named = "; ".join(f"{one.path.name}, {one.text()}" for one in others[:SHOWN])
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
@@ -77,7 +128,11 @@ def _registered(registered: Registered) -> Found:
             f"; it saw the most images, of equals it is the newest. Passed over: {named}{more} "
             "(model.init: {source: path, path: FILE} takes another)"
         )
-    return Found(first.path, None, told + _unreadable(registered))
+    return Found(first.path, file_digest(first.path), None, told + _unreadable(registered))
+
+
+def _in_store(one: Pretraining) -> str:
+    return f"found by itself in the store: {one.path}, pretraining {one.text()}"
 
 
 def _unreadable(registered: Registered) -> str:

@@ -30,13 +30,15 @@ class InitRequest:
     """Where weights shall come from.
 
     `pretrained` needs proof, from `tag` ("timm:NAME.TAG", "weights:NAME"), a file or the architecture's default; `path` takes
-    a file, proven or not; `partial` what fits of `start`, another network's weights; `random` draws them.
+    a file, proven or not; `partial` what fits of `start`, another network's weights; `random` draws them. The file that the
+    first two come to must have `sha256`, where it is given.
     """
 
     source: SourceKind
     path: str | None = None
     tag: str | None = None
     start: str | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,12 @@ def initial_weights(spec: ModelSpec, request: InitRequest, *, seed: int, store: 
         WeightsRefused: they could not be had, or are not what they claim to be; its `evidence` says why.
     """
     check_request(request)
+    weights = _requested(spec, request, seed, store)
+    check_sha256(request, weights.provenance.source_sha256)
+    return weights
+
+
+def _requested(spec: ModelSpec, request: InitRequest, seed: int, store: Path | None) -> InitialWeights:
     if request.source == "random":
         return _random(spec, seed)
     if request.source == "partial":
@@ -104,6 +112,18 @@ def check_request(request: InitRequest) -> None:
         )
     if request.source != "pretrained" and request.tag:
         raise UserError(f"{request.tag!r} with source: {request.source}; say source: pretrained", key="model.init.tag")
+
+
+def check_sha256(request: InitRequest, found: str | None) -> None:
+    """UserError where the weights come from another file than the one that is asked for."""
+    if request.sha256 is None or found == request.sha256:
+        return
+    named = request.path or request.tag or "what is published"
+    raise UserError(
+        f"{named} has the sha256 {found}, and the file of {request.sha256} is asked for, by the run, which began with it, or "
+        "by the study; put that file back, or, where other weights are meant, start another run with --name",
+        key="model.init.sha256",
+    )
 
 
 def _random(spec: ModelSpec, seed: int) -> InitialWeights:

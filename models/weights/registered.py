@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from models import writes
 from models.atomic import replace_via
 from models.errors import UserError
-from models.networks.variants import own_args, resolve_name
+from models.networks.same_tensors import have_same_tensors
+from models.networks.variants import resolve_name
 from models.spec import ModelSpec
 from models.weights.digest import file_digest
 from models.weights.provenance import Provenance, content_name, content_stem
@@ -31,9 +32,7 @@ class Pretraining:
     @property
     def images_seen(self) -> int:
         """Training images times epochs; 0 where the header does not say it."""
-        made = _section(self.provenance.extra, "pretrain")
-        images, epochs = _section(_section(made, "data"), "sizes").get("train"), _section(made, "config").get("epochs")
-        return images * epochs if isinstance(images, int) and isinstance(epochs, int) else 0
+        return images_seen(self.provenance.extra) or 0
 
     def text(self) -> str:
         """`twistnet18_imagenet on image_folder (1,152,000 images, 600 epochs), 2026-11-28`."""
@@ -43,6 +42,13 @@ class Pretraining:
         images = _section(data, "sizes").get("train")
         told = f" on {data.get('name')} ({images:,} images, {epochs} epochs)" if isinstance(images, int) else ""
         return f"{name}{told}, {self.provenance.date[:10] or 'without a date'}"
+
+
+def images_seen(extra: Mapping[str, Any]) -> int | None:
+    """Training images times epochs, as a pretraining's header says (`extra` of its provenance); None where it does not."""
+    made = _section(extra, "pretrain")
+    images, epochs = _section(_section(made, "data"), "sizes").get("train"), _section(made, "config").get("epochs")
+    return images * epochs if isinstance(images, int) and isinstance(epochs, int) else None
 
 
 def register_pretrained(path: Path, *, store: Path | None = None) -> Path:
@@ -90,7 +96,7 @@ class Registered:
 
 
 def registered_pretrainings(arch: str, args: Mapping[str, Any], store: Path | None = None) -> Registered:
-    """Those of the network that `arch` with `args` stands for."""
+    """Those whose tensors are the tensors of the network that `arch` with `args` stands for."""
     arch, given = resolve_name(arch, args)
     asked = ModelSpec(arch, 1, 1, 1, None, given)
     stem = content_stem(asked).partition("-1px")[0]
@@ -102,7 +108,7 @@ def registered_pretrainings(arch: str, args: Mapping[str, Any], store: Path | No
 
 
 def _is(spec: ModelSpec, asked: ModelSpec) -> bool:
-    return spec.arch == asked.arch and own_args(spec) == own_args(asked)
+    return have_same_tensors(spec, replace(spec, arch=asked.arch, args=asked.args))
 
 
 def _section(tree: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from models.errors import UserError
 from models.save_load import load_parts
 from search.config_file import key_tree, yaml_file
 from search.run.candidates import Candidate
+from trainables.config.distill import TEACHER_KEY
 from trainables.files.remote.at_need import fetched
 
 HEADER = """\
@@ -26,9 +28,33 @@ def write_best_study(path: Path, name: str, candidate: Candidate, provenance: di
     Returns the names of files beside it that it needs. Raises UserError where one of them is gone or damaged.
     """
     config, needed = with_scratch_source(candidate, path.parent)
+    record = candidate.trial.record
+    config = found_anywhere(config, {} if record is None else record.header)
     study = yaml_file.dump({"name": name, "trial": config, "provenance": provenance})
     atomic.write_text(path, HEADER.format(file=path.name) + study)
     return needed
+
+
+def found_anywhere(config: Mapping[str, Any], header: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration, whose files of weights are these and no others by their SHA-256; those that were found by themselves
+    are found again wherever they lie on another machine."""
+    files = {
+        "model.init": header.get("weights", {}).get("provenance", {}).get("source_sha256"),
+        f"{TEACHER_KEY}.init": header.get("teacher", {}).get("source_sha256"),
+    }
+    changed = dict(config)
+    for key, recorded in files.items():
+        if isinstance(init := key_tree.get(config, key), Mapping):
+            changed = key_tree.replaced(changed, key, _init_anywhere(init, recorded))
+    return changed
+
+
+def _init_anywhere(init: Mapping[str, Any], recorded: str | None) -> dict[str, Any]:
+    sha256, found = init.get("sha256") or recorded, init.get("found")
+    of_here = {"found": None} if found else {}
+    if not init.get("path") or not sha256:
+        return {**init, **of_here}
+    return {**init, "sha256": sha256, **({**of_here, "path": None} if found else {})}
 
 
 def with_scratch_source(candidate: Candidate, folder: Path) -> tuple[dict[str, Any], tuple[str, ...]]:

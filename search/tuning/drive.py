@@ -102,7 +102,8 @@ def run_study(
         # All that is there has been read: a damaged run is left as it is.
         generation = hold.launch(partial(run.begin_launch, store.newest_generation()))
         store.guard = run.fence(generation)
-        found_weights.note(run, study)
+        if study.search.state0 is not None:  # whose trials begin before the study's own are checked
+            found_weights.note(run, study)
         run.publish()
         with DriverLog(run.path, generation, launch.command) as log:
             hold.when_lost(log.end)
@@ -158,6 +159,7 @@ def _launch(
         hold.check()
         generation = store.guard.generation
         manifest.check_starting_points(run, checked.starting_points)
+        found_weights.note(run, study)
         manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
         stop_request = StopRequest(study.resources.time_budget)
         hold.when_lost(stop_request.ask)

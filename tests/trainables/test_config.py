@@ -80,6 +80,14 @@ def test_a_divided_budget_is_spent_wholly_and_every_state_gets_some(total: int, 
         ({"train": {"epochs_total": 30, "epochs_state0": 4}}, "leave train.epochs_state0 out"),
         ({"train": {"epochs_total": 3}}, "cannot give each of 6 states one"),
         ({"model": {"arch": "vit_micro", "init": {"source": "path"}}}, "needs a path"),
+        ({"model": {"arch": "vit_micro", "init": {"source": "random", "found": "by me"}}}, "leave it out"),
+        ({"model": {"arch": "vit_micro", "init": {"source": "pretrained", "found": "by me"}}}, "leave it out"),
+        ({"model": {"arch": "vit_micro", "init": {"source": "path", "path": "x", "found": "by me"}}}, "leave it out"),
+        (
+            {"model": {"arch": "vit_micro", "init": {"source": "random", "sha256": "0" * 64}}},
+            "sha256 with source: random",
+        ),
+        ({"model": {"arch": "vit_micro", "init": {"source": "pretrained", "sha256": "0" * 63}}}, "sha256"),
     ],
 )
 def test_mistakes_are_refused_with_what_is_wrong(changes: dict[str, Any], message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,32 @@ from trainables.config.model import InitConfig
 from trainables.config.trial import TrialConfig
 
 FoundWeights = Mapping[str, Mapping[str, str]]
-"""Network (`known_as`) → `path` or `tag`, and `found`, as `InitConfig` has them. Plain JSON."""
-FILLED_IN = ("path", "tag", "found")
+"""Network (`ToFind.network`) → `path` and `sha256`, or `tag`, and `found`, as `InitConfig` has them. Plain JSON."""
+FILLED_IN = ("path", "tag", "sha256", "found")
 
 
-def networks_to_find(config: TrialConfig) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """(key that asks for it, architecture as typed, arguments) of the network and of an outside teacher, where their weights
-    are to be found."""
-    if _to_find(config.model.arch, config.model.init) and not config.prune.traits.from_scratch:
-        yield "model.init", config.model.arch, config.model.args
-    teacher = config.train.distill.outside
+@dataclass(frozen=True)
+class ToFind:
+    """A network whose weights are to be found, as the configuration has it under `key`."""
+
+    key: str
+    arch: str
+    args: Mapping[str, Any]
+    sha256: str | None
+
+    @property
+    def network(self) -> str:
+        """For people, and the same for all who ask for the same weights."""
+        return _network(self.arch, self.args, self.sha256)
+
+
+def networks_to_find(config: TrialConfig) -> Iterator[ToFind]:
+    """The trial's network and its outside teacher, where their weights are to be found."""
+    model, teacher = config.model, config.train.distill.outside
+    if _to_find(model.arch, model.init) and not config.prune.traits.from_scratch:
+        yield ToFind("model.init", model.arch, model.args, model.init.sha256)
     if teacher is not None and teacher.arch is not None and _to_find(teacher.arch, teacher.init):
-        yield f"{TEACHER_KEY}.init", teacher.arch, teacher.args
+        yield ToFind(f"{TEACHER_KEY}.init", teacher.arch, teacher.args, teacher.init.sha256)
 
 
 def with_found(config: TrialConfig, found: FoundWeights) -> TrialConfig:
@@ -43,16 +58,24 @@ def with_found(config: TrialConfig, found: FoundWeights) -> TrialConfig:
 
 
 def found_in(recorded: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """What a trial's recorded configuration says was found for it."""
+    """What a trial's recorded configuration says was found for it: for who asks for it by the network alone, and for who asks
+    for this very file."""
     model = recorded.get("model") or {}
     distill = (recorded.get("train") or {}).get("distill") or {}
     teacher = distill.get("teacher")
     asked = [one for one in (model, teacher) if isinstance(one, Mapping) and (one.get("init") or {}).get("found")]
     return {
-        known_as(one["arch"], one.get("args")): {key: one["init"][key] for key in FILLED_IN if one["init"].get(key)}
+        _network(one["arch"], one.get("args"), sha256): {
+            key: one["init"][key] for key in FILLED_IN if one["init"].get(key)
+        }
         for one in asked
+        for sha256 in (None, one["init"].get("sha256"))
         if one.get("arch")
     }
+
+
+def _network(arch: str, args: Mapping[str, Any] | None, sha256: str | None) -> str:
+    return known_as(arch, args) if sha256 is None else f"{known_as(arch, args)} of sha256 {sha256}"
 
 
 def _to_find(arch: str, init: InitConfig) -> bool:
@@ -60,8 +83,9 @@ def _to_find(arch: str, init: InitConfig) -> bool:
 
 
 def _filled(arch: str, args: Mapping[str, Any], init: InitConfig, found: FoundWeights) -> InitConfig | None:
-    if not _to_find(arch, init) or (one := found.get(known_as(arch, args))) is None:
+    if not _to_find(arch, init) or (one := found.get(_network(arch, args, init.sha256))) is None:
         return None
-    path = one.get("path")
-    update = {"path": None if path is None else Path(path), "tag": one.get("tag"), "found": one.get("found")}
+    update: dict[str, Any] = {key: one.get(key) for key in FILLED_IN}
+    if update["path"] is not None:
+        update["path"] = Path(update["path"])
     return init.model_copy(update=update)

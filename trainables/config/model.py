@@ -29,6 +29,9 @@ class InitConfig(Section):
     themselves, the file that was found."""
     start: str | None = Field(None, alias="from", min_length=1)
     """For `partial`: `timm:NAME.TAG`, `weights:NAME`, or a safetensors or PyTorch file."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Of the file that the weights come from, 64 digits: another file is an error. Where weights are found by themselves, the
+    one that is taken; a run fills in what it has found."""
     found: str | None = None
     """Filled in by a run whose weights were found by themselves: where, and what was passed over."""
 
@@ -44,6 +47,12 @@ class InitConfig(Section):
             raise ValueError("source: partial needs to know from what, such as from: timm:resnet18.a1_in1k")
         if self.source == "partial" and (self.path is not None or self.tag is not None):
             raise ValueError("source: partial takes neither path nor tag; say from: FILE or from: timm:NAME.TAG")
+        if self.source in ("random", "partial") and self.sha256 is not None:
+            raise ValueError(
+                f"sha256 with source: {self.source}; it is of the file that source: pretrained or path takes"
+            )
+        if self.found is not None and not (self.source == "pretrained" and self.names_weights):
+            raise ValueError("found is what a run fills in beside the weights that it has found; leave it out")
         if self.source != "partial" and self.start is not None:
             raise ValueError(f"from: {self.start} with source: {self.source}; say source: partial to use it")
         return self

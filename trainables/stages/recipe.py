@@ -20,6 +20,8 @@ HOW_LONG = frozenset({*EPOCH_KEYS, "state0"})
 """Keys of `train` that say how many epochs a state has, or what state 0 differs in; the recipe has both worked out."""
 WHERE = frozenset({"device", "threads", "precision", "graph"})
 """Keys of `train` that ask for something; what was got stands among the facts of `key.py`."""
+OF_A_FILE = {"found", "sha256"}
+"""Keys of `init` that say of a file where and which it is; what is in it stands among the facts of `key.py`."""
 Recipe = dict[str, Any]
 
 
@@ -29,7 +31,7 @@ def shared_by_all_states(config: TrialConfig) -> Recipe:
     train = config.train.model_dump(mode="json", include=set(WHERE))
     scratch = config.prune.scratch.model_dump(mode="json") if config.prune.traits.from_scratch else None
     return {
-        "model": config.model.model_dump(mode="json", exclude={"init": {"found"}}),
+        "model": config.model.model_dump(mode="json", exclude={"init": OF_A_FILE}),
         "data": data,
         "train": train,
         "seed": config.seed,
@@ -65,6 +67,9 @@ def _recipe(config: TrialConfig, state: int, epochs: int) -> Recipe:
         train["distill"].pop("teacher")
         if state == 0:
             train.pop("distill")
+    else:
+        init = train["distill"]["teacher"]["init"]
+        train["distill"]["teacher"]["init"] = {key: value for key, value in init.items() if key not in OF_A_FILE}
     recipe: Recipe = {
         "epochs": epochs,
         "train": train,

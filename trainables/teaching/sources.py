@@ -14,7 +14,7 @@ from models.networks.variants import name_of, own_args, resolve_name
 from models.save_load import is_model_file, load_parts, network_of
 from models.spec import ModelSpec
 from models.weights.digest import file_digest, state_digest
-from models.weights.initial_weights import InitRequest, check_request
+from models.weights.initial_weights import InitRequest, check_request, check_sha256
 from models.weights.proof.fingerprints import initialisation_evidence, not_finite
 from models.weights.proof.strict_load import load_strictly, some
 from models.weights.provenance import Provenance
@@ -37,8 +37,10 @@ def open_teacher(asked: TeacherConfig, info: DataInfo) -> Teacher:
     """
     init = asked.init
     with told_of_teacher():
-        check_request(InitRequest(init.source, None if init.path is None else str(init.path), init.tag))
+        request = InitRequest(init.source, None if init.path is None else str(init.path), init.tag, sha256=init.sha256)
+        check_request(request)
         teacher = _published(asked, info) if init.path is None else _of_file(asked, init.path.expanduser(), info)
+        check_sha256(request, teacher.source_sha256)
         check_suits(teacher, info)
     return teacher
 

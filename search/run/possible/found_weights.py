@@ -1,4 +1,5 @@
-"""The weights that a study leaves to be found: looked for when it is first launched, and the same as long as its run lives."""
+"""The weights that a study leaves to be found: looked for when it is first launched, and by path and SHA-256 the same as long
+as its run lives."""
 
 from __future__ import annotations
 
@@ -61,9 +62,11 @@ def found_lines(study: Study) -> list[str]:
 
 def _of_trials(study: Study, trials: Iterable[RecordedTrial]) -> FoundWeights:
     """Of a run without a manifest, such as one of single trials; looked at only where something is left to be found."""
-    if next(_asking(study), None) is None:
+    asked = {one.network for _, _, config in _asking(study) for one in networks_to_find(config)}
+    if not asked:
         return {}
-    return {network: one for trial in trials for network, one in found_in(trial.config).items()}
+    known = (found_in(trial.config) for trial in trials)
+    return {network: one for found in known for network, one in found.items() if network in asked}
 
 
 def _asking(study: Study) -> Iterator[tuple[Arm, dict[str, Any], TrialConfig]]:

@@ -10,7 +10,8 @@ import pytest
 from models.errors import UserError, WeightsRefused
 from models.networks.registry import resolve_spec
 from models.networks.variants import VARIANTS
-from models.weights.finding import Found, find_pretrained
+from models.weights.digest import file_digest
+from models.weights.finding import Found, few_images_warning, find_pretrained
 from models.weights.initial_weights import InitRequest, initial_weights
 from models.weights.provenance import record_state, write_weights_file
 from models.weights.registered import register_pretrained, registered_line
@@ -88,6 +89,49 @@ def test_the_same_network_by_arguments_finds_the_same_file(here: Path, tmp_path:
     assert found("twistnet18_no_spiral").path is not None
     named = pretrained(here / "weights", "twistnet18_no_ais", file="twistnet18_no_ais_imagenet.safetensors")
     assert found("twistnet18", {"no_ais": True}).path == named
+
+
+def test_arguments_that_change_no_tensor_do_not_change_what_is_found(here: Path, tmp_path: Path) -> None:
+    dropping = {"drop_path_rate": 0.1}
+    plain = register_pretrained(pretrained(tmp_path / "runs", "timm:resnet18"))
+    assert found("resnet18", dropping).path == plain
+    other = register_pretrained(pretrained(tmp_path / "runs", "timm:resnet18", seed=1, epochs=9, args=dropping))
+    assert found("resnet18").path == found("resnet18", dropping).path == other
+    named = pretrained(here / "weights", "timm:resnet18", file="resnet18_imagenet.safetensors")
+    assert found("resnet18", dropping).path == found("resnet18").path == named
+    narrow = found("resnet18", {"block_args": {"reduce_first": 2}, "drop_rate": 0.1})
+    assert narrow.path is None, "of other tensors it is another network"
+
+
+def test_of_a_sha256_the_file_is_found_wherever_it_lies_and_no_other(here: Path, tmp_path: Path) -> None:
+    wanted = register_pretrained(pretrained(tmp_path / "runs", epochs=1))
+    newer = register_pretrained(pretrained(tmp_path / "runs", name="long", seed=1, epochs=90))
+    own = pretrained(here / "weights", seed=2, file="twistnet18_imagenet.safetensors")
+    digests = {path: file_digest(path) for path in (wanted, newer, own)}
+    assert found("twistnet18").sha256 == digests[own]
+    for path, digest in digests.items():
+        one = find_pretrained("twistnet18", sha256=digest)
+        assert (one.path, one.sha256) == (path, digest)
+        assert str(path) in one.told
+    wanted.rename(here / "weights" / "twistnet18_imagenet.safetensors")
+    assert find_pretrained("twistnet18", sha256=digests[wanted]).path == own
+    with pytest.raises(UserError, match="have the sha256") as caught:
+        find_pretrained("twistnet18", sha256=digests[own])
+    for words in (digests[own], f"{newer} ({digests[newer][:12]}…)", "model.init.path", "Put that file into one of"):
+        assert words in str(caught.value)
+
+
+def test_few_images_are_a_warning_only_beside_published_weights() -> None:
+    def extra(images: object) -> dict[str, Any]:
+        made = {"data": {"sizes": {"train": images}}, "config": {"epochs": 2}}
+        return {"source_extra": {"pretrain": made}}
+
+    (line,) = few_images_warning("resnet18", extra(640_000))
+    assert "saw 1,280,000 images" in line
+    assert "taken before the published timm:resnet18." in line
+    assert few_images_warning("resnet18", extra(640_584)) == (), "as many as one epoch of ImageNet-1k"
+    assert few_images_warning("resnet18", extra(None)) == few_images_warning("resnet18", {}) == ()
+    assert few_images_warning("twistnet18", extra(10)) == ()
 
 
 def test_a_network_without_a_name_is_found_in_the_store(here: Path, tmp_path: Path) -> None:

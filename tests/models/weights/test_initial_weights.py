@@ -1,6 +1,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from models.errors import UserError, WeightsRefused
 from models.networks.native import random_state, timm_native_spec
 from models.networks.registry import build, resolve_spec
 from models.spec import ModelSpec
-from models.weights.digest import state_digest
+from models.weights.digest import file_digest, state_digest
 from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from tests.models.weights.cases import (
     HUB_TAG,
@@ -42,6 +43,21 @@ def saved(folder: Path, state: dict[str, torch.Tensor]) -> Path:
     path = folder / "vit_small_cifar10_pretrained_init.pth.tar"
     torch.save({"state_dict": state, "epoch": 1}, path)
     return path
+
+
+@pytest.mark.parametrize("source", ["pretrained", "path"])
+def test_another_file_than_the_one_asked_for_is_an_error(source: Any, tmp_path: Path) -> None:
+    spec = small_spec()
+    path = weights_file(tmp_path, spec)
+    digest = file_digest(path)
+    request = InitRequest(source, path=str(path), sha256=digest)
+    assert initial_weights(spec, request, seed=0).provenance.source_sha256 == digest
+    weights_file(tmp_path / "other", spec, trained_state(spec, 1)).replace(path)
+    with pytest.raises(UserError, match="put that file back") as caught:
+        initial_weights(spec, request, seed=0)
+    assert digest in str(caught.value)
+    assert file_digest(path) in str(caught.value)
+    assert caught.value.key == "model.init.sha256"
 
 
 def test_random_weights_follow_their_seed_and_leave_the_generator_alone() -> None:

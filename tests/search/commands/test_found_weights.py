@@ -1,67 +1,25 @@
-"""Weights found by themselves and a partial start, through the commands: what is taken and said, and that a run keeps it."""
+"""Weights found by themselves and a partial start, through the commands: what is taken, and that every page says so."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from models.networks.registry import resolve_spec
 from models.weights.registered import register_pretrained
 from search import cli
-from search.run.folder import RunFolder
-from search.run.possible.found_weights import found_lines, note, noted, with_found_weights, with_weights_of
-from search.run.store import TrialStore
+from search.run.possible.found_weights import with_found_weights
 from search.study.load import load_study
 from tests.models.networks import narrow_twistnet
 from tests.models.weights.cases import trained_state, weights_file
+from tests.search.commands.weights_here import ARMS, CHANNELS, PRETRAINED, here, in_weights, pretrained, record_of, said
 from tests.search.small_study import small_study
-from trainables.files.record import TrialRecord, read_record
 
-__all__ = ["narrow_twistnet"]
+__all__ = ["here", "narrow_twistnet"]
 
 pytestmark = pytest.mark.usefixtures("narrow_twistnet")
-
-CHANNELS = {"target": "channel", "schedule": {"states": 1}}
-PRETRAINED = {"model": {"arch": "twistnet18", "init": {"source": "pretrained"}}, "prune": CHANNELS}
-ARMS: dict[str, Any] = {"whole": {}, "gateless": {"model.arch": "twistnet18_no_ais"}}
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv("PRUNETUNE_STORE", str(tmp_path / "store"))
-    return folder
-
-
-def pretrained(folder: Path, arch: str = "twistnet18", seed: int = 0) -> Path:
-    spec = resolve_spec(arch, 10, 32, 3)
-    return weights_file(folder, spec, trained_state(spec, seed))
-
-
-def in_weights(here: Path, arch: str) -> Path:
-    path = here / "weights" / f"{arch}_imagenet.safetensors"
-    path.parent.mkdir(exist_ok=True)
-    return Path(shutil.move(pretrained(here.parent / "made", arch), path))
-
-
-def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[dict[str, Any], str]:
-    """The JSON and what was told on standard error."""
-    assert cli.main([*arguments, "--json"]) == 0, capsys.readouterr().err
-    captured = capsys.readouterr()
-    found: dict[str, Any] = json.loads(captured.out)
-    return found, captured.err
-
-
-def record_of(folder: Path) -> TrialRecord:
-    record = read_record(folder)
-    assert record is not None
-    return record
 
 
 def test_validate_names_what_was_found_for_each_network(
@@ -95,40 +53,6 @@ def test_a_found_file_that_is_refused_is_named_with_where_it_was_found(
     told = capsys.readouterr().err
     assert "weights of twistnet18_no_ais cannot become twistnet18 at" in told
     assert "(found by itself in the working folder's weights/: " in told
-
-
-def test_a_trial_keeps_what_it_began_with_and_its_record_says_it(
-    here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    stored = register_pretrained(pretrained(tmp_path / "made"))
-    study = str(small_study(tmp_path, trial=PRETRAINED, arms=None))
-    command = ["trial", study, "--storage", str(tmp_path / "runs")]
-    first, told = said(capsys, *command)
-    assert f"found by itself in the store: {stored}" in told
-    record = record_of(tmp_path / "runs" / "small" / "trials" / "trial")
-    assert record.header["config"]["model"]["init"]["path"] == str(stored)
-    assert record.header["weights"]["verdict"] == "proven"
-    assert record.header["weights"]["evidence"][0].startswith(f"found by itself in the store: {stored}")
-    # What lies in an earlier place by now is not what this trial began with.
-    in_weights(here, "twistnet18")
-    again, told = said(capsys, *command)
-    assert again["test_accuracy"] == first["test_accuracy"]
-    assert str(stored) in told
-
-
-def test_a_run_keeps_what_it_began_with_for_every_launch_and_machine(here: Path, tmp_path: Path) -> None:
-    stored = register_pretrained(pretrained(tmp_path / "made"))
-    study = load_study(small_study(tmp_path, trial=PRETRAINED))
-    run = RunFolder(tmp_path / "run")
-    begun = with_weights_of(run, study, TrialStore(run))
-    note(run, begun)
-    own = in_weights(here, "twistnet18")
-    assert with_found_weights(study).found_weights["twistnet18"]["path"] == str(own)
-    gone_on = with_weights_of(run, study, TrialStore(run))
-    assert gone_on.found_weights == noted(run) == begun.found_weights
-    assert gone_on.arm("refill").config().model.init.path == stored
-    assert gone_on.to_json() == study.to_json(), "the request stays what it was"
-    assert [line.partition(": ")[0] for line in found_lines(gone_on)] == ["twistnet18"]
 
 
 def test_a_searched_network_has_its_weights_found_too(here: Path, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from models.export import checked
 from models.save_load import load_parts
 from search import cli
 from search.config_file import yaml_file
+from search.export.best_study import found_anywhere
 from search.run.results import load_results
 from search.study.load import load_study
 from tests.search.made_runs import TRIAL, MadeRun
@@ -165,6 +166,26 @@ def test_best_yaml_runs_again_to_the_same_accuracy(exported: tuple[dict[str, Any
     assert original is not None
     assert original.record is not None
     assert [state.val_loss for state in states] == [state.val_loss for state in original.record.states]
+
+
+def test_best_yaml_names_files_of_weights_by_what_is_in_them_and_found_ones_by_that_alone() -> None:
+    named = {"source": "path", "path": "/here/w.safetensors", "sha256": None, "found": None}
+    found = {
+        "source": "pretrained",
+        "path": "/here/t.safetensors",
+        "tag": None,
+        "sha256": "b" * 64,
+        "found": "in the store",
+    }
+    published = {"source": "pretrained", "tag": "timm:resnet18.a1_in1k", "found": "what timm publishes"}
+    config = {"model": {"init": named}, "train": {"distill": {"teacher": {"init": found}}}}
+    header = {"weights": {"provenance": {"source_sha256": "a" * 64}}, "teacher": {"source_sha256": "c" * 64}}
+    anywhere = found_anywhere(config, header)
+    assert anywhere["model"]["init"] == {**named, "sha256": "a" * 64}
+    assert anywhere["train"]["distill"]["teacher"]["init"] == {**found, "path": None, "found": None}
+    assert found_anywhere({"model": {"init": published}}, header)["model"]["init"] == {**published, "found": None}
+    drawn = {"model": {"init": {"source": "random"}}, "train": {"distill": {"teacher": "dense"}}}
+    assert found_anywhere(drawn, {}) == drawn
 
 
 def test_best_yaml_of_a_scratch_trial_needs_nothing_of_the_run(

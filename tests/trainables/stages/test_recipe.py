@@ -18,6 +18,7 @@ ACTS_FROM: dict[str, tuple[Any, int]] = {
     "model.init.tag": ("x", 0),
     "model.init.path": ("x.safetensors", 0),
     "model.init.from": ("x.safetensors", 0),
+    "model.init.sha256": ("0" * 64, NEVER),
     "model.init.found": ("weights/x.safetensors", NEVER),
     "model.patch_size": (2, 0),
     "model.args": ({"depth": 3}, 0),
@@ -117,6 +118,10 @@ WITH: dict[str, dict[str, Any]] = {
     "prune.rsst.coupling": {"prune.rsst.lambda_max": 1.0},
 }
 """What has to be said besides."""
+OF_BOTH: dict[str, dict[str, Any]] = {
+    key: {"model.init.source": "pretrained", "model.init.tag": "x"} for key in ("model.init.sha256", "model.init.found")
+}
+"""What has to be said besides, without the key too."""
 
 
 def prefixes(config: TrialConfig) -> list[Any]:
@@ -128,8 +133,9 @@ def prefixes(config: TrialConfig) -> list[Any]:
 @pytest.mark.parametrize("key", ACTS_FROM)
 def test_a_key_changes_the_states_from_the_one_on_that_it_acts_in(key: str) -> None:
     value, first = ACTS_FROM[key]
-    changed = TrialConfig.model_validate(key_tree.with_keys(BASE, {key: value, **WITH.get(key, {})}))
-    pairs = zip(prefixes(small_config()), prefixes(changed), strict=False)
+    base = key_tree.with_keys(BASE, OF_BOTH.get(key, {}))
+    changed = TrialConfig.model_validate(key_tree.with_keys(base, {key: value, **WITH.get(key, {})}))
+    pairs = zip(prefixes(TrialConfig.model_validate(base)), prefixes(changed), strict=False)
     assert [before == now for before, now in pairs] == [state < first for state in range(3)]
 
 
