@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
@@ -89,7 +90,13 @@ def checked(path: Path, model: nn.Module, input_shape: tuple[int, int, int], run
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """The exporters warn of their own deprecations, which say nothing of the network."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """The exporters warn of their own deprecations and of what they did not fold, which says nothing of the network."""
+    folding = logging.getLogger("onnxscript.optimizer")
+    level = folding.level
+    folding.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        folding.setLevel(level)

@@ -53,7 +53,6 @@ def export(results: RunResults, candidate: Candidate, out: Path, chosen: str | N
     needed = write_best_study(out / "best.yaml", f"best-{results.study.name}", candidate, provenance)
     metadata = {**parts.metadata, "provenance": provenance}
     save(out / "model.safetensors", parts.state, parts.spec, parts.structure, metadata)
-    (out / "model.safetensors").chmod(0o644)  # safetensors writes for its owner alone; this file is to be handed on
     # What is measured and exported from here on is what the file gives back.
     model = load(out / "model.safetensors")
     notes = {"prunetune": json.dumps({"normalisation": parts.metadata.get("normalisation"), "provenance": provenance})}

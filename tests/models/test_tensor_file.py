@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +45,13 @@ def test_what_is_no_matter_of_the_disk_stays_what_it_is(tmp_path: Path) -> None:
         write_tensors(tmp_path / "a", {"a": torch.zeros(4, 4).T[1:]})
     write_tensors(tmp_path / "a", {"a": torch.ones(3)}, {"key": "value"})
     assert torch.equal(load_file(tmp_path / "a")["a"], torch.ones(3))
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_a_file_is_for_whom_the_umask_says(umask: int, mode: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        write_tensors(tmp_path / "a", {"a": torch.ones(3)})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == mode

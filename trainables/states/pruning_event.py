@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.units.structure import Kind, Structure
+from models.units.structure import WORDS, Kind, Structure
 from pruning.allocation import Drop, emptied
 from pruning.catalogue import CRITERIA
 from pruning.imp_mask import global_masks
@@ -108,6 +108,6 @@ def _floor_warning(after: Structure, kind: Kind, names: Sequence[str], config: P
     else:
         remedy = "prune.normalize: mean, prune.scope: layerwise"
     return (
-        f"{kind}s at or near their floor: {shown}{more}, while {100 * share:.0f} % of all {kind}s stay; "
+        f"{WORDS[kind]} at or near their floor: {shown}{more}, while {100 * share:.0f} % of all {WORDS[kind]} stay; "
         f"use {remedy} or a higher prune.min_kept, such as 0.1"
     )
