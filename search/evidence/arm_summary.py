@@ -81,13 +81,15 @@ def confirmed_values(
 ) -> dict[int, float | None]:
     """Unit → mean of `value_of(trial)` over the arm's finished confirm trials; None where one of them has no value.
 
-    A trial that diverged has no value and takes no part; a unit in which all did is left out.
+    A trial that diverged has no value and takes no part; a unit in which all did is left out. So is a fold in which one did,
+    or has not ended, as contrasts leave it out: seeds differ, and its mean would be of fewer.
     """
     found = {
         unit: [value_of(trial) for trial in places.values() if trial.finished]
         for unit, places in replicates(results, arm).items()
     }
-    return {unit: mean_or_none(values) for unit, values in found.items() if values}
+    fewest = len(results.study.search.seeds or (None,)) if results.study.compare.claim == "folds" else 1
+    return {unit: mean_or_none(values) for unit, values in found.items() if len(values) >= fewest}
 
 
 def summarise_arm(results: RunResults, arm: str, metric: str, alpha: float) -> ArmSummary:
@@ -126,7 +128,7 @@ def _confirmed(results: RunResults, arm: str, metric: str, alpha: float) -> Conf
     by_seed = {seed: value for seed, value in values.items() if value is not None}
     runs = [value for one in trials if one.finished and (value := getattr(one.last, metric)) is not None]
     statuses = Counter(trial.status for trial in trials)
-    if not by_seed and not statuses["diverged"]:
+    if not runs and not statuses["diverged"]:
         return None
     return Confirmed(
         mean=fmean(by_seed.values()) if by_seed else None,

@@ -59,8 +59,8 @@ def reach_text(results: RunResults) -> str:
     if results.study.compare.claim != "folds":
         return ""
     return (
-        "The folds use the same images again and again and so are no independent samples: this speaks of these folds of "
-        f"{data_name(results)}, and of no other images."
+        "The folds use the same images again and again and so are no independent samples: this speaks of networks trained on "
+        f"these folds of {data_name(results)}, and of none trained on other images."
     )
 
 

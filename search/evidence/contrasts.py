@@ -11,6 +11,7 @@ from search.evidence.growth.evalues import evidence
 from search.evidence.growth.rule import FIXED, Reading, p_difference, paired_test
 from search.evidence.paired.differences import Measured
 from search.evidence.statistics import TOLERANCE, bootstrap_interval, holm, seeds_foretold, subset_means
+from search.study.claims import fewest_units
 from search.study.sections import CompareConfig, Level
 
 Kind = Literal["better", "worse", "equivalent", "not settled", "not comparable"]
@@ -71,6 +72,12 @@ class Contrast:
     0 where there are as many already, None under four seeds."""
     fewest_more_seeds: int | None = None
     """The same at the spread seen."""
+    least_p: float | None = None
+    """The smallest Holm-adjusted p that so many units in each of the family's tests can have, tested once; else None."""
+    enough: int = 0
+    """As many units in each test could settle a difference."""
+    out_of_reach: bool = False
+    """Whether even the smallest p settles no difference."""
     reason: str | None = None
     """Why the two are not comparable."""
 
@@ -94,8 +101,12 @@ def decide(measured: Sequence[Measured], settings: CompareConfig, reading: Readi
     tested = [index for index, contrast in enumerate(contrasts) if contrast.p_value is not None]
     different = holm([contrasts[index].p_value or 0.0 for index in tested])
     equivalent = holm([contrasts[index].p_equivalent or 0.0 for index in tested])
-    for index, p_different, p_equivalent in zip(tested, different, equivalent, strict=True):
+    least = holm([2.0 ** (1 - len(contrasts[index].differences)) for index in tested])
+    for index, p_different, p_equivalent, p_least in zip(tested, different, equivalent, least, strict=True):
         contrast = replace(contrasts[index], p_holm=p_different, p_equivalent_holm=p_equivalent)
+        if reading.rule == "fixed":
+            beyond, enough = p_least > settings.alpha + TOLERANCE, fewest_units(family, settings.alpha)
+            contrast = replace(contrast, least_p=p_least, enough=enough, out_of_reach=beyond)
         contrasts[index] = _decided(contrast, settings, family)
     return contrasts
 

@@ -39,6 +39,11 @@ def p_text(p_value: float | None) -> str:
     return f"{p_value:.4f}" if p_value >= 0.0001 else "< 0.0001"
 
 
+def p_told(p_value: float | None) -> str:
+    """`p = 0.0160`, `p < 0.0001`."""
+    return f"p {'' if p_value is not None and p_value < 0.0001 else '= '}{p_text(p_value)}"
+
+
 def number(value: float | None, form: str) -> str:
     return "–" if value is None else form.format(value)
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pruning.catalogue import traits_of
 from search.evidence.arm_summary import SINGLE, ArmSummary
 from search.evidence.contrasts import Contrast
-from search.evidence.formats import counted, interval_text, p_text, percent, plural, points, short
+from search.evidence.formats import counted, interval_text, p_told, percent, plural, points, short
 from search.evidence.paired.divergence import DivergenceContrast
 from search.evidence.statistics import BOUND, POWER
 from search.run.trials import RecordedTrial
@@ -70,6 +70,11 @@ def _not_settled(contrast: Contrast, settings: CompareConfig) -> str:
 def _foretold(contrast: Contrast, settings: CompareConfig) -> str:
     """How many more units it may take, as far as those there are can say."""
     units = plural(contrast.unit)
+    if contrast.unit == "fold" and contrast.out_of_reach:
+        return (
+            f"{out_of_reach_text(contrast, settings)}, if the data had so many{_for_so_little(contrast, settings)}; more seeds "
+            "in each change nothing of that"
+        )
     if contrast.more_seeds is None:
         found = counted(len(contrast.differences), contrast.unit)
         return f"how many more {units} it takes cannot be told from {found}, only from four on"
@@ -90,6 +95,21 @@ def _foretold(contrast: Contrast, settings: CompareConfig) -> str:
     )
 
 
+def out_of_reach_text(contrast: Contrast, settings: CompareConfig) -> str:
+    """`with 4 folds no difference can be settled at alpha 0.05, whatever the trials say (…); 7 folds could`."""
+    found = counted(len(contrast.differences), contrast.unit)
+    return (
+        f"with {found} no difference can be settled at alpha {settings.alpha:g}, whatever the trials say (the smallest "
+        f"Holm-adjusted {p_told(contrast.least_p)}); {counted(contrast.enough, contrast.unit)} could"
+    )
+
+
+def _for_so_little(contrast: Contrast, settings: CompareConfig) -> str:
+    if not contrast.more_seeds:
+        return ""
+    return f", and one of {margin_text(settings)} takes {more_seeds_text(contrast)} with power {POWER:g}"
+
+
 def _of_seeds(contrast: Contrast) -> str:
     """What of the variance between folds' differences comes from the seeds within them."""
     return "" if contrast.within_share is None else f", {100 * contrast.within_share:.0f} % here"
@@ -104,13 +124,20 @@ def more_seeds_text(contrast: Contrast) -> str:
     return f"{between}{counted(most, f'more {contrast.unit}')}"
 
 
+def foretold_text(contrast: Contrast, settings: CompareConfig) -> str:
+    """What it takes to settle a contrast, in a table's cell; empty where nothing is foretold."""
+    more = f"{more_seeds_text(contrast)} for {margin_text(settings)}" if contrast.more_seeds else ""
+    if contrast.kind != "not settled" or not contrast.out_of_reach:
+        return more
+    least = f"{counted(len(contrast.differences), contrast.unit)} cannot settle any, {contrast.enough} could"
+    return f"{least}; {more}" if more else least
+
+
 def divergence_sentence(contrast: DivergenceContrast) -> str:
     """How often training diverged in two arms, and whether that is more than luck."""
     arm, baseline = contrast.arm, contrast.baseline
     count, other = contrast.diverged, contrast.baseline_diverged
-    test = (
-        f"exact paired test over {counted(contrast.units, contrast.unit)}, Holm-adjusted p = {p_text(contrast.p_holm)}"
-    )
+    test = f"exact paired test over {counted(contrast.units, contrast.unit)}, Holm-adjusted {p_told(contrast.p_holm)}"
     if contrast.kind == "not settled":
         return (
             f"Of {counted(contrast.trials, 'trial')} each, {count} of {arm} and {other} of {baseline} diverged; "
@@ -184,9 +211,9 @@ def _before_pruning(contrast: Contrast, settings: CompareConfig) -> str:
     ahead = {"better": contrast.arm, "worse": contrast.baseline}.get(contrast.kind)
     return (
         f"; {'but already ' if leader == ahead else ''}before anything was pruned {leader} led by "
-        f"{points(abs(found.difference), sign=False)} points (p = {p_text(found.p_value)}), and since then {leader} lost "
+        f"{points(abs(found.difference), sign=False)} points ({p_told(found.p_value)}), and since then {leader} lost "
         f"{points(abs(lost), sign=False)} points {'more' if lost >= 0 else 'less'} than {other} "
-        f"(p = {p_text(found.pruning_cost_p)})"
+        f"({p_told(found.pruning_cost_p)})"
     )
 
 
@@ -195,12 +222,13 @@ def _images(contrast: Contrast) -> str:
     if contrast.images is None:
         return contrast.images_missing and f"no interval for other test images: {contrast.images_missing}, "
     low, high = contrast.images
-    return f"for other test images {interval_text((-high, -low) if contrast.kind == 'worse' else (low, high))}, "
+    drawn = "with other test images in each fold" if contrast.unit == "fold" else "for other test images"
+    return f"{drawn} {interval_text((-high, -low) if contrast.kind == 'worse' else (low, high))}, "
 
 
 def _tested(contrast: Contrast, p_value: float | None) -> str:
     """`Holm-adjusted p = 0.016, at the look at 8 of 32 seeds`."""
-    return f"Holm-adjusted p = {p_text(p_value)}{contrast.read and f', {contrast.read}'}"
+    return f"Holm-adjusted {p_told(p_value)}{contrast.read and f', {contrast.read}'}"
 
 
 def _lost(contrast: Contrast) -> str:

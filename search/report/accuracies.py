@@ -7,8 +7,9 @@ from search.evidence.comparison import Comparison
 from search.evidence.formats import percent
 
 DEVIATIONS_TEXT = (
-    "Standard deviations are over all runs (folds times seeds), which are no independent samples, and over the folds' means; "
-    "papers report either."
+    "Standard deviations are over all runs that finished (folds times seeds), which are no independent samples, and over the "
+    "folds' means; papers report either. A fold counts for an arm that came through every seed of it, and for a difference "
+    "where both arms did."
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from search.evidence.formats import p_text
+from search.evidence.formats import p_told
 from search.report import dense_start, provenance, removals, tables
 from search.report.plots.drawing import inline_svg
 
@@ -22,7 +22,7 @@ def render(template: str, context: dict[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(tied=tied, inline_svg=inline_svg, p_text=p_text)
+    environment.filters.update(tied=tied, inline_svg=inline_svg, p_told=p_told)
     environment.globals.update(dense_start=dense_start, removals=removals, tables=tables, provenance=provenance)
     return environment.get_template(template).render(context)
 

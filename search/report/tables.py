@@ -14,7 +14,7 @@ from search.evidence.equal_cost import ArmAtCost
 from search.evidence.final_test import FinalTest, NothingChosen
 from search.evidence.formats import interval_text, number, p_text, percent, plural, points, short
 from search.evidence.paired.scope import trials_word, unit_word
-from search.evidence.verdict import more_seeds_text
+from search.evidence.verdict import foretold_text
 from search.report.accuracies import DEVIATIONS_TEXT, accuracy_cells, accuracy_heading, over_folds, percents
 from search.report.table import Table
 from search.run.curves import mean_or_none
@@ -130,7 +130,7 @@ def _difference_row(comparison: Comparison, contrast: Contrast, family: str) -> 
         p_text(contrast.p_equivalent_holm),
         *_state0_cells(contrast.state0),
         number(contrast.cost_ratio, "× {:.2f}"),
-        contrast.reason or (f"{contrast.kind}: {more_seeds_text(contrast)}" if contrast.more_seeds else contrast.kind),
+        contrast.reason or ": ".join(filter(None, (contrast.kind, foretold_text(contrast, comparison.settings)))),
     ]
 
 

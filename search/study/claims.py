@@ -205,6 +205,11 @@ def family_size(study: Study) -> int:
     return len(others) * max(1, len(study.compare.at))
 
 
+def fewest_units(tests: int, alpha: float) -> int:
+    """How many units each of so many tests needs for the smallest of their p, times their number, to be at most `alpha`."""
+    return math.ceil(1 + math.log2(tests) - math.log2(alpha) - 1e-9)
+
+
 def family_warnings(study: Study) -> list[str]:
     """One where Holm's correction lets no test of the family reach `alpha` whatever the confirm trials say.
 
@@ -217,7 +222,7 @@ def family_warnings(study: Study) -> list[str]:
     smallest = tests * 2.0 ** (1 - units)
     if smallest <= alpha * (1 + 1e-9):
         return []
-    enough = math.ceil(1 + math.log2(tests) - math.log2(alpha) - 1e-9)
+    enough = fewest_units(tests, alpha)
     family = "a difference" if tests == 1 else f"any of {tests} differences"
     smallest_text = (
         f"{smallest:.3g}" if tests == 1 else f"{tests} x {2.0 ** (1 - units):.3g} = {smallest:.3g} after Holm"

@@ -34,9 +34,9 @@ def scope_text(pairs: Sequence[Pair], compare: CompareConfig) -> str:
     where the two arms do not have the same."""
     apart = _apart(pairs)
     if not apart:
-        return _over(pairs, compare.claim)
+        return _over(pairs, compare)
     names = (pairs[0].ours.identity.arm, pairs[0].theirs.identity.arm)
-    return f"{_over(pairs, compare.claim)}, on {apart_text(apart, names, compare.metric)}"
+    return f"{_over(pairs, compare)}, on {apart_text(apart, names, compare.metric)}"
 
 
 def judged_alike(pair: Pair) -> bool:
@@ -49,9 +49,11 @@ def test_split(trial: RecordedTrial) -> tuple[object, ...]:
     return tuple(_data(trial).get(key.removeprefix("data.")) for key in MAKE_TEST)
 
 
-def _over(pairs: Sequence[Pair], claim: Claim | None) -> str:
+def _over(pairs: Sequence[Pair], compare: CompareConfig) -> str:
+    claim = compare.claim
     if claim == "folds":
-        return "on the images that these folds share"
+        noun = "test" if compare.metric == "test_accuracy" else "validation"
+        return f"on the {noun} images of these folds"
     units = len({pair.unit for pair in pairs})
     splits = len({test_split(trial) for pair in pairs for trial in (pair.ours, pair.theirs)})
     of_splits = "one split" if splits == 1 else f"{splits} splits"

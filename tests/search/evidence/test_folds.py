@@ -16,7 +16,8 @@ from benchmarks.support.simulated_trial import Outcome, SimulatedTrial, nothing_
 from benchmarks.support.simulation import Simulation, make_study
 from search.evidence.comparison import Comparison, compare
 from search.evidence.final_test import FinalTest, final_test
-from search.report.tables import arm_table, divergence_table
+from search.evidence.formats import p_told
+from search.report.tables import arm_table, difference_table, divergence_table
 from search.run.results import RunResults, load_results
 from tests.search.made_runs import write_predictions
 from trainables.files.request import TrialRequest
@@ -94,7 +95,9 @@ def test_the_folds_means_are_flipped_and_nothing_else(tmp_path: Path) -> None:
 def test_the_sentence_says_over_what(tmp_path: Path) -> None:
     verdict = compare(run_of(tmp_path, accuracies(lead=0.03))).verdict
     assert verdict.startswith("Over these 8 folds of dtd, 3 seeds averaged in each: net is better than other by ")
-    assert "of these folds of dtd, and of no other images" in verdict
+    assert "of networks trained on these folds of dtd, and of none trained on other images" in verdict
+    assert "] on the test images of these folds (" in verdict
+    assert "share" not in verdict
     assert "removed" not in verdict
     assert "confirm" not in verdict
     assert "Exploratory" not in verdict
@@ -141,6 +144,45 @@ def test_a_fold_counts_where_both_came_through_every_seed(tmp_path: Path) -> Non
     assert contrast.lost == 3
     assert "Over 6 of these 8 folds of dtd, in which both arms came through every seed (3 seeds" in comparison.verdict
     assert comparison.caveats == ()
+
+
+def test_the_folds_of_an_arm_are_those_that_it_came_through_wholly(tmp_path: Path) -> None:
+    table = accuracies(lead=0.03)
+    comparison = compare(run_of(tmp_path, table, befalls("diverged", ("net", 3, 43))))
+    net, other = (next(row.confirmed for row in comparison.rows if row.arm == arm) for arm in ("net", "other"))
+    assert net is not None
+    assert other is not None
+    whole = [mean for fold, mean in zip(FOLDS, fold_means(table, "net"), strict=True) if fold != 3]
+    assert list(net.by_seed) == list(comparison.primary[0].differences) == [1, 2, 4, 5, 6, 7, 8]
+    assert (net.mean, net.deviation) == pytest.approx((np.mean(whole), np.std(whole, ddof=1)))
+    assert (net.runs, len(other.by_seed)) == (23, 8)
+    assert "A fold counts for an arm that came through every seed of it" in (arm_table(comparison).caption or "")
+
+
+def test_too_few_folds_settle_nothing_however_large_the_difference(tmp_path: Path) -> None:
+    four = {"space": {"data.fold": {"grid": [1, 2, 3, 4]}}}
+    comparison = compare(run_of(tmp_path, accuracies(lead=0.3), **four))
+    (contrast,) = comparison.primary
+    assert (contrast.kind, contrast.p_value) == ("not settled", pytest.approx(2 / 2**4))
+    assert (contrast.least_p, contrast.enough) == (pytest.approx(2 / 2**4), 6)
+    assert (
+        "with 4 folds no difference can be settled at alpha 0.05, whatever the trials say (the smallest Holm-adjusted "
+        "p = 0.1250); 6 folds could, if the data had so many, and one of 1 point takes "
+    ) in comparison.verdict
+    table = difference_table(comparison)
+    assert table is not None
+    assert table.rows[0][-1].startswith("not settled: 4 folds cannot settle any, 6 could; ")
+    assert table.rows[0][-1].endswith("more folds for 1 point")
+
+
+def test_a_test_within_reach_is_not_said_to_be_out_of_it(tmp_path: Path) -> None:
+    comparison = compare(run_of(tmp_path, accuracies(lead=0.0)))
+    assert not comparison.primary[0].out_of_reach
+    assert "can be settled" not in comparison.verdict
+
+
+def test_a_tiny_p_has_no_equals_sign() -> None:
+    assert [p_told(one) for one in (0.25, 0.00001, None)] == ["p = 0.2500", "p < 0.0001", "p = –"]
 
 
 def test_divergence_is_counted_over_folds(tmp_path: Path) -> None:
