@@ -17,7 +17,6 @@ from models.errors import UserError, WeightsRefused
 from models.spec import ModelSpec
 from search import cli
 from search.commands.common import Outcome, Subcommand
-from tests.fresh_process import loaded
 
 ROOT = Path(__file__).parents[3]
 
@@ -249,23 +248,3 @@ def test_the_program_leaves_with_its_status_after_all_is_written_and_done(ends: 
     assert done.returncode == status
     assert done.stdout == "x" * 200_000 + "\ndone at the end\n"
     assert done.stderr.endswith(told)
-
-
-def test_help_and_completion_import_nothing_heavy() -> None:
-    code = (
-        "import importlib; from search import cli\n"
-        "for module, _ in cli.COMMANDS.values(): importlib.import_module(module)"
-    )
-    assert loaded(code, "torch", "ray", "optuna", "timm", "joblib", "scipy") == []
-
-
-def test_reading_a_study_needs_neither_torch_nor_ray() -> None:
-    code = (
-        "from pathlib import Path; from search.study.load import load_study\n"
-        "load_study(Path('configs/quickstart.yaml'))"
-    )
-    assert loaded(code, "torch", "ray", "optuna", "timm") == []
-
-
-def test_a_sweep_speaks_before_torch_and_ray_are_loaded() -> None:
-    assert loaded("import search.commands.launch", "torch", "ray", "timm", "matplotlib") == []
