@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from models.errors import INTERRUPTED, WORK_FAILED
+from models.errors import INTERRUPTED, WORK_FAILED, UserError
 from search.commands.common import ADDRESS_HELP, PATH, Outcome, Subcommand, Whole, check_writable
 from search.evidence.formats import number
 from search.tuning.pretraining.pretraining_file import load_pretraining
 from trainables.config.pretrain import PretrainConfig
 
 if TYPE_CHECKING:
-    from trainables.pretraining.run import PretrainResult
+    from trainables.pretraining.ending import PretrainResult
 
 WORKERS_HELP = (
     "train in N processes that Ray Train starts, here or on the cluster of --address; the batch size is their total"
@@ -45,41 +47,64 @@ def command(
     """
     if address is not None and workers is None:
         raise click.UsageError("--address is of a Ray cluster, whose processes --workers counts; give --workers too")
-    config = load_pretraining(path, sets)
+    if measures and workers is not None:
+        raise click.UsageError("--measure is of this process, or of those that torchrun starts; leave --workers out")
+    with _one_of_a_machine_speaks():
+        config = load_pretraining(path, sets)
+        folder = storage / f"pretrain-{config.name}"
+        if not measures:
+            check_writable(folder, "--storage")
+            check_writable(config.output.parent, "`output` in the file")
     if measures:
-        if workers is not None:
-            raise click.UsageError(
-                "--measure is of this process, or of those that torchrun starts; leave --workers out"
-            )
         return _measured(config)
-    folder = storage / f"pretrain-{config.name}"
-    check_writable(folder, "--storage")
-    check_writable(config.output.parent, "`output` in the file")
     if workers is None:
         return outcome(_in_this_process(config, folder))
     return outcome(_through_ray(config, folder, workers, address))
 
 
+@contextmanager
+def _one_of_a_machine_speaks() -> Iterator[None]:
+    """Of the processes that torchrun has started, which have not met yet and read the same file. Another machine may have
+    another one."""
+    try:
+        yield
+    except UserError as error:
+        if os.environ.get("LOCAL_RANK", "0") == "0":
+            raise
+        raise click.exceptions.Exit(error.exit_status) from None
+
+
+def _is_first() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def _first_speaks() -> Iterator[None]:
+    """Of those that have met: the others end without a word where another one says why."""
+    from trainables.pretraining.processes import EndedElsewhere
+
+    try:
+        yield
+    except (KeyboardInterrupt, EndedElsewhere) as ended:
+        if _is_first():
+            raise
+        raise click.exceptions.Exit(WORK_FAILED if isinstance(ended, EndedElsewhere) else INTERRUPTED) from None
+
+
 def _in_this_process(config: PretrainConfig, folder: Path) -> PretrainResult:
-    """Alone, or as one of those that torchrun has started; of these the first alone speaks."""
+    """Alone, or as one of those that torchrun has started."""
     from search.tuning.pretraining.progress import PretrainingProgress
     from search.tuning.pretraining.stopping import asked_by_signals
     from trainables.pretraining.listener import Listener
-    from trainables.pretraining.processes import EndedElsewhere
     from trainables.pretraining.run import pretrain
 
-    is_first, are_several = os.environ.get("RANK", "0") == "0", os.environ.get("WORLD_SIZE", "1") != "1"
-    with asked_by_signals(once=are_several, silent=not is_first) as leaves:
+    is_first, are_several = _is_first(), os.environ.get("WORLD_SIZE", "1") != "1"
+    with asked_by_signals(once=are_several, silent=not is_first) as leaves, _first_speaks():
         if is_first:
             with PretrainingProgress() as progress:
                 result = pretrain(config, folder, progress.listener(leaves=leaves))
         else:
-            try:
-                result = pretrain(config, folder, Listener(leaves=leaves))
-            except KeyboardInterrupt:
-                raise click.exceptions.Exit(INTERRUPTED) from None
-            except EndedElsewhere:
-                raise click.exceptions.Exit(WORK_FAILED) from None
+            result = pretrain(config, folder, Listener(leaves=leaves))
     if result is None:
         raise click.exceptions.Exit(0)
     return result
@@ -88,7 +113,8 @@ def _in_this_process(config: PretrainConfig, folder: Path) -> PretrainResult:
 def _measured(config: PretrainConfig) -> Outcome:
     from trainables.pretraining.measure import measure
 
-    speeds = measure(config, MEASURED_SECONDS)
+    with _first_speaks():
+        speeds = measure(config, MEASURED_SECONDS)
     if speeds is None:
         raise click.exceptions.Exit(0)
     epoch = speeds.epoch_seconds()

@@ -65,7 +65,8 @@ def load_data(config: DataConfig, device: torch.device) -> Data:
 
 
 def check_every_image(config: DataConfig) -> None:
-    """UserError that counts and names the image files that cannot be read; data in memory has been read as a whole.
+    """UserError that counts and names the image files that cannot be read, unless they are to be skipped; then `load_data`
+    finds what was found here. Data in memory has been read as a whole.
 
     For whoever is about to train for days: a trial meets each of its images within its first epoch.
     """

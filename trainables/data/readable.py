@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,11 +60,10 @@ def without_unreadable(config: DataConfig, raw: Files) -> Files:
 
 
 def check_readable(config: DataConfig, raw: Files) -> None:
-    """UserError where files cannot be read, with their number and the first names, unless they are to be skipped."""
-    if config.on_bad_image == "skip":
-        return
+    """UserError where files cannot be read, with their number and the first names, unless they are to be skipped: then they
+    are looked for all the same, by who has the time."""
     bad = unreadable(config, raw)
-    if bad:
+    if bad and config.on_bad_image == "error":
         raise UserError(
             f"{raw.folder}: {len(bad)} of {_count(raw)} images cannot be read ({_some(bad)}); fetch, convert or remove them, "
             "or say data.on_bad_image: skip to leave them out",
@@ -101,7 +101,11 @@ def _looked_for(config: DataConfig, raw: Files) -> Unreadable:
     files = [path for path, _ in chain(*_parts(raw).values())]
     chunks = [files[start : start + AT_ONCE] for start in range(0, len(files), AT_ONCE)]
     loader = DataLoader(
-        _Reading(chunks), batch_size=None, num_workers=min(config.workers, len(chunks)), generator=seeds.generator(0)
+        _Reading(chunks),
+        batch_size=None,
+        num_workers=min(config.workers, len(chunks)),
+        generator=seeds.generator(0),
+        worker_init_fn=_leave_ctrl_c_to_parent,
     )
     bad: Unreadable = {}
     begun = told = time.monotonic()
@@ -113,6 +117,12 @@ def _looked_for(config: DataConfig, raw: Files) -> Unreadable:
             left = (now - begun) * (len(files) - done) / done
             _tell(f"looked at {done:,} of {len(files):,} images, {len(bad)} unreadable, {left:.0f} s left")
     return bad
+
+
+def _leave_ctrl_c_to_parent(worker: int) -> None:
+    """Which comes to loader processes too. SIGTERM ends them, by which their parent does so: nothing is lost with them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class _Reading(Dataset[list[tuple[Path, str]]]):

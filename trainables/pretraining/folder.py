@@ -25,8 +25,8 @@ from trainables.states.begun_epoch import BegunEpoch
 from trainables.training.optimizers import StateByName, load_state_by_name, state_by_name
 
 BEST, FINISHED, LOCK = "best.safetensors", "finished.safetensors", ".lock"
-WITHOUT_EFFECT = ("output", "checkpoint_every", "expected")
-"""Keys that a launch may change: they change no number."""
+WITHOUT_EFFECT = ("output", "checkpoint_every", "expected", "finish_with")
+"""Keys that a launch may change: they change no number of any epoch."""
 WITHOUT_EFFECT_OF_DATA = ("root", "workers")
 
 
@@ -47,6 +47,11 @@ class Standing:
         """The epoch, counted from 0, with the best validation accuracy; of equal ones the first."""
         accuracies = [line["val_accuracy"] for line in self.history]
         return accuracies.index(max(accuracies)) if accuracies else None
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The same, counted from 1, as it is told and written."""
+        return None if self.best is None else self.best + 1
 
     def lines(self) -> list[dict[str, Any]]:
         """Of the log."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -10,7 +11,7 @@ from models.errors import UserError
 from models.networks.registry import resolve_spec
 from models.spec import ModelSpec
 from trainables.config.pretrain import PretrainConfig
-from trainables.data import Data, load_data
+from trainables.data import Data, check_every_image, fetch_data, load_data
 from trainables.pretraining.judging import Judge
 from trainables.pretraining.processes import Processes
 from trainables.pretraining.trained import Trained, new_network, trained
@@ -25,16 +26,26 @@ class Loaded:
     judge: Judge
 
 
-def loaded(config: PretrainConfig, processes: Processes) -> Loaded:
-    """All of it; the first process looks for the data first, and may have to download them. Raises UserError."""
+def loaded(config: PretrainConfig, processes: Processes, leaves: Callable[[], bool]) -> Loaded:
+    """All of it; the first process looks for the data first, and may have to download them, or to look at every image.
+
+    Raises UserError, and KeyboardInterrupt where it `leaves` meanwhile.
+    """
     device = processes.together(lambda: processes.device(config.train.device))
     torch.set_num_threads(config.train.threads)
-    data = processes.together(lambda: load_data(config.data, device), first_alone=True)
+    processes.first_does(lambda: _sought(config), leaves)
+    # Another machine has another disk, on which all this is to be done too.
+    data = processes.patiently(lambda: load_data(config.data, device), leaves)
     digest = processes.from_first(data.digest)
     processes.together(lambda: _check_alike(data, digest, processes))
     spec = processes.together(lambda: _spec(config, data))
     built = processes.together(lambda: trained(config, new_network(config, spec, device), data, device, processes))
     return Loaded(device, data, spec, built, Judge(data, device, built.engine.precision, processes))
+
+
+def _sought(config: PretrainConfig) -> None:
+    fetch_data(config.data)
+    check_every_image(config.data)
 
 
 def _spec(config: PretrainConfig, data: Data) -> ModelSpec:

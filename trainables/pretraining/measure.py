@@ -50,7 +50,7 @@ class Speeds:
 def measure(config: PretrainConfig, seconds: float) -> Speeds | None:
     """Each of the three for about so many seconds; writes nothing. None in every process but the first. Raises UserError."""
     with joined() as processes:
-        parts = loaded(config, processes)
+        parts = loaded(config, processes, lambda: False)
         spread(parts.trained, config, parts.data, processes)
         seed_everything(derive(config.seed, "epoch", 0))
         batches = _endless(config, parts.data, processes)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -22,17 +23,13 @@ from trainables.data.shares import Share
 from trainables.training.precision import resolve_device
 
 Value = TypeVar("Value")
-SIGN_OF_LIFE = 10.0
-"""Seconds after which the first process tells the others that it is still at work; torch lets them wait for minutes."""
-LOST = (
-    "Connection closed by peer",
-    "Connection reset by peer",
-    "NCCL",
-    "Broken pipe",
-    "Timed out waiting",
-    "Read error",
-)
+SIGN_OF_LIFE = 1.0
+"""Seconds after which processes tell each other that they are still at work, and whether they are asked to leave; torch lets
+them wait for minutes."""
+LOST = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Read error", "ncclRemoteError")
 """What torch says where a process that it waits for is gone."""
+SILENT = "Timed out waiting"
+"""What it says where one has not answered for as long as it waits."""
 
 
 class EndedElsewhere(WorkFailed):
@@ -120,46 +117,49 @@ class Processes:
             found[name] = one
         return found
 
-    def together(self, work: Callable[[], Value], *, first_alone: bool = False) -> Value:
+    def together(self, work: Callable[[], Value]) -> Value:
         """What `work` gives here. Where it fails in one process, all leave: that one with its error, the others with
-        EndedElsewhere. `first_alone`: the others begin when the first has done it."""
+        EndedElsewhere. Of a user's mistake that several find, the first of them speaks alone."""
         if not self.are_several:
             return work()
-        if first_alone and not self.is_first:
-            self._agree(None)
         value: Value | None = None
         failed: Exception | None = None
         try:
             value = work()
         except Exception as error:
             failed = error
-        if first_alone and self.is_first:
-            self._agree(failed)
         self._agree(failed)
         return value  # type: ignore[return-value]  # None only where `_agree` has raised
 
-    def first_does(self, work: Callable[[], None]) -> None:
-        """`together` for work of the first process that may take longer than the others may wait without a word."""
-        if not self.are_several:
-            return work()
-        with ThreadPoolExecutor(1) as aside:
-            doing = aside.submit(work) if self.is_first else None
-            while not self._is_done(doing):
-                pass
-        self.together(lambda: None if doing is None else doing.result())
-        return None
+    def patiently(self, work: Callable[[], Value], leaves: Callable[[], bool]) -> Value:
+        """`together` for work that may take longer in some processes than torch lets the others wait without a word.
 
-    def _is_done(self, doing: Future[None] | None) -> bool:
-        if doing is not None:
+        KeyboardInterrupt, in all, where one of them is asked to leave meanwhile: what is not done yet ends with its process.
+        """
+        doing = _begun_aside(work)
+        while True:
             wait([doing], timeout=SIGN_OF_LIFE)
-        return bool(self.total(torch.tensor([int(doing is not None and doing.done())])))
+            busy = not doing.done()
+            # What asks this process to leave may have ended some that worked for it.
+            asked = (busy or doing.exception() is not None) and leaves()
+            busy_ones, leaving = self.total(torch.tensor([int(busy), int(asked)])).tolist()
+            if leaving:
+                raise KeyboardInterrupt("the same command begins where this one did")
+            if not busy_ones:
+                return self.together(doing.result)
+
+    def first_does(self, work: Callable[[], None], leaves: Callable[[], bool]) -> None:
+        """`patiently`, while the others wait."""
+        self.patiently(lambda: work() if self.is_first else None, leaves)
 
     def _agree(self, failed: Exception | None) -> None:
-        flag = self.total(torch.tensor([int(failed is not None)]))
-        if failed is not None:
+        flags = torch.zeros(self.count, dtype=torch.int64)
+        flags[self.rank] = int(failed is not None)
+        told_by = [rank for rank, flag in enumerate(self.total(flags).tolist()) if flag]
+        if failed is not None and (self.rank == told_by[0] or not isinstance(failed, UserError)):
             raise failed
-        if int(flag):
-            raise EndedElsewhere("another process of this pretraining has failed, and says why")
+        if told_by:
+            raise EndedElsewhere("another process of this pretraining has failed, and says why") from failed
 
 
 class Leaving:
@@ -211,12 +211,34 @@ def joined() -> Iterator[Processes]:
             dist.destroy_process_group()
         raise
     except RuntimeError as error:
-        if not any(word in str(error) for word in LOST):
+        how = _how_lost(str(error))
+        if how is None:
             raise
         # Not `destroy_process_group`, which may wait for the one that is gone.
         raise EndedElsewhere(
-            f"another process of this pretraining is gone ({str(error).splitlines()[0][:200]}); the same command goes on "
-            "from the last checkpoint"
+            f"another process of this pretraining {how} ({str(error).splitlines()[0][:200]}); the same command goes on from "
+            "the last checkpoint"
         ) from error
     if own:
         dist.destroy_process_group()
+
+
+def _how_lost(said: str) -> str | None:
+    """How another process is lost, by what torch said; None where that is about something else."""
+    if any(word in said for word in LOST):
+        return "is gone"
+    return "has not answered for as long as torch waits" if SILENT in said else None
+
+
+def _begun_aside(work: Callable[[], Value]) -> Future[Value]:
+    """In a thread of its own, which keeps nobody from leaving."""
+    future: Future[Value] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:
+            future.set_exception(error)
+
+    threading.Thread(target=run, name="aside", daemon=True).start()
+    return future

@@ -8,22 +8,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from models.errors import WorkFailed
 from models.looking_inside import inside_of, looked_into
-from models.weights.registered import registered_line
-from models.weights.weights_file import read_weights_file
 from trainables.config.origins import splits_line
 from trainables.config.pretrain import PretrainConfig
-from trainables.data import Batch, Data, check_every_image
+from trainables.data import Batch, Data
 from trainables.files.epoch_log import write_log
+from trainables.pretraining.ending import Ending, PretrainResult
 from trainables.pretraining.finish import WeightsFiles
-from trainables.pretraining.folder import BEST, Standing, go_on, identity, locked, save
+from trainables.pretraining.folder import Standing, go_on, identity, locked, save
 from trainables.pretraining.judging import Judge, Judged
 from trainables.pretraining.listener import Listener
 from trainables.pretraining.loaded import loaded
-from trainables.pretraining.processes import Leaving, Processes, joined
+from trainables.pretraining.processes import EndedElsewhere, Leaving, Processes, joined
 from trainables.pretraining.randomness import draw_from_here, drawn_so_far
 from trainables.pretraining.steps import Averaging
 from trainables.pretraining.trained import Trained, spread, state_of
@@ -34,19 +31,6 @@ from trainables.tensorboard.pretraining import PretrainingBoard
 from trainables.training.epoch import Diverged, train_steps
 from trainables.training.learning_rate import learning_rates
 from trainables.training.step_graph import StepGraph
-
-
-@dataclass(frozen=True)
-class PretrainResult:
-    """`history` has a line for each epoch: epoch, train_loss, train_accuracy, val_loss, val_accuracy, lr; with more than five
-    classes val_top5, and with a moving average the weights' own val_loss_unaveraged and val_accuracy_unaveraged."""
-
-    path: Path
-    sha256: str
-    val_accuracy: float
-    test_accuracy: float | None
-    """None where there is no test split."""
-    history: tuple[dict[str, Any], ...]
 
 
 def pretrain(config: PretrainConfig, folder: Path, listener: Listener | None = None) -> PretrainResult | None:
@@ -87,8 +71,7 @@ class _Run:
     @classmethod
     def begun(cls, config: PretrainConfig, folder: Path, listener: Listener, processes: Processes) -> _Run:
         """All that is needed to go on, loaded."""
-        processes.first_does(lambda: check_every_image(config.data))
-        parts = loaded(config, processes)
+        parts = loaded(config, processes, listener.leaves)
         data, built = parts.data, parts.trained
         same = identity(config, data.digest)
         standing, warnings = go_on(built, folder, same, processes)
@@ -110,17 +93,16 @@ class _Run:
 
     def to_its_end(self) -> PretrainResult | None:
         done = len(self.standing.history)
-        if self.processes.is_first and done < self.config.epochs:
-            self.board = PretrainingBoard(self.folder, self.standing.lines())
-        if self.processes.is_first and done and self.standing.begun is None:
-            self._mend()
-        self.listener.start(done, self.config.epochs, self.steps)
         try:
+            self.processes.together(self._open)
+            self.listener.start(done, self.config.epochs, self.steps)
             while len(self.standing.history) < self.config.epochs:
                 self._epoch()
                 if self.leaving.settle() and len(self.standing.history) < self.config.epochs:
                     raise KeyboardInterrupt(f"the same command goes on with epoch {len(self.standing.history) + 1}")
-            return self._finish()
+            return Ending(self.config, self.data, self.judge, self.files, self.processes).reached(
+                self.standing, self.trained.kept, self.listener
+            )
         finally:
             self.data.close()
             if self.board is not None:
@@ -142,17 +124,30 @@ class _Run:
             self.standing, history=[*self.standing.history, line], times=[*self.standing.times, times], begun=None
         )
         self.processes.together(self._keep)
-        if self.board is not None:
-            self.board.epoch({**line, **times})
         self.listener.epoch({**line, **times})
+
+    def _save(self) -> None:
+        if self.processes.is_first:
+            save(self.folder, self.trained, self.same, self.standing)
 
     def _keep(self) -> None:
         """The checkpoint first: what else there is follows from it."""
+        self._save()
         if not self.processes.is_first:
             return
-        save(self.folder, self.trained, self.same, self.standing)
         if self.standing.best == len(self.standing.history) - 1:
             self.files.write_best(state_of(self.trained.kept), self.standing)
+        if self.board is not None:
+            self.board.epoch(self.standing.lines()[-1])
+
+    def _open(self) -> None:
+        done = len(self.standing.history)
+        if not self.processes.is_first:
+            return
+        if done < self.config.epochs:
+            self.board = PretrainingBoard(self.folder, self.standing.lines())
+        if done and self.standing.begun is None:
+            self._mend()
 
     def _mend(self) -> None:
         """What a kill between the checkpoint and what follows from it has left undone."""
@@ -173,9 +168,9 @@ class _Run:
             try:
                 train_steps(engine, batches, self.rates, first, begun.tally, acting, lambda: self._pauses(begun))
             except Diverged as error:
-                raise WorkFailed(
-                    f"pretraining {self.config.name} diverged ({error}); lower it", key="train.lr"
-                ) from error
+                # In all of them after the same step.
+                kind = WorkFailed if self.processes.is_first else EndedElsewhere
+                raise kind(f"pretraining {self.config.name} diverged ({error}); lower it", key="train.lr") from error
             begun.seconds += time.perf_counter() - since
             if begun.tally.steps < self.steps:
                 self._checkpoint_within(begun)
@@ -198,8 +193,7 @@ class _Run:
 
     def _checkpoint_within(self, begun: BegunEpoch) -> None:
         begun.random = drawn_so_far(self.processes, self.trained.engine.device)
-        if self.processes.is_first:
-            save(self.folder, self.trained, self.same, self.standing)
+        self.processes.together(self._save)
         if self.leaving.settle():
             place = f"epoch {len(self.standing.history) + 1}, after {begun.tally.steps} of {self.steps} steps"
             raise KeyboardInterrupt(f"the same command goes on with {place}")
@@ -234,31 +228,6 @@ class _Run:
             told = stepper.told()
             for text in (*told.notes, *(f"warning: {warning}" for warning in told.warnings)):
                 self.listener.tell(text)
-
-    def _finish(self) -> PretrainResult | None:
-        history, model = self.standing.history, self.trained.kept
-        figures: dict[str, Any] = {"epoch": len(history), "val_accuracy": history[-1]["val_accuracy"]}
-        if self.config.finish_with == "best":
-            figures = self._take_best(model)
-        figures["test_accuracy"] = None
-        if self.data.sizes["test"]:
-            figures["test_accuracy"] = self.judge.evaluate(model, "test", as_exported=True).accuracy
-        if not self.processes.is_first:
-            return self.processes.together(lambda: None)
-        path, digest = self.processes.together(
-            lambda: self.files.write_finished(state_of(model), self.standing, figures)
-        )
-        self.listener.tell(registered_line(path))
-        return PretrainResult(path, digest, figures["val_accuracy"], figures["test_accuracy"], tuple(history))
-
-    def _take_best(self, model: torch.nn.Module) -> dict[str, Any]:
-        """Load them, and judge them as they are written."""
-        first = self.processes.is_first
-        best = self.processes.together(lambda: read_weights_file(self.folder / BEST) if first else None)
-        model.load_state_dict(self.processes.tensors_from_first({} if best is None else best.state), strict=True)
-        epoch = None if best is None or best.provenance is None else best.provenance.extra["pretrain"]["epoch"]
-        val = self.judge.evaluate(model, "val", as_exported=True)
-        return {"epoch": self.processes.from_first(epoch), "val_accuracy": val.accuracy}
 
 
 def _is_tenth(epoch: int, epochs: int) -> bool:

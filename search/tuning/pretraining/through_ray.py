@@ -21,8 +21,8 @@ from search.tuning.cluster.resources import Node, this_machine
 from search.tuning.cluster.session import SESSION_PREFIX, ray_session, set_environment
 from search.tuning.pretraining.post import LOOKS_EVERY, Post, in_one_process
 from trainables.config.pretrain import PretrainConfig
+from trainables.pretraining.ending import PretrainResult
 from trainables.pretraining.listener import Listener
-from trainables.pretraining.run import PretrainResult
 
 
 @dataclass

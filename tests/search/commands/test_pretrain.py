@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,48 @@ def test_torchrun_starts_several_that_speak_as_one(tmp_path: Path) -> None:
     assert "2 processes on cpu train together, of each batch of 30 images about 15 each" in ended.stderr
     again = subprocess.run([sys.executable, "-m", "search.cli", *given], capture_output=True, text=True, timeout=200)
     assert json.loads(again.stdout)["epochs"] == 1, "finished in two, it is finished for one"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "given", [("--set", "train.batch_size=3"), ("--set", "epohs=2"), ("--set", "train.batch_size=3", "--measure")]
+)
+def test_of_several_the_first_alone_tells_a_mistake(given: tuple[str, ...], tmp_path: Path) -> None:
+    several = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "search.cli"]
+    command = [*several, "pretrain", str(write(tmp_path)), "--storage", str(tmp_path), *given]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=200)
+    assert ended.returncode == 1
+    assert ended.stderr.count("prunetune: error") == 1, ended.stderr
+    assert given[1].partition("=")[0] in ended.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_images_are_looked_at_leaves_at_once(tmp_path: Path) -> None:
+    for number in range(60):
+        place = tmp_path / "images" / "train" / f"class{number % 2}"
+        place.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(place / f"{number}.png")
+    data = f"data: {{name: image_folder, root: {tmp_path}/images, image_size: 8, workers: 1}}"
+    path = write(tmp_path, FILE.replace("data: {name: digits, train_limit: 60}", data))
+    # A second for each image: a minute in all.
+    slowly = "import sys, time; from trainables.data import readable; decode = readable.decode; "
+    slowly += (
+        "readable.decode = lambda path: print('looks', file=sys.stderr, flush=True) or time.sleep(1) or decode(path); "
+    )
+    slowly += "from search.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", slowly, "pretrain", str(path), "--storage", str(tmp_path)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("looks"):
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    asked = time.monotonic()
+    said = process.stderr.read()
+    assert process.wait() == 130, said
+    assert time.monotonic() - asked < 20
+    assert "Traceback" not in said
+    assert "interrupted: the same command begins where this one did" in said
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from trainables.config.pretrain import PretrainConfig
+from trainables.pretraining.ending import PretrainResult
 from trainables.pretraining.listener import Listener
-from trainables.pretraining.run import PretrainResult
 from trainables.pretraining.run import pretrain as run
 
 
@@ -42,5 +42,6 @@ def killed_after(epoch: int) -> Listener:
 
 
 def leaving_after(steps: int) -> Listener:
-    asked = iter(range(1, 10_000))
-    return Listener(leaves=lambda: next(asked) >= steps)
+    """Of this launch."""
+    taken: list[int] = []
+    return Listener(step=lambda done, images: taken.append(done), leaves=lambda: len(taken) >= steps)

@@ -21,21 +21,28 @@ import json, os, signal, sys
 from pathlib import Path
 from trainables.config.pretrain import PretrainConfig
 from trainables.pretraining.listener import Listener
+from trainables.pretraining.processes import Leaving
 from trainables.pretraining.run import pretrain
 
 asked = json.loads(sys.argv[1])
-steps = 0
+exec(asked["before"])
+agreed, steps = Leaving.agreed, 0
 
 
-def leaves():
-    # Asked in every process after each step.
+def after_a_step(leaving):
+    # In every process after each step.
     global steps
     steps += 1
     if steps == asked["killed_after"]:
         os.kill(os.getpid(), signal.SIGKILL)
+    return agreed(leaving)
+
+
+def leaves():
     return asked["leaves_after"] is not None and steps >= asked["leaves_after"]
 
 
+Leaving.agreed = after_a_step
 pretrain(PretrainConfig.model_validate(asked["config"]), Path(asked["folder"]), Listener(leaves=leaves))
 """
 
@@ -54,8 +61,10 @@ def run_in(
     *,
     killed: dict[int, int] | None = None,
     leaves: dict[int, int] | None = None,
+    before: str = "",
 ) -> Ended:
-    """`killed` and `leaves`: after so many steps of its own the process of that rank is killed, or asks to leave."""
+    """`killed` and `leaves`: after so many steps of its own the process of that rank is killed, or asks to leave. `before`:
+    Python that each of them does first."""
     port = free_port()
     content = config.model_dump(mode="json", exclude_unset=True)
     started = []
@@ -65,6 +74,7 @@ def run_in(
             "folder": str(folder),
             "killed_after": (killed or {}).get(rank),
             "leaves_after": (leaves or {}).get(rank),
+            "before": before,
         }
         told = {
             "RANK": rank,

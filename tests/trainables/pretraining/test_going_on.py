@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,6 @@ from models.weights.weights_file import read_weights_file
 from tests.trainables.pretraining.cases import Killed, killed_after, leaving_after, pretrain, small
 from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 from trainables.files.json_lines import complete_lines
-from trainables.pretraining.listener import Listener
 
 
 def test_a_killed_pretraining_goes_on_to_the_same_weights(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_who_asks_it_to_leave_loses_no_step(tmp_path: Path) -> None:
         pretrain(config, tmp_path / "parts", leaving_after(3))
     told: list[str] = []
     with pytest.raises(KeyboardInterrupt, match="epoch 2"):
-        pretrain(config, tmp_path / "parts", Listener(tell=told.append, leaves=leaving_after(2).leaves))
+        pretrain(config, tmp_path / "parts", replace(leaving_after(2), tell=told.append))
     assert "goes on after 0 epochs and 3 steps" in told
     resumed = pretrain(config, tmp_path / "parts")
     assert resumed.history == whole.history

@@ -142,6 +142,8 @@ def test_a_mistake_is_told_by_the_first_alone(tmp_path: Path) -> None:
     ended = run_in(2, small(tmp_path, **{**MIXED, "train": {"batch_size": 3}}), tmp_path)
     assert ended.statuses == [1, 1]
     assert "train.batch_size: found 3, the total over 2 processes; expected at least 4" in ended.errors[0]
+    assert "expected at least 4" not in ended.errors[1].rpartition("EndedElsewhere")[2]
+    assert "EndedElsewhere: another process of this pretraining has failed, and says why" in ended.errors[1]
 
 
 def test_two_processes_with_one_rank_less_of_images_to_evaluate(tmp_path: Path) -> None:
@@ -161,6 +163,37 @@ def test_unreadable_images_end_it_before_it_begins(tmp_path: Path) -> None:
     assert "1 of 24 images cannot be read (val/b/b_000.png: " in ended.errors[0]
     assert "cannot be read" not in ended.errors[1]
     assert not list((tmp_path / "run").rglob("*.safetensors"))
+
+
+SLOWLY = """
+from datetime import timedelta
+from torch import distributed
+from trainables.data import readable
+import time
+
+begin, decode = distributed.init_process_group, readable.decode
+distributed.init_process_group = lambda backend: begin(backend, timeout=timedelta(seconds=4))
+readable.decode = lambda path: time.sleep(0.3) or decode(path)
+"""
+
+
+@pytest.mark.parametrize("then", ["skip", "error"])
+def test_images_may_be_looked_at_for_longer_than_torch_waits(then: str, tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        write_images(tmp_path / "data" / part, ["a", "b"], 6)
+    if then == "skip":
+        (tmp_path / "data" / "val" / "b" / "b_000.png").write_bytes(b"")
+    data = {
+        "name": "image_folder",
+        "root": str(tmp_path / "data"),
+        "image_size": 16,
+        "workers": 0,
+        "on_bad_image": then,
+    }
+    config = small(tmp_path, data=data, model={"arch": "timm:resnet10t"}, epochs=1)
+    ended = run_in(2, config, tmp_path / "run", before=SLOWLY)
+    assert ended.statuses == [0, 0], ended.errors
+    assert len(log_of(tmp_path / "run")) == 1
 
 
 def test_what_is_inside_is_told_of_all_images(tmp_path: Path) -> None:

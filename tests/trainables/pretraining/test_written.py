@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime, tzinfo
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from pydantic import ValidationError
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from models.errors import WorkFailed
 from models.networks.registry import resolve_spec
 from models.weights import repository
 from models.weights.initial_weights import InitRequest, initial_weights
 from models.weights.proof.verify import verify_file
+from models.weights.provenance import write_weights_file
 from models.weights.weights_file import read_weights_file
 from tests.trainables.pretraining.cases import Killed, killed_after, pretrain, small
 from trainables.files.json_lines import complete_lines
@@ -78,6 +83,58 @@ def test_what_is_expected_is_told_as_a_prediction(tmp_path: Path) -> None:
     assert provenance.extra["pretrain"]["expected"] == {"prediction": True, "part": "test", **expected}
     with pytest.raises(ValidationError, match="the lower first"):
         small(tmp_path, expected={**expected, "accuracy": [0.9, 0.2]})
+
+
+def test_a_finished_pretrainings_command_given_again_leaves_its_file_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRUNETUNE_STORE", str(tmp_path / "store"))
+    first = pretrain(small(tmp_path, epochs=1), tmp_path)
+    finished = tmp_path / "finished.safetensors"
+    assert finished.read_bytes() == first.path.read_bytes()
+    monkeypatch.setattr("models.weights.provenance.datetime", Later)
+    before = {path: path.read_bytes() for path in (first.path, finished, *(tmp_path / "store").iterdir())}
+    assert pretrain(small(tmp_path, epochs=1), tmp_path).sha256 == first.sha256
+    assert {path: path.read_bytes() for path in before} == before
+    elsewhere = pretrain(small(tmp_path / "elsewhere", epochs=1), tmp_path)
+    assert elsewhere.sha256 == first.sha256
+    # Damaged, or to be told something else of, it is written anew.
+    damaged = bytearray(first.path.read_bytes())
+    damaged[-1] ^= 1
+    first.path.write_bytes(damaged)
+    assert pretrain(small(tmp_path, epochs=1), tmp_path).sha256 == first.sha256
+    expected = {"accuracy": [0.2, 0.9], "says": "nobody, of digits"}
+    assert pretrain(small(tmp_path, epochs=1, expected=expected), tmp_path).sha256 != first.sha256
+
+
+class Later(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Later:
+        return cls(2199, 1, 1, tzinfo=tz)
+
+
+@pytest.mark.parametrize("lost", ["gone", "damaged", "of another epoch"])
+def test_who_would_finish_with_the_best_weights_and_has_lost_them_is_told_what_to_do(lost: str, tmp_path: Path) -> None:
+    config = small(tmp_path, epochs=2, finish_with="best")
+    best = tmp_path / "best.safetensors"
+
+    def lose(line: dict[str, Any]) -> None:
+        if line["epoch"] < 2:
+            return
+        if lost == "of another epoch":
+            file = read_weights_file(best)
+            assert file.provenance is not None
+            write_weights_file(best, file.state, replace(file.provenance, extra={"pretrain": {"epoch": 7}}))
+            return
+        content = best.read_bytes()
+        best.unlink()
+        if lost == "damaged":
+            best.write_bytes(content[:-1])
+
+    with pytest.raises(WorkFailed, match=r"finish_with: found best, but .* say last") as caught:
+        pretrain(config, tmp_path, Listener(epoch=lose))
+    assert "init fetch" not in str(caught.value)
+    assert pretrain(config.model_copy(update={"finish_with": "last"}), tmp_path).history[-1]["epoch"] == 2
 
 
 def test_the_board_shows_each_epoch_once(tmp_path: Path) -> None:
