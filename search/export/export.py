@@ -18,7 +18,7 @@ from models.networks.registry import build
 from models.save_load import LoadedModel, build_compact, load, load_parts, save
 from models.turns import turns_in_onnxruntime, turns_in_torch
 from search.export.best_study import provenance_of, write_best_study
-from search.export.model_card import model_card
+from search.export.model_card import is_whole, model_card
 from search.run.candidates import Candidate
 from search.run.results import RunResults
 from trainables.files.environment import processor
@@ -68,7 +68,11 @@ def export(results: RunResults, candidate: Candidate, out: Path, chosen: str | N
         "torch": turns_in_torch(model, dense, shape),
         "onnxruntime": turns_in_onnxruntime(out / "model.onnx", dense, shape),
     }
-    checks["latency"] = {name: {**one.to_json(), "text": one.text()} for name, one in turns.items()}
+    # Where nothing was removed the two are one network, and a ratio of them is noise.
+    checks["latency"] = {
+        name: {"ms": one.ms, "text": f"{one.ms:.3f} ms"} if is_whole(parts) else {**one.to_json(), "text": one.text()}
+        for name, one in turns.items()
+    }
     atomic.write_text(out / "MODEL_CARD.md", model_card(results, candidate, parts, provenance, checks, chosen))
     atomic.write_text(out / "load_example.py", EXAMPLE.read_text(encoding="utf-8"))
     return Exported(candidate, out, (*FILES, *needed), checks)

@@ -7,6 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from models.networks.variants import known_as
 from models.save_load import LoadedModel
 from models.units.reach import reach_text
 from models.units.structure import WORDS
@@ -41,6 +42,9 @@ def model_card(
         study=results.study.name,
         trial=candidate.trial.id,
         config=candidate.trial.config,
+        arm=candidate.trial.identity.arm,
+        network=known_as(parts.spec.arch, parts.spec.args),
+        whole=is_whole(parts),
         spec=parts.spec,
         state=candidate.state,
         macs_share=candidate.macs_share,
@@ -62,6 +66,11 @@ def model_card(
         percent=percent,
         short=short,
     )
+
+
+def is_whole(parts: LoadedModel) -> bool:
+    """Whether nothing was removed, so that the network is its own dense network."""
+    return parts.structure.kept_of_kind() == parts.structure.total_of_kind()
 
 
 def _reach(candidate: Candidate) -> str | None:

@@ -40,19 +40,23 @@ def run_report(results: RunResults, name: str) -> RunReport:
 
 def run_plots(results: RunResults, comparison: Comparison) -> list[Plot]:
     """Every plot that the run has enough trials for."""
+    searched = results.study.compare.claim != "folds"  # whose configurations are a fold each, and no search of any
+    removed = any(end.removed_percent > 0 for trial in results.trials for end in trial.states)
     plots = [
-        accuracy_plot(results, "removed_percent"),
-        accuracy_plot(results, "macs"),
+        accuracy_plot(results, "removed_percent") if removed else None,
+        accuracy_plot(results, "macs") if removed else None,
         accuracy_plot(results, "training_macs"),
         paired_differences(comparison),
         evidence_plot(comparison),
-        budget_curves(results),
+        budget_curves(results) if searched else None,
         schedule_plot(results),
         *[plot for index, arm in enumerate(results.arm_names) for plot in kept_structures(results, arm, index)],
         *[plot for arm in results.arm_names for plot in inside_plots(results, arm)],
-        settings_against_accuracy(results),
-        rate_by_epochs(results),
-        parallel_coordinates(results),
-        importance_plot(results),
+        *(_of_settings(results) if searched else ()),
     ]
     return [plot for plot in plots if plot is not None]
+
+
+def _of_settings(results: RunResults) -> tuple[Plot | None, ...]:
+    plots = (settings_against_accuracy, rate_by_epochs, parallel_coordinates, importance_plot)
+    return tuple(plot(results) for plot in plots)

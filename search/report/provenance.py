@@ -58,10 +58,11 @@ def _data(data: dict[str, Any]) -> str:
 
 
 def reach_facts(results: RunResults) -> dict[str, str]:
-    """Arms → how far pruning reaches into their network; without those whose records are too old to tell."""
+    """Arms → how far pruning reaches into their network; without whole networks, and those whose records are too old to
+    tell."""
     arms: dict[str, dict[str, None]] = {}
     for trial in results.trials:
-        if trial.reach is not None:
+        if trial.reach is not None and (trial.traits.ends_small or trial.traits.masks):
             target = TrialConfig.model_validate(trial.config).prune.target
             arms.setdefault(reach_text(target, trial.reach), {})[trial.identity.arm] = None
     return {", ".join(names): text for text, names in arms.items()}

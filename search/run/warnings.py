@@ -8,7 +8,9 @@ from typing import Any
 
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
+from search.study.claims import OF_SEARCH
 from search.study.compared.arms import arm_warnings
+from trainables.config.origins import SMALL_VALIDATION
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,11 @@ def warnings_of(trial: RecordedTrial, last_state: int | None = None) -> list[str
 
 
 def all_warnings(results: RunResults) -> list[RunWarning]:
-    """About the study's arms, then those of every trial."""
-    return [*(RunWarning(None, text) for text in arm_warnings(results.study)), *run_warnings(results.trials)]
+    """About the study's arms, then those of every trial; not of images by which a study chooses and judges nothing."""
+    compare = results.study.compare
+    by_validation = compare.claim not in OF_SEARCH or compare.metric == "val_accuracy"
+    found = [one for one in run_warnings(results.trials) if by_validation or _subject(one.text) != SMALL_VALIDATION]
+    return [*(RunWarning(None, text) for text in arm_warnings(results.study)), *found]
 
 
 def run_warnings(trials: Iterable[RecordedTrial]) -> list[RunWarning]:

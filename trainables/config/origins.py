@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 from trainables.config.trial import DataConfig
 
+SMALL_VALIDATION = "small validation set"
+"""The subject of a warning about the images that a network is chosen by."""
+
 
 def origins(config: DataConfig, source: str, val: str | None, test: str | None) -> dict[str, str]:
     """Split → where it comes from.

@@ -9,6 +9,7 @@ from statistics import median
 
 import numpy as np
 
+from trainables.config.origins import SMALL_VALIDATION
 from trainables.config.trial import SMALLEST_SIDE, DataConfig
 from trainables.data.base import DataInfo
 from trainables.data.decoding import WIDEST_GREY, is_sixteen_bit, opened
@@ -94,7 +95,7 @@ def _few_to_choose_by(classes: Mapping[str, int]) -> Iterator[str]:
         return
     images, (fewest, least) = sum(classes.values()), min(few.items(), key=lambda entry: entry[1])
     yield (
-        f"small validation set: {len(few)} of {len(classes)} classes have under {FEW} images (fewest: {fewest} with {least}), "
+        f"{SMALL_VALIDATION}: {len(few)} of {len(classes)} classes have under {FEW} images (fewest: {fewest} with {least}), "
         f"{images} in all, so one image is {100 / images:.2f} points of validation accuracy and its standard error up to "
         f"{50 / math.sqrt(images):.1f} points; give more images to choose by (raise data.val_fraction where they are held out)"
     )

@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from search.evidence.comparison import Comparison
 from search.evidence.contrasts import Contrast
-from search.evidence.formats import interval_text, points
+from search.evidence.formats import interval_text, plural, points
 from search.evidence.statistics import expected_best
 from search.report.plots.drawing import FAINT, Plot, arm_line, colour, legend_above, name_rows, new_figure
 from search.run.results import RunResults
@@ -36,7 +36,11 @@ def paired_differences(comparison: Comparison) -> Plot | None:
         for contrast in contrasts
     ]
     words = f"Differences to {comparison.baseline} in points. {'; '.join(described)}."
-    return Plot("paired-differences", words, figure)
+    caption = (
+        f"Dots are {plural(contrasts[0].unit)} in which both arms survived, diamonds their means, bars the simultaneous "
+        "intervals; the grey band is the margin."
+    )
+    return Plot("paired-differences", words, figure, caption=caption)
 
 
 def _draw_contrast(axes: Axes, row: int, contrast: Contrast, shade: str) -> None:

@@ -40,4 +40,13 @@ def evidence_plot(comparison: Comparison) -> Plot | None:
         axes.set_ylabel(f"evidence E against {comparison.baseline} being equal")
         legend_above(figure)
     words = f"Evidence E against equal arms after each {unit}; {enough:.3g} is enough for any. {'; '.join(described)}."
-    return Plot("evidence", words, figure)
+    judged = (
+        "A study over folds is tested once; this is a description."
+        if unit == "fold"
+        else "A study that was grown is judged by it; of any other it is a description."
+    )
+    caption = (
+        f"How strongly the {plural(unit)} so far speak against equal arms, whenever one looks: at equal arms E passes the full "
+        f"line (tests over alpha) with a probability of at most alpha. {judged}"
+    )
+    return Plot("evidence", words, figure, caption=caption)

@@ -19,12 +19,17 @@ from search.run.trials import RecordedTrial
 
 def kept_structures(results: RunResults, arm: str, index: int) -> list[Plot]:
     """Mean share of units kept in each group after each state, a panel per kind: one plot, or one for each recipe where
-    these have different schedules; none where no structure is known."""
+    these have different schedules; none where no structure is known, or none of it was removed."""
     known = {
         name: [trial for trial in trials if trial.states and trial.states[0].structure]
         for name, trials in results.by_recipe(arm).items()
     }
-    return [_kept_structure(name, trials, index) for name, trials in known.items() if trials]
+    return [_kept_structure(name, trials, index) for name, trials in known.items() if any(map(_gets_smaller, trials))]
+
+
+def _gets_smaller(trial: RecordedTrial) -> bool:
+    structures = [Structure.from_json(end.structure) for end in trial.states]
+    return any(one.kept_of_kind() != one.total_of_kind() for one in structures)
 
 
 def _kept_structure(arm: str, trials: Sequence[RecordedTrial], index: int) -> Plot:

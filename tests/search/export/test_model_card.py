@@ -3,13 +3,62 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from search.export.model_card import head_start_text
+from models.save_load import LoadedModel
+from models.spec import ModelSpec
+from models.units.structure import GroupStructure, Structure
+from search.export.model_card import head_start_text, model_card
 from search.run.candidates import Candidate
 from search.run.results import RunResults, load_results
 from tests.search.made_runs import MadeRun, falling
+
+FULL = Structure({"layer3.0.conv1": GroupStructure("channel", 4, (0, 1, 2, 3))})
+CUT = Structure({"layer3.0.conv1": GroupStructure("channel", 4, (0, 3))})
+
+
+def card(folder: Path, arm: str, structure: Structure, latency: dict[str, Any]) -> str:
+    """Of a network of the arm's last state; the weights, data and exporter's measurements are as an export gives them."""
+    made = MadeRun(folder, arms={"whole": {"prune.method": "dense"}, "cut": {"prune.method": "refill"}})
+    made.add(arm, [0.9, 0.9], removed=(0.0, 0.0 if structure is FULL else 50.0))
+    results = load_results(made.path)
+    (trial,) = results.trials
+    assert trial.record is not None
+    spec = ModelSpec("twistnet18", 10, 32, 3, None, {"first_order": True})
+    told = trial.record.header
+    provenance = {"run": "run", "weights": told["weights"], "data": told["data"], "commit": "e" * 40, "versions": {}}
+    checks = {
+        "latency": {"torch": latency},
+        "processor": "one",
+        "threads": 1,
+        "pt2_difference": 0.0,
+        "onnx_difference": 0.0,
+    }
+    parts = LoadedModel(spec, structure, {}, {})
+    return model_card(
+        results, Candidate(trial, trial.last), parts, provenance, checks, "by highest validation accuracy"
+    )
+
+
+def test_a_whole_network_is_named_and_compared_with_no_dense_one(tmp_path: Path) -> None:
+    text = card(tmp_path / "run", "whole", FULL, {"ms": 6.348})
+    assert text.strip().startswith("# made: twistnet18_first_order, nothing removed\n")
+    assert (
+        "A `twistnet18_first_order` with nothing removed (arm `whole`, method `dense`, state 1 of trial `whole-000`)"
+    ) in text
+    assert "| latency in torch, ms | 6.348 |" in text
+    assert not [word for word in ("dense network", "times as long", "cut down", "What is left") if word in text]
+
+
+def test_a_network_that_was_cut_is_compared_with_its_dense_one(tmp_path: Path) -> None:
+    told = {"ms": 3.0, "dense_ms": 6.0, "ratio": 0.5, "low": 0.4, "high": 0.6, "differs": True}
+    text = card(tmp_path / "run", "cut", CUT, told)
+    assert text.strip().startswith("# made: twistnet18_first_order, 50.0 % removed")
+    assert "A `twistnet18_first_order` cut down by structured pruning (arm `cut`, method `refill`, state 1" in text
+    assert "| latency in torch, ms | 3.000 (0.50 times as long [0.40, 0.60]) | 6.000 |" in text
+    assert "## What is left" in text
 
 
 @pytest.fixture
