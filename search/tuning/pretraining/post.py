@@ -78,6 +78,8 @@ def in_one_process(asked: dict[str, Any]) -> None:
     first = ByPost(asked["post"])
     is_first = os.environ.get("RANK", "0") == "0"
     config = PretrainConfig.model_validate(asked["config"])
+    if is_first:
+        first.tell("begun", True)
     try:
         if is_first and not Path(asked["folder"]).is_dir():
             raise UserError(

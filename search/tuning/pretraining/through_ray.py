@@ -6,9 +6,11 @@ reads and writes the run's folder, and the others are told by it.
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +19,23 @@ from typing import Any
 from models.errors import UserError, WorkFailed
 from search.run.possible.cluster_address import cluster_address
 from search.study.sections import ResourcesConfig
-from search.tuning.cluster.resources import Node, this_machine
+from search.tuning.cluster.resources import this_machine
 from search.tuning.cluster.session import SESSION_PREFIX, ray_session, set_environment
+from search.tuning.pretraining.places import Places, check_room
 from search.tuning.pretraining.post import LOOKS_EVERY, Post, in_one_process
 from trainables.config.pretrain import PretrainConfig
 from trainables.pretraining.ending import PretrainResult
 from trainables.pretraining.listener import Listener
 
+SILENT_SECONDS = 30.0
+"""After which it is told that no process has begun yet. They load for some ten."""
+
 
 @dataclass
 class _Heard:
-    """What came by post, of how it ended."""
+    """What came by post, of whether it has begun, and how it ended."""
 
+    begun: bool = False
     result: PretrainResult | None = None
     left: str | None = None
     failed: tuple[str, int] | None = None
@@ -49,57 +56,17 @@ def pretrain_through_ray(
     resources = ResourcesConfig(address=address, cpus_per_trial=config.train.threads, max_concurrent=workers)
     set_environment(config.train.threads)
     if cluster_address(resources) is None:
-        _check_room(workers, config, (this_machine(),), "this machine")
+        check_room(workers, config.train, (this_machine(),), "this machine")
     with ray_session(resources) as nodes:
-        gpus = _check_room(workers, config, nodes, "the cluster")
+        gpus = check_room(workers, config.train, nodes, "the cluster")
         # A Ray of our own has been given as many processors as processes, however many threads each of them has.
         own = cluster_address(resources) is None
-        places = _Places(workers, 1 if own else config.train.threads, gpus, nodes)
+        places = Places(workers, 1 if own else config.train.threads, gpus, nodes)
         folder.mkdir(parents=True, exist_ok=True)
         return _fitted(config, folder, places, listener)
 
 
-@dataclass(frozen=True)
-class _Places:
-    """Where the processes may be: so many of `cpus` each, and a GPU each or none, on these machines."""
-
-    workers: int
-    cpus: int
-    gpus: bool
-    nodes: tuple[Node, ...]
-
-    def labels(self, own_node: str) -> list[dict[str, str]] | None:
-        """What each process asks of its machine: the first one the driver's, where that has room for it. Ray numbers
-        processes by the order of their machines, and the first one writes the run's folder."""
-        own = next((node for node in self.nodes if node.id == own_node), None)
-        if own is None or own.cpus < self.cpus or (self.gpus and own.gpus < 1):
-            return None
-        return [{"ray.io/node-id": own_node}, *[{}] * (self.workers - 1)]
-
-    def resources(self) -> dict[str, float]:
-        """Of each process."""
-        return {"CPU": self.cpus, **({"GPU": 1} if self.gpus else {})}
-
-
-def _check_room(workers: int, config: PretrainConfig, nodes: tuple[Node, ...], where: str) -> bool:
-    """UserError where the processes do not fit; whether each has a GPU."""
-    threads, gpus = config.train.threads, sum(int(node.gpus) for node in nodes)
-    places = sum(int(node.cpus // threads) for node in nodes)
-    if workers > places:
-        raise UserError(
-            f"--workers {workers}: {where} has room for {places} processes of {threads} processors (train.threads); ask for "
-            "fewer of either"
-        )
-    if config.train.device == "cpu" or (config.train.device == "auto" and gpus == 0):
-        return False
-    if workers > gpus:
-        raise UserError(
-            f"--workers {workers}: {where} has {gpus} GPUs, and each process takes one; ask for at most {gpus}"
-        )
-    return True
-
-
-def _fitted(config: PretrainConfig, folder: Path, places: _Places, listener: Listener) -> PretrainResult:
+def _fitted(config: PretrainConfig, folder: Path, places: Places, listener: Listener) -> PretrainResult:
     import ray
     from ray import train
     from ray.train.torch import TorchConfig, TorchTrainer
@@ -128,12 +95,15 @@ def _fitted(config: PretrainConfig, folder: Path, places: _Places, listener: Lis
             ),
         )
         heard = _Heard()
-        error = _followed(trainer.fit, post, listener, heard)
+        error = _followed(trainer.fit, post, listener, heard, places)
     return _outcome(heard, error)
 
 
-def _followed(fit: Callable[[], Any], post: Any, listener: Listener, heard: _Heard) -> Exception | None:
-    """Run it while what comes by post is handed on; gives the error that it ended with."""
+def _followed(fit: Callable[[], Any], post: Any, listener: Listener, heard: _Heard, places: Places) -> Exception | None:
+    """Run it while what comes by post is handed on; gives the error that it ended with.
+
+    KeyboardInterrupt where the listener asks to leave before any process has begun.
+    """
     import ray
 
     errors: list[Exception] = []
@@ -147,7 +117,7 @@ def _followed(fit: Callable[[], Any], post: Any, listener: Listener, heard: _Hea
     # Not in the main thread, which hears signals: Ray would take them, and abort the processes amid a step.
     thread = threading.Thread(target=work, name="ray train", daemon=True)
     thread.start()
-    asked = False
+    asked, tell_at = False, time.monotonic() + SILENT_SECONDS
     while True:
         thread.join(LOOKS_EVERY)
         is_over = not thread.is_alive()
@@ -155,8 +125,13 @@ def _followed(fit: Callable[[], Any], post: Any, listener: Listener, heard: _Hea
             _hand_on(kind, content, listener, heard)
         if is_over:
             return errors[0] if errors else None
+        if not heard.begun and time.monotonic() >= tell_at:
+            tell_at = math.inf
+            listener.tell(f"waiting for Ray to start {places.text()}; others may be using the processors or GPUs")
         if listener.leaves() and not asked:
             asked = True
+            if not heard.begun:
+                raise KeyboardInterrupt("the same command begins where this one did")
             ray.get(post.ask_to_leave.remote())
 
 
