@@ -42,6 +42,11 @@ class ProbeResult:
         """Whether the network beats the random one by more than two standard errors."""
         return self.accuracy - self.random_accuracy > CLEARLY * self.standard_error
 
+    @property
+    def loses(self) -> bool:
+        """Whether the random network beats it as clearly."""
+        return self.random_accuracy - self.accuracy > CLEARLY * self.standard_error
+
     def to_json(self) -> dict[str, Any]:
         return {
             "accuracy": self.accuracy,

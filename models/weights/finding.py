@@ -9,13 +9,13 @@ from typing import Any
 
 from models.errors import UserError
 from models.networks.registry import default_pretrained
-from models.networks.same_tensors import have_same_tensors
-from models.networks.variants import PLAIN, VARIANTS, is_looked_up, known_as, resolve_name
-from models.spec import ModelSpec
+from models.networks.same_tensors import looked_up_name
+from models.networks.variants import is_looked_up
 from models.weights import repository
 from models.weights.digest import file_digest
-from models.weights.registered import Pretraining, Registered, images_seen, registered_pretrainings
+from models.weights.registered import Pretraining, Registered, images_seen, is_pretraining, registered_pretrainings
 from models.weights.store import store_folder
+from models.weights.weights_file import read_provenance
 
 FOLDER, SUFFIX = "weights", "_imagenet.safetensors"
 IMAGENET_IMAGES = 1_281_167
@@ -46,8 +46,11 @@ def find_pretrained(
     Raises:
         UserError: nothing was found; it says where was looked, and what to do.
     """
-    name, places = _name(arch, args), _places(_name(arch, args))
-    files = {path: f"found by itself in {whose}: {path}" for path, whose in places.items() if path.is_file()}
+    name = looked_up_name(arch, args)
+    places = _places(name)
+    files = {
+        path: f"found by itself in {whose}: {path}{_made(path)}" for path, whose in places.items() if path.is_file()
+    }
     registered = registered_pretrainings(arch, args or {}, store)
     looked = ", ".join(str(path) for path in [*places, store_folder(store)]) + _unreadable(registered)
     if sha256 is not None:
@@ -94,20 +97,6 @@ def _of_sha256(name: str, files: Mapping[Path, str], sha256: str, looked: str) -
     )
 
 
-def _name(arch: str, args: Mapping[str, Any] | None) -> str:
-    """The name of the network with these tensors: arguments that change none, such as drop rates, do not matter."""
-    name = known_as(arch, args)
-    if is_looked_up(name):
-        return name
-    asked = _as_spec(arch, args)
-    return next((one for one in (*PLAIN, *VARIANTS) if have_same_tensors(_as_spec(one, {}), asked)), name)
-
-
-def _as_spec(arch: str, args: Mapping[str, Any] | None) -> ModelSpec:
-    resolved, given = resolve_name(arch, args)
-    return ModelSpec(resolved, 1000, 224, 3, None, given)
-
-
 def _places(name: str) -> dict[Path, str]:
     """Files by name, and whose folder each is in. A network without a name of its own is found in the store alone."""
     if not is_looked_up(name):
@@ -132,7 +121,16 @@ def _registered(registered: Registered) -> Found:
 
 
 def _in_store(one: Pretraining) -> str:
-    return f"found by itself in the store: {one.path}, pretraining {one.text()}"
+    return f"found by itself in the store: {one.path}{one.told()}"
+
+
+def _made(path: Path) -> str:
+    """By which pretraining; nothing of a file that does not say it, which whoever takes it judges."""
+    try:
+        provenance = read_provenance(path)
+    except UserError:
+        return ""
+    return Pretraining(path, provenance).told() if provenance is not None and is_pretraining(provenance) else ""
 
 
 def _unreadable(registered: Registered) -> str:

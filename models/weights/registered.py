@@ -10,8 +10,8 @@ from typing import Any
 from models import writes
 from models.atomic import replace_via
 from models.errors import UserError
-from models.networks.same_tensors import have_same_tensors
-from models.networks.variants import resolve_name
+from models.networks.same_tensors import have_same_tensors, looked_up_name
+from models.networks.variants import is_looked_up, resolve_name
 from models.spec import ModelSpec
 from models.weights.digest import file_digest
 from models.weights.provenance import Provenance, content_name, content_stem
@@ -34,6 +34,10 @@ class Pretraining:
         """Training images times epochs; 0 where the header does not say it."""
         return images_seen(self.provenance.extra) or 0
 
+    def told(self) -> str:
+        """Behind the file's name."""
+        return f", pretraining {self.text()}"
+
     def text(self) -> str:
         """`twistnet18_imagenet on image_folder (1,152,000 images, 600 epochs), 2026-11-28`."""
         made = _section(self.provenance.extra, "pretrain")
@@ -42,6 +46,10 @@ class Pretraining:
         images = _section(data, "sizes").get("train")
         told = f" on {data.get('name')} ({images:,} images, {epochs} epochs)" if isinstance(images, int) else ""
         return f"{name}{told}, {self.provenance.date[:10] or 'without a date'}"
+
+
+def is_pretraining(provenance: Provenance) -> bool:
+    return provenance.origin.startswith(PRETRAINING)
 
 
 def images_seen(extra: Mapping[str, Any]) -> int | None:
@@ -61,7 +69,7 @@ def register_pretrained(path: Path, *, store: Path | None = None) -> Path:
         WeightsRefused: the file cannot be read.
     """
     provenance = read_provenance(path)
-    if provenance is None or not provenance.origin.startswith(PRETRAINING):
+    if provenance is None or not is_pretraining(provenance):
         raise UserError(f"{path}: no weights file of `prunetune pretrain`; only these are registered in the store")
     copy = store_folder(store) / content_name(provenance)
     if copy.exists() and file_digest(copy) == file_digest(path):
@@ -81,9 +89,17 @@ def registered_line(path: Path, *, store: Path | None = None) -> str:
     """Register a finished pretraining and say so in a line for people; of a store that cannot be written too, which must not
     end what has just been trained for days."""
     try:
-        return f"registered in the store, where source: pretrained finds it: {register_pretrained(path, store=store)}"
+        copy = register_pretrained(path, store=store)
+        known = read_provenance(copy)
     except UserError as error:
         return f"warning: not registered in the store: {error}"
+    name = "" if known is None else looked_up_name(known.spec.arch, known.spec.args)
+    if is_looked_up(name):
+        return f"registered in the store, where source: pretrained of {name} finds it: {copy}"
+    return (
+        f"kept in the store: {copy}; weights of {name} are not looked for, so name the file: model.init: {{source: path, path: "
+        f"{path}}}"
+    )
 
 
 @dataclass(frozen=True)
@@ -102,7 +118,7 @@ def registered_pretrainings(arch: str, args: Mapping[str, Any], store: Path | No
     stem = content_stem(asked).partition("-1px")[0]
     files = list_named(f"{stem}-*.safetensors", store)
     known = [Pretraining(file.path, file.provenance) for file in files if file.provenance is not None]
-    found = [one for one in known if one.provenance.origin.startswith(PRETRAINING) and _is(one.provenance.spec, asked)]
+    found = [one for one in known if is_pretraining(one.provenance) and _is(one.provenance.spec, asked)]
     found.sort(key=lambda one: (one.images_seen, one.provenance.date), reverse=True)
     return Registered(tuple(found), tuple(f"{file.path}: {file.problem}" for file in files if file.problem))
 

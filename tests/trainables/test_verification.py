@@ -20,7 +20,7 @@ from trainables.config.pretrain import PretrainConfig
 from trainables.config.trial import DataConfig
 from trainables.data import load_data
 from trainables.pretraining.run import pretrain
-from trainables.verification.accuracy import Accuracy, accuracy
+from trainables.verification.accuracy import accuracy
 from trainables.verification.norm_statistics import norm_statistics
 from trainables.verification.prediction import Prediction
 from trainables.verification.verification import Network, Verification, verify_on
@@ -255,23 +255,3 @@ def test_images_of_another_kind_and_refused_weights_are_errors(trained: Path, tm
     coloured = write_weights_file(tmp_path / "c.safetensors", state, record_state(state, spec, origin="pretrain:c"))
     with pytest.raises(UserError, match="1 channels, and the network reads 3"):
         on_digits(coloured)
-
-
-@pytest.mark.parametrize(("accuracy_", "place"), [(0.69, "below"), (0.72, "within"), (0.74, "within"), (0.8, "above")])
-def test_a_prediction_is_compared_and_called_one(accuracy_: float, place: str) -> None:
-    found = Prediction.of({"expected": {"accuracy": [0.72, 0.74], "says": "the guide"}})
-    assert found is not None
-    assert found.part == "test", "a file of before there was the key speaks of test images"
-    assert found.place(accuracy_) == place
-    assert "a prediction, no measurement: the guide" in found.text(accuracy_)
-
-
-@pytest.mark.parametrize("said", [None, {}, {"expected": "72-74 %"}, {"expected": {"accuracy": [0.7]}}])
-def test_what_cannot_be_compared_is_no_prediction(said: Any) -> None:
-    assert Prediction.of(said) is None
-
-
-def test_chance_is_three_standard_errors_wide() -> None:
-    assert not Accuracy("val", 100, 10, 0.18, 0.6).above_chance
-    assert Accuracy("val", 100, 10, 0.20, 0.6).above_chance
-    assert Accuracy("val", 100, 4, 0.9, None).text() == "top-1 90.00 % on 100 validation images"

@@ -84,7 +84,7 @@ class Verification:
             found.append(self.prediction.text(self._predicted_part))
         found.append(
             f"k-NN probe {100 * self.probe.accuracy:.1f} % where random weights have "
-            f"{100 * self.probe.random_accuracy:.1f} % ({self.probe.images} images)"
+            f"{100 * self.probe.random_accuracy:.1f} % ({self.probe.images} training images)"
         )
         found.append("no BatchNorm" if self.norms is None else self.norms.text(own=self.same_data))
         return f"on {self.data} these weights {self._judged()}: {'; '.join(found)}"
@@ -96,7 +96,11 @@ class Verification:
         below = self.prediction is not None and reached is not None and self.prediction.place(reached) == "below"
         differ = self.norms is not None and self.norms.word == "differ"
         strange = "with statistics that have not settled" if self.same_data else "with statistics of other images"
-        doubts = [*(["below what was predicted"] if below else []), *([strange] if differ else [])]
+        doubts = [
+            *(["below what was predicted"] if below else []),
+            *(["with features that tell these images apart worse than random ones do"] if self.probe.loses else []),
+            *([strange] if differ else []),
+        ]
         return "work" + (f", but {' and '.join(doubts)}" if doubts else "")
 
     def to_json(self) -> dict[str, Any]:

@@ -68,6 +68,7 @@ def test_each_place_is_found_and_the_first_one_taken(
     assert "found by itself in the store" in found(arch).told
     project = pretrained(repository_weights, arch, file=f"{arch}_imagenet.safetensors")
     assert found(arch).path == project
+    assert ", pretraining run on image_folder (100 images, 1 epochs), " in found(arch).told
     assert "the project's own weights/" in found(arch).told
     own = pretrained(here / "weights", arch, file=f"{arch}_imagenet.safetensors")
     assert found(arch).path == own
@@ -203,7 +204,11 @@ def test_of_equals_in_the_store_the_newest_is_taken(tmp_path: Path, monkeypatch:
 
 def test_registering_twice_is_once_and_only_pretrainings_are_registered(tmp_path: Path) -> None:
     path = pretrained(tmp_path / "runs")
-    assert register_pretrained(path) == register_pretrained(path)
+    stored = register_pretrained(path)
+    assert stored == register_pretrained(path)
+    assert (
+        registered_line(path) == f"registered in the store, where source: pretrained of twistnet18 finds it: {stored}"
+    )
     assert len(list((tmp_path / "store").iterdir())) == 1
     state = trained_state(resolve_spec("twistnet18", 10, 32, 3))
     foreign = record_state(state, resolve_spec("twistnet18", 10, 32, 3), origin="file:other.safetensors")
