@@ -20,6 +20,7 @@ from pydantic_core import PydanticUndefined
 from models.section import OneOf
 from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
 from trainables.config.distill import TeacherConfig
+from trainables.config.pretrain import Expected, PretrainConfig, PretrainModel
 from trainables.config.trial import TrialConfig
 
 ROOTS: dict[str, type[BaseModel]] = {
@@ -76,6 +77,17 @@ conditions. A key that is searched must not be patched by an arm that searches i
 """
 
 
+PRETRAINING = """## Pretraining files
+
+`prunetune pretrain CONFIG` reads a file of its own ([pretraining.md](pretraining.md)); `configs/pretrain_*.yaml` are some.
+"""
+PRETRAINING_ROOTS: dict[str, type[BaseModel]] = {
+    "pretraining": PretrainConfig,
+    "pretraining.model": PretrainModel,
+    "pretraining.expected": Expected,
+}
+
+
 @dataclass(frozen=True)
 class Key:
     """One row: a dotted key, what it may be, its default, and what it means."""
@@ -93,6 +105,7 @@ def page() -> str:
         if name == "search":
             parts.append(SPACE)
         parts += [_table(section, model) for section, model in sections(name, root)]
+    parts += [PRETRAINING, *(_table(section, model) for section, model in PRETRAINING_ROOTS.items())]
     return "\n".join(parts)
 
 

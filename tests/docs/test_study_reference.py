@@ -14,6 +14,7 @@ from trainables.config.train import LearningRateSchedule
 
 reference = SimpleNamespace(**runpy.run_path(str(DOCS / "study_reference.py")))
 MODELS = {section: model for name, root in reference.ROOTS.items() for section, model in reference.sections(name, root)}
+MODELS |= reference.PRETRAINING_ROOTS
 ROWS = {row.key: row for section, model in MODELS.items() for row in reference.keys(section, model)}
 
 
@@ -47,6 +48,8 @@ def test_every_section_says_what_it_is() -> None:
 @pytest.mark.parametrize(
     ("key", "values", "default"),
     [
+        ("pretraining.epochs", "whole number ≥ 1", "required"),
+        ("pretraining.expected.accuracy", "list of 2 x number ≥ 0, ≤ 1", "required"),
         ("trial.prune.rsst.ramp", "number > 0, ≤ 1", "`0.5`"),
         ("trial.data.fold", "whole number ≥ 1", "`1`"),
         ("trial.model.init.source", "`pretrained`, `path`, `partial`, `random`", "required"),

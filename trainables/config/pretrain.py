@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from models.local_path import LocalPath
-from models.section import Section
+from models.section import Section, described
 from trainables.config.model import Arguments
 from trainables.config.train import EPOCH_KEYS, TrainConfig
 from trainables.config.trial import DataConfig
@@ -16,7 +16,10 @@ NOT_FOR_PRETRAINING = (*EPOCH_KEYS, "distill", "state0")
 
 
 class PretrainModel(Section):
+    """The network; it begins at random weights, drawn from `seed`."""
+
     arch: str
+    """As `trial.model.arch`."""
     patch_size: int | None = Field(default=None, ge=1)
     """In pixels; default: the architecture's own for the data's image size."""
     args: Arguments = Field(default_factory=dict)
@@ -41,6 +44,10 @@ class Expected(Section):
 
 
 class PretrainConfig(Section):
+    """One network, one data set, one recipe. `data` is as in `trial.data`, and `train` as in `trial.train` without the keys
+    that speak of states, epochs and teachers.
+    """
+
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """Names the run's folder, and stands in the weights' provenance."""
     model: PretrainModel
@@ -62,11 +69,15 @@ class PretrainConfig(Section):
     """The finished weights: those of the last epoch, or those of the epoch with the best validation accuracy."""
     checkpoint_every: int | None = Field(default=None, ge=1)
     """Steps between checkpoints within an epoch; default: at its end alone."""
-    expected: Expected | None = None
+    expected: Annotated[Expected | None, described("section or null")] = None
+    """What the recipe is thought to come to; `init verify` holds it against what was reached."""
     epochs: int = Field(ge=1)
+    """Passes over the training images, which the schedule runs over."""
     seed: int = Field(default=0, ge=0)
+    """Initial weights, order of the images, augmentation."""
     output: LocalPath
-    """The weights file to write, ending in .safetensors; replaces what is there."""
+    """The weights file to write, ending in .safetensors; replaces what is there. Relative to the file, and in `--set output=…`
+    to the working folder. In the project's own `weights/` its digest is listed too, which makes it proven for all."""
 
     @property
     def peak_lr(self) -> float:
