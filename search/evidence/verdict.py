@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pruning.catalogue import traits_of
 from search.evidence.arm_summary import SINGLE, ArmSummary
 from search.evidence.contrasts import Contrast
-from search.evidence.formats import counted, interval_text, p_told, percent, plural, points, short
+from search.evidence.formats import counted, interval_text, p_text, p_told, percent, plural, points, short
 from search.evidence.paired.divergence import DivergenceContrast
 from search.evidence.statistics import BOUND, POWER
 from search.run.trials import RecordedTrial
@@ -100,7 +100,7 @@ def out_of_reach_text(contrast: Contrast, settings: CompareConfig) -> str:
     found = counted(len(contrast.differences), contrast.unit)
     return (
         f"with {found} no difference can be settled at alpha {settings.alpha:g}, whatever the trials say (the smallest "
-        f"Holm-adjusted {p_told(contrast.least_p)}); {counted(contrast.enough, contrast.unit)} could"
+        f"Holm-adjusted p is {p_text(contrast.least_p)}); {counted(contrast.enough, contrast.unit)} could"
     )
 
 

@@ -22,6 +22,7 @@ from search.run.possible.machine import check_machine
 from search.run.possible.warm_start import warm_start_warnings
 from search.study.arm import Arm, at_its_line
 from search.study.compared.arms import arm_warnings
+from search.study.compared.starts import Start, start_warnings
 from search.study.corners import corner_values
 from search.study.dense_recipe import DENSE_ARM, dense_study, with_any_recipe
 from search.study.objective_rules import check_objective, objective_warnings
@@ -53,9 +54,9 @@ def check_study(study: Study, *, begun: bool = False) -> Checked:
     with closing(Loader()) as loader:
         warnings = check_request(study, begun=begun, loader=loader)
         starting_points = preflight(study, loader)
-    return Checked(
-        starting_points, (*warnings, *told_once({arm: one.warnings for arm, one in starting_points.items()}))
-    )
+    told = told_once({arm: one.warnings for arm, one in starting_points.items()})
+    starts = [Start(arm, one.weights, one.data) for arm, one in starting_points.items()]
+    return Checked(starting_points, (*warnings, *start_warnings(study, starts), *told))
 
 
 def told_once(warnings: Mapping[str, Sequence[str]]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 from search.study.claims import OF_SEARCH
 from search.study.compared.arms import arm_warnings
+from search.study.compared.starts import Start, start_warnings
 from trainables.config.origins import SMALL_VALIDATION
 
 
@@ -50,7 +51,21 @@ def all_warnings(results: RunResults) -> list[RunWarning]:
     compare = results.study.compare
     by_validation = compare.claim not in OF_SEARCH or compare.metric == "val_accuracy"
     found = [one for one in run_warnings(results.trials) if by_validation or _subject(one.text) != SMALL_VALIDATION]
-    return [*(RunWarning(None, text) for text in arm_warnings(results.study)), *found]
+    of_study = [*arm_warnings(results.study), *start_warnings(results.study, _starts(results))]
+    return [*(RunWarning(None, text) for text in of_study), *found]
+
+
+def _starts(results: RunResults) -> Iterator[Start]:
+    """Of each arm, on each set of images, one trial that begins with weights; `scratch` takes a structure alone."""
+    known = set()
+    for trial in results.trials:
+        header = trial.record.header if trial.record else {}
+        if not header.get("weights") or not header.get("data") or trial.traits.from_scratch:
+            continue
+        place = (trial.identity.arm, header["data"].get("digest"))
+        if place not in known:
+            known.add(place)
+            yield Start(trial.identity.arm, header["weights"], header["data"])
 
 
 def run_warnings(trials: Iterable[RecordedTrial]) -> list[RunWarning]:

@@ -104,7 +104,7 @@ def _differing(study: Study, arms: Iterable[str]) -> list[tuple[Arm, Arm, Apart]
     for name in arms:
         arm = study.arms[name]
         baseline = study.arms[study.compare.opponent_of(name, baseline_of(study))]
-        apart = images_apart(_data_of(study, arm), _data_of(study, baseline))
+        apart = images_apart(data_of(study, arm), data_of(study, baseline))
         searched = (*arm.parameters, *baseline.parameters)
         fixed = {key: values for key, values in apart.items() if not any(one.decides(key) for one in searched)}
         if fixed:
@@ -112,6 +112,6 @@ def _differing(study: Study, arms: Iterable[str]) -> list[tuple[Arm, Arm, Apart]
     return found
 
 
-def _data_of(study: Study, arm: Arm) -> dict[str, Any]:
+def data_of(study: Study, arm: Arm) -> dict[str, Any]:
     data: dict[str, Any] = arm.config(next(corner_values(study, arm))).data.model_dump(mode="json")
     return data

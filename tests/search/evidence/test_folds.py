@@ -167,7 +167,7 @@ def test_too_few_folds_settle_nothing_however_large_the_difference(tmp_path: Pat
     assert (contrast.least_p, contrast.enough) == (pytest.approx(2 / 2**4), 6)
     assert (
         "with 4 folds no difference can be settled at alpha 0.05, whatever the trials say (the smallest Holm-adjusted "
-        "p = 0.1250); 6 folds could, if the data had so many, and one of 1 point takes "
+        "p is 0.1250); 6 folds could, if the data had so many, and one of 1 point takes "
     ) in comparison.verdict
     table = difference_table(comparison)
     assert table is not None
