@@ -12,7 +12,8 @@ def _nothing(*_: Any) -> None: ...
 
 @dataclass(frozen=True)
 class Listener:
-    """Told by the first process alone; `leaves` is asked in every one, after each step."""
+    """Told by the first process alone; `leaves` is asked in every one, after each step, and each
+    second while data are looked for and images looked at."""
 
     epoch: Callable[[dict[str, Any]], None] = _nothing
     """A line of the log."""
@@ -23,4 +24,4 @@ class Listener:
     step: Callable[[int, int], None] = _nothing
     """Steps of the present epoch that are done, and images of each."""
     leaves: Callable[[], bool] = lambda: False
-    """Whether to leave after a checkpoint."""
+    """Whether to leave, after a checkpoint where steps have been taken."""

@@ -13,10 +13,10 @@ from trainables.data import Batch, Data
 from trainables.pretraining.judging import Judge
 from trainables.pretraining.loaded import loaded
 from trainables.pretraining.processes import Processes, joined
+from trainables.pretraining.steps import Averaging
 from trainables.pretraining.trained import Trained, spread
 from trainables.seeds import derive, seed_everything
 from trainables.training.optimizers import set_learning_rate
-from trainables.training.step import Alone
 
 WARM_UP = 3
 """Steps before the time is taken: the first ones choose kernels, and fill what the loader has ready."""
@@ -53,13 +53,13 @@ def measure(config: PretrainConfig, seconds: float) -> Speeds | None:
         parts = loaded(config, processes, lambda: False)
         spread(parts.trained, config, parts.data, processes)
         seed_everything(derive(config.seed, "epoch", 0))
-        batches = _endless(config, parts.data, processes)
+        training_step = _Step(config, parts.trained, parts.data)
+        loaded_batches, again = (_numbered(config, parts.data, processes) for _ in range(2))
         try:
-            loader = _rate(lambda: len(next(batches)[1]), seconds, processes, parts.device)
-            batch = next(_endless(config, parts.data, processes))
-            training = _rate(lambda: _step(parts.trained, batch), seconds, processes, parts.device)
-            again = _numbered(config, parts.data, processes)
-            together = _rate(lambda: _step(parts.trained, *next(again)), seconds, processes, parts.device)
+            loader = _rate(lambda: training_step.images(next(loaded_batches)[1]), seconds, processes, parts.device)
+            batch, number = next(_numbered(config, parts.data, processes))
+            training = _rate(lambda: training_step.taken(batch, number), seconds, processes, parts.device)
+            together = _rate(lambda: training_step.taken(*next(again)), seconds, processes, parts.device)
             evaluation = _evaluation(parts.trained, parts.judge)
         finally:
             parts.data.close()
@@ -68,7 +68,8 @@ def measure(config: PretrainConfig, seconds: float) -> Speeds | None:
 
 
 def _rate(work: Callable[[], int], seconds: float, processes: Processes, device: torch.device) -> float:
-    """Of `work`, which gives how many images it has done; all processes do it equally often."""
+    """Of `work`, which gives how many images all processes have done in it together; they do it equally often. Told by the
+    first."""
     for _ in range(WARM_UP):
         work()
     _wait_for(device)
@@ -78,20 +79,31 @@ def _rate(work: Callable[[], int], seconds: float, processes: Processes, device:
         goes_on = bool(processes.from_first(time.perf_counter() - began < seconds))
     _wait_for(device)
     taken = time.perf_counter() - began
-    return float(processes.total(torch.tensor(images / taken, dtype=torch.float64)))
+    return float(processes.from_first(images / taken))
 
 
-def _step(trained: Trained, batch: Batch, number: int = 0) -> int:
-    engine, (images, labels) = trained.engine, batch
-    engine.model.train()
-    # So small that repeating a batch moves nothing to where numbers overflow.
-    set_learning_rate(engine.optimizer, 1e-9)
-    engine.stepper.take(engine, engine.sample(images, labels), Alone(MANY), number)
-    return len(labels)
+class _Step:
+    """Of training, the moving average's part too."""
 
+    def __init__(self, config: PretrainConfig, trained: Trained, data: Data) -> None:
+        self._trained, self._batch_size, self._all = trained, config.train.batch_size, data.sizes["train"]
+        self._acting = Averaging(MANY, trained.network, trained.ema)
+        self._steps = 0
 
-def _endless(config: PretrainConfig, data: Data, processes: Processes) -> Iterator[Batch]:
-    return (batch for batch, _ in _numbered(config, data, processes))
+    def images(self, number: int) -> int:
+        """Of the batch of that number in its epoch, whoever of the processes has them: a small last one each has as a whole."""
+        return min(self._batch_size, self._all - number * self._batch_size)
+
+    def taken(self, batch: Batch, number: int) -> int:
+        """Take it; gives the batch's images."""
+        engine, (images, labels) = self._trained.engine, batch
+        engine.model.train()
+        # So small that repeating a batch moves nothing to where numbers overflow.
+        set_learning_rate(engine.optimizer, 1e-9)
+        engine.stepper.take(engine, engine.sample(images, labels), self._acting, number)
+        self._acting.after_step(self._steps)
+        self._steps += 1
+        return self.images(number)
 
 
 def _numbered(config: PretrainConfig, data: Data, processes: Processes) -> Iterator[tuple[Batch, int]]:

@@ -146,6 +146,28 @@ def test_a_mistake_is_told_by_the_first_alone(tmp_path: Path) -> None:
     assert "EndedElsewhere: another process of this pretraining has failed, and says why" in ended.errors[1]
 
 
+@pytest.mark.parametrize("place", ["save", "PretrainingBoard", "write_log"])
+def test_what_the_first_cannot_write_ends_all_with_the_first_saying_why(place: str, tmp_path: Path) -> None:
+    """Within an epoch, as the folder is opened, and where a kill has left something undone."""
+    if place == "write_log":
+        finished(2, tmp_path, {**DROPPED, "epochs": 1})
+    fails = f"""
+from models.errors import UserError
+from trainables.pretraining import run
+
+def fails(*given):
+    raise UserError("no room")
+
+run.{place} = fails
+"""
+    epochs = 1 if place == "write_log" else 2
+    config = small(tmp_path, **{**DROPPED, "epochs": epochs}, checkpoint_every=2)
+    ended = run_in(2, config, tmp_path, before=fails)
+    assert ended.statuses == [1, 1]
+    assert "no room" in ended.errors[0]
+    assert "EndedElsewhere: another process of this pretraining has failed, and says why" in ended.errors[1]
+
+
 def test_two_processes_with_one_rank_less_of_images_to_evaluate(tmp_path: Path) -> None:
     """One image of validation for two processes: one of them has none."""
     values = {**MIXED, "epochs": 1, "data": {"name": "digits", "train_limit": 40, "val_fraction": 0.007}}
