@@ -140,10 +140,12 @@ class Processes:
         while True:
             wait([doing], timeout=SIGN_OF_LIFE)
             busy = not doing.done()
-            # What asks this process to leave may have ended some that worked for it.
-            asked = (busy or doing.exception() is not None) and leaves()
-            busy_ones, leaving = self.total(torch.tensor([int(busy), int(asked)])).tolist()
-            if leaving:
+            # What asks to leave may have ended some that worked for this process, and so its work.
+            unfinished = busy or doing.exception() is not None
+            busy_ones, unfinished_ones, asked = self.total(
+                torch.tensor([int(busy), int(unfinished), int(leaves())])
+            ).tolist()
+            if asked and unfinished_ones:
                 raise KeyboardInterrupt("the same command begins where this one did")
             if not busy_ones:
                 return self.together(doing.result)

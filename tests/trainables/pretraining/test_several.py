@@ -218,6 +218,16 @@ def test_images_may_be_looked_at_for_longer_than_torch_waits(then: str, tmp_path
     assert len(log_of(tmp_path / "run")) == 1
 
 
+def test_asked_while_one_looks_at_images_all_leave(tmp_path: Path) -> None:
+    for part in ("train", "val"):
+        write_images(tmp_path / "data" / part, ["a", "b"], 60)
+    data = {"name": "image_folder", "root": str(tmp_path / "data"), "image_size": 16, "workers": 0}
+    config = small(tmp_path, data=data, model={"arch": "timm:resnet10t"})
+    # Looking takes 72 s, and the second process, which only waits, is the one that is asked.
+    ended = run_in(2, config, tmp_path / "run", leaves={1: 0}, before=SLOWLY)
+    assert all("KeyboardInterrupt: the same command begins where this one did" in told for told in ended.errors)
+
+
 def test_what_is_inside_is_told_of_all_images(tmp_path: Path) -> None:
     values = {
         "model": {"arch": "twistnet18"},
