@@ -5,6 +5,8 @@ Only the first process reads and writes it; the others are told.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,6 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from models import atomic
 from models.errors import UserError
 from trainables.config.pretrain import NOT_FOR_PRETRAINING, PretrainConfig
 from trainables.files.changed_keys import at_most, changed_keys
@@ -24,7 +27,7 @@ from trainables.pretraining.trained import Trained, state_of
 from trainables.states.begun_epoch import BegunEpoch
 from trainables.training.optimizers import StateByName, load_state_by_name, state_by_name
 
-BEST, FINISHED, LOCK = "best.safetensors", "finished.safetensors", ".lock"
+BEST, FINISHED, LOCK, HOLDER = "best.safetensors", "finished.safetensors", ".lock", ".held_by"
 WITHOUT_EFFECT = ("output", "checkpoint_every", "expected", "finish_with")
 """Keys that a launch may change: they change no number of any epoch."""
 WITHOUT_EFFECT_OF_DATA = ("root", "workers")
@@ -59,6 +62,13 @@ class Standing:
         return [{**line, **times} for line, times in zip(self.history, [*untimed, *self.times], strict=True)]
 
 
+def _holder(folder: Path) -> str:
+    try:
+        return f" ({(folder / HOLDER).read_text(encoding='utf-8').strip()})"
+    except (OSError, UnicodeError):
+        return ""
+
+
 @contextmanager
 def locked(folder: Path, processes: Processes) -> Iterator[None]:
     """The first process holds the folder for all of them."""
@@ -72,8 +82,10 @@ def locked(folder: Path, processes: Processes) -> Iterator[None]:
             lock.acquire()
         except Timeout:
             raise UserError(
-                f"{folder}: another pretraining is at work there; wait for it, or choose another --storage"
+                f"{folder}: another pretraining is at work there{_holder(folder)}; wait for it, end it, or choose another "
+                "--storage"
             ) from None
+        atomic.write_text(folder / HOLDER, f"process {os.getpid()} on {socket.gethostname()}\n")
 
     processes.together(take)
     try:

@@ -15,6 +15,7 @@ from trainables.data import Data, check_every_image, fetch_data, load_data
 from trainables.pretraining.judging import Judge
 from trainables.pretraining.processes import Processes
 from trainables.pretraining.trained import Trained, new_network, trained
+from trainables.states.feasible import check_single_images
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def loaded(config: PretrainConfig, processes: Processes, leaves: Callable[[], bo
     processes.together(lambda: _check_alike(data, digest, processes))
     spec = processes.together(lambda: _spec(config, data))
     built = processes.together(lambda: trained(config, new_network(config, spec, device), data, device, processes))
+    processes.together(lambda: _check_batch(config, spec, built))
     return Loaded(device, data, spec, built, Judge(data, device, built.engine.precision, processes))
 
 
@@ -53,6 +55,11 @@ def _spec(config: PretrainConfig, data: Data) -> ModelSpec:
     return resolve_spec(
         model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
     )
+
+
+def _check_batch(config: PretrainConfig, spec: ModelSpec, built: Trained) -> None:
+    if config.train.batch_size == 1:
+        check_single_images(config.data.augment, "data.augment", built.network, spec.arch, "train.batch_size")
 
 
 def _check_alike(data: Data, digest: str, processes: Processes) -> None:

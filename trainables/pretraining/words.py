@@ -33,5 +33,21 @@ def beginning(config: PretrainConfig, trained: Trained, processes: Processes, st
         lines.append(f"what is validated and kept is a moving average of the weights, of decay {config.ema_decay:g}")
     if standing.history or standing.begun:
         steps = "" if standing.begun is None else f" and {standing.begun.tally.steps} steps"
-        lines.append(f"goes on after {len(standing.history)} epochs{steps}")
+        done = len(standing.history)
+        lines.append(f"goes on after {done} epoch{'' if done == 1 else 's'}{steps}")
+        lines += _other_batches(config, trained, processes, standing)
     return lines
+
+
+def _other_batches(config: PretrainConfig, trained: Trained, processes: Processes, standing: Standing) -> list[str]:
+    """A warning where BatchNorm is about to be given other images together than in the last epoch."""
+    before = standing.times[-1]["processes"] if standing.times else processes.count
+    if before == processes.count or config.sync_batch_norm or not has_batch_norm(trained.network):
+        return []
+    batch = config.train.batch_size
+    ran = "one process" if before == 1 else f"{before} processes"
+    return [
+        f"warning: BatchNorm normalises about {batch / processes.count:g} images at a time from here on, and "
+        f"{batch / before:g} in the epoch before, which ran in {ran}: another training than in either number throughout; "
+        "sync_batch_norm: true, said at the start, makes them one"
+    ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from torch import nn
+
 from models.errors import UserError
 from models.save_load import LoadedModel
 from models.units.describe import describe
 from models.units.structure import UNREAD, WORDS, kinds_of
 from pruning.catalogue import CRITERIA
 from pruning.methods import Method
+from trainables.config.augment import AugmentConfig
 from trainables.config.distill import DENSE
 from trainables.config.trial import TrialConfig
 from trainables.data import Data, check_augment
@@ -40,11 +43,17 @@ def _check_batches_of(config: TrialConfig, state: int, data: Data, network: Netw
         return
     own, augment = config.state0_of(state), config.augment_of_state(state)
     key = "train.batch_size" if own.batch_size is None else "train.state0.batch_size"
+    section = "data.augment" if own.augment is None else "train.state0.augment"
+    check_single_images(augment, section, network.model, network.spec.arch, key)
+
+
+def check_single_images(augment: AugmentConfig, section: str, model: nn.Module, arch: str, key: str) -> None:
+    """UserError where batches of one image, which `key` asks for, do not do for the recipe or the network. `augment` stands in
+    `section`."""
     if augment.mixup > 0 or augment.cutmix > 0:
-        section = "data.augment" if own.augment is None else "train.state0.augment"
         raise UserError(f"found 1, but {section}.mixup and cutmix mix two images; make it 2 or more", key=key)
-    if has_batch_norm(network.model):
-        raise UserError(f"found 1, but {network.spec.arch} has BatchNorm; make it 2 or more", key=key)
+    if has_batch_norm(model):
+        raise UserError(f"found 1, but {arch} has BatchNorm; make it 2 or more", key=key)
 
 
 def check_macs_target(config: TrialConfig, method: Method, network: Network) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from models.weights.weights_file import read_weights_file
 from tests.trainables.pretraining.cases import Killed, killed_after, leaving_after, pretrain, small
 from trainables.files.checkpoint import load_checkpoint, save_checkpoint
 from trainables.files.json_lines import complete_lines
+from trainables.pretraining.listener import Listener
 
 
 def test_a_killed_pretraining_goes_on_to_the_same_weights(tmp_path: Path) -> None:
@@ -128,3 +131,26 @@ def test_an_average_goes_on(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         pretrain(small(tmp_path, ema_decay=0.9), tmp_path, killed_after(1))
     assert pretrain(small(tmp_path, ema_decay=0.9), tmp_path).history == whole.history
+
+
+def test_who_finds_another_at_work_is_told_which_process_it_is(tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def second(line: dict[str, Any]) -> None:
+        with pytest.raises(UserError) as caught:
+            pretrain(small(tmp_path), tmp_path)
+        refused.append(str(caught.value))
+
+    pretrain(small(tmp_path), tmp_path, Listener(epoch=second))
+    assert f"another pretraining is at work there (process {os.getpid()} on " in refused[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [({}, "data.augment.mixup and cutmix mix two images"), ({"model": {"arch": "timm:resnet10t"}}, "has BatchNorm")],
+)
+def test_batches_of_one_image_that_do_not_do_are_one_line(values: dict[str, Any], told: str, tmp_path: Path) -> None:
+    augment = {"augment": {}} if values else {"augment": {"mixup": 0.2}}
+    data = {"name": "digits", "train_limit": 30, **({"image_size": 32} if values else {}), **augment}
+    with pytest.raises(UserError, match=f"train.batch_size: found 1, but .*{told}"):
+        pretrain(small(tmp_path, **values, data=data, train={"batch_size": 1}), tmp_path)

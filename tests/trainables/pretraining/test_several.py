@@ -13,6 +13,8 @@ from models.weights.weights_file import read_weights_file
 from tests.trainables.data.made_data import write_images
 from tests.trainables.pretraining.cases import small
 from tests.trainables.pretraining.several import log_of, run_in
+from trainables.pretraining.listener import Listener
+from trainables.pretraining.run import pretrain as run
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_data_folder")]
 
@@ -240,3 +242,16 @@ def test_what_is_inside_is_told_of_all_images(tmp_path: Path) -> None:
     assert alone.keys() == several.keys() == {"layer3.0", "layer3.1", "layer4.0", "layer4.1"}
     for name, gates in alone.items():
         assert several[name] == pytest.approx(gates, rel=2e-3)
+
+
+def test_who_goes_on_in_another_number_is_told_what_batch_norm_then_sees(tmp_path: Path) -> None:
+    values = {**BATCH_NORM, "epochs": 3}
+    left = run_in(2, small(tmp_path, **values), tmp_path, leaves={0: 6})
+    assert left.statuses != [0, 0]
+    told: list[str] = []
+    assert run(small(tmp_path, **values), tmp_path, Listener(tell=told.append)) is not None
+    (line,) = [
+        line for line in told if line.startswith("warning: BatchNorm normalises about 20 images at a time from here")
+    ]
+    assert "10 in the epoch before, which ran in 2 processes" in line
+    assert any(one.startswith("goes on after 1 epoch") for one in told)
