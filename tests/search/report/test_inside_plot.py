@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from search.evidence.selection import final_trial
 from search.report.page import run_report
 from search.report.plots.inside import inside_plots
 from search.report.rendering import render
@@ -27,10 +28,12 @@ def told(strength: float, gone: int | None, products: bool, gate: bool = True) -
     return value
 
 
-def results_with(path: Path, gate: bool = True, products: bool = True) -> RunResults:
+def results_with(path: Path, gate: bool = True, products: bool = True, confirm: bool = False) -> RunResults:
     made = MadeRun(path)
     made.add("refill", [0.9, 0.8])
     made.add("rsst", [0.9, 0.8])
+    for arm, seed, last in (("refill", 101, 0.7), ("refill", 102, 0.75), ("rsst", 101, 0.6)) if confirm else ():
+        made.add(arm, [0.9, last], seed=seed, confirm=True)
     results = load_results(made.path)
     trials = []
     for trial in results.trials:
@@ -61,8 +64,36 @@ def test_strength_and_gates_over_epochs_and_the_last_states_products(tmp_path: P
     assert "layer3.0 0.14, layer4.1 0.2" in curves.alternative
 
     dots = [sum(len(drawn.get_offsets()) for drawn in axes.collections) for axes in products.figure.axes]
-    assert dots == [35, 35, 0, 35, 35, 35, 35, 35], "36 products, of which one is nothing"
+    assert dots == [*(35, 35, 0, 35), *(35, 35, 35, 35), 8], "36 products, of which one is nothing, and the scale"
+    first, *_, scale = products.figure.axes
+    assert [label.get_text() for label in first.get_xticklabels()] == [str(number) for number in range(1, 9)]
+    assert [label.get_text() for label in scale.get_xticklabels()] == ["−1", "−0.5", "0", "0.5", "1"]
+    assert first.get_ylabel() == "largest 0.63"
     assert "layer3.0 0.63 at 135° (8, 8)" in products.alternative
+
+
+def test_a_factors_whole_range_is_shown_and_blocks_and_heads_have_colours_of_their_own(tmp_path: Path) -> None:
+    curves, _ = inside_plots(results_with(tmp_path / "run"), "refill")
+    strength, *gates = [axes for axes in curves.figure.axes if axes.get_visible()]
+    assert all(axes.get_ylim() == (0, 1) for axes in (strength, *gates))
+    assert strength.get_legend() is None, "a legend would lie on the curves"
+    of_blocks, of_heads = ({line.get_color() for line in axes.lines} for axes in (strength, gates[0]))
+    assert not of_blocks & of_heads
+    assert "A gate at 0.5 is sigmoid(0)" in curves.caption
+    ungated, _ = inside_plots(results_with(tmp_path / "other", gate=False), "refill")
+    assert "sigmoid(0)" not in ungated.caption
+
+
+def test_the_trial_is_the_one_that_export_takes(tmp_path: Path) -> None:
+    searched = inside_plots(results_with(tmp_path / "searched"), "refill")
+    assert searched[0].caption.startswith("refill, refill-000 (one trial, the one that `prunetune export` takes): ")
+    results = results_with(tmp_path / "confirmed", confirm=True)
+    taken = final_trial(results, "refill")
+    assert taken is not None
+    assert taken.identity.seed == 102
+    for plot in inside_plots(results, "refill"):
+        assert plot.caption.startswith(f"refill, {taken.id} (a confirm trial, the one that `prunetune export` takes)")
+    assert "(a confirm trial, the one that `prunetune export --arm` takes)" in inside_plots(results, "rsst")[0].caption
 
 
 def test_the_page_has_them_below_a_heading_of_their_own(tmp_path: Path) -> None:
