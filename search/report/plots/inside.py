@@ -21,6 +21,8 @@ Inside = Mapping[str, Mapping[str, Any]]
 COLUMNS = 3
 ANGLES = ("0°", "45°", "90°", "135°")
 """Of a block's heads, in order."""
+NUMBERS = tuple(str(number) for number in range(1, 9))
+"""Of a head's features."""
 
 
 def inside_plots(results: RunResults, arm: str) -> list[Plot]:
@@ -100,7 +102,7 @@ def _products(trial: RecordedTrial, arm: str, shown: str, lines: Sequence[Mappin
     tables = {block: told["products"] for block, told in ended[-1].items() if "products" in told}
     heads = max(map(len, tables.values()))
     with new_figure(height=1.3 + 1.8 * len(tables)) as figure:
-        above, below = figure.subfigures(2, 1, height_ratios=(1.8 * len(tables), 0.7))
+        above, below = np.ravel(figure.subfigures(2, 1, squeeze=False, height_ratios=(1.8 * len(tables), 0.7)))
         for row, (block, of_block) in zip(
             above.subplots(len(tables), heads, squeeze=False), tables.items(), strict=True
         ):
@@ -124,8 +126,8 @@ def _draw_table(axes: Axes, table: Sequence[Sequence[float | None]] | None, larg
     there = [(column, row, one) for column, row, one in cells if one is not None]
     axes.grid(visible=False)
     axes.set(xlim=(-0.5, 7.5), ylim=(7.5, -0.5), aspect="equal")
-    axes.set_xticks(range(8), range(1, 9), fontsize=6)
-    axes.set_yticks(range(8), range(1, 9), fontsize=6)
+    axes.set_xticks(range(8), NUMBERS, fontsize=6)
+    axes.set_yticks(range(8), NUMBERS, fontsize=6)
     axes.tick_params(length=0, pad=1)
     _draw_squares(axes, there, largest, 52)
 
