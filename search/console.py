@@ -13,12 +13,26 @@ from io import StringIO
 
 OUTPUT_SCHEMA_VERSION = 1
 """Of the object that `--json` prints, and of `comparison.json`."""
+SHOWN_EVERY = 2.0
 UNLIMITED = 100_000
 """Columns of a terminal that no table fills."""
 
 
 def announce(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
+
+
+class ImagesShown:
+    """Progress over images: a line, where `SHOWN_EVERY` seconds have gone by since the last."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, part: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= SHOWN_EVERY:
+            self._last = now
+            announce(f"{part}: {done:,} of {total:,} images" if done else part)
 
 
 def one_line(text: str) -> str:

@@ -1,16 +1,25 @@
-"""`prunetune init`: the store of initial weights."""
+"""`prunetune init`: the store of initial weights, and what a file of them is worth."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from pydantic import ValidationError
 
 from models.errors import WORK_FAILED, UserError
+from models.names import nearest, suggestion
 from search.commands.common import PATH, Outcome, Subcommand, Whole
-from search.commands.verify_data import Shown, asked_data
-from search.console import announce
+from search.config_file import yaml_file
+from search.console import ImagesShown, announce
+from search.study.load import is_pretraining, load_study
+from search.tuning.pretraining.pretraining_file import load_pretraining
 from trainables.config.trial import DataConfig
+
+if TYPE_CHECKING:
+    from trainables.verification.verification import Network
 
 SIZE = Whole(min=1)
 
@@ -101,9 +110,41 @@ def verify_command(file: Path, data: str | None) -> Outcome:
     from trainables.verification.verification import verify_on
 
     announce(f"trying {file.name} on {asked.data.name}")
-    found = verify_on(file, asked.data, asked.network, Shown())
+    found = verify_on(file, asked.data, asked.network, ImagesShown())
     json = {**verdict.to_json(), "on_data": found.to_json()}
     return Outcome(json=json, text="\n".join([*lines, found.sentence()]), exit_status=0 if found.works else WORK_FAILED)
+
+
+@dataclass(frozen=True)
+class AskedData:
+    """The images, and the network that a file names beside them."""
+
+    data: DataConfig
+    network: Network | None
+
+
+def asked_data(text: str) -> AskedData:
+    """A study file's first arm, a pretraining file, or a data set by name. UserError for what is none of them."""
+    from trainables.data import KINDS
+    from trainables.verification.verification import Network
+
+    path = Path(text)
+    if path.is_file():
+        document = yaml_file.read(path)
+        if isinstance(document.content, dict) and is_pretraining(document.content):
+            asked = load_pretraining(path)
+            return AskedData(asked.data, Network(asked.model.arch, asked.model.args, asked.model.patch_size))
+        trial = next(iter(load_study(path).arms.values())).config()
+        return AskedData(trial.data, Network(trial.model.arch, trial.model.args, trial.model.patch_size))
+    if text not in KINDS:
+        known = ", ".join(KINDS)
+        raise UserError(
+            f"--data {text}: neither a study or pretraining file nor one of {known}{suggestion(nearest(text, KINDS))}"
+        )
+    try:
+        return AskedData(DataConfig.model_validate({"name": text}), None)
+    except ValidationError as error:
+        raise UserError(f"--data {text}: {error.errors()[0]['msg']}; give a study or pretraining file") from None
 
 
 @command.command("list", cls=Subcommand, example="prunetune init list")

@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.folds import p_of_runs
-from benchmarks.support.folds_study import run_folds_study
 from benchmarks.support.simulated_trial import Outcome, SimulatedTrial, nothing_happens
 from benchmarks.support.simulation import Simulation, make_study
 from search.evidence.comparison import Comparison, compare
@@ -254,17 +252,3 @@ def test_the_network_taken_is_said_to_be_of_one_fold(tmp_path: Path) -> None:
     test = final_test(run_of(tmp_path, accuracies(lead=0.03)))
     assert isinstance(test, FinalTest)
     assert test.choice.text.endswith("from 16 configurations (of 8 folds, each on validation images of its own)")
-
-
-@pytest.mark.slow
-def test_runs_counted_as_independent_claim_too_much(tmp_path: Path) -> None:
-    """Figures for a thousand studies are `python -m benchmarks.folds`'s; these are its first forty."""
-    of_folds = of_runs = 0
-    for number in range(40):
-        place = tmp_path / str(number)
-        place.mkdir()
-        results = run_folds_study(place, number, folds=10, seeds=3)
-        of_folds += compare(results).primary[0].kind in ("better", "worse")
-        of_runs += p_of_runs(results) <= 0.05
-    assert of_folds <= 5
-    assert of_runs > of_folds
