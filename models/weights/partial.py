@@ -42,6 +42,8 @@ class _Source:
     sha256: str
     verdict: Verdict
     scale: tuple[tuple[float, ...] | None, tuple[float, ...] | None]
+    extra: Mapping[str, Any]
+    """What is known of how it was made, which a partial start carries on."""
 
 
 def partial_start(spec: ModelSpec, start: str, seed: int) -> PartialStart:
@@ -85,7 +87,7 @@ def partial_start(spec: ModelSpec, start: str, seed: int) -> PartialStart:
         hows=hows,
         mean=channel_values(mean, spec.in_chans),
         std=channel_values(std, spec.in_chans),
-        extra={"partial": counts},
+        extra={**source.extra, "partial": counts},
     )
     taken_over = told_of(counts, source.origin)
     of_source = f"{source.origin} is {source.verdict.word}: {source.verdict.evidence[0]}"
@@ -188,9 +190,11 @@ def _open(start: str) -> _Source:
     if verdict.word == "refused":
         raise refuse(str(path), verdict.evidence)
     head = [name for name in state if name.startswith(OTHER_HEADS)]
-    return _Source(state, head, origin, content.sha256, verdict, (None, None))
+    return _Source(state, head, origin, content.sha256, verdict, (None, None), {})
 
 
 def _of_ours(source: Source) -> _Source:
     head = head_names(outline(source.native))
-    return _Source(source.state, head, source.origin, source.sha256, source.verdict, (source.mean, source.std))
+    return _Source(
+        source.state, head, source.origin, source.sha256, source.verdict, (source.mean, source.std), source.extra
+    )

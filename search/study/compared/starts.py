@@ -59,23 +59,10 @@ def start_warnings(study: Study, starts: Iterable[Start]) -> list[str]:
 
     `starts`: one or more of every arm whose weights are known; those of one arm differ in their test images alone.
     """
-    known = _with_sources_of_others(list(starts))
+    known = list(starts)
     first = {one.arm: one for one in reversed(known)}
     compared = [first[arm] for arm in comparing_arms(study) if arm in first]
     return [*_unequal(compared), *_seen(study, known)]
-
-
-def _with_sources_of_others(starts: Sequence[Start]) -> list[Start]:
-    """A partial start does not say how its source was made; another arm may begin with the same file, and say it."""
-    made = {one.provenance.get("source_sha256"): one.provenance["extra"] for one in starts if one.made}
-    return [one if one.made else _with_extra(one, made.get(one.provenance.get("source_sha256"))) for one in starts]
-
-
-def _with_extra(start: Start, extra: Mapping[str, Any] | None) -> Start:
-    if extra is None:
-        return start
-    provenance = {**start.provenance, "extra": {**_section(start.provenance, "extra"), **extra}}
-    return Start(start.arm, {**start.weights, "provenance": provenance}, start.data)
 
 
 def _unequal(starts: Sequence[Start]) -> Iterator[str]:

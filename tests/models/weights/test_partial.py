@@ -16,6 +16,7 @@ from models.spec import ModelSpec
 from models.weights.digest import state_digest
 from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from models.weights.partial import parts_of
+from models.weights.provenance import record_state, write_weights_file
 from tests.models.weights.cases import put_in_hub_cache, small_spec, trained_state, weights_file
 
 TWISTNET = resolve_spec("twistnet18", 7, 32, 3)
@@ -71,6 +72,15 @@ def test_what_was_taken_is_counted_and_said(tmp_path: Path) -> None:
     assert f"{counts['parameters']:,} of {counts['of_parameters']:,} parameters" in told
     assert told in weights.warnings
     assert "is proven" in weights.evidence[1]
+
+
+def test_how_the_source_was_made_is_carried_on(tmp_path: Path) -> None:
+    state = trained_state(RESNET)
+    made = {"config": {"epochs": 7}, "data": {"name": "cars"}}
+    told = record_state(state, RESNET, origin="pretrain:cars", extra={"pretrain": made})
+    weights = started(write_weights_file(tmp_path / "cars.safetensors", state, told))
+    assert weights.provenance.extra["source_extra"] == {"pretrain": made}
+    assert weights.provenance.extra["source_origin"] == "pretrain:cars"
 
 
 def test_published_weights_are_a_source_and_bring_their_normalisation(hub_cache: Path) -> None:
