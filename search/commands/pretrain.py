@@ -13,7 +13,8 @@ import click
 
 from models.errors import INTERRUPTED, WORK_FAILED, UserError
 from search.commands.common import ADDRESS_HELP, PATH, Outcome, Subcommand, Whole, check_writable
-from search.evidence.formats import number
+from search.console import announce
+from search.evidence.formats import counted, duration, number
 from search.tuning.pretraining.pretraining_file import load_pretraining
 from trainables.config.pretrain import PretrainConfig
 
@@ -55,11 +56,24 @@ def command(
         if not measures:
             check_writable(folder, "--storage")
             check_writable(config.output.parent, "`output` in the file")
+    _announce(config, workers, measures)
     if measures:
         return _measured(config)
     if workers is None:
         return outcome(_in_this_process(config, folder))
     return outcome(_through_ray(config, folder, workers, address))
+
+
+def _announce(config: PretrainConfig, workers: int | None, measures: bool) -> None:
+    """The first seconds go into loading torch, Ray and the data."""
+    if not _is_first():
+        return
+    if measures:
+        announce(f"{config.name}: loading, then measuring for about {4 * MEASURED_SECONDS:.0f} s")
+    elif workers is not None:
+        announce(f"{config.name}: starting Ray, and {counted(workers, 'process')}")
+    else:
+        announce(f"{config.name}: loading the data and the network")
 
 
 @contextmanager
@@ -118,18 +132,19 @@ def _measured(config: PretrainConfig) -> Outcome:
     if speeds is None:
         raise click.exceptions.Exit(0)
     epoch = speeds.epoch_seconds()
-    days = config.epochs * epoch / 86_400
+    whole = config.epochs * epoch
     held = (
         f"the loader holds training back: raise data.workers (now {config.data.workers}), or store smaller images"
         if speeds.loader_holds_back
         else "the training itself takes the time; the loader keeps up"
     )
     text = (
-        f"images a second in {speeds.processes} processes: the loader alone {speeds.loader:,.0f}, training alone "
+        f"images a second in {counted(speeds.processes, 'process')}: the loader alone {speeds.loader:,.0f}, training alone "
         f"{speeds.training:,.0f}, both {speeds.together:,.0f}, evaluation {speeds.evaluation:,.0f}\n{held}\n"
-        f"an epoch of {speeds.images:,} images: {epoch:,.0f} s; {config.epochs} of them: {days:.2g} days, without evaluation"
+        f"an epoch of {speeds.images:,} images: {duration(epoch)}; {counted(config.epochs, 'epoch')}: {duration(whole)}, "
+        "without evaluation"
     )
-    json = {**asdict(speeds), "loader_holds_back": speeds.loader_holds_back, "days": days}
+    json = {**asdict(speeds), "loader_holds_back": speeds.loader_holds_back, "days": whole / 86_400}
     return Outcome(json=json, text=text)
 
 
@@ -156,7 +171,7 @@ def outcome(result: PretrainResult) -> Outcome:
         "test_accuracy": result.test_accuracy,
     }
     text = (
-        f"{result.path}: {len(result.history)} epochs, validation accuracy {result.val_accuracy:.4f}, "
+        f"{result.path}: {counted(len(result.history), 'epoch')}, validation accuracy {result.val_accuracy:.4f}, "
         f"test accuracy {number(result.test_accuracy, '{:.4f}')}, sha256 {result.sha256[:12]}…"
     )
     return Outcome(json=json, text=text)

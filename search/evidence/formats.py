@@ -64,8 +64,8 @@ def counted(count: int, word: str) -> str:
 
 
 def plural(word: str) -> str:
-    """`seeds`, `searches`."""
-    return word + ("es" if word.endswith("ch") else "s")
+    """`seeds`, `searches`, `epochs`, `processes`."""
+    return word + ("es" if word.endswith(("rch", "nch", "ss")) else "s")
 
 
 def values_text(values: Mapping[str, Any]) -> str:
@@ -73,3 +73,15 @@ def values_text(values: Mapping[str, Any]) -> str:
     return ", ".join(
         f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
     )
+
+
+def duration(seconds: float) -> str:
+    """`38 s`, `12 min 05 s`, `5 h 12 min`, `13 days 4 h`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours_of_day = divmod(hours, 24)
+    if days > 1:
+        return f"{days} days {hours_of_day} h"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"

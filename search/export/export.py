@@ -17,6 +17,7 @@ from models.export import export_onnx, export_program
 from models.networks.registry import build
 from models.save_load import LoadedModel, build_compact, load, load_parts, save
 from models.turns import turns_in_onnxruntime, turns_in_torch
+from search.console import announce
 from search.export.best_study import provenance_of, write_best_study
 from search.export.model_card import is_whole, model_card
 from search.run.candidates import Candidate
@@ -48,6 +49,7 @@ def export(results: RunResults, candidate: Candidate, out: Path, chosen: str | N
     Raises UserError where its network was not kept or its file is damaged, WorkFailed where a format's output differs.
     """
     parts = parts_of(candidate)
+    announce(f"exporting {candidate.name}: weights, ONNX and pt2, each checked and timed")
     provenance = provenance_of(candidate, results.run, chosen)
     out.mkdir(parents=True, exist_ok=True)
     needed = write_best_study(out / "best.yaml", f"best-{results.study.name}", candidate, provenance)

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from search.evidence.formats import duration
 from search.run.best import best_trial, no_winner
 from search.run.plan import plan_of
 from search.run.results import still_outstanding
@@ -166,7 +167,7 @@ class Progress:
         table = Table(title=f"{self._study.name}: {done} of {total} trials{_left(self.remaining(now))}")
         table.title_justify = table.caption_justify = "left"
         if self._stage is not None:
-            table.caption = f"{self._stage[0]} ... {_duration(now - self._stage[1])}"
+            table.caption = f"{self._stage[0]} ... {duration(now - self._stage[1])}"
         for name in ("arm", "trial", "state", "val accuracy", "removed", "time left"):
             table.add_column(name, justify="left" if name in ("arm", "trial") else "right")
         for one in list(self._running.values()):
@@ -176,7 +177,7 @@ class Progress:
                 one.standing(),
                 "" if one.val_accuracy is None else f"{one.val_accuracy:.4f}",
                 one.removed,
-                _duration(one.remaining(now)),
+                "" if (left := one.remaining(now)) is None else duration(left),
             )
         table.add_section()
         for arm in self._study.arms:
@@ -214,14 +215,4 @@ def _removed(trial: RecordedTrial) -> str:
 
 
 def _left(seconds: float | None) -> str:
-    return "" if seconds is None or seconds < 0.5 else f", about {_duration(seconds)} left"
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+    return "" if seconds is None or seconds < 0.5 else f", about {duration(seconds)} left"
