@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -28,6 +30,8 @@ MEASURE_HELP = (
     "only say how many images a second the loader, the training and both do, and what holds the training back"
 )
 MEASURED_SECONDS = 10.0
+LINGERS = 5.0
+"""Seconds that a process without a word stays while another one says why both end."""
 SET_HELP = "replace any value of the file, such as train.lr=0.001 (may be repeated)"
 
 
@@ -85,6 +89,7 @@ def _one_of_a_machine_speaks() -> Iterator[None]:
     except UserError as error:
         if os.environ.get("LOCAL_RANK", "0") == "0":
             raise
+        _let_another_speak(error.exit_status)
         raise click.exceptions.Exit(error.exit_status) from None
 
 
@@ -102,7 +107,15 @@ def _first_speaks() -> Iterator[None]:
     except (KeyboardInterrupt, EndedElsewhere) as ended:
         if _is_first():
             raise
-        raise click.exceptions.Exit(WORK_FAILED if isinstance(ended, EndedElsewhere) else INTERRUPTED) from None
+        status = WORK_FAILED if isinstance(ended, EndedElsewhere) else INTERRUPTED
+        _let_another_speak(status)
+        raise click.exceptions.Exit(status) from None
+
+
+def _let_another_speak(status: int) -> None:
+    """torchrun ends all as soon as one has ended, also the one that is about to say why."""
+    signal.signal(signal.SIGTERM, lambda number, frame: os._exit(status))
+    time.sleep(LINGERS)
 
 
 def _in_this_process(config: PretrainConfig, folder: Path) -> PretrainResult:

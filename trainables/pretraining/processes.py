@@ -207,8 +207,9 @@ def joined() -> Iterator[Processes]:
     processes = Processes(int(environment["RANK"]), count, int(environment.get("LOCAL_RANK", "0")))
     try:
         yield processes
-    except KeyboardInterrupt:
-        # All leave after the same step.
+    except (KeyboardInterrupt, UserError):
+        # All leave after the same step, or have agreed that one has failed. Left to the interpreter's end, gloo's threads may
+        # abort it.
         if own:
             dist.destroy_process_group()
         raise
