@@ -9,7 +9,6 @@ from typing import Any
 import torch
 
 from models.errors import UserError
-from models.networks.registry import resolve_spec
 from models.save_load import LoadedModel, load_parts
 from models.spec import ModelSpec
 from models.units.reach import unreached_warning
@@ -19,7 +18,7 @@ from pruning.methods import get_method
 from trainables.config.found import with_found
 from trainables.config.trial import DataConfig, TrialConfig
 from trainables.data import Data, load_data
-from trainables.data.base import DataInfo
+from trainables.data.network_spec import network_spec
 from trainables.files.environment import environment
 from trainables.files.record import Identity
 from trainables.files.remote.at_need import fetched
@@ -103,7 +102,7 @@ def prepare(
     data = loader.data(config.data, device)
     method = get_method(config.prune.method)
     source = _scratch_source(config) if method.traits.from_scratch else None
-    spec = spec_of(config, data.info)
+    spec = network_spec(config.model, data.info)
     teacher = loader.teachers.of(config, data.info)
     weights = loader.weights(config, spec, from_scratch=method.traits.from_scratch)
     mean, std = normalisation(weights, data)
@@ -140,14 +139,6 @@ def prepare(
     )
     header = _header(identity, procedure, weights, warnings)
     return Prepared(procedure, header if teaching is None else {**header, "teacher": teaching.header}, warnings)
-
-
-def spec_of(config: TrialConfig, info: DataInfo) -> ModelSpec:
-    """The dense network that a configuration asks for on its data."""
-    model = config.model
-    return resolve_spec(
-        model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
-    )
 
 
 def load_weights(

@@ -22,7 +22,8 @@ from pruning.schedules import unit_count
 from pruning.unit_sums import unit_sums
 from trainables.config.trial import TrialConfig
 from trainables.data import Data, load_data
-from trainables.prepare import load_weights, normalisation, spec_of
+from trainables.data.network_spec import network_spec
+from trainables.prepare import load_weights, normalisation
 from trainables.training.learning_rate import learning_rates
 
 EVALUATION_BATCH = 256
@@ -36,7 +37,7 @@ def masked_trial(config: TrialConfig, report: Callable[[float], None]) -> float:
     torch.set_num_threads(config.train.threads)
     device = torch.device("cpu")
     data = load_data(config.data, device)
-    spec = spec_of(config, data.info)
+    spec = network_spec(config.model, data.info)
     weights = load_weights(config, spec)
     data = data.normalised(*normalisation(weights, data))
     model = build(spec)

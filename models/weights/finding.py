@@ -48,16 +48,15 @@ def find_pretrained(
     """
     name = looked_up_name(arch, args)
     places = _places(name)
-    files = {
-        path: f"found by itself in {whose}: {path}{_made(path)}" for path, whose in places.items() if path.is_file()
-    }
+    there = [path for path in places if path.is_file()]
+    if there and sha256 is None:
+        return Found(there[0], file_digest(there[0]), None, _in_folder(there[0], places))
     registered = registered_pretrainings(arch, args or {}, store)
     looked = ", ".join(str(path) for path in [*places, store_folder(store)]) + _unreadable(registered)
     if sha256 is not None:
+        files = {path: _in_folder(path, places) for path in there}
         files |= {one.path: _in_store(one) for one in registered.pretrainings}
         return _of_sha256(name, files, sha256, looked)
-    for path, told in files.items():
-        return Found(path, file_digest(path), None, told)
     if registered.pretrainings:
         return _registered(registered)
     if (published := default_pretrained(arch)) is not None:
@@ -122,6 +121,10 @@ def _registered(registered: Registered) -> Found:
 
 def _in_store(one: Pretraining) -> str:
     return f"found by itself in the store: {one.path}{one.told()}"
+
+
+def _in_folder(path: Path, places: Mapping[Path, str]) -> str:
+    return f"found by itself in {places[path]}: {path}{_made(path)}"
 
 
 def _made(path: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from pydantic import ValidationError
@@ -16,10 +15,9 @@ from search.config_file import yaml_file
 from search.console import ImagesShown, announce
 from search.study.load import is_pretraining, load_study
 from search.tuning.pretraining.pretraining_file import load_pretraining
+from trainables.config.model import ModelConfig
+from trainables.config.pretrain import PretrainModel
 from trainables.config.trial import DataConfig
-
-if TYPE_CHECKING:
-    from trainables.verification.verification import Network
 
 SIZE = Whole(min=1)
 
@@ -120,22 +118,21 @@ class AskedData:
     """The images, and the network that a file names beside them."""
 
     data: DataConfig
-    network: Network | None
+    network: ModelConfig | PretrainModel | None
 
 
 def asked_data(text: str) -> AskedData:
     """A study file's first arm, a pretraining file, or a data set by name. UserError for what is none of them."""
     from trainables.data import KINDS
-    from trainables.verification.verification import Network
 
     path = Path(text)
     if path.is_file():
         document = yaml_file.read(path)
         if isinstance(document.content, dict) and is_pretraining(document.content):
             asked = load_pretraining(path)
-            return AskedData(asked.data, Network(asked.model.arch, asked.model.args, asked.model.patch_size))
+            return AskedData(asked.data, asked.model)
         trial = next(iter(load_study(path).arms.values())).config()
-        return AskedData(trial.data, Network(trial.model.arch, trial.model.args, trial.model.patch_size))
+        return AskedData(trial.data, trial.model)
     if text not in KINDS:
         known = ", ".join(KINDS)
         raise UserError(

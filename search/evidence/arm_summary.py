@@ -14,6 +14,7 @@ from search.evidence.statistics import mean_interval
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
+from search.study.claims import seeds_in_fold
 
 SINGLE = "single trial"
 """The basis of an arm that `prunetune trial` alone has run: nothing was searched."""
@@ -88,7 +89,7 @@ def confirmed_values(
         unit: [value_of(trial) for trial in places.values() if trial.finished]
         for unit, places in replicates(results, arm).items()
     }
-    fewest = len(results.study.search.seeds or (None,)) if results.study.compare.claim == "folds" else 1
+    fewest = seeds_in_fold(results.study) if results.study.compare.claim == "folds" else 1
     return {unit: mean_or_none(values) for unit, values in found.items() if len(values) >= fewest}
 
 

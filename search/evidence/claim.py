@@ -9,7 +9,7 @@ from search.evidence.formats import counted, values_text
 from search.evidence.paired.units import pairs_of, whole_units
 from search.run.plan import plan_of
 from search.run.results import RunResults
-from search.study.claims import folds_of, own_keys
+from search.study.claims import folds_of, own_keys, seeds_in_each
 
 
 def claim_text(results: RunResults, arms: Iterable[str]) -> str:
@@ -44,10 +44,9 @@ def _pooled(results: RunResults, arms: tuple[str, ...]) -> str:
 def _over_folds(results: RunResults, arms: tuple[str, ...]) -> str:
     """`Over these 10 folds of dtd, 3 seeds averaged in each`; fewer where a trial of the two is missing in some."""
     study = results.study
-    folds, seeds = folds_of(study), len(study.search.seeds or (None,))
+    folds, each = folds_of(study), seeds_in_each(study)
     arm, baseline = arms
     whole = {pair.unit for pair in whole_units(results, pairs_of(results, arm, baseline))}
-    each = "one seed in each" if seeds == 1 else f"{seeds} seeds averaged in each"
     these = f"these {len(folds)} folds of {data_name(results)}"
     if len(whole) == len(folds) or not whole:
         return f"Over {these}, {each}"

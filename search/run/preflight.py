@@ -111,7 +111,8 @@ def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None, loader: L
     """
     proven = [] if proven is None else proven
     from trainables.data import check_available, describe_data
-    from trainables.prepare import Loader, load_weights, spec_of
+    from trainables.data.network_spec import network_spec
+    from trainables.prepare import Loader, load_weights
     from trainables.states.feasible import check_augment_of_state0
 
     loader = Loader() if loader is None else loader
@@ -126,8 +127,7 @@ def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None, loader: L
             check_available(config.data)
             check_augment_of_state0(config)
             info = describe_data(config.data)
-            spec = spec_of(config, info)
-            _check_units(config, spec)
+            _check_units(config, spec := network_spec(config.model, info))
             loader.teachers.of(config, info)
             only_chosen = seen and all(asked[:2] != one[:2] for one in seen)
             # Of the first network, which the space need not choose, `preflight` proves the weights.

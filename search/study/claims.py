@@ -181,7 +181,7 @@ def claim_line(study: Study) -> str:
         else "at the arms' own settings",
         "tuned": f"{study.search.trials_per_arm} configurations in each of several searches",
         "average": "over random recipes",
-        "folds": f"every arm on every fold, {_seeds_in_each(study)}",
+        "folds": f"every arm on every fold, {seeds_in_each(study)}",
         "configurations": "of the chosen configurations alone",
     }[str(study.compare.claim)]
     own = [f"{arm}'s {', '.join(keys)}" for arm in comparing_arms(study) if (keys := own_keys(study, arm))]
@@ -189,8 +189,14 @@ def claim_line(study: Study) -> str:
     return f"claim: {study.compare.claim}, {what}{chosen}; {UNIT_WORDS[key]}: {units}"
 
 
-def _seeds_in_each(study: Study) -> str:
-    seeds = len(study.search.seeds or (None,))
+def seeds_in_fold(study: Study) -> int:
+    """On how many seeds every arm is run in each fold."""
+    return len(study.search.seeds or (None,))
+
+
+def seeds_in_each(study: Study) -> str:
+    """`3 seeds averaged in each`."""
+    seeds = seeds_in_fold(study)
     return "one seed in each" if seeds == 1 else f"{seeds} seeds averaged in each"
 
 

@@ -8,15 +8,13 @@ from typing import Any
 
 from models.errors import UserError
 from models.names import nearest, nearest_key, suggestion
-from search.config_file import key_tree, yaml_file
+from search.config_file import key_tree
 from search.config_file.key_tree import is_known, known_keys
 from search.config_file.mistakes import Sources
+from search.config_file.set_option import read_set
 from search.space.parameter import read_parameters
 from search.study.plain_form import PATHS_OF_STUDY, PATHS_OF_TRIAL, Raw, plain_form, with_paths
 from search.study.sections import StudySections
-
-LONGEST_SHOWN = 200
-"""Of what was written, in an error."""
 
 
 def apply_sets(raw: Raw, sources: Sources, sets: Iterable[str]) -> tuple[Raw, Sources]:
@@ -25,12 +23,8 @@ def apply_sets(raw: Raw, sources: Sources, sets: Iterable[str]) -> tuple[Raw, So
     `raw` has been through `plain_form`. UserError for a key that is not known or a value that cannot take effect.
     """
     for text in sets:
-        key, equals, value_text = text.partition("=")
-        key = key.strip()
-        option = f"--set {text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + '...'}"
-        if not equals or not all(key.split(".")):
-            raise UserError(f"{option}: KEY=VALUE is expected, such as --set trial.train.lr=0.001")
-        value = value_text.strip() if key == "name" else yaml_file.parse(value_text, option).content
+        given = read_set(text, "trial.train.lr=0.001")
+        option, key, value = given.option, given.key, given.value
         if key.partition(".")[0] not in StudySections.model_fields:
             if not is_known(key):
                 raise _unknown(option, key)

@@ -28,6 +28,7 @@ from tests.configs.files import CONFIGS, PRETRAININGS, STUDIES, header
 from trainables.config.trial import DataConfig, TrialConfig
 from trainables.data import KINDS, describe_data
 from trainables.data.augmentation.rand_augment import rand_augment_of
+from trainables.data.network_spec import network_spec
 
 SCHEDULED = ("train.epochs_rule", "train.first_event")
 """Keys that deal out the same epochs differently."""
@@ -44,10 +45,7 @@ def loaded(path: Path) -> Study:
 
 
 def spec_of(config: TrialConfig) -> ModelSpec:
-    info, model = describe_data(config.data), config.model
-    return resolve_spec(
-        model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
-    )
+    return network_spec(config.model, describe_data(config.data))
 
 
 @cache

@@ -16,14 +16,14 @@ from models.networks.native import native_model, random_state
 from models.networks.registry import resolve_spec
 from models.weights.provenance import record_state, write_weights_file
 from models.weights.weights_file import read_provenance, read_weights_file
-from trainables.config.pretrain import PretrainConfig
+from trainables.config.pretrain import PretrainConfig, PretrainModel
 from trainables.config.trial import DataConfig
 from trainables.data import load_data
 from trainables.pretraining.run import pretrain
 from trainables.verification.accuracy import accuracy
 from trainables.verification.norm_statistics import norm_statistics
 from trainables.verification.prediction import Prediction
-from trainables.verification.verification import Network, Verification, verify_on
+from trainables.verification.verification import Verification, verify_on
 
 DIGITS = DataConfig(name="digits")
 ARCH = "timm:test_resnet"
@@ -65,7 +65,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def on_digits(path: Path, **network: Any) -> Verification:
-    return verify_on(path, DIGITS, Network(**network) if network else None, silent)
+    return verify_on(path, DIGITS, PretrainModel(**network) if network else None, silent)
 
 
 def test_a_trained_network_works_on_its_own_images_and_says_so_in_a_sentence(trained: Path) -> None:

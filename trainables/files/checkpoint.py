@@ -61,6 +61,24 @@ class Checkpoint:
         meta["begun"] = snapshot.begun.figures()
         return cls(meta, snapshot.model, snapshot.optimizer, snapshot.masks, snapshot.begun.tensors())
 
+    @classmethod
+    def of_tensors(cls, meta: dict[str, Any], tensors: Mapping[str, Tensor]) -> Checkpoint:
+        """From what `tensors` gave."""
+        optimizer: StateByName = {}
+        for name, tensor in _below(tensors, "optimizer/").items():
+            parameter, _, key = name.rpartition("/")
+            optimizer.setdefault(parameter, {})[key] = tensor
+        model, masks, begun, average = (_below(tensors, f"{part}/") for part in ("model", "mask", "begun", "average"))
+        return cls(meta, model, optimizer, masks, begun, average)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All of its tensors by the names that they have in a file: `model/fc.weight`, `optimizer/fc.weight/exp_avg`."""
+        parts = {"model": self.model, "mask": self.masks, "begun": self.begun, "average": self.average}
+        tensors = {f"{part}/{name}": tensor for part, those in parts.items() for name, tensor in those.items()}
+        for name, entries in self.optimizer.items():
+            tensors |= {f"optimizer/{name}/{key}": tensor for key, tensor in entries.items()}
+        return tensors
+
     @property
     def snapshot(self) -> Snapshot:
         """What `of_trial` was given."""
@@ -91,14 +109,8 @@ def save_checkpoint(trial_folder: Path, checkpoint: Checkpoint) -> None:
     """Write `latest`, keeping the one before as `previous`; at every moment one of the two is whole."""
     folder = folder_of(trial_folder)
     latest = folder / LATEST
-    tensors = {f"model/{name}": tensor for name, tensor in checkpoint.model.items()}
-    tensors |= {f"mask/{name}": tensor for name, tensor in checkpoint.masks.items()}
-    tensors |= {f"begun/{name}": tensor for name, tensor in checkpoint.begun.items()}
-    tensors |= {f"average/{name}": tensor for name, tensor in checkpoint.average.items()}
-    for name, entries in checkpoint.optimizer.items():
-        tensors |= {f"optimizer/{name}/{key}": tensor for key, tensor in entries.items()}
     version = WITHIN_VERSION if checkpoint.begun else VERSION
-    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    whole = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors().items()}
     with atomic.replace_via(latest) as temporary:
         write_tensors(temporary, whole, {KEY: json.dumps({"version": version, **checkpoint.meta})})
         _keep_previous(latest)
@@ -168,12 +180,7 @@ def _read(path: Path) -> Checkpoint:
         tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118  (not a mapping)
     if meta.pop("version") not in (VERSION, WITHIN_VERSION):
         raise ValueError("written by another version of prunetune")
-    optimizer: StateByName = {}
-    for name, tensor in _below(tensors, "optimizer/").items():
-        parameter, _, key = name.rpartition("/")
-        optimizer.setdefault(parameter, {})[key] = tensor
-    model, masks, begun, average = (_below(tensors, f"{part}/") for part in ("model", "mask", "begun", "average"))
-    return Checkpoint(meta, model, optimizer, masks, begun, average)
+    return Checkpoint.of_tensors(meta, tensors)
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -25,7 +25,7 @@ from trainables.files.epoch_log import write_log
 from trainables.pretraining.processes import Processes
 from trainables.pretraining.trained import Trained, state_of
 from trainables.states.begun_epoch import BegunEpoch
-from trainables.training.optimizers import StateByName, load_state_by_name, state_by_name
+from trainables.training.optimizers import load_state_by_name, state_by_name
 
 BEST, FINISHED, LOCK, HOLDER = "best.safetensors", "finished.safetensors", ".lock", ".held_by"
 WITHOUT_EFFECT = ("output", "checkpoint_every", "expected", "finish_with")
@@ -104,24 +104,20 @@ def go_on(trained: Trained, folder: Path, same: Mapping[str, Any], processes: Pr
 
     UserError where it is of another pretraining.
     """
-    found = processes.together(lambda: _found(folder, same) if processes.is_first else (None, ()))
-    checkpoint, warnings = found
-    told = processes.from_first({"meta": None if checkpoint is None else checkpoint.meta, "warnings": list(warnings)})
+    found, warnings = processes.together(lambda: _found(folder, same) if processes.is_first else (None, ()))
+    told = processes.from_first({"meta": None if found is None else found.meta, "warnings": list(warnings)})
     if told["meta"] is None:
         return Standing(), told["warnings"]
-    meta, tensors = told["meta"], processes.tensors_from_first(_flat(checkpoint))
-    of = _Parts(tensors)
-    trained.network.load_state_dict(of.part("model"), strict=True)
+    # Of a process that is told, `found` is None.
+    tensors = processes.tensors_from_first({} if found is None else found.tensors())
+    meta, checkpoint = told["meta"], Checkpoint.of_tensors(told["meta"], tensors)
+    trained.network.load_state_dict(checkpoint.model, strict=True)
     if trained.ema is not None:
-        trained.ema.module.load_state_dict(of.part("average"), strict=True)
-    moments: StateByName = {}
-    for name, tensor in of.part("optimizer").items():
-        parameter, _, key = name.rpartition("/")
-        moments.setdefault(parameter, {})[key] = tensor
-    load_state_by_name(trained.network, trained.engine.optimizer, moments)
+        trained.ema.module.load_state_dict(checkpoint.average, strict=True)
+    load_state_by_name(trained.network, trained.engine.optimizer, checkpoint.optimizer)
     if trained.engine.scaler.is_enabled() and meta.get("scaler"):
         trained.engine.scaler.load_state_dict(meta["scaler"])
-    begun = BegunEpoch.of(meta["begun"], of.part("begun")) if "begun" in meta else None
+    begun = BegunEpoch.of(meta["begun"], checkpoint.begun) if "begun" in meta else None
     return Standing(list(meta["history"]), list(meta.get("times", ())), begun), told["warnings"]
 
 
@@ -177,23 +173,3 @@ def _with_effect(same: Mapping[str, Any]) -> dict[str, Any]:
     config = {key: value for key, value in same["config"].items() if key not in WITHOUT_EFFECT}
     config["data"] = {key: value for key, value in config["data"].items() if key not in WITHOUT_EFFECT_OF_DATA}
     return {**same, "config": config}
-
-
-def _flat(checkpoint: Checkpoint | None) -> dict[str, Any]:
-    if checkpoint is None:  # of a process that is told
-        return {}
-    flat = {f"model/{name}": tensor for name, tensor in checkpoint.model.items()}
-    flat |= {f"average/{name}": tensor for name, tensor in checkpoint.average.items()}
-    flat |= {f"begun/{name}": tensor for name, tensor in checkpoint.begun.items()}
-    for name, entries in checkpoint.optimizer.items():
-        flat |= {f"optimizer/{name}/{key}": tensor for key, tensor in entries.items()}
-    return flat
-
-
-@dataclass(frozen=True)
-class _Parts:
-    tensors: Mapping[str, Any]
-
-    def part(self, name: str) -> dict[str, Any]:
-        prefix = f"{name}/"
-        return {key.removeprefix(prefix): value for key, value in self.tensors.items() if key.startswith(prefix)}

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 
 from models.errors import UserError
-from models.networks.registry import resolve_spec
 from models.spec import ModelSpec
 from trainables.config.pretrain import PretrainConfig
 from trainables.data import Data, check_every_image, fetch_data, load_data
+from trainables.data.network_spec import network_spec
 from trainables.pretraining.judging import Judge
 from trainables.pretraining.processes import Processes
 from trainables.pretraining.trained import Trained, new_network, trained
@@ -39,7 +39,7 @@ def loaded(config: PretrainConfig, processes: Processes, leaves: Callable[[], bo
     data = processes.patiently(lambda: load_data(config.data, device), leaves)
     digest = processes.from_first(data.digest)
     processes.together(lambda: _check_alike(data, digest, processes))
-    spec = processes.together(lambda: _spec(config, data))
+    spec = processes.together(lambda: network_spec(config.model, data.info))
     built = processes.together(lambda: trained(config, new_network(config, spec, device), data, device, processes))
     processes.together(lambda: _check_batch(config, spec, built))
     return Loaded(device, data, spec, built, Judge(data, device, built.engine.precision, processes))
@@ -48,13 +48,6 @@ def loaded(config: PretrainConfig, processes: Processes, leaves: Callable[[], bo
 def _sought(config: PretrainConfig) -> None:
     fetch_data(config.data)
     check_every_image(config.data)
-
-
-def _spec(config: PretrainConfig, data: Data) -> ModelSpec:
-    info, model = data.info, config.model
-    return resolve_spec(
-        model.arch, info.num_classes, info.image_size, info.in_chans, patch_size=model.patch_size, args=model.args
-    )
 
 
 def _check_batch(config: PretrainConfig, spec: ModelSpec, built: Trained) -> None:

@@ -11,7 +11,6 @@ import torch
 
 from models.errors import UserError
 from models.networks.native import head_names, native_model
-from models.networks.registry import resolve_spec
 from models.spec import ModelSpec
 from models.weights.proof.strict_load import load_strictly
 from models.weights.proof.verify import judge_for
@@ -19,6 +18,8 @@ from models.weights.provenance import Provenance
 from models.weights.weights_file import read_weights_file, refuse
 from trainables.config.trial import DataConfig
 from trainables.data import Data, describe_data, load_data
+from trainables.data.base import DataInfo
+from trainables.data.network_spec import AskedNetwork, network_spec
 from trainables.probe import PROBE_BATCH, PROBE_IMAGES, PROBE_SEED, ProbeResult, probe_state
 from trainables.training.precision import resolve_device
 from trainables.verification.accuracy import Accuracy, Progress, accuracy
@@ -26,15 +27,6 @@ from trainables.verification.norm_statistics import NormStatistics, norm_statist
 from trainables.verification.prediction import Prediction
 
 NORM_IMAGES = 1024
-
-
-@dataclass(frozen=True)
-class Network:
-    """Which network a file without a provenance holds, as a configuration names it."""
-
-    arch: str
-    args: Mapping[str, Any]
-    patch_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +110,7 @@ class Verification:
         }
 
 
-def verify_on(path: Path, config: DataConfig, network: Network | None, progress: Progress) -> Verification:
+def verify_on(path: Path, config: DataConfig, network: AskedNetwork | None, progress: Progress) -> Verification:
     """Look at a weights file, at its own size and with its own classifier, through the images of `config`.
 
     Raises:
@@ -161,19 +153,12 @@ def verify_on(path: Path, config: DataConfig, network: Network | None, progress:
     )
 
 
-def _named(path: Path, network: Network | None, info: Any) -> ModelSpec:
+def _named(path: Path, network: AskedNetwork | None, info: DataInfo) -> ModelSpec:
     if network is None:
         raise UserError(
             f"{path} does not say which network it holds; give --data a study or a pretraining file, whose `model` says it"
         )
-    return resolve_spec(
-        network.arch,
-        info.num_classes,
-        info.image_size,
-        info.in_chans,
-        patch_size=network.patch_size,
-        args=dict(network.args),
-    )
+    return network_spec(network, info)
 
 
 def _data(config: DataConfig, native: ModelSpec, device: torch.device) -> Data:

@@ -14,7 +14,7 @@ from statistics import fmean, variance
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
-from search.study.claims import FOLD, recipe_keys
+from search.study.claims import FOLD, recipe_keys, seeds_in_fold
 from search.study.sections import Claim
 
 
@@ -99,7 +99,7 @@ def whole_units(results: RunResults, pairs: Sequence[Pair]) -> list[Pair]:
     claim = results.study.compare.claim
     if claim not in ("pooled", "folds"):
         return survived
-    wanted = max(1, len(results.recipes)) if claim == "pooled" else len(results.study.search.seeds or (None,))
+    wanted = max(1, len(results.recipes)) if claim == "pooled" else seeds_in_fold(results.study)
     counts = Counter(pair.unit for pair in survived)
     return [pair for pair in survived if counts[pair.unit] == wanted]
 

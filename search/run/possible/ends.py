@@ -58,7 +58,7 @@ class Ends:
 
     def _end_of(self, config: TrialConfig) -> SmallestEnd:
         from trainables.data import describe_data
-        from trainables.prepare import spec_of
+        from trainables.data.network_spec import network_spec
         from trainables.states.smallest_end import smallest_end
 
         prune = config.prune
@@ -68,6 +68,6 @@ class Ends:
         known = next((end for other, end in self._known if other == asked), None)
         if known is not None:
             return known
-        found = smallest_end(config, spec_of(config, describe_data(config.data)))
+        found = smallest_end(config, network_spec(config.model, describe_data(config.data)))
         self._known.append((asked, found))
         return found

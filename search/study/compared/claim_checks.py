@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from search.study.claims import comparing_arms, recipe_keys, searched_although_given, tied_to_recipe
 from search.study.compared.folds import check_folds
+from search.study.compared.wanted import check_wanted
 from search.study.replicates import STRIDE
 from search.study.study import Study
 
@@ -93,9 +94,7 @@ def _check_average(study: Study) -> None:
         ("scheduler", "kind"): (study.scheduler.kind == "none", "no early stopping", study.scheduler.kind),
         ("search", "enqueue"): (not search.enqueue, "no enqueued configurations", f"{len(search.enqueue)}"),
     }
-    for path, (holds, expected, found) in wanted.items():
-        if not holds:
-            raise study.sources.error(path, f": compare.claim average needs {expected}, found {found}")
+    check_wanted(study, wanted)
     drawn_apart = set(recipe_keys(study)) - set(study.space.shared().keys())
     if drawn_apart:
         raise study.sources.error(

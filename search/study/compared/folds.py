@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.errors import UserError
 from search.study.claims import FOLD, folds_of, searched_beside_fold
+from search.study.compared.wanted import check_wanted
 from search.study.study import Study
 
 
@@ -45,9 +46,7 @@ def _check_nothing_is_chosen(study: Study) -> None:
         ("search", "warm_start"): (search.warm_start is None, "no earlier run to learn from", f"{search.warm_start}"),
         ("scheduler", "kind"): (study.scheduler.kind == "none", "no early stopping", study.scheduler.kind),
     }
-    for path, (holds, expected, found) in wanted.items():
-        if not holds:
-            raise study.sources.error(path, f": compare.claim folds needs {expected}, found {found}")
+    check_wanted(study, wanted)
     for arm in study.arms.values():
         if arm.traits.from_scratch and arm.value("prune.scratch.file") is None:
             raise study.sources.error(

@@ -54,9 +54,9 @@ def _weight(config: TrialConfig) -> float:
     from models.networks.registry import build
     from models.networks.shapes_only import shapes_only
     from trainables.data import describe_data
-    from trainables.prepare import spec_of
+    from trainables.data.network_spec import network_spec
 
-    spec = spec_of(config, describe_data(config.data))
+    spec = network_spec(config.model, describe_data(config.data))
     with shapes_only():
         macs = count_macs(build(spec), spec.input_shape)
     recipes = [config.train_of_state(state) for state in range(min(config.states + 1, 2))]

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from models.errors import UserError
 from search.config_file import key_tree, yaml_file
 from search.config_file.mistakes import Sources, first_problem
+from search.config_file.set_option import read_set
 from search.study.plain_form import with_paths
 from trainables.config.pretrain import PretrainConfig
 
@@ -29,13 +30,9 @@ def load_pretraining(path: Path, sets: Sequence[str] = ()) -> PretrainConfig:
     content = with_paths(document.content, path.resolve().parent, PATHS)
     sources = Sources.of_file(str(path), document.lines)
     for text in sets:
-        key, equals, value = text.partition("=")
-        key, option = key.strip(), f"--set {text}"
-        if not equals or not all(key.split(".")):
-            raise UserError(f"{option}: KEY=VALUE is expected, such as --set train.lr=0.001")
-        given = value.strip() if key == "name" else yaml_file.parse(value, option).content
-        content = with_paths(key_tree.replaced(content, key, given), Path.cwd(), PATHS)
-        sources = sources.with_option((key,), option)
+        given = read_set(text, "train.lr=0.001")
+        content = with_paths(key_tree.replaced(content, given.key, given.value), Path.cwd(), PATHS)
+        sources = sources.with_option((given.key,), given.option)
     try:
         return PretrainConfig.model_validate(content)
     except ValidationError as error:

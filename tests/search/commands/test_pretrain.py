@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -25,6 +26,8 @@ train: {batch_size: 30}
 epochs: 1
 output: made/tiny.safetensors
 """
+SEVERAL = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "search.cli"]
+"""Two processes by torchrun, of what follows."""
 
 
 def write(folder: Path, text: str = FILE) -> Path:
@@ -110,35 +113,48 @@ def test_terminated_it_leaves_after_a_checkpoint_and_the_same_command_goes_on(tm
     assert "the same command goes on with epoch" in said[-1]
 
 
-@pytest.mark.slow
-def test_a_signal_to_its_loader_processes_too_costs_no_step(tmp_path: Path) -> None:
-    """As Ctrl-C in a terminal is, and what torchrun sends."""
+def of_images(folder: Path, count: int) -> str:
+    """A pretraining file of so many image files, which it writes."""
     chance = np.random.default_rng(0)
-    for number in range(120):
-        place = tmp_path / "images" / "train" / f"class{number % 2}"
+    for number in range(count):
+        place = folder / "images" / "train" / f"class{number % 2}"
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(chance.integers(0, 255, (8, 8, 3), dtype=np.uint8)).save(place / f"{number}.png")
-    data = f"data: {{name: image_folder, root: {tmp_path}/images, image_size: 8, workers: 1}}"
-    text = FILE.replace("data: {name: digits, train_limit: 60}", data).replace("epochs: 1", "epochs: 500")
-    command = [sys.executable, "-m", "search.cli", "pretrain", str(write(tmp_path, text)), "--storage", str(tmp_path)]
+    data = f"data: {{name: image_folder, root: {folder}/images, image_size: 8, workers: 1}}"
+    return FILE.replace("data: {name: digits, train_limit: 60}", data)
+
+
+def said_after_ctrl_c(command: list[str], first: str, within: float = math.inf) -> str:
+    """What a command says once all of its processes have got Ctrl-C, at its first line that begins so. It leaves as the
+    interrupted do, in so many seconds, and without a traceback."""
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stderr is not None
     for line in process.stderr:
-        if line.startswith("epoch 2/500"):
+        if line.startswith(first):
             os.killpg(process.pid, signal.SIGINT)
             break
+    asked = time.monotonic()
     said = process.stderr.read()
     assert process.wait() == 130, said
+    assert time.monotonic() - asked < within
     assert "Traceback" not in said
+    return said
+
+
+@pytest.mark.slow
+def test_a_signal_to_its_loader_processes_too_costs_no_step(tmp_path: Path) -> None:
+    """As Ctrl-C in a terminal is, and what torchrun sends."""
+    path = write(tmp_path, of_images(tmp_path, 120).replace("epochs: 1", "epochs: 500"))
+    command = [sys.executable, "-m", "search.cli", "pretrain", str(path), "--storage", str(tmp_path)]
+    said = said_after_ctrl_c(command, "epoch 2/500")
     assert "the same command goes on with epoch" in said
 
 
 @pytest.mark.slow
 def test_torchrun_starts_several_that_speak_as_one(tmp_path: Path) -> None:
     path = write(tmp_path)
-    several = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "search.cli"]
     given = ["pretrain", str(path), "--storage", str(tmp_path), "--json"]
-    ended = subprocess.run([*several, *given], capture_output=True, text=True, timeout=200)
+    ended = subprocess.run([*SEVERAL, *given], capture_output=True, text=True, timeout=200)
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout)["epochs"] == 1
     assert ended.stderr.count("epoch 1/1:") == 1
@@ -152,8 +168,7 @@ def test_torchrun_starts_several_that_speak_as_one(tmp_path: Path) -> None:
     "given", [("--set", "train.batch_size=3"), ("--set", "epohs=2"), ("--set", "train.batch_size=3", "--measure")]
 )
 def test_of_several_the_first_alone_tells_a_mistake(given: tuple[str, ...], tmp_path: Path) -> None:
-    several = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2", "-m", "search.cli"]
-    command = [*several, "pretrain", str(write(tmp_path)), "--storage", str(tmp_path), *given]
+    command = [*SEVERAL, "pretrain", str(write(tmp_path)), "--storage", str(tmp_path), *given]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=200)
     assert ended.returncode == 1
     assert ended.stderr.count("prunetune: error") == 1, ended.stderr
@@ -162,12 +177,7 @@ def test_of_several_the_first_alone_tells_a_mistake(given: tuple[str, ...], tmp_
 
 @pytest.mark.slow
 def test_ctrl_c_while_images_are_looked_at_leaves_at_once(tmp_path: Path) -> None:
-    for number in range(60):
-        place = tmp_path / "images" / "train" / f"class{number % 2}"
-        place.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", (8, 8), (number, 0, 0)).save(place / f"{number}.png")
-    data = f"data: {{name: image_folder, root: {tmp_path}/images, image_size: 8, workers: 1}}"
-    path = write(tmp_path, FILE.replace("data: {name: digits, train_limit: 60}", data))
+    path = write(tmp_path, of_images(tmp_path, 60))
     # A second for each image: a minute in all.
     slowly = "import sys, time; from trainables.data import readable; decode = readable.decode; "
     slowly += (
@@ -175,17 +185,7 @@ def test_ctrl_c_while_images_are_looked_at_leaves_at_once(tmp_path: Path) -> Non
     )
     slowly += "from search.cli import main; sys.exit(main())"
     command = [sys.executable, "-c", slowly, "pretrain", str(path), "--storage", str(tmp_path)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("looks"):
-            os.killpg(process.pid, signal.SIGINT)
-            break
-    asked = time.monotonic()
-    said = process.stderr.read()
-    assert process.wait() == 130, said
-    assert time.monotonic() - asked < 20
-    assert "Traceback" not in said
+    said = said_after_ctrl_c(command, "looks", within=20)
     assert "interrupted: the same command begins where this one did" in said
 
 
