@@ -51,7 +51,7 @@ lint: setup
 	$(BIN)/lint-imports
 
 lock:
-	$(BIN)/uv pip compile pyproject.toml --group test --universal --python-version 3.11 --upgrade \
+	$(BIN)/uv pip compile pyproject.toml --group test --group docs --universal --python-version 3.11 --upgrade \
 		--no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
 
 clean:
