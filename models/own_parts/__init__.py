@@ -1,0 +1,23 @@
+"""A user's own parts, named in a study file by a reference: what one is, where it is looked for, and where it came from.
+
+`resolve("my_package.module:object", key="prune.criterion", group="criteria")` gives the object and its origin.
+"""
+
+from models.own_parts.origin import Origin
+from models.own_parts.places import look_in, places
+from models.own_parts.reference import GROUPS, Group, is_reference
+from models.own_parts.resolving import OwnPart, entry_point_names, is_own, resolve, wrong_part
+
+__all__ = [
+    "GROUPS",
+    "Group",
+    "Origin",
+    "OwnPart",
+    "entry_point_names",
+    "is_own",
+    "is_reference",
+    "look_in",
+    "places",
+    "resolve",
+    "wrong_part",
+]
