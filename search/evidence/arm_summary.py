@@ -11,6 +11,7 @@ from typing import Any
 from search.evidence.paired.scope import trials_word
 from search.evidence.paired.units import replicates
 from search.evidence.statistics import mean_interval
+from search.evidence.winner import Winner, winners
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
@@ -67,6 +68,8 @@ class ArmSummary:
     macs_share: float | None
     training_macs: float | None
     seconds: float | None
+    winners: tuple[Winner, ...] = ()
+    """What each search chose for the arm, the searched keys and their values."""
 
     @property
     def accuracy(self) -> float | None:
@@ -74,7 +77,8 @@ class ArmSummary:
         return self.confirmed.mean if self.confirmed else self.best_accuracy
 
     def to_json(self) -> dict[str, Any]:
-        return {**self.__dict__, "confirmed": self.confirmed.to_json() if self.confirmed else None}
+        confirmed = self.confirmed.to_json() if self.confirmed else None
+        return {**self.__dict__, "confirmed": confirmed, "winners": [dict(vars(one)) for one in self.winners]}
 
 
 def confirmed_values(
@@ -113,6 +117,7 @@ def summarise_arm(results: RunResults, arm: str, metric: str, alpha: float) -> A
         macs_share=mean_or_none([trial.last.macs / trial.dense_macs for trial in measured]),
         training_macs=mean_or_none([end.training_macs for end in ends]),
         seconds=mean_or_none([end.seconds for end in ends]),
+        winners=winners(results, arm),
     )
 
 

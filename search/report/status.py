@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any
 
+from search.evidence.winner import settings_text
 from search.report.dense_start import dense_start_json, dense_start_lines
 from search.run.best import criterion, is_plain, no_winner
 from search.run.results import RunResults
@@ -50,9 +51,17 @@ def _arm_text(results: RunResults, arm: str) -> str:
     search = results.study.search
     by = "" if is_plain(search) else f" by {criterion(search)}"
     chosen = (
-        no_winner(results.of_arm(arm), search) if best is None else f"best{by} {best.id}, val {best.val_accuracy:.4f}"
+        no_winner(results.of_arm(arm), search)
+        if best is None
+        else f"best{by} {best.id}, val {best.val_accuracy:.4f}{_chosen_text(results, best)}"
     )
     return f"{arm}: {chosen} ({counts})"
+
+
+def _chosen_text(results: RunResults, best: RecordedTrial) -> str:
+    """`, train.lr 9.4e-4`: with which settings; nothing where none was searched, or where a setting is a fold."""
+    chosen = results.study.compare.claim != "folds" and best.values
+    return f", {settings_text(best.values)}" if chosen else ""
 
 
 def _summary(results: RunResults) -> str:
@@ -123,4 +132,5 @@ def _best_json(trial: RecordedTrial | None) -> dict[str, Any] | None:
     if trial is None:
         return None
     state, accuracy = trial.last.state, trial.val_accuracy
-    return {"id": trial.id, "arm": trial.identity.arm, "state": state, "val_accuracy": accuracy}
+    identity = {"id": trial.id, "arm": trial.identity.arm, "state": state, "val_accuracy": accuracy}
+    return {**identity, "settings": dict(trial.values)}

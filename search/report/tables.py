@@ -15,6 +15,7 @@ from search.evidence.final_test import FinalTest, NothingChosen
 from search.evidence.formats import interval_text, number, p_text, percent, plural, points, short
 from search.evidence.paired.scope import trials_word, unit_word
 from search.evidence.verdict import foretold_text
+from search.evidence.winner import winner_text
 from search.report.accuracies import DEVIATIONS_TEXT, accuracy_cells, accuracy_heading, over_folds, percents
 from search.report.table import Table
 from search.run.curves import mean_or_none
@@ -34,6 +35,19 @@ def arm_table(comparison: Comparison) -> Table:
     return Table(
         heading, [_arm_row(row, accuracy_cells(row, comparison)) for row in comparison.rows], _basis_text(comparison)
     )
+
+
+def winner_lines(comparison: Comparison) -> list[str]:
+    """`rsst chose train.lr 9.4e-4, prune.rsst.shrink 0.046 (rsst-001)`, for each arm that searched; of several searches a line
+    each, the arms' names as wide as the widest."""
+    rows = [row for row in comparison.rows if row.winners]
+    width = max((len(row.arm) for row in rows), default=0)
+    several = any(len(row.winners) > 1 for row in rows)
+    return [
+        f"{row.arm:<{width}} chose {winner_text(one)}" + (f" in search {one.search}" if several else "")
+        for row in rows
+        for one in row.winners
+    ]
 
 
 def side_by_side_table(comparisons: Mapping[str, Comparison]) -> Table:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from search.console import table_text
 from search.evidence.comparison import Comparison
 from search.evidence.final_test import FinalTest, NothingChosen
-from search.report.tables import arm_table, cost_sentence, final_test_sentence
+from search.report.tables import arm_table, cost_sentence, final_test_sentence, winner_lines
 from search.run.warnings import RunWarning, warning_lines
 
 
@@ -15,6 +15,7 @@ def comparison_text(
     comparison: Comparison, test: FinalTest | NothingChosen, warnings: Sequence[RunWarning] = ()
 ) -> str:
     """Table, verdict with what a reader of it has to know, and the one look at the test split."""
-    table = arm_table(comparison)
+    table, chose = arm_table(comparison), winner_lines(comparison)
     verdict = "\n".join(filter(None, [comparison.verdict, *warning_lines(warnings), cost_sentence(comparison)]))
-    return "\n\n".join([table_text(table.heading, table.rows), verdict, final_test_sentence(test)])
+    parts = [table_text(table.heading, table.rows), "\n".join(chose), verdict, final_test_sentence(test)]
+    return "\n\n".join(filter(None, parts))

@@ -62,7 +62,7 @@ def test_status_json_has_every_field_and_no_test_accuracy(tmp_path: Path) -> Non
     assert set(status) == {"run", "complete", "state0", "trials", "best", "arms", "training", "warnings"}
     identity = {"id", "arm", "phase", "number", "seed", "replicate", "recipe", "source"}
     assert set(status["trials"][0]) == identity | {"status", "config", "metrics"}
-    assert set(status["best"]) == {"id", "arm", "state", "val_accuracy"}
+    assert set(status["best"]) == {"id", "arm", "state", "val_accuracy", "settings"}
     assert status["arms"]["rsst"] == {"n": 2, "n_stopped": 0, "best": status_json(results)["arms"]["rsst"]["best"]}
     text = json.dumps(status) + status_text(results)
     assert "test_accuracy" not in text
