@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from models.atomic import replace_via
 from models.errors import UserError
 from models.networks.registry import build
+from models.preprocessing import Preprocessing
 from models.spec import ModelSpec
 from models.tensor_file import write_tensors
 from models.units.compaction import compact
@@ -100,6 +101,43 @@ def load_parts(path: Path | str) -> LoadedModel:
     if text is None:
         raise UserError(f"{path}: safetensors without the header key {HEADER_KEY!r}; expected a file of prunetune's")
     return _parse(path, text, state)
+
+
+def preprocessing_of(path: Path | str) -> Preprocessing:
+    """What an image goes through before it is given to the network of this file: call it with an image file or a PIL image.
+
+    Raises:
+        UserError: the file is missing, damaged, not one of ours, or does not say.
+    """
+    return recorded_preprocessing(_metadata(path), path)
+
+
+def recorded_preprocessing(metadata: Mapping[str, Any], path: Path | str) -> Preprocessing:
+    """Of the metadata of the file at `path`, which the error names."""
+    try:
+        return Preprocessing.from_json(metadata["preprocessing"])
+    except KeyError as error:
+        raise UserError(f"{path}: its preprocessing was not recorded; export it again with this prunetune") from error
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: its preprocessing cannot be read ({error}); use the prunetune that wrote it"
+        ) from error
+
+
+def class_names_of(path: Path | str) -> tuple[str, ...]:
+    """The classes' names, in the order of the network's logits.
+
+    Raises:
+        UserError: the file is missing, damaged, not one of ours, or does not say.
+    """
+    names = _metadata(path).get("class_names")
+    if names is None:
+        raise UserError(f"{path}: class names were not recorded; a logit's place is all that is known of its class")
+    return tuple(names)
+
+
+def _metadata(path: Path | str) -> dict[str, Any]:
+    return load_parts(path).metadata
 
 
 def build_compact(spec: ModelSpec, structure: Structure) -> nn.Module:

@@ -10,6 +10,7 @@ from typing import Literal, Protocol, Self
 import numpy as np
 from torch import Tensor
 
+from models.preprocessing import Preprocessing
 from trainables.config.augment import AugmentConfig
 from trainables.config.trial import DataConfig
 from trainables.data.shares import Share
@@ -33,7 +34,8 @@ class DataInfo:
 class Images:
     """A small image set in memory: uint8 images (N, C, H, W), labels (N,); `test_*` is the split kept apart.
 
-    `held_out`: the set has none of its own, and `read` held it out of all images.
+    `held_out`: the set has none of its own, and `read` held it out of all images. `classes` are the labels' names; where they
+    have none, their numbers are.
     """
 
     images: Tensor
@@ -41,6 +43,7 @@ class Images:
     test_images: Tensor
     test_labels: np.ndarray
     held_out: bool = False
+    classes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,14 @@ class Data(Protocol):
     @property
     def version(self) -> str:
         """Another one wherever an image may have changed: of files that `digest` knows by name and size, their times too."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The labels' names, in their order."""
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What an image goes through on its way into `eval_batches`."""
 
     @property
     def mean(self) -> tuple[float, ...]:

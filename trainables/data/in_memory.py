@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from models.preprocessing import Preprocessing
 from trainables import seeds
 from trainables.config.augment import AugmentConfig
 from trainables.config.origins import origins
@@ -43,6 +44,7 @@ class InMemoryData:
     calibration: Tensor
     """All training indices in the order that calibration images are taken in."""
     splits: dict[str, str]
+    classes: tuple[str, ...]
 
     @property
     def version(self) -> str:
@@ -51,6 +53,10 @@ class InMemoryData:
     @property
     def sizes(self) -> dict[str, int]:
         return {part: len(labels) for part, labels in self.labels.items()}
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return Preprocessing(self.info.image_size, self.info.in_chans, "stretch", self.mean, self.std)
 
     def normalised(self, mean: Sequence[float], std: Sequence[float]) -> InMemoryData:
         channels = self.info.in_chans
@@ -97,9 +103,8 @@ class InMemoryData:
         return [(self._normalise(images), labels) for images, labels in taken]
 
     def warnings(self) -> tuple[str, ...]:
-        classes = [str(label) for label in range(self.info.num_classes)]
         return split_warnings(
-            {part: class_counts(labels.cpu().numpy(), classes) for part, labels in self.labels.items()}
+            {part: class_counts(labels.cpu().numpy(), self.classes) for part, labels in self.labels.items()}
         )
 
     def close(self) -> None:
@@ -133,6 +138,7 @@ def load_in_memory(config: DataConfig, info: DataInfo, raw: Images, device: torc
         images={part: _resized_once(pixels, info.image_size).to(device) for part, pixels in images.items()},
         labels={part: torch.from_numpy(values).to(device) for part, values in labels.items()},
         splits=_splits(config, raw),
+        classes=tuple(raw.classes) or tuple(str(label) for label in range(info.num_classes)),
         calibration=torch.from_numpy(ranked(np.arange(len(train)), config.split_seed, "calibration")),
     )
 

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from models.errors import UserError
+from models.preprocessing import Preprocessing
 from trainables import seeds
 from trainables.config.augment import AugmentConfig
 from trainables.config.origins import origins
@@ -55,6 +56,14 @@ class LoaderData:
     @property
     def sizes(self) -> dict[str, int]:
         return {part: len(files) for part, files in self.parts.items()}
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(self.raw.classes)
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        return Preprocessing(self.info.image_size, self.info.in_chans, "crop", *self._normalisation)
 
     @property
     def mean(self) -> tuple[float, ...]:

@@ -9,10 +9,11 @@ from statistics import median
 
 import numpy as np
 
+from models.preprocessing import WIDEST_GREY, is_sixteen_bit
 from trainables.config.origins import SMALL_VALIDATION
 from trainables.config.trial import SMALLEST_SIDE, DataConfig
 from trainables.data.base import DataInfo
-from trainables.data.decoding import WIDEST_GREY, is_sixteen_bit, opened
+from trainables.data.decoding import opened
 
 FEW = 10
 """Validation images of a class below which its accuracy says little: one image is ten points of it."""

@@ -19,10 +19,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler, default_collate
 from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 from torchvision.transforms import v2
+from torchvision.transforms.v2.functional import pil_to_tensor
 
+from models.preprocessing import cropped
 from trainables import seeds
 from trainables.config.augment import AugmentConfig
-from trainables.data.augmentation.transforms import evaluation_transform, training_transform
+from trainables.data.augmentation.transforms import training_transform
 from trainables.data.base import Batch
 from trainables.data.decoding import BadImage, decode
 
@@ -54,7 +56,7 @@ class RequestedBatches(Dataset[Batch]):
         path, label = self.parts[request.part][index]
         image = decode(path)
         if request.seed is None:
-            plain: Tensor = evaluation_transform(self.size)(image)
+            plain: Tensor = pil_to_tensor(cropped(image, self.size))
             return plain, label
         with seeds.isolated(seeds.derive(request.seed, "image", index)):
             augmented: Tensor = _training_transform(request.augment, self.size)(image)

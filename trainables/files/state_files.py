@@ -72,6 +72,8 @@ def save_state_file(folder: Path, procedure: Procedure, val_accuracy: float) -> 
         "training_macs": position.training_macs,
         "val_accuracy": val_accuracy,
         "normalisation": {"mean": list(procedure.data.mean), "std": list(procedure.data.std)},
+        "preprocessing": procedure.data.preprocessing.to_json(),
+        "class_names": list(procedure.data.classes),
         "data": {"name": procedure.data.info.name, "digest": procedure.data.digest},
         "config": procedure.config.model_dump(mode="json"),
     }

@@ -11,12 +11,6 @@ from trainables.config.augment import AugmentConfig
 from trainables.data.augmentation.rand_augment import rand_augment_of
 
 
-def evaluation_transform(size: int) -> v2.Transform:
-    """Shorter side to `size` (bicubic, antialiased), centre crop, uint8 tensor (C, size, size)."""
-    bicubic = v2.InterpolationMode.BICUBIC
-    return v2.Compose([v2.Resize(size, bicubic, antialias=True), v2.CenterCrop(size), v2.PILToTensor()])
-
-
 def training_transform(config: AugmentConfig, size: int) -> v2.Transform:
     """What a large set's decoded training image goes through; ends as a uint8 tensor (C, size, size)."""
     bicubic = v2.InterpolationMode.BICUBIC

@@ -43,7 +43,7 @@ def _read(dataset: type[CIFAR10], config: DataConfig, place: Path) -> Images:
             "delete that folder and fetch it again",
             key="data.root",
         ) from error
-    return Images(_pixels(train), _labels(train), _pixels(test), _labels(test))
+    return Images(_pixels(train), _labels(train), _pixels(test), _labels(test), classes=tuple(train.classes))
 
 
 def _pixels(dataset: CIFAR10) -> torch.Tensor:

@@ -51,6 +51,7 @@ def read(config: DataConfig, place: Path) -> Images:
         train_labels.astype(np.int64),
         torch.from_numpy(test_images).unsqueeze(1),
         test_labels.astype(np.int64),
+        classes=tuple(FashionMNIST.classes),
     )
 
 
