@@ -54,6 +54,15 @@ class Space:
         searched = self.for_arm(arm)
         return any(_providers(key, searched) for parameter in searched for key in parameter.when)
 
+    def steady(self, arm: str) -> tuple[Parameter, ...]:
+        """Those that every configuration of the arm has: they depend on no searched key."""
+        searched = self.for_arm(arm)
+        return tuple(
+            one
+            for one in searched
+            if not any(_providers(key, searched) for key in one.when) and self._is_active(one, arm, {})
+        )
+
     def suggest(self, trial: Trial, arm: str, fixed: Mapping[str, Any] | None = None) -> Values:
         """Ask an Optuna trial for the value of every active parameter, in order (define-by-run).
 

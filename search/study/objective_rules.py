@@ -10,6 +10,7 @@ from search.config_file import key_tree
 from search.space.distributions import Choice, same
 from search.space.parameter import Parameter
 from search.study.claims import claim_warnings, family_warnings
+from search.study.searching.algorithm_rules import algorithm_warnings
 from search.study.study import Study
 from trainables.config.prune import RATIO_KEYS
 from trainables.config.target import in_one_form
@@ -95,8 +96,7 @@ def _varies(parameter: Parameter, key: str, tree: Any) -> bool:
 def objective_warnings(study: Study) -> list[str]:
     """What will run, but cannot show what one may hope for."""
     search, warnings = study.search, []
-    if search.algorithm in ("gp", "nsga2") and any(map(study.space.is_conditional, study.arms)):
-        warnings.append(f"search.algorithm: {search.algorithm} cannot model conditional keys; tpe can")
+    warnings += algorithm_warnings(study)
     if len(search.objective) > 1 and (found := _unbounded(study)) is not None:
         metric, free, extreme, remedy = found
         warnings.append(

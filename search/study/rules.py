@@ -15,6 +15,8 @@ from search.study.compared.claim_checks import check_claim
 from search.study.compared.looks import check_looks
 from search.study.corners import check_samples, corner_values
 from search.study.dense_recipe import DENSE_ARM, check_dense_search, dense_study
+from search.study.searching.algorithm_rules import check_algorithm
+from search.study.searching.algorithms import algorithm_traits
 from search.study.study import Study
 
 MOST_TRIALS = 200_000
@@ -40,6 +42,7 @@ def check_study_file(study: Study) -> None:
         raise study.sources.error(("compare", "baseline"), no_arm(baseline, study.arms))
     _check_against(study)
     _check_choose(study)
+    check_algorithm(study)
     if study.search.pairing == "shared":
         _check_shared(study)
     check_claim(study)
@@ -185,13 +188,14 @@ def _check_choose(study: Study) -> None:
 
 def _check_shared(study: Study) -> None:
     """Shared pairing draws common keys without looking at any arm's results."""
-    if study.search.algorithm not in ("random", "qmc", "grid"):
+    traits = algorithm_traits(study.search.algorithm)
+    if not (traits.draws or traits.enumerates):
         raise study.sources.error(
             ("search", "pairing"),
             f": shared goes with algorithm random, qmc or grid (common keys are drawn before any result), "
             f"found {study.search.algorithm}",
         )
-    if study.search.algorithm != "grid":
+    if not traits.enumerates:
         return
     # Each shared point is given to every arm equally often, or the arms' configurations of one number would differ in it.
     searched = [name for name, arm in study.arms.items() if arm.parameters]

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from models.local_path import LocalPath
-from models.section import Section, described
+from models.section import OneOf, Section, described
 from search.space.parameter import Relative, listed
 from search.study.objectives import Constraints, Metric, Objective, Objectives, one_or_many
+from search.study.searching.algorithms import ALGORITHMS, DEFAULT_ALGORITHM
 
 Seed = Annotated[int, Field(ge=0)]
 Percent = Annotated[float, Field(ge=0, le=100)]
@@ -43,7 +44,7 @@ class State0Search(Section):
 class SearchConfig(Section):
     """How the space is searched. Every arm gets the same number of configurations and the same seeds."""
 
-    algorithm: Literal["tpe", "random", "grid", "nsga2", "gp", "qmc"] = "tpe"
+    algorithm: Annotated[str, OneOf(ALGORITHMS)] = DEFAULT_ALGORITHM
     """How configurations are proposed."""
     seed: Seed = 0
     """Of the sampler; a trial's own seed is `trial.seed` or one of `seeds`."""

@@ -6,10 +6,8 @@ from search.study.claims import comparing_arms, recipe_keys, searched_although_g
 from search.study.compared.folds import check_folds
 from search.study.compared.wanted import check_wanted
 from search.study.replicates import STRIDE
+from search.study.searching.algorithms import algorithm_traits
 from search.study.study import Study
-
-DRAWN = ("random", "qmc")
-"""Algorithms that draw recipes without looking at any result."""
 
 
 def check_claim(study: Study) -> None:
@@ -89,7 +87,11 @@ def _check_average(study: Study) -> None:
         ("search", "pairing"): (search.pairing == "shared", "pairing: shared", search.pairing),
         # Units on one seed share whatever that seed does to an arm, so they would be no replicates.
         ("search", "seeds"): (search.seeds is None, "a seed of its own for each recipe", f"{search.seeds}"),
-        ("search", "algorithm"): (search.algorithm in DRAWN, "algorithm: random or qmc", search.algorithm),
+        ("search", "algorithm"): (
+            algorithm_traits(search.algorithm).draws,
+            "algorithm: random or qmc",
+            search.algorithm,
+        ),
         ("search", "confirm"): (search.confirm is None, "no confirm phase (nothing is chosen)", "one"),
         ("scheduler", "kind"): (study.scheduler.kind == "none", "no early stopping", study.scheduler.kind),
         ("search", "enqueue"): (not search.enqueue, "no enqueued configurations", f"{len(search.enqueue)}"),

@@ -18,10 +18,10 @@ from optuna.trial import FrozenTrial
 from search.run.plan import plan_of
 from search.run.possible.warm_start import why_nothing_to_learn
 from search.run.results import load_results
-from search.study.compared.claim_checks import DRAWN
+from search.study.searching.algorithms import algorithm_traits
 from search.study.study import Study
 from search.tuning.configurations import Configuration, configurations_of_arm
-from search.tuning.proposals.samplers import make_sampler, seed_of
+from search.tuning.proposals.samplers import Ask, ask_of, make_sampler, seed_of
 from search.tuning.proposals.told import Told, told_trial
 
 DIRECTIONS = {"max": StudyDirection.MAXIMIZE, "min": StudyDirection.MINIMIZE}
@@ -50,15 +50,15 @@ def propose(
     `warm` are trials of an earlier run to learn from. `told` is what is kept between one proposal and the next.
     """
     told = Told() if told is None else told
-    if study.search.algorithm == "grid":
+    traits = algorithm_traits(study.search.algorithm)
+    if traits.enumerates:
         return Proposal(grid_point(study, arm, number))
-    names = tuple(parameter.name for parameter in study.arms[arm].parameters)
     fixed = fixed_values(study, arm, number)
     taken = [configuration.values for configuration in past]
-    if study.search.algorithm in DRAWN:
+    if traits.draws:
         past, warm = (), ()
     for attempt in range(ATTEMPTS):
-        optuna_study = rebuild(study, past, make_sampler(study.search, names, arm, number, attempt), warm, told=told)
+        optuna_study = rebuild(study, past, make_sampler(ask_of(study, arm, number, attempt)), warm, told=told)
         values = study.space.suggest(optuna_study.ask(), arm, fixed)
         if values not in taken:
             break
@@ -90,7 +90,7 @@ def shared_values(study: Study, number: int) -> dict[str, Any]:
     if study.search.algorithm != "qmc":
         return shared.sample(arm, seed_of(study.search.seed, "shared", number))
     names = tuple(parameter.name for parameter in shared.for_arm(arm))
-    sampler = make_sampler(study.search, names, "shared", number, 0)
+    sampler = make_sampler(Ask(study.search, "shared", number, names, {}))
     return shared.suggest(rebuild(study, (), sampler).ask(), arm)
 
 

@@ -1,18 +1,24 @@
-"""Optuna's samplers, seeded per proposal, and a quasi-random one that copes with conditional keys."""
+"""The samplers of the built-in algorithms, seeded per proposal, and a quasi-random one that copes with conditional keys."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib
 import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
+from search.study.searching.algorithms import algorithm_traits
 from search.study.sections import SearchConfig
+from search.study.study import Study
+from search.tuning.proposals.places import Numeric, place_in
 
 SMALLEST_STARTUP, LARGEST_STARTUP = 4, 10
 """TPE and GP draw at random first: a third of an arm's trials, within these bounds."""
@@ -24,27 +30,76 @@ def seed_of(*parts: Any) -> int:
     return int.from_bytes(digest[:4], "big")
 
 
-def make_sampler(search: SearchConfig, names: tuple[str, ...], arm: str, number: int, attempt: int) -> BaseSampler:
-    """The sampler of one proposal: it depends on the search's seed, the arm, the configuration's number and the attempt.
+@dataclass(frozen=True)
+class Ask:
+    """One proposal: what its sampler depends on, beside what was told before.
 
-    `names` are the arm's parameters, in order: the dimensions of the quasi-random sequence.
+    `names` are the keys that may be drawn, in order; `steady` those of them that every configuration has, whatever it draws.
     """
-    seed = seed_of(search.seed, arm, number, attempt)
-    startup = min(LARGEST_STARTUP, max(SMALLEST_STARTUP, search.trials_per_arm // 3))
+
+    search: SearchConfig
+    arm: str
+    number: int
+    names: tuple[str, ...]
+    steady: Mapping[str, BaseDistribution]
+    attempt: int = 0
+
+    @property
+    def seed(self) -> int:
+        return seed_of(self.search.seed, self.arm, self.number, self.attempt)
+
+    @property
+    def startup(self) -> int:
+        """Configurations drawn at random before the algorithm learns."""
+        return min(LARGEST_STARTUP, max(SMALLEST_STARTUP, self.search.trials_per_arm // 3))
+
+
+def ask_of(study: Study, arm: str, number: int, attempt: int = 0) -> Ask:
+    """What configuration `number` of an arm is drawn with; an attempt after the first has another seed."""
+    steady = {one.name: one.distribution.optuna() for one in study.space.steady(arm)}
+    names = tuple(one.name for one in study.space.for_arm(arm))
+    return Ask(study.search, arm, number, names, steady, attempt)
+
+
+def make_sampler(ask: Ask) -> BaseSampler:
+    """The sampler of one proposal; it depends on `ask` and on nothing else."""
+    module, _, function = algorithm_traits(ask.search.algorithm).sampler.partition(":")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        if search.algorithm == "tpe":
-            # Grouped, so that keys under conditions are modelled and do not fall back to independent draws.
-            return optuna.samplers.TPESampler(
-                seed=seed, n_startup_trials=startup, multivariate=True, group=True, constant_liar=True
-            )
-        if search.algorithm == "gp":
-            return optuna.samplers.GPSampler(seed=seed, n_startup_trials=startup)
-        if search.algorithm == "nsga2":
-            return optuna.samplers.NSGAIISampler(seed=seed, population_size=min(50, max(4, search.trials_per_arm // 4)))
-    if search.algorithm == "qmc":
-        return SobolSampler(names, seed_of(search.seed, arm, "sobol"), number, attempt)
-    return optuna.samplers.RandomSampler(seed=seed)
+        made: BaseSampler = getattr(importlib.import_module(module), function)(ask)
+    return made
+
+
+def tpe(ask: Ask) -> BaseSampler:
+    """Grouped, so that keys under conditions are modelled and do not fall back to independent draws."""
+    return optuna.samplers.TPESampler(
+        seed=ask.seed, n_startup_trials=ask.startup, multivariate=True, group=True, constant_liar=True
+    )
+
+
+def gp(ask: Ask) -> BaseSampler:
+    return optuna.samplers.GPSampler(seed=ask.seed, n_startup_trials=ask.startup)
+
+
+def nsga2(ask: Ask) -> BaseSampler:
+    population = min(50, max(4, ask.search.trials_per_arm // 4))
+    return optuna.samplers.NSGAIISampler(seed=ask.seed, population_size=population)
+
+
+def random(ask: Ask) -> BaseSampler:
+    return optuna.samplers.RandomSampler(seed=ask.seed)
+
+
+def qmc(ask: Ask) -> BaseSampler:
+    return SobolSampler(ask.names, seed_of(ask.search.seed, ask.arm, "sobol"), ask.number, ask.attempt)
+
+
+def cmaes(ask: Ask) -> BaseSampler:
+    """The numbers that every configuration has; TPE draws each other key by itself."""
+    from search.tuning.proposals.cma import CmaSampler
+
+    numbers = {name: one for name, one in ask.steady.items() if isinstance(one, Numeric)}
+    return CmaSampler(numbers, ask.seed, optuna.samplers.TPESampler(seed=ask.seed, n_startup_trials=ask.startup))
 
 
 class SobolSampler(BaseSampler):
@@ -76,19 +131,3 @@ class SobolSampler(BaseSampler):
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
         return place_in(param_distribution, float(self._share[param_name]))
-
-
-def place_in(distribution: BaseDistribution, share: float) -> Any:
-    """The value that `share` (in [0, 1)) of a distribution's probability lies below."""
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices[int(share * len(distribution.choices))]
-    if not isinstance(distribution, FloatDistribution | IntDistribution):
-        raise TypeError(f"no quasi-random value for {distribution}")
-    low, high, step = float(distribution.low), float(distribution.high), distribution.step
-    if distribution.log:
-        value = float(np.exp(np.log(low) + share * (np.log(high) - np.log(low))))
-        return min(int(high), max(int(low), round(value))) if isinstance(distribution, IntDistribution) else value
-    if step is None:
-        return low + share * (high - low)
-    stepped = low + int(share * (round((high - low) / step) + 1)) * step
-    return int(stepped) if isinstance(distribution, IntDistribution) else stepped

@@ -16,7 +16,7 @@ from models.errors import UserError
 from search.tuning.configurations import configurations_of_arm
 from search.tuning.proposals.optuna_log import write_optuna_log
 from search.tuning.proposals.optuna_studies import propose, warm_trials
-from search.tuning.proposals.samplers import make_sampler
+from search.tuning.proposals.samplers import ask_of, make_sampler
 from trainables.files.request import TrialRequest
 
 SEARCHED = {
@@ -25,7 +25,7 @@ SEARCHED = {
     "train.momentum": {"uniform": [0.5, 0.99], "when": {"train.optimizer": "sgd"}},
     "prune.rsst.shrink": {"log_uniform": [1.0e-4, 0.5], "arms": ["rsst"]},
 }
-ALGORITHMS = ["tpe", "random", "qmc", "nsga2", "gp"]
+ALGORITHMS = ["tpe", "random", "qmc", "nsga2", "gp", "cmaes"]
 
 
 def mishaps(request: TrialRequest, epochs: int) -> str | None:
@@ -133,7 +133,7 @@ def test_a_rebuilt_study_proposes_what_a_living_one_would(tmp_path: Path) -> Non
     trials = sorted(simulation.store, key=lambda one: one.identity.number)
     living = optuna.create_study(direction="maximize")
     for number, trial in enumerate(trials):
-        living.sampler = make_sampler(study.search, ("train.lr",), "refill", number, 0)
+        living.sampler = make_sampler(ask_of(study, "refill", number))
         asked = living.ask()
         assert asked.suggest_float("train.lr", 1e-4, 1e-2, log=True) == trial.config["train"]["lr"]
         assert trial.record is not None

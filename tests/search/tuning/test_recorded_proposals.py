@@ -36,6 +36,14 @@ CASES: dict[str, dict[str, Any]] = {
         "search": {"algorithm": "tpe", "trials_per_arm": 12, "enqueue": [{"train.lr": 0.5, "train.optimizer": "sgd"}]}
     },
     "nsga2": {"search": {"algorithm": "nsga2", "trials_per_arm": 24, **TWO}},
+    "cmaes": {
+        "search": {
+            "algorithm": "cmaes",
+            "trials_per_arm": 24,
+            "enqueue": [{"train.lr": 0.5}],
+            "constraints": "macs <= 0.5",
+        }
+    },
     "gp": {"search": {"algorithm": "gp", "trials_per_arm": 8}},
 }
 """Each with early stopping, trials that fail and diverge, and three trials under way at a time."""

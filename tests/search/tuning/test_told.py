@@ -14,7 +14,7 @@ from benchmarks.support.simulation import Simulation, make_study
 from search.study.study import Study
 from search.tuning.configurations import Configuration, configurations_of_arm
 from search.tuning.proposals.optuna_studies import DIRECTIONS, propose
-from search.tuning.proposals.samplers import make_sampler
+from search.tuning.proposals.samplers import ask_of, make_sampler
 from search.tuning.proposals.told import Told, ToldTrial, told_trial
 
 SPACE = {
@@ -33,8 +33,7 @@ def finished(folder: Path, **search: Any) -> tuple[Study, tuple[Configuration, .
 
 def as_optuna_would(study: Study, past: tuple[Configuration, ...], number: int) -> dict[str, Any]:
     """The proposal of an Optuna study that was given plain trials, each copied, as it does."""
-    names = tuple(parameter.name for parameter in study.arms["trial"].parameters)
-    sampler = make_sampler(study.search, names, "trial", number, 0)
+    sampler = make_sampler(ask_of(study, "trial", number))
     made = optuna.create_study(
         directions=[DIRECTIONS[one.direction] for one in study.search.objective], sampler=sampler
     )
@@ -45,8 +44,9 @@ def as_optuna_would(study: Study, past: tuple[Configuration, ...], number: int) 
     return study.space.suggest(made.ask(), "trial")
 
 
-@pytest.mark.parametrize("algorithm", ["tpe", "nsga2"])
-@pytest.mark.parametrize("objectives", [{}, TWO], ids=["one", "two"])
+@pytest.mark.parametrize(
+    ("algorithm", "objectives"), [("tpe", {}), ("tpe", TWO), ("nsga2", {}), ("nsga2", TWO), ("cmaes", {})]
+)
 def test_proposals_are_those_of_a_study_that_copies_everything(
     algorithm: str, objectives: dict[str, Any], tmp_path: Path
 ) -> None:

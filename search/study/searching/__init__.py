@@ -1,0 +1,1 @@
+"""How a study is searched: which algorithms and stopping rules there are, and their sections of a study file."""
