@@ -13,6 +13,7 @@ from torch import Tensor
 from models.preprocessing import Preprocessing
 from trainables.config.augment import AugmentConfig
 from trainables.config.trial import DataConfig
+from trainables.data.facts import DataFacts
 from trainables.data.shares import Share
 
 Part = Literal["train", "val", "test"]
@@ -61,6 +62,8 @@ class Files:
     test: Sequence[tuple[Path, int]] | None
     warnings: tuple[str, ...] = ()
     """About the folder."""
+    layout: str = ""
+    """How they lie in it, in words, such as `train/CLASS, test/CLASS`."""
 
 
 @dataclass(frozen=True)
@@ -147,3 +150,6 @@ class Data(Protocol):
 
     def warnings(self) -> tuple[str, ...]:
         """What is odd about the images and their splits, a line each."""
+
+    def facts(self) -> DataFacts:
+        """What it is, for people: classes by split, sizes, channels, files that cannot be read."""

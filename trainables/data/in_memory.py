@@ -22,6 +22,7 @@ from trainables.config.trial import DataConfig
 from trainables.data.augmentation.batches import SmallAugmentation
 from trainables.data.base import Batch, DataInfo, Images
 from trainables.data.batching import Normalisation, batch_bounds, batch_count, channel_statistics, fit_channels, moved
+from trainables.data.facts import DataFacts, array_facts
 from trainables.data.oddities import class_counts, split_warnings
 from trainables.data.shares import Share
 from trainables.data.splits import hold_out, limit, ranked
@@ -103,9 +104,16 @@ class InMemoryData:
         return [(self._normalise(images), labels) for images, labels in taken]
 
     def warnings(self) -> tuple[str, ...]:
-        return split_warnings(
-            {part: class_counts(labels.cpu().numpy(), self.classes) for part, labels in self.labels.items()}
-        )
+        return split_warnings(self._counts())
+
+    def facts(self) -> DataFacts:
+        """Of the images as they are in memory, which may have been brought to their size already."""
+        info, (_, channels, height, width) = self.info, self.images["train"].shape
+        files = array_facts(sum(self.sizes.values()), height, width, channels)
+        return DataFacts(info.name, "", self._counts(), info.image_size, info.in_chans, files)
+
+    def _counts(self) -> dict[str, dict[str, int]]:
+        return {part: class_counts(labels.cpu().numpy(), self.classes) for part, labels in self.labels.items()}
 
     def close(self) -> None:
         """No process loads these."""

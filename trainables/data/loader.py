@@ -22,6 +22,7 @@ from trainables.config.origins import origins
 from trainables.config.trial import DataConfig
 from trainables.data.base import Batch, DataInfo, Files
 from trainables.data.batching import Normalisation, batch_bounds, batch_count, channel_statistics, fit_channels
+from trainables.data.facts import DataFacts, file_facts
 from trainables.data.oddities import LOOKED_AT, class_counts, file_warnings, split_warnings
 from trainables.data.shares import Share
 from trainables.data.splits import hold_out, hold_out_test, limit, ranked
@@ -112,10 +113,17 @@ class LoaderData:
         return list(self._ready(_plain_requests("train", self._calibration_order[:images], batch_size)))
 
     def warnings(self) -> tuple[str, ...]:
-        counts = {part: class_counts(_labels(files), self.raw.classes) for part, files in self.parts.items()}
         chosen = [self.parts["train"][index][0] for index in self._calibration_order[:LOOKED_AT]]
         of_files = file_warnings(self.config, self.info, self.raw.folder, chosen)
-        return (*self.raw.warnings, *split_warnings(counts), *of_files)
+        return (*self.raw.warnings, *split_warnings(self._counts()), *of_files)
+
+    def facts(self) -> DataFacts:
+        paths = [path for files in self.parts.values() for path, _ in files]
+        info, files = self.info, file_facts(self.raw.folder, paths)
+        return DataFacts(info.name, self.raw.layout, self._counts(), info.image_size, info.in_chans, files)
+
+    def _counts(self) -> dict[str, dict[str, int]]:
+        return {part: class_counts(_labels(files), self.raw.classes) for part, files in self.parts.items()}
 
     def close(self) -> None:
         self.workers.close()
