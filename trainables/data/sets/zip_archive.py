@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from filelock import FileLock
 
+from models import writes
 from models.errors import UserError, WorkFailed
 from trainables.data.sets.fetching import default_root
 
@@ -105,7 +106,7 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, entries: Sequence[zipfile.Zi
             for entry in entries:
                 # Python's own `extract` keeps within the folder too; an entry longer than it says fails its checksum.
                 opened.extract(entry, whole)
-            os.replace(whole, place / name)
+            writes.move_folder(whole, place / name)
     return place / name
 
 
