@@ -107,13 +107,17 @@ class InBucket(click.Path):
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:
-        url = os.fspath(value).rstrip("/")
-        if not is_url(url):
-            return super().convert(value, param, ctx)
-        from trainables.files.remote.address import opened_copies, runs_url
+        if is_url(os.fspath(value)):
+            return working_copy(os.fspath(value), self._runs)
+        return super().convert(value, param, ctx)
 
-        place, *run = runs_url(url, self._runs)
-        return opened_copies(place).joinpath(*run)
+
+def working_copy(url: str, runs: int) -> Path:
+    """The folder of a URL's working copy on this machine; `runs` as of `InBucket`."""
+    from trainables.files.remote.address import opened_copies, runs_url
+
+    place, *run = runs_url(url.rstrip("/"), runs)
+    return opened_copies(place).joinpath(*run)
 
 
 PATH = LocalPath(path_type=Path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,12 +47,26 @@ class Amount(click.ParamType[float]):
 @click.option("--out", type=PATH, metavar="DIR", help="folder to write to (default: RUN/export)")
 def command(run: Path, state: str | None, arm: str | None, out: Path | None, **bounds: float | None) -> Outcome:
     """The best small network of a run, and the study file that makes it again."""
+    return outcome(take_away(load_results(run), Budget(**bounds), state, arm, out))
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What was exported, of which run, by what it was chosen (None: named by hand), and who would have been better but was
+    not kept."""
+
+    results: RunResults
+    exported: Exported
+    chosen: str | None
+    better: Candidate | None
+
+
+def take_away(results: RunResults, budget: Budget, state: str | None, arm: str | None, out: Path | None) -> Taken:
+    """Export the best network within a budget, of one arm or of all, or the very state that is named `TRIAL:K`."""
     from search.export.export import candidate_latency, export
 
-    budget = Budget(**bounds)
     if state is not None and not (budget.is_open and arm is None):
         raise UserError(f"--state {state} names one network; leave out --arm and the budgets")
-    results = load_results(run)
     folder = out or results.run / "export"
     check_writable(folder, "--out")
     candidate = choose(results, budget, arm, candidate_latency) if state is None else named_state(results, state)
@@ -59,7 +74,7 @@ def command(run: Path, state: str | None, arm: str | None, out: Path | None, **b
     exported = export(results, candidate, folder, chosen)
     RunFolder(results.run).publish()
     better = passed_over(results, candidate, budget, arm) if state is None else None
-    return outcome(results, exported, chosen, better)
+    return Taken(results, exported, chosen, better)
 
 
 def _of_all(one: Candidate) -> str:
@@ -67,7 +82,8 @@ def _of_all(one: Candidate) -> str:
     return "" if removed is None else f" ({removed:.1f} % of all parameters)"
 
 
-def outcome(results: RunResults, exported: Exported, chosen: str | None, better: Candidate | None) -> Outcome:
+def outcome(taken: Taken) -> Outcome:
+    exported, chosen, better = taken.exported, taken.chosen, taken.better
     one, latency = exported.candidate, exported.checks["latency"]
     text = (
         f"{one.name}: {100 * one.state.val_accuracy:.2f} % validation, {one.state.params:,} parameters, "
@@ -85,7 +101,7 @@ def outcome(results: RunResults, exported: Exported, chosen: str | None, better:
     warnings = warnings_of(one.trial, one.state.state)
     text += "".join(f"\nwarning: {line}" for line in warnings)
     json = {
-        "run": str(results.run),
+        "run": str(taken.results.run),
         "chosen": one.to_json(),
         "chosen_by": chosen or "named by hand",
         "better_not_kept": better.to_json() if better else None,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from search.commands.common import PATH, RUN, Outcome, Subcommand, check_writable
 from search.run.folder import RunFolder
-from search.run.results import load_results
+from search.run.results import RunResults, load_results
 
 
 @click.command("report", cls=Subcommand, example="prunetune report runs/quickstart")
@@ -23,15 +24,21 @@ from search.run.results import load_results
 )
 def command(run: tuple[Path, ...], out: Path | None) -> Outcome:
     """A page that shows a run, its verdict and what it rests on."""
-    from search.report.write import write_report, write_side_by_side
-
     runs = [load_results(path) for path in run]
     names: str | list[str] = [str(one.run) for one in runs] if len(runs) > 1 else str(runs[0].run)
     out = out or runs[0].run / ("report" if len(runs) == 1 else "side-by-side")
-    check_writable(out, "--out")
-    files = write_report(runs[0], out) if len(runs) == 1 else write_side_by_side(runs, out)
-    RunFolder(runs[0].run).publish()
+    files = write_pages(runs, out)
     return Outcome(
         json={"run": names, "out": str(out), "files": files},
         text=f"{out / 'index.html'} and {len(files) - 1} files beside it",
     )
+
+
+def write_pages(runs: Sequence[RunResults], out: Path) -> list[str]:
+    """The report of one run or of several side by side, in `out`; returns the names of its files, the page first."""
+    from search.report.write import write_report, write_side_by_side
+
+    check_writable(out, "--out")
+    files = write_report(runs[0], out) if len(runs) == 1 else write_side_by_side(runs, out)
+    RunFolder(runs[0].run).publish()
+    return files

@@ -15,6 +15,7 @@ from search.run.plan import outstanding_trials
 from search.run.possible.found_weights import with_found_weights
 from search.run.preflight import check_study
 from search.study.load import load_study
+from search.study.study import Study
 
 if TYPE_CHECKING:
     from search.tuning.estimate import Estimate
@@ -39,6 +40,11 @@ def command(
 
         cost = estimate(asked.with_resources(**launch))
         return Outcome(cost.to_json(), estimate_text(cost))
+    return sweep(asked, storage, take_over=take_over, **launch)
+
+
+def sweep(asked: Study, storage: Path, *, take_over: bool = False, **launch: Any) -> Outcome:
+    """Drive the study's run, begun or not, to its report and its best configuration; `launch` as `drive_command` takes it."""
     check_writable(storage / asked.name, "--storage")
     RunFolder((storage / asked.name).resolve()).update()
     begun, this_time = (storage / asked.name / "study.yaml").exists(), asked.with_resources(**launch)

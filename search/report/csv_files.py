@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from search.run.results import RunResults
@@ -17,7 +18,25 @@ STATE_FIELDS = (
 IDENTITY = ("id", "arm", "phase", "number", "seed", "replicate", "recipe")
 
 
+@dataclass(frozen=True)
+class Flat:
+    """A table of values as they are, each row as long as its heading."""
+
+    heading: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
 def trials_csv(results: RunResults) -> str:
+    """`trial_rows` as text."""
+    return _csv(trial_rows(results))
+
+
+def states_csv(results: RunResults) -> str:
+    """`state_rows` as text."""
+    return _csv(state_rows(results))
+
+
+def trial_rows(results: RunResults) -> Flat:
     """A row per trial: identity, status, searched keys, and its last state."""
     keys = sorted({key for trial in results.trials for key in trial.values})
     rows = []
@@ -25,17 +44,17 @@ def trials_csv(results: RunResults) -> str:
         states = trial.states
         last = [getattr(states[-1], name) for name in STATE_FIELDS] if states else [None] * len(STATE_FIELDS)
         values = [trial.values.get(key) for key in keys]
-        rows.append([*_identity(trial), trial.status, trial.source, *values, *last])
-    return _csv([*IDENTITY, "status", "source", *keys, *STATE_FIELDS], rows)
+        rows.append([*identity_of(trial), trial.status, trial.source, *values, *last])
+    return Flat([*IDENTITY, "status", "source", *keys, *STATE_FIELDS], rows)
 
 
-def states_csv(results: RunResults) -> str:
+def state_rows(results: RunResults) -> Flat:
     """A row per state of every trial, with kept units by kind and, for RSST, what removal did."""
     kinds = sorted({kind for trial in results.trials for state in trial.states for kind in state.kept})
     removal = sorted({key for trial in results.trials for state in trial.states for key in state.removal or {}})
     rows = [
         [
-            *_identity(trial),
+            *identity_of(trial),
             *[getattr(state, name) for name in STATE_FIELDS],
             state.macs / trial.dense_macs,
             *[state.kept.get(kind) for kind in kinds],
@@ -45,16 +64,17 @@ def states_csv(results: RunResults) -> str:
         for state in trial.states
     ]
     kept = [f"kept_{kind}" for kind in kinds]
-    return _csv([*IDENTITY, *STATE_FIELDS, "macs_share", *kept, *[f"removal_{key}" for key in removal]], rows)
+    return Flat([*IDENTITY, *STATE_FIELDS, "macs_share", *kept, *[f"removal_{key}" for key in removal]], rows)
 
 
-def _identity(trial: RecordedTrial) -> list[Any]:
+def identity_of(trial: RecordedTrial) -> list[Any]:
+    """Its values under `IDENTITY`."""
     return [getattr(trial.identity, name) for name in IDENTITY]
 
 
-def _csv(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def _csv(table: Flat) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(heading)
-    writer.writerows(rows)
+    writer.writerow(table.heading)
+    writer.writerows(table.rows)
     return buffer.getvalue()

@@ -28,6 +28,8 @@ CONNECT_SECONDS = 10
 WITHOUT = "give --address local for a Ray of its own"
 PRELOADED = "RAY_preload_python_modules"
 """Ray's setting: what each process of a session imports before it is given anything to do."""
+OURS_FIRST = "prunetune"
+"""Importing it has Python find our packages. Ray puts the driver's working folder before them, where a user may have others."""
 
 
 @contextmanager
@@ -144,7 +146,7 @@ def set_environment(cpus_per_trial: int, *, load_trials: bool = False) -> None:
     os.environ.update(
         worker_environment(cpus_per_trial)
         | {
-            PRELOADED: "trainables.trial_process" if load_trials else "",
+            PRELOADED: f"{OURS_FIRST},trainables.trial_process" if load_trials else OURS_FIRST,
             "RAY_USAGE_STATS_ENABLED": "0",
             # What `ray job submit` was given for processes is theirs together with ours, not a conflict.
             "RAY_OVERRIDE_JOB_RUNTIME_ENV": "1",

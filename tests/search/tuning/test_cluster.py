@@ -179,9 +179,9 @@ def test_authentication_is_never_turned_off(monkeypatch: pytest.MonkeyPatch) -> 
 def test_only_the_processes_of_real_trials_load_what_those_need(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", {})
     set_environment(1, load_trials=True)
-    assert os.environ[PRELOADED] == "trainables.trial_process"
+    assert os.environ[PRELOADED] == "prunetune,trainables.trial_process"
     set_environment(1)
-    assert os.environ[PRELOADED] == ""
+    assert os.environ[PRELOADED] == "prunetune"
 
 
 def test_without_a_gpus_device_torch_is_not_asked_for_any(monkeypatch: pytest.MonkeyPatch) -> None:

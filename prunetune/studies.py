@@ -1,0 +1,35 @@
+"""A study as Python is given it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from search.study import load
+from search.study.study import Study
+
+
+def load_study(
+    file: str | os.PathLike[str], sets: Mapping[str, Any] | Sequence[str] = (), name: str | None = None
+) -> Study:
+    """Read and check a study file; what it names, such as data and weights, is not looked at yet.
+
+    `sets` replaces values of the file: `{"trial.train.lr": 0.001}`, or as `--set` has them, `["trial.train.lr=0.001"]`.
+    `name` replaces the file's own. UserError names the line, the key and the nearest valid name.
+    """
+    return load.load_study(Path(file), _options(sets), name)
+
+
+def study_of(study: Study | str | os.PathLike[str]) -> Study:
+    """Itself, or the one that the file holds."""
+    return study if isinstance(study, Study) else load_study(study)
+
+
+def _options(sets: Mapping[str, Any] | Sequence[str]) -> list[str]:
+    if isinstance(sets, Mapping):
+        # JSON is YAML, which the value of an option is read as.
+        return [f"{key}={json.dumps(value)}" for key, value in sets.items()]
+    return [sets] if isinstance(sets, str) else list(sets)
