@@ -35,6 +35,9 @@ def install() -> None:
             raise ImportError(_taken(name, sys.modules[name]), name=name)
     if not any(isinstance(one, OursFirst) for one in sys.meta_path):
         sys.meta_path.insert(0, OursFirst())
+    from models.own_parts import finder
+
+    finder.install()
 
 
 def _places_of(module: ModuleType) -> list[Path]:

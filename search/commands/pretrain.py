@@ -47,7 +47,7 @@ def command(
 ) -> Outcome:
     """Train a dense network from random weights and write a weights file with its provenance, to start trials from.
 
-    The same command goes on where it was left. `torchrun --nproc_per_node=N -m search.cli pretrain CONFIG` does it in N
+    The same command goes on where it was left. `torchrun --nproc_per_node=N -m prunetune pretrain CONFIG` does it in N
     processes of this machine, `--workers N` in N that Ray Train starts.
     """
     if address is not None and workers is None:

@@ -44,6 +44,10 @@ def test_what_else_lies_beside_ours_hides_nothing(folder: Path) -> None:
     assert output(python_there(folder, "-c", "import prunetune, tests; print(tests.NAME)")).strip() == "of the user"
 
 
+def test_what_only_the_users_folder_of_our_name_has_is_still_found(folder: Path) -> None:
+    assert output(python_there(folder, "-c", "import prunetune\nfrom models.mine import NAME\nprint(NAME)")) == "mine\n"
+
+
 def test_a_models_that_was_imported_before_is_named(folder: Path) -> None:
     (folder / "models" / "__init__.py").write_text("")
     done = python_there(folder, "-c", "import models.mine\nimport prunetune")
@@ -69,7 +73,7 @@ def test_names_are_those_that_are_there() -> None:
     for name in prunetune.__all__:
         assert getattr(prunetune, name).__name__ == name
     assert dir(prunetune) == sorted(prunetune.__all__)
-    with pytest.raises(AttributeError, match="no attribute 'laod'; it has .*load"):
+    with pytest.raises(AttributeError, match=r"no attribute .laod.; it has .*load"):
         prunetune.laod  # type: ignore[attr-defined]  # noqa: B018
 
 
