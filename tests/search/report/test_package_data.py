@@ -18,7 +18,7 @@ from search.export.export import FILES
 from tests.search.small_study import small_study
 
 ROOT = Path(__file__).resolve().parents[3]
-PACKAGES = ("models", "pruning", "trainables", "search", "weights")
+PACKAGES = ("models", "pruning", "trainables", "search", "prunetune", "weights")
 LOADS = """\
 from models.networks.registry import resolve_spec
 from models.versions import ROOT
