@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from search.commands.common import Outcome, Subcommand, study_parameters
+from search.console import announce
+from search.evidence.formats import counted, duration, gigabytes, short
 from search.run.foretold.dense_start import dense_starts
 from search.run.foretold.dense_start_text import dense_start_lines
+from search.run.possible.cluster_address import cluster_address
 from search.run.possible.found_weights import found_lines, with_found_weights
 from search.run.preflight import Checked, check_study
 from search.space.distributions import MOST_VALUES
@@ -21,13 +24,25 @@ from search.study.study import Study
 from trainables.config.origins import splits_line
 from trainables.teaching.knowledge import Knowledge
 
+if TYPE_CHECKING:
+    from search.tuning.estimate import Estimate
+    from trainables.data.facts import DataFacts
+    from trainables.prepare import Prepared
+
+TIME_HELP = "time a training step, to say how long the study takes on this machine (not where it runs on a cluster)"
+
 
 @click.command("validate", cls=Subcommand, example="prunetune validate configs/quickstart.yaml")
 @study_parameters
-def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
-    """Check a study file without running it: its keys and values, its data, its networks, and the proof of its weights."""
-    asked = with_found_weights(load_study(study, sets, name=name))
-    checked = check_study(asked)
+@click.option("--time/--no-time", "timed", default=True, help=TIME_HELP)
+def command(study: Path, name: str | None, sets: tuple[str, ...], timed: bool) -> Outcome:
+    """Check a study file without running it: its keys and values, its data, its networks, and the proof of its weights.
+
+    It shows what the data are, what the network can prune and what it leaves whole, and what the study would cost.
+    """
+    asked, seen = with_found_weights(load_study(study, sets, name=name)), Seen()
+    checked = check_study(asked, look=seen.look)
+    cost = _cost(asked) if timed and cluster_address(asked.resources) is None else None
     for line in found_lines(asked):
         print(f"prunetune: {line}", file=sys.stderr)
     for warning in checked.warnings:
@@ -40,7 +55,7 @@ def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
         arms[arm]["reach"] = starting_point.reach
         if (teacher := starting_point.teacher) is not None:
             arms[arm]["teacher"] = {key: teacher[key] for key in ("origin", "verdict", "digest", "probe")}
-    data, starts = _data_sets(checked), dense_starts(asked)
+    data, starts = _data_sets(checked, seen), dense_starts(asked)
     json = {
         "study": asked.name,
         "valid": True,
@@ -49,20 +64,66 @@ def command(study: Path, name: str | None, sets: tuple[str, ...]) -> Outcome:
         "state0": starts.to_json(),
         "arms": arms,
         "found_weights": {network: dict(one) for network, one in asked.found_weights.items()},
+        "networks": seen.networks,
+        "cost": None if cost is None else cost.to_json(),
         "warnings": list(checked.warnings),
     }
     of_data = [_data_line(one, alone=len(data) == 1) for one in data]
     of_state0 = [f"  {line}" for line in dense_start_lines(asked, starts)]
-    lines = [f"  {claim_line(asked)}", *of_data, *of_state0, *map(_line, arms, arms.values())]
+    of_images = [f"    {line}" for facts in seen.facts.values() for line in (*facts.lines(), *facts.oddities())]
+    of_networks = [f"  network: {_network_line(one)}" for one in seen.networks]
+    of_cost = [] if cost is None else [f"  {cost_line(cost)}"]
+    told = [f"  {claim_line(asked)}", *of_data, *of_images, *of_networks, *of_state0]
+    lines = [*told, *map(_line, arms, arms.values()), *of_cost]
     return Outcome(json=json, text="\n".join([f"{study}: valid", *lines]))
 
 
-def _data_sets(checked: Checked) -> list[dict[str, Any]]:
-    """Each set of images that arms are run on, with its splits and the arms."""
+class Seen:
+    """What arms' trials stand on: each set of images once, by its digest, and each network once."""
+
+    def __init__(self) -> None:
+        self.facts: dict[str, DataFacts] = {}
+        self.networks: list[dict[str, Any]] = []
+
+    def look(self, arm: str, prepared: Prepared) -> None:
+        data, network = prepared.procedure.data, prepared.procedure.network
+        if data.digest not in self.facts:
+            self.facts[data.digest] = data.facts()
+        dense = {"parameters": network.reach.parameters, "macs": network.dense_macs}
+        one = {**network.spec.to_json(), **dense}
+        if one not in self.networks:
+            self.networks.append(one)
+
+
+def _cost(study: Study) -> Estimate:
+    announce("timing a training step (--no-time leaves that out)")
+    from search.tuning.estimate import estimate
+
+    return estimate(study, checked=True)
+
+
+def cost_line(cost: Estimate) -> str:
+    """`cost: 28 trials, 672 epochs, 2 at once here: at most about 3 min 10 s and 0.04 GB of disk`."""
+    told = f"cost: {counted(cost.trials, 'trial')}, {cost.epochs:,.0f} epochs, {cost.concurrent} at once here"
+    if cost.seconds is None:
+        return told
+    return f"{told}: at most about {duration(max(1.0, cost.seconds))} and {gigabytes(cost.disk_bytes or 0)} of disk"
+
+
+def _network_line(one: dict[str, Any]) -> str:
+    patches = "" if one["patch_size"] is None else f" in patches of {one['patch_size']} px"
+    size, channels = one["img_size"], counted(one["in_chans"], "channel")
+    cost = f"{short(one['parameters'])} parameters, {one['macs'] / 1e9:.3g} GMACs an image"
+    return f"{one['arch']}, {size} x {size} px{patches}, {channels}, {counted(one['num_classes'], 'class')}: {cost}"
+
+
+def _data_sets(checked: Checked, seen: Seen) -> list[dict[str, Any]]:
+    """Each set of images that arms are run on, with its splits, what it is, and the arms."""
     found: dict[str, dict[str, Any]] = {}
     for arm, starting_point in checked.starting_points.items():
         data = starting_point.data
-        found.setdefault(data["digest"], {**data, "arms": []})["arms"].append(arm)
+        facts = seen.facts[data["digest"]].to_json()
+        found.setdefault(data["digest"], {**data, "facts": facts, "arms": []})["arms"].append(arm)
     return list(found.values())
 
 

@@ -85,3 +85,11 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def gigabytes(count: float) -> str:
+    """Of bytes: `12 GB`, `1.2 GB`, `0.04 GB`, `under 0.01 GB`."""
+    size = count / 1e9
+    if size < 0.01:
+        return "under 0.01 GB"
+    return f"{size:.0f} GB" if size >= 10 else f"{size:.1f} GB" if size >= 1 else f"{size:.2f} GB"

@@ -3,7 +3,7 @@ its initial weights and its teachers. What is found of each arm is what its tria
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +19,7 @@ from search.run.possible.dense_recipe import check_dense_recipe
 from search.run.possible.ends import Ends
 from search.run.possible.levels import check_levels
 from search.run.possible.machine import check_machine
+from search.run.possible.probes import Probes
 from search.run.possible.warm_start import warm_start_warnings
 from search.study.arm import Arm, at_its_line
 from search.study.compared.arms import arm_warnings
@@ -33,7 +34,6 @@ from trainables.files.record import Identity, read_record
 
 if TYPE_CHECKING:
     from trainables.prepare import Loader, Prepared
-    from trainables.probe import ProbeResult
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,19 @@ class Checked:
     warnings: tuple[str, ...]
 
 
-def check_study(study: Study, *, begun: bool = False) -> Checked:
+Look = Callable[[str, "Prepared"], None]
+
+
+def check_study(study: Study, *, begun: bool = False, look: Look | None = None) -> Checked:
     """All checks, the initial weights' proof included. UserError or WeightsRefused for the first mistake.
 
-    `begun`: the study is that of a run with trials.
+    `begun`: the study is that of a run with trials. `look` is shown what each arm's trials stand on.
     """
     from trainables.prepare import Loader
 
     with closing(Loader()) as loader:
         warnings = check_request(study, begun=begun, loader=loader)
-        starting_points = preflight(study, loader)
+        starting_points = preflight(study, loader, look)
     told = told_once({arm: one.warnings for arm, one in starting_points.items()})
     starts = [Start(arm, one.weights, one.data) for arm, one in starting_points.items()]
     return Checked(starting_points, (*warnings, *start_warnings(study, starts), *told))
@@ -186,7 +189,7 @@ class StartingPoint:
         return {"weights": self.weights, "data": self.data, "dense": self.dense, **taught}
 
 
-def preflight(study: Study, loader: Loader | None = None) -> dict[str, StartingPoint]:
+def preflight(study: Study, loader: Loader | None = None, look: Look | None = None) -> dict[str, StartingPoint]:
     """Arm → what its trials stand on. WeightsRefused or UserError where one of them could not start.
 
     An arm's searched keys are set to one configuration of its space. The `scratch` control is left out: it starts from
@@ -203,29 +206,13 @@ def preflight(study: Study, loader: Loader | None = None) -> dict[str, StartingP
         values = study.space.sample(name, seed=0)
         config = arm.config(values)
         with at_its_line(arm, values):
-            start = _starting_point(config, loader, probes)
+            prepared = _prepared(config, loader)
+            start = _starting_point(config, prepared, probes)
+            if look is not None:
+                look(name, prepared)
         warnings = with_penalty_of_space(study, arm, config, start.warnings, partial(_train_images, config.data, start))
         found[name] = replace(start, warnings=warnings)
     return found
-
-
-class Probes:
-    """The k-NN probe of each network, weights and data, which several arms may share."""
-
-    def __init__(self) -> None:
-        self._done: list[tuple[Any, ProbeResult]] = []
-
-    def of(self, config: TrialConfig, prepared: Prepared) -> ProbeResult:
-        from trainables.probe import probe_procedure
-
-        header = prepared.header
-        asked = (config.data, header["data"], header["spec"], header["weights"]["digest"])
-        for known, result in self._done:
-            if known == asked:
-                return result
-        result = probe_procedure(prepared.procedure)
-        self._done.append((asked, result))
-        return result
 
 
 def _train_images(known: DataConfig, start: StartingPoint, wanted: DataConfig) -> int:
@@ -240,8 +227,7 @@ def _train_images(known: DataConfig, start: StartingPoint, wanted: DataConfig) -
     return load_data(wanted, torch.device("cpu")).sizes["train"]
 
 
-def _starting_point(config: TrialConfig, loader: Loader, probes: Probes) -> StartingPoint:
-    from models.units.reach import reach_text
+def _prepared(config: TrialConfig, loader: Loader) -> Prepared:
     from trainables.data import check_available, fetch_data
     from trainables.prepare import prepare
 
@@ -249,7 +235,12 @@ def _starting_point(config: TrialConfig, loader: Loader, probes: Probes) -> Star
     check_available(config.data)
     # On the CPU: the driver must take no memory from the trials' GPUs.
     on_cpu = config.train.model_copy(update={"device": "cpu", "precision": "float32", "graph": "never"})
-    prepared = prepare(Identity("preflight"), config.model_copy(update={"train": on_cpu}), loader=loader)
+    return prepare(Identity("preflight"), config.model_copy(update={"train": on_cpu}), loader=loader)
+
+
+def _starting_point(config: TrialConfig, prepared: Prepared, probes: Probes) -> StartingPoint:
+    from models.units.reach import reach_text
+
     header, warnings = prepared.header, prepared.warnings
     weights = {name: header["weights"][name] for name in ("digest", "verdict", "evidence", "provenance")}
     if weights["verdict"] != "random":

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import torch
 from torch import nn
 
 from search.run.foretold.dense_start import dense_starts
@@ -18,6 +16,7 @@ from search.study.arm import Arm
 from search.study.dense_recipe import DENSE_ARM, dense_study, with_any_recipe
 from search.study.study import Study
 from search.tuning.cluster.resources import share_of, this_machine
+from search.tuning.step_time import StepTimes
 from trainables.config.trial import TrialConfig
 from trainables.files.record import Identity
 from trainables.prepare import Loader, prepare
@@ -25,7 +24,6 @@ from trainables.states.procedure import Procedure
 
 SAMPLES = 8
 """Configurations drawn from an arm's space to estimate the epochs of one trial."""
-STEPS = 3
 OPTIMISER_COPIES = 2
 CHECKPOINTS = 2
 BEFORE_ARMS = "search.state0"
@@ -100,38 +98,51 @@ class Estimate:
         return {**{name: getattr(self, name) for name in names}, "arms": arms}
 
 
-def estimate(study: Study) -> Estimate:
-    """UserError and WeightsRefused as a real start would raise them."""
-    with closing(Loader()) as loader:
-        of_request = check_request(study, loader=loader)
+def estimate(study: Study, *, checked: bool = False) -> Estimate:
+    """UserError and WeightsRefused as a real start would raise them; what was `checked` before is not checked again."""
+    with closing(Measuring(Loader(), StepTimes(study.resources.cpus_per_trial))) as measuring:
+        of_request = () if checked else check_request(study, loader=measuring.loader)
         share = share_of(study.resources, [this_machine()])
-        found = {**_dense_cost(study, loader), **_costs(with_any_recipe(study), plan_of(study), loader)}
+        found = {**_dense_cost(study, measuring), **_costs(with_any_recipe(study), plan_of(study), measuring)}
     arms = tuple(cost for cost, _ in found.values())
     warnings = (*of_request, *told_once({arm: lines for arm, (_, lines) in found.items()}))
     spared = dense_starts(study).spared_epochs if study.resources.share else 0.0
     return Estimate(study.name, arms, share.concurrent, share.gpus, spared, warnings)
 
 
+@dataclass(frozen=True)
+class Measuring:
+    """What arms have in common, loaded and timed once."""
+
+    loader: Loader
+    steps: StepTimes
+
+    def close(self) -> None:
+        self.loader.close()
+
+
 Found = dict[str, tuple[ArmCost, tuple[str, ...]]]
 
 
-def _dense_cost(study: Study, loader: Loader) -> Found:
+def _dense_cost(study: Study, measuring: Measuring) -> Found:
     """Of what `search.state0` runs before the arms, in all searches."""
     if study.search.state0 is None:
         return {}
     dense = [dense_study(study, index) for index in range(study.search.replicates)]
-    cost, warnings = _costs(dense[0], [plan for one in dense for plan in plan_of(one)], loader)[DENSE_ARM]
+    cost, warnings = _costs(dense[0], [plan for one in dense for plan in plan_of(one)], measuring)[DENSE_ARM]
     return {BEFORE_ARMS: (replace(cost, arm=BEFORE_ARMS), warnings)}
 
 
-def _costs(study: Study, plans: Sequence[ArmPlan], loader: Loader) -> Found:
+def _costs(study: Study, plans: Sequence[ArmPlan], measuring: Measuring) -> Found:
     return {
-        name: _arm_cost(study, arm, [plan for plan in plans if plan.arm == name], loader)
+        name: _arm_cost(study, arm, [plan for plan in plans if plan.arm == name], measuring)
         for name, arm in study.arms.items()
     }
 
 
-def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan], loader: Loader) -> tuple[ArmCost, tuple[str, ...]]:
+def _arm_cost(
+    study: Study, arm: Arm, plans: Sequence[ArmPlan], measuring: Measuring
+) -> tuple[ArmCost, tuple[str, ...]]:
     """And warnings about its weights and images. `plans` are the arm's in each search; recipes are counted as if no two arms
     chose alike."""
     configs = [arm.config(study.space.sample(arm.name, seed)) for seed in range(SAMPLES)]
@@ -142,21 +153,21 @@ def _arm_cost(study: Study, arm: Arm, plans: Sequence[ArmPlan], loader: Loader) 
     if arm.traits.from_scratch:
         # Its network is not known before its source arm has been searched.
         return cost, ()
-    prepared = prepare(Identity("dry-run"), configs[0], loader=loader)
+    prepared = prepare(Identity("dry-run"), configs[0], loader=measuring.loader)
     procedure = prepared.procedure
     measured = replace(
         cost,
         training_macs=3.0 * procedure.network.dense_macs * procedure.data.sizes["train"] * epochs * cost.trials,
-        seconds=cost.trials * _seconds(procedure, of_state0, epochs - of_state0),
+        seconds=cost.trials * _seconds(procedure, of_state0, epochs - of_state0, measuring.steps),
         disk_bytes=_disk(procedure, configs[0]) * cost.trials,
     )
     return measured, prepared.warnings
 
 
-def _seconds(procedure: Procedure, of_state0: float, of_later: float) -> float:
+def _seconds(procedure: Procedure, of_state0: float, of_later: float, steps: StepTimes) -> float:
     """Seconds of so many epochs of the dense network in state 0, and of so many in states after it."""
     asked = [(procedure.config.train_of_state(state).batch_size, _teacher_of(procedure, state)) for state in (0, 1)]
-    of_step = {one: _step_seconds(procedure, *one) for one in set(asked)}
+    of_step = {one: steps.of(procedure, *one) for one in set(asked)}
     first, later = (of_step[one] * procedure.data.steps_per_epoch(one[0]) for one in asked)
     return first * of_state0 + later * of_later
 
@@ -166,24 +177,6 @@ def _teacher_of(procedure: Procedure, state: int) -> nn.Module | None:
     if procedure.config.train_of_state(state).distill.weight == 0:
         return None
     return procedure.network.model if procedure.teacher is None else procedure.teacher
-
-
-def _step_seconds(procedure: Procedure, batch_size: int, teacher: nn.Module | None) -> float:
-    """Seconds of one training step of the dense network: forward, the teacher's too, and backward, the first one left out."""
-    model = procedure.network.model.train()
-    images, labels = next(procedure.data.train_batches(batch_size, seed=0))
-    times: list[float] = []
-    for _ in range(1 + STEPS):
-        began = time.perf_counter()
-        if teacher is not None:
-            with torch.no_grad():
-                teacher(images)
-        torch.autograd.backward(torch.nn.functional.cross_entropy(model(images), labels))
-        if images.is_cuda:
-            torch.cuda.synchronize()
-        times.append(time.perf_counter() - began)
-        model.zero_grad()
-    return sum(times[1:]) / STEPS
 
 
 def _disk(procedure: Procedure, config: TrialConfig) -> float:

@@ -145,6 +145,9 @@ class Data(Protocol):
     def calibration_batches(self, batch_size: int, *, images: int) -> list[Batch]:
         """Up to so many images of the training part without augmentation, chosen by `split_seed`, in batches."""
 
+    def loading_seconds(self, images: int) -> float:
+        """Seconds in which one process makes so many training images ready; 0 of those in memory."""
+
     def close(self) -> None:
         """End the processes that load images, if there are any; they start again when they are needed."""
 

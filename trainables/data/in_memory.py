@@ -115,6 +115,9 @@ class InMemoryData:
     def _counts(self) -> dict[str, dict[str, int]]:
         return {part: class_counts(labels.cpu().numpy(), self.classes) for part, labels in self.labels.items()}
 
+    def loading_seconds(self, images: int) -> float:
+        return 0.0
+
     def close(self) -> None:
         """No process loads these."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -124,6 +125,14 @@ class LoaderData:
 
     def _counts(self) -> dict[str, dict[str, int]]:
         return {part: class_counts(_labels(files), self.raw.classes) for part, files in self.parts.items()}
+
+    def loading_seconds(self, images: int) -> float:
+        chosen = list(self._calibration_order[:images])
+        own = RequestedBatches(self.parts, self.info.image_size)
+        own[Request("train", chosen[:1], 0, self.config.augment)]  # builds what decodes and augments
+        began = time.perf_counter()
+        own[Request("train", chosen, 0, self.config.augment)]
+        return time.perf_counter() - began
 
     def close(self) -> None:
         self.workers.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from search.evidence.formats import counted, duration
+from search.evidence.formats import counted, duration, gigabytes
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,10 @@ def test_things_are_counted_in_english(count: int, word: str, text: str) -> None
 )  # fmt: skip
 def test_times_have_two_units_at_most(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "under 0.01 GB"), (4e7, "0.04 GB"), (1.24e9, "1.2 GB"), (123.4e9, "123 GB")]
+)
+def test_sizes_are_in_gigabytes(count: float, text: str) -> None:
+    assert gigabytes(count) == text
