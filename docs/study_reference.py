@@ -18,6 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from models.section import OneOf
+from search.study.logging_section import CometConfig, LoggingConfig, MlflowConfig, WandbConfig
 from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
 from trainables.config.distill import TeacherConfig
 from trainables.config.pretrain import Expected, PretrainConfig, PretrainModel
@@ -30,10 +31,11 @@ ROOTS: dict[str, type[BaseModel]] = {
     "resources": ResourcesConfig,
     "compare": CompareConfig,
     "retention": RetentionConfig,
+    "logging": LoggingConfig,
 }
 COMPLETE = Path(__file__).with_name("complete-study.yaml")
-FORMS: tuple[type[BaseModel], ...] = (TeacherConfig,)
-"""Sections that are one form of a key whose other form is a word, and have a table all the same."""
+FORMS: tuple[type[BaseModel], ...] = (TeacherConfig, MlflowConfig, WandbConfig, CometConfig)
+"""Sections that are one form of a key whose other form is a word or null, and have a table all the same."""
 NUMBERS = {int: "whole number", float: "number", str: "text", bool: "true or false", Path: "path"}
 OPENING = """# Study files
 
@@ -54,6 +56,7 @@ This page is made from the classes that read the file, by `python docs/study_ref
 | `resources` | processors, GPUs, time |
 | `compare` | what will be claimed, fixed before running |
 | `retention` | which networks stay on the disk |
+| `logging` | where trials are shown as they run: TensorBoard, MLflow, Weights & Biases, Comet ([trackers.md](trackers.md)) |
 | `provenance` | written by `prunetune export`; changes nothing |
 """
 

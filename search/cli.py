@@ -44,6 +44,7 @@ COMMANDS = {
     "pareto": ("search.commands.pareto", "list the networks that no other beats in both accuracy and cost"),
     "export": ("search.commands.export", "write the best network within a budget, and the study that repeats it"),
     "board": ("search.commands.board", "show a run's trials in TensorBoard"),
+    "log": ("search.commands.log", "send to MLflow, Weights & Biases or Comet what they lack of a run"),
     "init": ("search.commands.init", "fetch, verify and list initial weights"),
     "pretrain": ("search.commands.pretrain", "train weights of our own to start from"),
     "validate": ("search.commands.validate", "check a study file, its data, networks and weights without running it"),

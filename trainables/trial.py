@@ -28,7 +28,7 @@ from trainables.stages.stage import Stage
 from trainables.stages.store import StageStore
 from trainables.states.procedure import Procedure
 from trainables.states.running_state import RunningState
-from trainables.tensorboard.board import TrialBoard
+from trainables.tensorboard.board import NoBoard, TrialBoard, shown_in_table
 from trainables.training.epoch import Diverged
 from trainables.training.micro_batches import recorded_micro_batches
 
@@ -48,18 +48,18 @@ class Trial:
         searched: Mapping[str, Any],
         store: StageStore | None,
         pace: Pace,
+        board: type[TrialBoard],
     ) -> None:
         self.folder = folder
         self.procedure: Procedure = prepared.procedure
         self.warnings: tuple[str, ...] = prepared.warnings
-        self._writer = RecordWriter(folder, guard.generation)
-        self._guard = guard
+        self._guard, self._writer = guard, RecordWriter(folder, guard.generation)
         self._searched = dict(searched)
+        self._board_class = board
         self._board: TrialBoard | None = None
         self._sharing = Sharing.of(store, folder, prepared.procedure, prepared.header)
         self._header = {**prepared.header, "begun_as": self._sharing.begun_as}
-        self._status = "running"
-        self._pace = pace
+        self._status, self._pace = "running", pace
         self._unsaved = False
         """Whether the trial stands at an epoch's end of which there is no checkpoint."""
 
@@ -77,18 +77,20 @@ class Trial:
         stages: StageStore | None = None,
         pace: Pace | None = None,
         micro_batches: int = 1,
+        events: bool = True,
     ) -> Trial:
         """Start the trial in `folder`, or go on with it where it stands.
 
-        `searched` are the keys that a study searches, for TensorBoard's table. From `stages` come states that another trial of
-        the same prefix has trained, and into it go those trained here. Within a state checkpoints are written by `pace`, by
-        default at every epoch's end. With `retry_failed` a trial that crashed goes on from its checkpoint; one that
-        finished, stopped or diverged never does. Each training batch is cut into `micro_batches` pieces, or as many as the
-        trial's record already names, where these are more; a trial that has cut them shares no state with others.
+        `searched` are the keys that a study searches, for TensorBoard's table; without `events` that is shown nothing. From
+        `stages` come states that another trial of the same prefix has trained, and into it go those trained here. Within a
+        state checkpoints are written by `pace`, by default at every epoch's end. With `retry_failed` a trial that crashed goes
+        on from its checkpoint; one that finished, stopped or diverged never does. Each training batch is cut into
+        `micro_batches` pieces, or as many as the trial's record names, where these are more; such a trial shares no state.
         Raises UserError where the folder holds another trial, or one from other weights or data, and WeightsRefused.
         """
         prepared = prepare(identity, config, store=store)
-        trial = cls(folder, prepared, guard, {} if searched is None else searched, stages, pace or Pace())
+        board = TrialBoard if events else NoBoard
+        trial = cls(folder, prepared, guard, searched or {}, stages, pace or Pace(), board)
         existing = read_record(folder)
         trial.procedure.micro_batches = max(micro_batches, recorded_micro_batches(existing.epochs if existing else ()))
         if existing is None:
@@ -250,10 +252,8 @@ class Trial:
 
     def _open_board(self) -> TrialBoard:
         if self._board is None:
-            # Nothing but these: TensorBoard's table shows five columns before one has to ask, and the id tells phase and seed.
-            arm, method = self._header["identity"]["arm"], self.procedure.config.prune.method
-            shown = {"arm": arm, "method": method, **self._searched}
-            self._board = TrialBoard(self.folder, shown, self.procedure.position.epochs_total)
+            shown = shown_in_table(self._header, self._searched)
+            self._board = self._board_class(self.folder, shown, self.procedure.position.epochs_total)
         return self._board
 
     def _end(self, status: str, **details: Any) -> dict[str, Any]:

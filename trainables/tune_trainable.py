@@ -66,6 +66,7 @@ def open_trial(
     checkpoint_seconds: float,
     checkpoint_steps: int | None = None,
     micro_batches: int = 1,
+    events: bool = True,
 ) -> OpenTrial:
     """Start or go on with the trial that a folder's request asks for."""
     from trainables.files.pace import Pace
@@ -82,13 +83,15 @@ def open_trial(
         stages=None if stages is None else StageStore(on_this_machine(Path(stages[0])), *stages[1:]),
         pace=Pace(checkpoint_seconds, checkpoint_steps),
         micro_batches=micro_batches,
+        events=events,
     )
 
 
 class TuneTrainable(tune.Trainable):
-    """Ray's configuration is {run, folder, generation, retry_failed, stages, checkpoint_seconds, checkpoint_steps, bucket} and,
-    where a batch is to be cut, micro_batches; all else is in the folder. `bucket` is the URL of the place that holds the run,
-    None for a run in a folder; then the paths are those of the driver's machine.
+    """Ray's configuration is {run, folder, generation, retry_failed, stages, checkpoint_seconds, checkpoint_steps, events,
+    bucket} and, where a batch is to be cut, micro_batches; all else is in the folder. `events`: whether TensorBoard is shown
+    the trial (default: it is). `bucket` is the URL of the place that holds the run, None for a run in a folder; then the paths
+    are those of the driver's machine.
 
     A crash of the trial is recorded and reported as its end, so that Ray sees no error and keeps the actor. Where the GPU's
     memory was full, the trial is let go as it stands on the disk, with the status `gpu_memory`: its driver decides. Only an
@@ -114,6 +117,7 @@ class TuneTrainable(tune.Trainable):
         self._stages: Stages | None = config["stages"]
         self._pace = float(config["checkpoint_seconds"]), config["checkpoint_steps"]
         self._micro_batches = int(config.get("micro_batches", 1))
+        self._events = bool(config.get("events", True))
 
     def step(self) -> dict[str, Any]:
         if self._mirror is None:
@@ -156,9 +160,8 @@ class TuneTrainable(tune.Trainable):
     def _step(self, request: TrialRequest) -> dict[str, Any]:
         result: dict[str, Any] = {"id": request.identity.id, "warnings": []}
         if self._trial is None:
-            self._trial = self.open_trial(
-                self._folder, request, self._guard(), self._retry_failed, self._stages, *self._pace, self._micro_batches
-            )
+            how = (*self._pace, self._micro_batches, self._events)
+            self._trial = self.open_trial(self._folder, request, self._guard(), self._retry_failed, self._stages, *how)
             result["warnings"] += self._trial.warnings
         trial = self._trial
         if not trial.done:

@@ -22,14 +22,16 @@ from search.commands.common import (
     study_parameters,
     take_over_option,
 )
-from search.console import table_text
+from search.console import announce, table_text
 from search.evidence.formats import number, percent
 from search.run.begun import as_begun, former_defaults_lines
 from search.run.files.everything import check_launch_files
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.possible.found_weights import found_lines, with_weights_of
-from search.run.preflight import check_arm, with_structure
+from search.run.possible.scratch import with_structure
+from search.run.possible.trackers import tracker_warnings
+from search.run.preflight import check_arm
 from search.run.results import with_found_recipes
 from search.run.retention import apply_retention
 from search.run.store import TrialStore
@@ -38,6 +40,7 @@ from search.run.warnings import warnings_of
 from search.study.arm import Arm, at_its_line
 from search.study.load import load_study
 from search.study.study import Study
+from search.trackers.process import told_to_trackers
 from trainables.files.failure import Failure, is_of_the_disk, is_out_of_gpu_memory
 from trainables.files.generation import Fence, Fenced, read_generation
 from trainables.files.pace import Pace
@@ -106,17 +109,24 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path, *, take_o
     store = None if stages is None else StageStore(stages, study.resources.stages_gigabytes, study.rewind_epochs)
     if read_record(folder) is None:
         check_arm(study, arm)
+        tracker_warnings(study, begun=False)
     open_run(storage, study)
     run_folder.publish(run_folder.study_file.name)
     config = with_structure(arm.name, config, run_folder)
     # A lock and a generation of the trial's own: other arms of the run may be under way beside it.
-    with RunFolder(folder).driven(take_over=take_over) as generation, at_its_line(arm):
+    with (
+        RunFolder(folder).driven(take_over=take_over) as generation,
+        at_its_line(arm),
+        told_to_trackers(study.logging, run_folder, announce),
+    ):
         guard = Fence(folder, generation)
         identity = Identity(arm.name, arm.name, "trial", 0, config.seed)
         mirror = None if run_folder.mirror() is None else TrialMirror(folder, folder, generation)
         if mirror is not None:
             mirror.fetch()
-        opened = partial(Trial.open, folder, identity, config, guard=guard, retry_failed=True, stages=store, pace=pace)
+        events = study.logging.tensorboard
+        anew = partial(Trial.open, guard=guard, retry_failed=True, stages=store, pace=pace, events=events)
+        opened = partial(anew, folder, identity, config)
         request = TrialRequest(identity, config.model_dump(mode="json"))
         states = len(config.epochs_of_states()) - 1
         trial, pieces, begun = None, 1, False

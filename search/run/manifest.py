@@ -31,7 +31,7 @@ from search.study.study import SETTINGS, Study
 from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.json_lines import finite
 
-FREE_TO_CHANGE = ("resources", "retention")
+FREE_TO_CHANGE = ("resources", "retention", "logging")
 """Sections of a study that change nothing about its trials."""
 FIRST_CONFIRM_SEED = 101
 """Where a study that had no confirm phase gets one."""

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 from models.errors import UserError
 from models.spec import ModelSpec
 from models.units.structure import kinds_of
-from search.config_file.key_tree import replaced
-from search.run.folder import RunFolder
 from search.run.possible.constraints import check_constraints
 from search.run.possible.dense_recipe import check_dense_recipe
 from search.run.possible.ends import Ends
 from search.run.possible.levels import check_levels
 from search.run.possible.machine import check_machine
 from search.run.possible.probes import Probes
+from search.run.possible.trackers import tracker_warnings
 from search.run.possible.warm_start import warm_start_warnings
 from search.study.arm import Arm, at_its_line
 from search.study.compared.arms import arm_warnings
@@ -30,7 +29,7 @@ from search.study.objective_rules import check_objective, objective_warnings
 from search.study.penalty_rules import with_penalty_of_space
 from search.study.study import Study
 from trainables.config.trial import DataConfig, TrialConfig
-from trainables.files.record import Identity, read_record
+from trainables.files.record import Identity
 
 if TYPE_CHECKING:
     from trainables.prepare import Loader, Prepared
@@ -91,6 +90,7 @@ def check_request(study: Study, *, begun: bool = False, loader: Loader | None = 
         *arm_warnings(study),
         *_reach_warnings(study, begun),
         *warm_start_warnings(study),
+        *tracker_warnings(study, begun),
     )
 
 
@@ -152,22 +152,6 @@ def _check_units(config: TrialConfig, spec: ModelSpec) -> None:
     groups = describe(model, kinds_of(config.prune.target))
     if config.prune.traits.needs_units:
         check_target(config.prune.target, config.model.arch, model, groups)
-
-
-def with_structure(arm: str, config: TrialConfig, run: RunFolder) -> TrialConfig:
-    """For the `scratch` control run alone: the state file of the named arm's trial in the same run."""
-    scratch = config.prune.scratch
-    if not config.prune.traits.from_scratch or scratch.file is not None:
-        return config
-    source = run.trial_folder(str(scratch.arm))
-    record = read_record(source)
-    if record is None or record.status != "finished":
-        raise UserError(
-            f"--arm {arm}: takes the final structure of arm {scratch.arm}, which has no finished trial in {run.path}; "
-            f"run `prunetune trial` with --arm {scratch.arm} first, or set prune.scratch.file"
-        )
-    file = str(source / str(record.states[-1].file))
-    return TrialConfig.model_validate(replaced(config.model_dump(mode="json"), "prune.scratch.file", file))
 
 
 @dataclass(frozen=True)

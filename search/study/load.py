@@ -88,6 +88,7 @@ def build_study(raw: Raw, sources: Sources) -> Study:
         resources=sections.resources,
         compare=sections.compare,
         retention=sections.retention,
+        logging=sections.logging,
         searched_keys=tuple(sections.space or {}),
         sources=sources,
     )

@@ -31,7 +31,7 @@ def apply_sets(raw: Raw, sources: Sources, sets: Iterable[str]) -> tuple[Raw, So
             key = f"trial.{key}"
         raw = _apply(raw, key, value, option)
         sources = sources.with_option((key,), option)
-        if key in ("arms", "space"):
+        if key in ("arms", "space", "logging"):
             raw = plain_form(raw, sources, Path.cwd())
     return raw, sources
 

@@ -10,6 +10,7 @@ from typing import Any
 from models.local_path import is_url
 from search.config_file import key_tree
 from search.config_file.mistakes import Sources
+from search.study.logging_section import as_section
 
 ARM_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
 PATHS_OF_TRIAL = (
@@ -38,7 +39,16 @@ def plain_form(content: Mapping[str, Any], sources: Sources, folder: Path) -> Ra
     raw["trial"] = with_paths(_expanded(raw["trial"], sources), folder, PATHS_OF_TRIAL)
     raw["arms"] = {str(arm): _plain_patch(str(arm), patch, sources, folder) for arm, patch in raw["arms"].items()}
     raw["space"] = {str(key).removeprefix("trial."): spec for key, spec in raw["space"].items()}
+    if raw.get("logging") is not None:
+        raw["logging"] = _logging(raw["logging"], sources)  # so that --set can reach a key of it
     return with_paths(raw, folder, PATHS_OF_STUDY)
+
+
+def _logging(value: Any, sources: Sources) -> Any:
+    try:
+        return as_section(value)
+    except ValueError as error:
+        raise sources.error(("logging",), f": {error}") from None
 
 
 def with_paths(tree: Mapping[str, Any], folder: Path, keys: Iterable[str]) -> Raw:

@@ -12,10 +12,11 @@ from search.config_file import yaml_file
 from search.config_file.mistakes import Sources
 from search.space.space import Space
 from search.study.arm import Arm
+from search.study.logging_section import LoggingConfig
 from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
 from trainables.config.found import FoundWeights
 
-SETTINGS = ("search", "scheduler", "resources", "compare", "retention")
+SETTINGS = ("search", "scheduler", "resources", "compare", "retention", "logging")
 """The sections beside `trial`, `arms` and `space`, all of whose keys have defaults."""
 
 
@@ -38,6 +39,7 @@ class Study:
     resources: ResourcesConfig = ResourcesConfig()
     compare: CompareConfig = CompareConfig()
     retention: RetentionConfig = RetentionConfig()
+    logging: LoggingConfig = LoggingConfig()
     searched_keys: tuple[str, ...] = ()
     """In the file's order; the space's own order follows its conditions."""
     former_defaults: Mapping[str, Any] = field(default_factory=dict, compare=False)

@@ -23,6 +23,7 @@ from search.run.results import RunResults, load_results, still_outstanding, with
 from search.run.retention import apply_retention, drop_own_stages
 from search.run.store import TrialStore
 from search.study.study import Study
+from search.trackers.process import told_to_trackers
 from search.tuning.cluster.background import BackgroundRay
 from search.tuning.cluster.capacity import Capacity, ClusterCapacity, ask_autoscaler
 from search.tuning.cluster.nodes import check_nodes, refusals
@@ -105,7 +106,7 @@ def run_study(
         if study.search.state0 is not None:  # whose trials begin before the study's own are checked
             found_weights.note(run, study)
         run.publish()
-        with DriverLog(run.path, generation, launch.command) as log:
+        with DriverLog(run.path, generation, launch.command) as log, told_to_trackers(study.logging, run, log.announce):
             hold.when_lost(log.end)
             ending = _launch(study, run, store, launch, hold, log, trainable_class, check)
             log.say("the run is complete" if ending.left is None else f"left: {ending.left}")
@@ -141,8 +142,7 @@ def _launch(
             drop_own_stages(study, run)
             manifest.close_launch(run, killed, "complete")
         return _Ending(None, was_complete=True)
-    real = trainable_class is None
-    with launch.ray or BackgroundRay(study.resources, outstanding, load_trials=real) as ray:
+    with launch.ray or BackgroundRay(study.resources, outstanding, load_trials=trainable_class is None) as ray:
         ray.begin()
         dense = search_dense_recipes(
             study, run, launch, ray, partial(run_study, trainable_class=trainable_class, check=check)

@@ -114,6 +114,7 @@ class RecordSearcher(StaysInDriver, Searcher):
             "bucket": self._bucket,
             "checkpoint_seconds": self._queue.study.resources.checkpoint_seconds,
             "checkpoint_steps": self._queue.study.resources.checkpoint_steps,
+            "events": self._queue.study.logging.tensorboard,
             **self._launch.capacity.request(trial.id),
         }
 

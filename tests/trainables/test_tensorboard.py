@@ -16,9 +16,11 @@ from tensorboard.plugins.hparams import api_pb2, backend_context, list_session_g
 from tensorboard.summary.writer import event_file_writer
 
 from models.units.structure import KINDS, GroupStructure, Structure
-from trainables.files.record import RecordWriter, StateEnd
+from tests.trainables.small_trials import numbers, run, small_config
+from trainables.files.record import Identity, RecordWriter, StateEnd
 from trainables.tensorboard.board import TrialBoard, structure_images
 from trainables.tensorboard.hparams import flat
+from trainables.trial import Trial
 
 STRUCTURE = Structure(
     {
@@ -254,3 +256,12 @@ def test_values_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
 
 def test_nested_values_become_dotted_keys() -> None:
     assert flat({"a": {"b": 1, "c": {"d": 2}}, "e": {}, "f": [1]}) == {"a.b": 1, "a.c.d": 2, "e": {}, "f": [1]}
+
+
+def test_a_study_that_does_not_want_it_gets_no_file_and_the_same_record(tmp_path: Path) -> None:
+    config, identity = small_config(train={"epochs_per_state": 1}), Identity("t-000", "t")
+    for name, events in (("with", True), ("without", False)):
+        run(Trial.open(tmp_path / name, identity, config, events=events))
+    assert list((tmp_path / "with").glob("events.out.tfevents*"))
+    assert list((tmp_path / "without").glob("events.out.tfevents*")) == []
+    assert numbers(tmp_path / "with") == numbers(tmp_path / "without")

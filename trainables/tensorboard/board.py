@@ -5,50 +5,27 @@ Nothing of the test split is ever written here: people choose by what they see.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from models.units.structure import BASIC, KINDS, WORDS, Structure
+from models.units.structure import KINDS, Structure
 from trainables.files.record import StateEnd, read_record
 from trainables.tensorboard.hparams import ENDINGS, session_end, session_start
-from trainables.tensorboard.inside import inside_scalars, products_images
+from trainables.tensorboard.inside import products_images
+from trainables.tensorboard.tags import (
+    BY_REMOVED,
+    Scalar,
+    epoch_scalars,
+    final_scalars,
+    permille,
+    plural,
+    state_scalars,
+)
 
-EPOCH_TAGS = {
-    "val_accuracy": "accuracy/val",
-    "train_accuracy": "accuracy/train",
-    "val_loss": "loss/val",
-    "train_loss": "loss/train",
-    "lr": "schedule/lr",
-    "state": "schedule/state",
-    "lambda": "rsst/lambda",
-    "removed_percent": "size/removed_percent",
-    "removed_of_all_percent": "size/removed_of_all_percent",
-    "params": "size/parameters",
-    "macs": "size/macs",
-    "images_per_second": "speed/images_per_second",
-    "seconds": "speed/epoch_seconds",
-}
-"""Tag of each value of an epoch's record line; its step is the trial's epoch, counted from 1 over all states."""
-REMOVAL_TAGS = {
-    "magnitude_ratio": "rsst/magnitude_ratio",
-    "val_accuracy_before": "removal/val_accuracy_before",
-    "val_accuracy_after": "removal/val_accuracy_after",
-    "val_accuracy_repaired": "removal/val_accuracy_repaired",
-}
-BY_STATE = "state/val_accuracy"
-BY_REMOVED = "state/val_accuracy_at_removed_permille"
-"""Stepped by 10 * removed_percent, so that arms that remove at another pace stand at the same places."""
-FINAL_TAGS = {
-    "val_accuracy": "final/val_accuracy",
-    "val_loss": "final/val_loss",
-    "removed_percent": "final/removed_percent",
-    "removed_of_all_percent": "final/removed_of_all_percent",
-}
 UNIT_PIXELS = 8
 WIDEST_IMAGE = 1024
 WIDEST_TO_HIGHEST = 5
@@ -77,43 +54,30 @@ class TrialBoard:
 
     def epoch(self, line: Mapping[str, Any]) -> None:
         """Show an epoch's record line."""
-        step = line["epochs_total"]
-        for key, tag in EPOCH_TAGS.items():
-            self._scalar(tag, line.get(key), step)
-        for kind, count in line.get("kept", {}).items():
-            self._scalar(f"kept/{_plural(kind)}", count, step)
-        inside = line.get("inside", {})
-        for tag, value in inside_scalars(inside):
-            self._scalar(tag, value, step)
-        for tag, image in products_images(inside):
-            self._writer.add_image(tag, image, step, dataformats="HWC")
+        self._scalars(epoch_scalars(line))
+        for tag, image in products_images(line.get("inside", {})):
+            self._writer.add_image(tag, image, line["epochs_total"], dataformats="HWC")
         self._writer.flush()
 
     def state(self, end: StateEnd) -> None:
         """Show a state's end: validation accuracy by state and by what was removed, and which units are left."""
         self._last = end
-        self._scalar(BY_STATE, end.val_accuracy, end.state)
-        self._scalar(BY_REMOVED, end.val_accuracy, permille(end))
-        for key, tag in REMOVAL_TAGS.items():
-            self._scalar(tag, (end.removal or {}).get(key), end.epochs)
-        for layer, told in (end.repair or {}).items():
-            self._scalar(f"repair/{layer}", told["error_repaired"], end.epochs)
+        self._scalars(state_scalars(end))
         if end.structure:
             for kind, image in structure_images(Structure.from_json(end.structure)).items():
-                self._writer.add_image(f"structure/{_plural(kind)}", image, end.epochs, dataformats="HWC")
+                self._writer.add_image(f"structure/{plural(kind)}", image, end.epochs, dataformats="HWC")
         self._writer.flush()
 
     def close(self, status: str) -> None:
         """End the event file. A trial that ended says so; one that is left to go on later (`running`) does not."""
         if status == "finished" and self._last is not None:
-            for key, tag in FINAL_TAGS.items():
-                self._scalar(tag, getattr(self._last, key), self._last.epochs)
+            self._scalars(final_scalars(self._last))
         if status in ENDINGS:
             self._write(session_end(status))
         self._writer.close()
 
-    def _scalar(self, tag: str, value: float | None, step: int) -> None:
-        if value is not None and math.isfinite(value):
+    def _scalars(self, scalars: Iterable[Scalar]) -> None:
+        for tag, value, step in scalars:
             self._writer.add_scalar(tag, value, step)
 
     def _write(self, summary: Any) -> None:
@@ -124,16 +88,29 @@ class TrialBoard:
         record = read_record(folder)
         for end in record.states if record is not None else []:
             if end.epochs < purge_step <= permille(end):
-                self._scalar(BY_REMOVED, end.val_accuracy, permille(end))
+                self._scalars(one for one in state_scalars(end) if one.tag == BY_REMOVED)
 
 
-def _plural(kind: str) -> str:
-    # Of the basic kinds as events of earlier versions have it, so that a trial that goes on has one series.
-    return f"{kind}s" if kind in BASIC else WORDS[kind].replace(" ", "_")
+class NoBoard(TrialBoard):
+    """In the place of one where a study does not want TensorBoard: writes nothing."""
+
+    def __init__(self, folder: Path, hparams: Mapping[str, Any], purge_step: int | None = None) -> None:
+        pass
+
+    def epoch(self, line: Mapping[str, Any]) -> None:
+        pass
+
+    def state(self, end: StateEnd) -> None:
+        pass
+
+    def close(self, status: str) -> None:
+        pass
 
 
-def permille(end: StateEnd) -> int:
-    return round(10 * end.removed_percent)
+def shown_in_table(header: Mapping[str, Any], searched: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the HParams tab, of a record's header and its searched keys. Nothing but these: TensorBoard's table shows
+    five columns before one has to ask, and the id tells phase and seed."""
+    return {"arm": header["identity"]["arm"], "method": header["config"]["prune"]["method"], **searched}
 
 
 def structure_images(structure: Structure) -> dict[str, np.ndarray]:

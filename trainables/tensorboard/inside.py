@@ -15,15 +15,6 @@ POSITIVE, NEGATIVE = (68, 119, 170), (204, 51, 17)
 Table = Sequence[Sequence[float | None]]
 
 
-def inside_scalars(inside: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, float]]:
-    """(tag, value): each block's strength, and the gate of each of its heads."""
-    for block, told in inside.items():
-        yield f"inside/strength/{block}", told["strength"]
-        for number, factor in enumerate(told.get("gate", ())):
-            if factor is not None:
-                yield f"inside/gate/{block}/head{number}", factor
-
-
 def products_images(inside: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, np.ndarray]]:
     """(tag, RGB image (H, W, 3)): of each block its heads' tables side by side, the first head's on the left."""
     for block, told in inside.items():

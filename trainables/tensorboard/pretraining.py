@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainables.tensorboard.board import EPOCH_TAGS, opened_events
-from trainables.tensorboard.inside import inside_scalars, products_images
+from trainables.tensorboard.board import opened_events
+from trainables.tensorboard.inside import products_images
+from trainables.tensorboard.tags import EPOCH_TAGS, inside_scalars
 
 TAGS = {
     **EPOCH_TAGS,

@@ -25,7 +25,7 @@ LAZY = ("states", "checkpoint", "report", "export", "side-by-side")
 MADE_OF_RECORDS = ("report", "export", "side-by-side")
 OF_TRAJECTORY = ("states", "checkpoint")
 EVENTS = "events.out.tfevents"
-OWN = ("stages", "superseded", "trials")
+OWN = ("logging", "stages", "superseded", "trials")
 """Folders that stay on this machine, or whose parts are mirrored each by itself."""
 STUDY_FILE = "study.yaml"
 NOT_SENT = ("checkpoint/previous.safetensors", GENERATION_FILE)

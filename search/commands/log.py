@@ -1,0 +1,64 @@
+"""`prunetune log`: what a run's trackers lack, sent from its records."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from models.errors import WORK_FAILED, UserError
+from search.commands.common import Outcome, Subcommand, run_argument
+from search.run.folder import RunFolder
+from search.run.manifest import check_free_to_change
+from search.run.possible.trackers import check_trackers
+from search.study.load import load_study
+from search.study.logging_section import LoggingConfig
+from search.trackers.ledger import Ledger, destination
+from search.trackers.process import told_to_trackers
+
+SET_HELP = "change a key of `logging` for this once, such as logging.mlflow.tracking_uri=http://localhost:5000"
+
+
+@click.command(
+    "log",
+    cls=Subcommand,
+    example="prunetune log runs/quickstart --set logging.mlflow.tracking_uri=http://localhost:5000",
+)
+@run_argument
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+def command(run: Path, sets: tuple[str, ...]) -> Outcome:
+    """Send to MLflow, Weights & Biases or Comet what they lack of a run, as its records have it; no epoch is sent twice."""
+    folder = RunFolder.existing(run)
+    check_free_to_change(sets)
+    study = load_study(folder.study_file, sets, recorded=True)
+    if not study.logging.trackers:
+        raise UserError(
+            f"{run}: its study names no tracker beside TensorBoard; name one, such as --set logging.mlflow=true "
+            "(mlflow, wandb, comet)"
+        )
+    check_trackers(study)
+    before = _epochs(folder, study.logging)
+    with told_to_trackers(study.logging, folder, lambda line: print(f"prunetune: {line}", file=sys.stderr)) as told:
+        pass
+    after = _epochs(folder, study.logging)
+    json = {
+        one.name: {
+            "complete": one.complete,
+            "epochs_sent": after[one.name] - before[one.name],
+            "epochs": after[one.name],
+        }
+        for one in told
+    }
+    lines = [
+        f"{name}: {facts['epochs_sent']} epochs sent, it has {facts['epochs']}"
+        + ("" if facts["complete"] else ", and lacks some")
+        for name, facts in json.items()
+    ]
+    done = all(one.complete for one in told)
+    return Outcome({"run": str(folder.path), "trackers": json}, "\n".join(lines), 0 if done else WORK_FAILED)
+
+
+def _epochs(run: RunFolder, logging: LoggingConfig) -> dict[str, int]:
+    """How many epochs each surely has, of all trials."""
+    return {name: Ledger(run, name, destination(name, getattr(logging, name))).epochs for name in logging.trackers}
