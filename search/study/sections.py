@@ -240,8 +240,7 @@ class RetentionConfig(Section):
     """Which states' networks stay on the disk once a trial has ended. The record of every state always does, and a file
     that another trial of the study takes its structure from stays too.
 
-    Checkpoints and predictions stay as well.
-    """
+    Checkpoints and predictions stay as well."""
 
     states: Literal["all", "front", "last"] = "all"
     """`all`: every state's. `front`: of a trial that has ended the last state, and each that no other of its arm beats
