@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
 from models.errors import UserError
-from search.commands.common import Outcome, Subcommand, Whole, run_argument
+from search.commands.common import RUN, Outcome, Subcommand, Whole
+from search.commands.tools.storage import as_storage, runs_in
 from search.run.folder import RunFolder
 from trainables.files.epoch_log import has_log
 from trainables.files.remote.errors import Unreachable
@@ -20,30 +23,40 @@ REFRESH_SECONDS = 30.0
 
 
 @click.command("board", cls=Subcommand, example="prunetune board runs/quickstart --port 6006")
-@run_argument
+@click.argument("run", type=RUN, help="the run's folder or URL, or one that holds runs")
 @click.option(
     "--port", type=Whole(0, 65535), metavar="PORT", help=f"port (default: {DEFAULT_PORT}, or the next free one)"
 )
 @click.option("--host", default="127.0.0.1", metavar="HOST", help="address to listen on (default: this machine only)")
 def command(run: Path, host: str, port: int | None) -> Outcome:
-    """Show a run's trials in TensorBoard, on this machine, until Ctrl-C: scalars, the kept structure and the HParams table."""
-    url = launch(run, host, port)
+    """Show a run's trials in TensorBoard, on this machine, until Ctrl-C: scalars, the kept structure and the HParams table.
+
+    Of a folder or bucket that holds runs it shows them all.
+    """
+    storage = as_storage(run)
+    url = launch(run, host, port) if storage is None else launch_all(storage, host, port)
     print(f"TensorBoard shows {run} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
     folder = RunFolder(run.resolve())
     try:
         while not threading.Event().wait(REFRESH_SECONDS):
-            _refresh(folder)
+            _refresh(partial(runs_in, storage, events=True) if storage else partial(folder.update, events=True))
     except KeyboardInterrupt:
         print("", file=sys.stderr)
     return Outcome(json={"run": str(run), "url": url}, text=url)
 
 
-def _refresh(folder: RunFolder) -> None:
+def _refresh(update: Callable[[], object]) -> None:
     """A bucket that does not answer for a while changes nothing about what is shown."""
     try:
-        folder.update(events=True)
+        update()
     except Unreachable as error:
         print(f"prunetune: {error}", file=sys.stderr)
+
+
+def launch_all(storage: Path, host: str, port: int | None) -> str:
+    """As `launch`, of all runs in a storage."""
+    runs_in(storage, events=True)
+    return _served(storage, host, port)
 
 
 def launch(run: Path, host: str, port: int | None) -> str:
@@ -53,8 +66,13 @@ def launch(run: Path, host: str, port: int | None) -> str:
     shown = run if has_log(run) else trials
     if not shown.is_dir():
         raise UserError(
-            f"{run}: no run is here (there is no folder `trials` in it); give a folder such as runs/quickstart"
+            f"{run}: no run is here (there is no folder `trials` in it), and no folder of runs; give one such as "
+            "runs/quickstart or runs"
         )
+    return _served(shown, host, port)
+
+
+def _served(shown: Path, host: str, port: int | None) -> str:
     from tensorboard import program
 
     board = program.TensorBoard()

@@ -1,0 +1,1 @@
+"""Sub-commands around studies: what lies in a storage, trackers, editors and shells."""
