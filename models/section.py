@@ -52,6 +52,11 @@ class OneOf:
     def _checked(self, value: object) -> object:
         if isinstance(value, str) and value in self.known:
             return value
+        if isinstance(value, str) and (":" in value or ".py" in value):
+            raise ValueError(
+                f"{value!r} is neither a name that is known here nor a part of one's own, which is written module:object or "
+                "path/to/file.py:object"
+            )
         *others, last = [repr(name) for name in self.known]
         expected = f"{', '.join(others)} or {last}" if others else last
         raise PydanticKnownError("literal_error", {"expected": expected})

@@ -1,16 +1,19 @@
 """What each method and each criterion is, and RSST's settings: all that can be known of them without loading torch.
 
 A new method is one `register_method` line here and one class in `methods/`; a new criterion is one `register_criterion`
-line and one function in `importance/`.
+line and one function in `importance/`. A user's own are named by
+reference, and told here what they are.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, Literal, Self
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from models.own_parts import OwnPart, Registry, wrong_part
 from models.section import Section
 from models.units.structure import BASIC, KINDS, UNREAD, Kind
 
@@ -23,8 +26,8 @@ class MethodTraits:
     """What distinguishes a method from Refill, whose traits are the defaults."""
 
     name: str
-    planner: str = "pruning.methods.base:RemoveAtOnce"
-    """The class that acts, as `module:Class`; it is loaded when a trial needs it."""
+    planner: str | Callable[[MethodTraits], Any] = "pruning.methods.base:RemoveAtOnce"
+    """The class that acts: as `module:Class`, loaded when a trial needs it, or a user's own, itself."""
     is_control: bool = False
     """A reference that others are compared to: it is never stopped early."""
     makes_smaller: bool = True
@@ -41,6 +44,11 @@ class MethodTraits:
     """Replaces the trial's schedule kind."""
 
     @property
+    def acts(self) -> str:
+        """What acts, in one text."""
+        return self.planner if isinstance(self.planner, str) else self.name
+
+    @property
     def ends_small(self) -> bool:
         """Whether the trial's states are smaller networks, made by itself or taken over."""
         return self.makes_smaller or self.from_scratch
@@ -51,7 +59,19 @@ class MethodTraits:
         return self.ends_small or self.masks
 
 
-METHODS: dict[str, MethodTraits] = {}
+def _own_method(part: OwnPart) -> MethodTraits:
+    """Of a subclass of `Method`, whose `traits`, if its body has them, say how it differs from Refill; or traits alone."""
+    value, name = part.value, part.origin.reference
+    if isinstance(value, MethodTraits):
+        return replace(value, name=name)
+    if isinstance(value, type) and callable(getattr(value, "plan", None)):
+        traits = vars(value).get("traits", MethodTraits(name))
+        if isinstance(traits, MethodTraits):
+            return replace(traits, name=name, planner=value)
+    raise wrong_part("prune.method", part, "a subclass of pruning.methods.Method or a MethodTraits")
+
+
+METHODS: Registry[MethodTraits] = Registry("methods", "prune.method", _own_method)
 """Name → traits, in the order of registration."""
 
 DEFAULT_METHOD = "refill"
@@ -59,17 +79,16 @@ DEFAULT_METHOD = "refill"
 
 def register_method(traits: MethodTraits) -> None:
     """Make a method known: studies may name it from now on. ValueError where its name is taken."""
-    if traits.name in METHODS:
-        raise ValueError(f"there is a method {traits.name!r} already")
-    METHODS[traits.name] = traits
+    METHODS.register(traits.name, traits)
 
 
 def traits_of(method: str | None) -> MethodTraits:
     """A method's traits; Refill's where the name is not known here or is None.
 
-    None is a method that is searched; a record may name a method of an installation that has more of them.
+    None is a method that is searched; a record may name a method of an installation that has more of them, or one of a user's
+    that is not there any more. A trial that is to run asks `get_method`, which refuses.
     """
-    return METHODS.get(method or "", MethodTraits(method or ""))
+    return METHODS.if_there(method or "") or MethodTraits(method or "")
 
 
 REMOVE_NOTHING = "pruning.methods.base:RemoveNothing"
@@ -88,8 +107,8 @@ class CriterionTraits:
     """How units are scored, and what that needs."""
 
     name: str
-    scorer: str
-    """The function that scores, as `module:function`; it is loaded when a trial needs it."""
+    scorer: str | Callable[[Any], Any]
+    """The function that scores: as `module:function`, loaded when a trial needs it, or a user's own, itself."""
     needs_batches: bool = False
     needs_loss: bool = False
     needs_masks: bool = False
@@ -101,7 +120,21 @@ class CriterionTraits:
     whose units hold alike weights by comparing these."""
 
 
-CRITERIA: dict[str, CriterionTraits] = {}
+NEEDS = ("needs_batches", "needs_loss", "needs_masks", "needs_generator", "comparable")
+
+
+def _own_criterion(part: OwnPart) -> CriterionTraits:
+    """Of a function of evidence to scores, whose attributes say what it needs; or of traits that have such a function."""
+    value, name = part.value, part.origin.reference
+    if isinstance(value, CriterionTraits):
+        return replace(value, name=name)
+    if not callable(value) or isinstance(value, type):
+        raise wrong_part("prune.criterion", part, "a function of pruning.importance.Evidence or a CriterionTraits")
+    needs = {key: bool(getattr(value, key, False)) for key in NEEDS}
+    return CriterionTraits(name, value, judges=tuple(getattr(value, "judges", KINDS)), **needs)
+
+
+CRITERIA: Registry[CriterionTraits] = Registry("criteria", "prune.criterion", _own_criterion)
 """Name → traits, in the order of registration."""
 
 DEFAULT_CRITERION = "magnitude"
@@ -109,9 +142,7 @@ DEFAULT_CRITERION = "magnitude"
 
 def register_criterion(traits: CriterionTraits) -> None:
     """Make a criterion known: studies may name it from now on. ValueError where its name is taken."""
-    if traits.name in CRITERIA:
-        raise ValueError(f"there is a criterion {traits.name!r} already")
-    CRITERIA[traits.name] = traits
+    CRITERIA.register(traits.name, traits)
 
 
 READ = tuple(kind for kind in KINDS if kind not in UNREAD)

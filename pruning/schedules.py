@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 from models.errors import UserError
 from models.names import look_up
+from models.own_parts import OwnPart, Registry, users_line, wrong_part
 
 ROUNDING_GUARD = 1e-9  # 10 * 0.3 is 2.9999999999999996 in floating point and means 3
 
@@ -36,13 +37,58 @@ def one_shot(ratio: float, share: float) -> float:
     return 1.0 - ratio
 
 
-CURVES_OF_RATIO: dict[str, Callable[[float, float], float]] = {
-    "geometric": geometric,
-    "linear": linear,
-    "cubic": cubic,
-    "one_shot": one_shot,
-}
-SCHEDULES: tuple[str, ...] = (*CURVES_OF_RATIO, "custom")
+Course = Callable[[int, int, float], float]
+"""(event s in 1..K, K, final removed fraction) → the fraction kept after that event, in (0, 1]."""
+
+
+def _of_share(curve: Callable[[float, float], float]) -> Course:
+    return lambda state, states, ratio: curve(ratio, state / states)
+
+
+def _listed(state: int, states: int, ratio: float) -> float:
+    raise ValueError("`custom` lists its kept fractions; there is no course to ask")
+
+
+def _own_course(part: OwnPart) -> Course:
+    """A user's function, whose answers are checked each time."""
+    if not callable(part.value) or isinstance(part.value, type):
+        raise wrong_part("prune.schedule.kind", part, "a function (state, states, ratio) -> kept fraction")
+
+    def course(state: int, states: int, ratio: float) -> float:
+        asked = f"{part.origin.reference}({state}, {states}, {ratio:g})"
+        try:
+            kept = float(part.value(state, states, ratio))
+        except Exception as error:
+            reason = f"{users_line(error)}{type(error).__name__}: {error}"
+            raise UserError(f"{asked}: {reason}; correct it there", key="prune.schedule.kind") from error
+        if not 0.0 < kept <= 1.0:
+            raise UserError(f"{asked} is {kept:g}; a kept fraction must lie in (0, 1]", key="prune.schedule.kind")
+        return kept
+
+    return course
+
+
+SCHEDULES: Registry[Course] = Registry("schedules", "prune.schedule.kind", _own_course)
+"""Name → how the kept fraction falls, in the order of registration; a user's own too."""
+SCHEDULES.register("geometric", _of_share(geometric))
+SCHEDULES.register("linear", _of_share(linear))
+SCHEDULES.register("cubic", _of_share(cubic))
+SCHEDULES.register("one_shot", _of_share(one_shot))
+SCHEDULES.register("custom", _listed)
+
+
+def check_own_course(kind: str, states: int, ratio: float) -> None:
+    """UserError where a user's own schedule rises from one event to the next, or does not answer for one of them."""
+    if not SCHEDULES.is_own(kind) or states < 1:
+        return
+    kept = [1.0, *(SCHEDULES[kind](state, states, ratio) for state in range(1, states + 1))]
+    if any(after > before for before, after in itertools.pairwise(kept)):
+        found = ", ".join(f"{one:g}" for one in kept)
+        raise UserError(
+            f"{kind}: keeps {found} after the events 0 to {states} for the ratio {ratio:g}; what was removed stays removed, "
+            "so it may not rise",
+            key="prune.schedule.kind",
+        )
 
 
 def kept_fraction(
@@ -61,7 +107,7 @@ def kept_fraction(
     to where the others end, at the last of `custom` or at (1-r)^states where one of them is given.
     Raises UserError for an unknown schedule or a value outside its range.
     """
-    look_up("schedule.kind", kind, dict.fromkeys(SCHEDULES))
+    course = look_up("schedule.kind", kind, SCHEDULES)
     if states < 1:
         raise UserError(f"schedule.states: found {states}; it counts the pruning events and must be at least 1")
     if not 0 <= state <= states:
@@ -76,7 +122,7 @@ def kept_fraction(
     if custom is not None:
         raise UserError(f"schedule.custom: only for schedule.kind 'custom', found kind {kind!r}; leave one of them out")
     _check_removed("schedule ratio", ratio)
-    return 1.0 if state == 0 else CURVES_OF_RATIO[kind](ratio, state / states)
+    return 1.0 if state == 0 else course(state, states, ratio)
 
 
 def check_custom(custom: Sequence[float] | None, states: int) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from models.weights.finding import few_images_warning
 from models.weights.initial_weights import InitialWeights, InitRequest, initial_weights
 from pruning.methods import get_method
 from trainables.config.found import with_found
+from trainables.config.own import own_parts, parts_json
 from trainables.config.trial import DataConfig, TrialConfig
 from trainables.data import Data, load_data
 from trainables.data.network_spec import network_spec
@@ -89,6 +90,7 @@ def prepare(
     Raises UserError for what the request got wrong, WeightsRefused for weights that are not what they claim.
     """
     config = with_found(config, find_weights([config], store=store))
+    parts = own_parts(config)
     device = resolve_device(config.train.device)
     precision = resolve_precision(config.train.precision, device)
     torch.set_num_threads(config.train.threads)
@@ -138,7 +140,9 @@ def prepare(
         *penalty_warnings(config, method, procedure.epochs, procedure.steps_per_epoch(1)),
     )
     header = _header(identity, procedure, weights, warnings)
-    return Prepared(procedure, header if teaching is None else {**header, "teacher": teaching.header}, warnings)
+    taught = {} if teaching is None else {"teacher": teaching.header}
+    of_user = {"parts": parts_json(parts)} if parts else {}
+    return Prepared(procedure, {**header, **taught, **of_user}, warnings)
 
 
 def load_weights(

@@ -13,6 +13,7 @@ from torch import nn
 
 from models.errors import UserError
 from models.names import most_like, suggestion
+from models.networks.own import build_own, is_own, own_sizes
 from models.networks.shapes_only import shapes_only
 from models.networks.twistnet import TwistNet
 from models.networks.variants import VARIANTS, resolve_name
@@ -137,9 +138,15 @@ def timm_name(arch: str) -> str:
     return full
 
 
-@lru_cache(maxsize=256)
 def accepted_sizes(arch: str) -> tuple[str, ...]:
-    """Which of `img_size` and `patch_size` the architecture's builder takes, found by building it without memory."""
+    """Which of `img_size` and `patch_size` the architecture's builder takes, found by building it without memory; a user's
+    own says so itself."""
+    return own_sizes(arch) if is_own(arch) else accepted_sizes_of_ours(arch)
+
+
+@lru_cache(maxsize=256)
+def accepted_sizes_of_ours(arch: str) -> tuple[str, ...]:
+    """The same of our networks and timm's, which do not change while a process lives."""
     arch, _ = resolve_name(arch)
     if arch in VISION_TRANSFORMERS:
         return ("img_size", "patch_size")
@@ -165,11 +172,13 @@ def _builder(arch: str) -> Callable[[ModelSpec], nn.Module]:
         return _build_vision_transformer
     if arch == "twistnet18":
         return _build_twistnet
+    if is_own(arch):
+        return build_own
     if timm.is_model(arch.partition(".")[0]):
         raise UserError(f"{arch!r} is a timm model; write {TIMM_PREFIX}{arch}", key="model.arch")
     raise UserError(
-        f"unknown architecture {arch!r}; known are {', '.join(ARCHITECTURES)} and {TIMM_PREFIX}NAME"
-        f"{suggestion(*most_like(arch, ARCHITECTURES))}",
+        f"unknown architecture {arch!r}; known are {', '.join(ARCHITECTURES)}, {TIMM_PREFIX}NAME and module:object "
+        f"or path/to/file.py:object of one's own{suggestion(*most_like(arch, ARCHITECTURES))}",
         key="model.arch",
     )
 

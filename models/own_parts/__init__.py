@@ -3,9 +3,11 @@
 `resolve("my_package.module:object", key="prune.criterion", group="criteria")` gives the object and its origin.
 """
 
+from models.own_parts.loading import users_line
 from models.own_parts.origin import Origin
 from models.own_parts.places import look_in, places
 from models.own_parts.reference import GROUPS, Group, is_reference
+from models.own_parts.registry import Registry
 from models.own_parts.resolving import OwnPart, entry_point_names, is_own, resolve, wrong_part
 
 __all__ = [
@@ -13,11 +15,13 @@ __all__ = [
     "Group",
     "Origin",
     "OwnPart",
+    "Registry",
     "entry_point_names",
     "is_own",
     "is_reference",
     "look_in",
     "places",
     "resolve",
+    "users_line",
     "wrong_part",
 ]

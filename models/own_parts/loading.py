@@ -37,6 +37,11 @@ def load_module(reference: Reference, key: str) -> ModuleType:
     return module
 
 
+def stamp() -> tuple[object, ...]:
+    """Another one wherever a part may be another than before: where parts are looked for, and the user's files so far."""
+    return (places(), *((file, *_times(file)) for file, _ in _loaded.values()))
+
+
 def looked_in() -> str:
     """The folders that parts are looked for in, for a message."""
     return ", ".join(str(folder) for folder in places())
@@ -89,7 +94,7 @@ def _failed(reference: Reference, key: str, error: BaseException) -> BaseExcepti
     """What to raise for an error in a user's module: a mistake of the user's, told at the line that it was made in."""
     if not isinstance(error, Exception | SystemExit):
         return error
-    where = _line_of(error)
+    where = users_line(error)
     reason = " ".join(str(error).split()) or "no further words"
     hint = ""
     if isinstance(error, ImportError) and error.name and (hidden := shadowed(error.name)) is not None:
@@ -100,12 +105,21 @@ def _failed(reference: Reference, key: str, error: BaseException) -> BaseExcepti
     )
 
 
-def _line_of(error: BaseException) -> str:
-    """FILE:LINE of the innermost of the user's own lines, and a colon."""
+def users_line(error: BaseException) -> str:
+    """FILE:LINE of the innermost of the user's own lines that an error went through, and a colon; else nothing."""
     if isinstance(error, SyntaxError) and error.filename and is_users(Path(error.filename)):
         return f"{error.filename}:{error.lineno}: "
     frames = [one for one in traceback.extract_tb(error.__traceback__) if is_users(Path(one.filename))]
     return f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
+
+
+def _times(file: Path) -> tuple[int, int]:
+    """When it was written, and its size; of a file that is gone, nothing."""
+    try:
+        found = file.stat()
+    except OSError:
+        return 0, -1
+    return found.st_mtime_ns, found.st_size
 
 
 def _note(names: set[str]) -> None:

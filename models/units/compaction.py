@@ -13,6 +13,7 @@ from models.units.describe import describe, family_of
 from models.units.empty_layers import swap_if_empty
 from models.units.families.grouped import declare_groups
 from models.units.norms import NORMS
+from models.units.own import own_after_cut
 from models.units.structure import Structure
 
 Positions = Mapping[str, Sequence[int]]
@@ -159,6 +160,7 @@ def keep_only(model: nn.Module, groups: Sequence[UnitGroup], positions_kept: Pos
         family = family_of(block)
         if family is not None:
             family.after_cut(block)
+    own_after_cut(model)
 
 
 def _and_around(name: str) -> Iterable[str]:

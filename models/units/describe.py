@@ -25,6 +25,7 @@ from models.units.families.swin_v2 import WINDOW_ATTENTION_V2
 from models.units.families.twist import TWIST_BLOCK
 from models.units.families.two_convolutions import TWO_CONVOLUTIONS
 from models.units.lookalikes import kind_of_lookalike
+from models.units.own import own_units, says_units
 from models.units.structure import Kind
 
 FAMILIES: tuple[Family, ...] = (
@@ -40,7 +41,8 @@ FAMILIES: tuple[Family, ...] = (
 def describe(model: nn.Module, kinds: Collection[Kind] = ()) -> tuple[UnitGroup, ...]:
     """The groups of `model` as it stands, dense or compact, in the order of its modules.
 
-    Those of blocks, always; behind them those of `kinds` that lie across blocks (`models/units/across/`), where it has them.
+    Those that the network says itself, where it does (`models/units/own.py`). Else those of blocks, always; behind them those
+    of `kinds` that lie across blocks (`models/units/across/`), where it has them.
 
     What is of a known family but cannot be cut exactly is left whole (`left_whole` says why, `reach_of` with the share of
     each).
@@ -48,6 +50,8 @@ def describe(model: nn.Module, kinds: Collection[Kind] = ()) -> tuple[UnitGroup,
     Raises:
         UserError: nothing in the network can be pruned; the message says what was looked at and why not.
     """
+    if says_units(model):
+        return own_units(model)
     groups: list[UnitGroup] = []
     for name, module in model.named_modules():
         family = family_of(module)
@@ -67,6 +71,8 @@ def describe(model: nn.Module, kinds: Collection[Kind] = ()) -> tuple[UnitGroup,
 def left_whole(model: nn.Module) -> dict[str, str]:
     """Module name → why it is not pruned, for modules of a known class that cannot be cut exactly."""
     reasons: dict[str, str] = {}
+    if says_units(model):
+        return reasons
     for name, module in model.named_modules():
         family = family_of(module)
         reason = why_whole(family, module, model) if family is not None and family.is_one(module) else None

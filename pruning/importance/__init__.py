@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from models.errors import UserError
 from models.names import look_up
 from models.units.base import UnitGroup
-from pruning.catalogue import CRITERIA
+from pruning.catalogue import CRITERIA, CriterionTraits
 from pruning.importance.base import Batches, Evidence, Loss, Scores
+from pruning.importance.own import checked_scores
 
-__all__ = ["CRITERIA", "score"]
+__all__ = ["CRITERIA", "CriterionTraits", "Evidence", "Scores", "score"]
 
 
 def score(
@@ -44,5 +45,8 @@ def score(
             raise UserError(
                 f"{criterion!r} needs calibration batches, found none; raise their number", key="prune.criterion"
             )
-    scorer: Callable[[Evidence], Scores] = pkgutil.resolve_name(chosen.scorer)
-    return scorer(Evidence(model, groups, batches, loss, generator, masks))
+    evidence = Evidence(model, groups, batches, loss, generator, masks)
+    if isinstance(chosen.scorer, str):
+        scorer: Callable[[Evidence], Scores] = pkgutil.resolve_name(chosen.scorer)
+        return scorer(evidence)
+    return checked_scores(criterion, chosen.scorer, evidence)

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import islice, product
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from models import atomic
 from models.errors import UserError
+from models.own_parts.kept import keep_places
 from models.versions import library_versions
 from search.console import announce
 from search.run.begun import as_begun
@@ -35,33 +36,6 @@ FREE_TO_CHANGE = ("resources", "retention", "logging")
 """Sections of a study that change nothing about its trials."""
 FIRST_CONFIRM_SEED = 101
 """Where a study that had no confirm phase gets one."""
-
-
-def check_starting_points(run: RunFolder, found: Mapping[str, StartingPoint]) -> None:
-    """UserError where the initial weights, the data or the outside teacher of an arm are not those the run began with."""
-    before = read_manifest(run)["foundations"]
-    for arm, part in product(found, ("weights", "data", "teacher")):
-        now = found[arm].to_json()
-        if part not in now:
-            continue
-        new = now[part]["digest"]
-        old = before[arm][part]["digest"] if part in before.get(arm, {}) else new
-        if old != new:
-            have = "has" if part == "teacher" else "have"
-            raise UserError(
-                f"{run.path}: the {part} of arm {arm} {have} changed since the run began (was {old[:12]}, now {new[:12]}); "
-                f"restore them, or start another run with --name{_split_otherwise(before[arm][part])}"
-            )
-
-
-def _split_otherwise(before: Mapping[str, Any]) -> str:
-    """How a version that did not record the splits made them of a folder, in brackets."""
-    if "splits" in before or before.get("name") != "image_folder":
-        return ""
-    return (
-        " (prunetune 0.1.0 split folders otherwise: it did not read valid/, and with val/ but no test/ it held the test out of "
-        "train/, as data.test_fraction: 0.2 still does)"
-    )
 
 
 def check_same_study(run: RunFolder, study: Study) -> None:
@@ -192,7 +166,7 @@ def open_run(storage: Path, study: Study, launched: Study | None = None, *, take
             check_machine(study if launched is None else launched)
             check_goes_on(run, study)
             announce(f"{run.path}: changed since its last launch: {', '.join(at_most(changes))}")
-            atomic.write_text(run.study_file, study.to_yaml())
+            _write_study(run, study)
             return run
         if run.has_begun():
             check_same_study(
@@ -205,8 +179,13 @@ def open_run(storage: Path, study: Study, launched: Study | None = None, *, take
         # Nothing has begun: the last request was found wrong before its first trial, and this is the mended one.
     elif run.path.is_dir() and not all(atomic.is_unfinished(path) for path in run.path.iterdir()):
         raise UserError(f"{run.path}: holds something, but no run; choose another --name or --storage")
-    atomic.write_text(run.study_file, study.to_yaml())
+    _write_study(run, study)
     return run
+
+
+def _write_study(run: RunFolder, study: Study) -> None:
+    keep_places(run.path, study.to_json())
+    atomic.write_text(run.study_file, study.to_yaml())
 
 
 def check_free_to_change(sets: Sequence[str]) -> None:

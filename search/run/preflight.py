@@ -10,13 +10,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError
-from models.spec import ModelSpec
 from models.units.structure import kinds_of
 from search.run.possible.constraints import check_constraints
 from search.run.possible.dense_recipe import check_dense_recipe
 from search.run.possible.ends import Ends
 from search.run.possible.levels import check_levels
 from search.run.possible.machine import check_machine
+from search.run.possible.networks import check_network
+from search.run.possible.own_parts import parts_of_arm
 from search.run.possible.probes import Probes
 from search.run.possible.trackers import tracker_warnings
 from search.run.possible.warm_start import warm_start_warnings
@@ -113,6 +114,7 @@ def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None, loader: L
     `proven` are networks and data of other arms whose weights are proven already; this arm's are added.
     """
     proven = [] if proven is None else proven
+    from trainables.config.own import own_parts
     from trainables.data import check_available, describe_data
     from trainables.data.network_spec import network_spec
     from trainables.prepare import Loader, load_weights
@@ -123,14 +125,16 @@ def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None, loader: L
     for values in corner_values(study, arm):
         config = arm.config(values)
         units, teacher = (kinds_of(config.prune.target), config.prune.method), config.train.distill.outside
-        asked = (config.model, config.data, *units, config.augment_of_state(0), teacher)
+        with at_its_line(arm, values):
+            own = tuple(own_parts(config).values())
+        asked = (config.model, config.data, *units, config.augment_of_state(0), teacher, own)
         if asked in seen:
             continue
         with at_its_line(arm, values):
             check_available(config.data)
             check_augment_of_state0(config)
             info = describe_data(config.data)
-            _check_units(config, spec := network_spec(config.model, info))
+            check_network(config, spec := network_spec(config.model, info))
             loader.teachers.of(config, info)
             only_chosen = seen and all(asked[:2] != one[:2] for one in seen)
             # Of the first network, which the space need not choose, `preflight` proves the weights.
@@ -140,18 +144,6 @@ def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None, loader: L
         seen.append(asked)
 
 
-def _check_units(config: TrialConfig, spec: ModelSpec) -> None:
-    import torch
-
-    from models.networks.registry import build
-    from models.targets import check_target
-    from models.units.describe import describe
-
-    with torch.random.fork_rng(devices=[]):
-        model = build(spec)
-    groups = describe(model, kinds_of(config.prune.target))
-    if config.prune.traits.needs_units:
-        check_target(config.prune.target, config.model.arch, model, groups)
 
 
 @dataclass(frozen=True)
@@ -167,10 +159,13 @@ class StartingPoint:
     reach: str = ""
     """What the target can remove of the network and what stays, for people."""
     warnings: tuple[str, ...] = ()
+    parts: dict[str, Any] | None = None
+    """The user's own parts that its trials may use, by reference; None where there are none."""
 
     def to_json(self) -> dict[str, Any]:
-        taught = {} if self.teacher is None else {"teacher": self.teacher}
-        return {"weights": self.weights, "data": self.data, "dense": self.dense, **taught}
+        more = {"teacher": self.teacher, "parts": self.parts}
+        told = {name: one for name, one in more.items() if one is not None}
+        return {"weights": self.weights, "data": self.data, "dense": self.dense, **told}
 
 
 def preflight(study: Study, loader: Loader | None = None, look: Look | None = None) -> dict[str, StartingPoint]:
@@ -195,7 +190,7 @@ def preflight(study: Study, loader: Loader | None = None, look: Look | None = No
             if look is not None:
                 look(name, prepared)
         warnings = with_penalty_of_space(study, arm, config, start.warnings, partial(_train_images, config.data, start))
-        found[name] = replace(start, warnings=warnings)
+        found[name] = replace(start, warnings=warnings, parts=parts_of_arm(study, arm))
     return found
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from models.errors import UserError
+from models.own_parts import look_in
+from models.own_parts.kept import look_where_kept
 from search.config_file import key_tree, yaml_file
 from search.config_file.mistakes import Sources, first_problem
 from search.space.distributions import MOST_VALUES
@@ -31,10 +33,15 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None, *,
     """Read and check a study file, with `--set` options in place; `name` replaces the file's own.
 
     `recorded`: it is a run's own file, in which what is not said had not been thought of when the run began.
-    Relative paths in the file are resolved against its folder, those in `sets` against the working folder.
+    Relative paths in the file are resolved against its folder, those in `sets` against the working folder; a user's own parts
+    are looked for in both.
     UserError names the line or option, the key, and the nearest valid name.
     """
     document = yaml_file.read(path)
+    if recorded:
+        look_where_kept(path.resolve().parent)
+    else:
+        look_in(path.resolve().parent)
     sources = Sources.of_file(str(path), document.lines)
     if not isinstance(document.content, dict):
         raise UserError(f"{path}: a study file with `name:` and `trial:` is expected, found {document.content!r:.60}")

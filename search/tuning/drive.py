@@ -15,7 +15,7 @@ from search.run.driving.hold import Hold
 from search.run.files.everything import check_launch_files
 from search.run.folder import RunFolder
 from search.run.plan import plan_of
-from search.run.possible import found_weights
+from search.run.possible import found_weights, foundations
 from search.run.possible.cluster_address import cluster_address
 from search.run.possible.machine import check_devices
 from search.run.preflight import Checked, check_study
@@ -158,7 +158,7 @@ def _launch(
                 checked = check_study(study, begun=any(store)) if check is None else check(study)
         hold.check()
         generation = store.guard.generation
-        manifest.check_starting_points(run, checked.starting_points)
+        foundations.check_starting_points(run, checked.starting_points)
         found_weights.note(run, study)
         manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
         stop_request = StopRequest(study.resources.time_budget)

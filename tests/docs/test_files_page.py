@@ -51,9 +51,9 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 @pytest.mark.parametrize("kind", ["config", "launch", "epoch", "state"])
 def test_keys_of_a_records_lines(record: list[dict[str, Any]], kind: str) -> None:
     written = {key for line in record if line["kind"] == kind for key in line}
-    # The trial took over nothing, has no outside teacher, cuts no batch, has none of TwistNet's blocks, and on a CPU records
-    # no steps to replay them.
-    elsewhere = {"taken_from", "graph", "teacher", "micro_batches", "inside"}
+    # The trial took over nothing, has no outside teacher and no part of a user's own, cuts no batch, has none of TwistNet's
+    # blocks, and on a CPU records no steps to replay them.
+    elsewhere = {"taken_from", "graph", "teacher", "parts", "micro_batches", "inside"}
     assert first_column(f"### `{kind}`") - elsewhere == written - elsewhere
 
 

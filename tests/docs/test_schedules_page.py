@@ -30,7 +30,7 @@ def test_the_tables_name_keys_that_exist_and_all_that_the_study_searches() -> No
     assert keys == set(load_study(CONFIGS / "schedule_search.yaml").space.keys())
     assert all(key_tree.is_known(key) for row in held[1:] for key in re.findall(r"`((?:prune|train)[\w.]*)`", row[1]))
     kinds = next(row for row in searched if "kind" in row[0])[2]
-    assert tuple(re.findall(r"`(\w+)`", kinds)) == SCHEDULES
+    assert tuple(re.findall(r"`(\w+)`", kinds)) == tuple(SCHEDULES)
 
 
 def test_its_examples_of_epochs_are_what_the_trial_has() -> None:

@@ -13,6 +13,7 @@ from models.networks.native import outline
 from models.networks.registry import (
     ARCHITECTURES,
     accepted_sizes,
+    accepted_sizes_of_ours,
     build,
     default_patch_size,
     default_pretrained,
@@ -175,7 +176,7 @@ class Largest(TorchDispatchMode):
 
 
 def test_asking_which_sizes_are_taken_neither_costs_memory_nor_random_numbers() -> None:
-    accepted_sizes.cache_clear()
+    accepted_sizes_of_ours.cache_clear()
     state = torch.get_rng_state()
     with Largest() as largest:
         assert accepted_sizes("timm:vit_huge_patch14_224") == ("img_size", "patch_size")

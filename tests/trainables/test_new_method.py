@@ -49,7 +49,7 @@ def states_of(folder: Path, method: str) -> list[StateEnd]:
 def halfway() -> Iterator[None]:
     register_method(MethodTraits("halfway", f"{__name__}:Halfway", is_control=True))
     yield
-    del METHODS["halfway"]
+    del METHODS.built_in["halfway"]
 
 
 @pytest.mark.usefixtures("halfway")

@@ -68,7 +68,7 @@ class ModelConfig(Section):
 
     arch: str
     """`vit_micro`, `vit_tiny`, `vit_small`, `vit_base`, `twistnet18` or an [ablation](twistnet.md) of it, `resnet18`, or
-    `timm:NAME` for any timm model."""
+    `timm:NAME` for any timm model, or one [of one's own](extending.md)."""
     init: InitConfig
     patch_size: int | None = Field(None, ge=1)
     """In pixels; default: the architecture's own for the data's image size."""

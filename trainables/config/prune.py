@@ -9,10 +9,19 @@ from pydantic import AfterValidator, Field, model_validator
 
 from models.local_path import LocalPath
 from models.section import OneOf, Section, described
-from models.units.structure import Kind
-from pruning.catalogue import CRITERIA, DEFAULT_CRITERION, DEFAULT_METHOD, METHODS, MethodTraits, RsstConfig, traits_of
+from models.units.structure import KINDS, Kind
+from pruning.catalogue import (
+    CRITERIA,
+    DEFAULT_CRITERION,
+    DEFAULT_METHOD,
+    METHODS,
+    CriterionTraits,
+    MethodTraits,
+    RsstConfig,
+    traits_of,
+)
 from pruning.macs_target import scaled_kept, scaled_ratio
-from pruning.schedules import kept_fraction
+from pruning.schedules import SCHEDULES, kept_fraction
 from trainables.config.target import TargetField, check_target_is_judged
 
 Ratio = Annotated[float, Field(ge=0.0, lt=1.0)]
@@ -45,8 +54,8 @@ class ScheduleConfig(Section):
     Events are counted 1..`states`.
     """
 
-    kind: Literal["geometric", "linear", "cubic", "one_shot", "custom"] = "geometric"
-    """How the kept fraction falls."""
+    kind: Annotated[str, OneOf(SCHEDULES)] = "geometric"
+    """How the kept fraction falls, or a schedule [of one's own](extending.md)."""
     states: int = Field(5, ge=0, le=MOST_STATES)
     """Pruning events K after the dense state 0."""
     head_ratio: Ratio = 0.5
@@ -135,13 +144,13 @@ class PruneConfig(Section):
     """Which units go, how many, when; see [methods.md](methods.md) for the formulas."""
 
     method: Annotated[str, OneOf(METHODS)] = DEFAULT_METHOD
-    """`refill`, `rsst`, or a control."""
+    """`refill`, `rsst`, a control, or a method [of one's own](extending.md)."""
     target: TargetField = "both"
     """The kinds of units that go: a list such as `[head, neuron, embed]`, in any order, or a word: `mlp` is `neuron`, `both`
     heads and neurons, `token_mlp` and `mixer` neurons of MLPs over tokens and of all MLPs of a mixer. The network must have
     every kind that is named ([networks.md](networks.md))."""
     criterion: Annotated[str, OneOf(CRITERIA)] = DEFAULT_CRITERION
-    """How units are scored; the lowest go."""
+    """How units are scored; the lowest go. Also a criterion [of one's own](extending.md)."""
     normalize: Literal["auto", "none", "mean", "max", "lamp", "shape"] = "auto"
     """How scores of different groups are made comparable under `scope: global`. `auto`: `mean`, or `none` for `taylor`,
     `taylor_group`, `fisher`, `obs`, `reconstruction` and `random`."""
@@ -190,9 +199,11 @@ class PruneConfig(Section):
             raise ValueError("calibration_images: found null, expected a whole number of at least 1")
         if self.widths == "imp" and self.schedule.macs_target is not None:
             raise ValueError("widths: imp takes its widths from weight magnitudes; it cannot meet a macs_target too")
-        check_target_is_judged(
-            self.target, self.traits, CRITERIA[self.traits.criterion or self.criterion], self.widths, self.compensate
+        # A user's own is asked before a trial is to run, and not where a record is read.
+        criterion = CRITERIA.built_in.get(
+            self.criterion_in_force, CriterionTraits(self.criterion_in_force, "", judges=KINDS)
         )
+        check_target_is_judged(self.target, self.traits, criterion, self.widths, self.compensate)
         return self
 
     def calibration(self, batch_size: int) -> tuple[int, int]:
@@ -214,3 +225,8 @@ class PruneConfig(Section):
     def traits(self) -> MethodTraits:
         """What the method is."""
         return traits_of(self.method)
+
+    @property
+    def criterion_in_force(self) -> str:
+        """The criterion's name; a method may have one of its own."""
+        return self.traits.criterion or self.criterion

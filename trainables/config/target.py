@@ -79,7 +79,7 @@ def check_target_is_judged(
         )
     unjudged = " and ".join(kind for kind in kinds if kind not in criterion.judges)
     if unjudged:
-        able = ", ".join(name for name, one in CRITERIA.items() if set(kinds) <= set(one.judges))
+        able = ", ".join(name for name, one in CRITERIA.built_in.items() if set(kinds) <= set(one.judges))
         raise ValueError(
             f"criterion: {criterion.name} cannot score {unjudged}; choose one that can ({able}), or take {unjudged} out of "
             "target"

@@ -10,8 +10,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from models.local_path import LocalPath
-from models.section import Section, described
+from models.section import OneOf, Section, described
 from trainables.config.augment import AugmentConfig
+from trainables.config.data_sets import DATA_SETS
 from trainables.config.distill import DistillConfig
 from trainables.config.model import ModelConfig
 from trainables.config.prune import PruneConfig, RewindEpoch
@@ -23,14 +24,13 @@ TEST_FRACTION = 0.2
 DTD_FOLDS = 10
 FOLDABLE = ("digits", "image_folder")
 """Data sets without a test split of their own; a folder may have one all the same."""
-DatasetName = Literal["digits", "fashion_mnist", "cifar10", "cifar100", "image_folder", "dtd"]
 
 
 class DataConfig(Section):
     """The images. A validation part is held out to choose by; the test split is apart from both."""
 
-    name: DatasetName
-    """Which data set."""
+    name: Annotated[str, OneOf(DATA_SETS)]
+    """Which data set, or one [of one's own](extending.md)."""
     root: LocalPath | None = None
     """Where the files are, or are downloaded to; default: `$PRUNETUNE_DATA`, else `~/.cache/prunetune/data`."""
     image_size: int | None = Field(None, ge=SMALLEST_SIDE)
@@ -69,7 +69,7 @@ class DataConfig(Section):
 
     @model_validator(mode="after")
     def _fold_is_there(self) -> Self:
-        if self.folds is not None and self.name not in FOLDABLE:
+        if self.folds is not None and self.name not in FOLDABLE and not DATA_SETS.is_own(self.name):
             own = "ten published folds" if self.name == "dtd" else "a test split of its own"
             raise ValueError(f"folds: found {self.folds}, but {self.name} has {own}; leave the key out")
         if self.folds is not None and self.test_fraction is not None:

@@ -14,7 +14,7 @@ from trainables.data.base import Batch, Data, DataInfo, Files, Images
 from trainables.data.in_memory import load_in_memory
 from trainables.data.loader import load_files
 from trainables.data.readable import check_readable, without_unreadable
-from trainables.data.sets.catalogue import KINDS, LARGE
+from trainables.data.sets.catalogue import KINDS, kind_of, read
 from trainables.data.sets.fetching import fetch
 
 __all__ = [
@@ -33,12 +33,12 @@ __all__ = [
 
 def describe_data(config: DataConfig) -> DataInfo:
     """Name, classes, channels and image size, without reading any image."""
-    return KINDS[config.name].info(config)
+    return kind_of(config).info(config)
 
 
 def fetch_data(config: DataConfig) -> Path:
     """The folder of the data, downloaded first if need be, once however many ask; UserError if it cannot be had."""
-    return fetch(config, KINDS[config.name])
+    return fetch(config, kind_of(config))
 
 
 def check_available(config: DataConfig) -> None:
@@ -54,14 +54,13 @@ def load_data(config: DataConfig, device: torch.device) -> Data:
     """Load the data with its splits; small sets move to `device` as a whole."""
     check_augment(config, config.augment)
     place = fetch_data(config)
-    kind = KINDS[config.name]
-    raw = kind.read(config, place)
+    raw, info = read(config, place), describe_data(config)
     _check_held_out(config, raw)
     if isinstance(raw, Files):
         if config.on_bad_image == "skip":
             raw = without_unreadable(config, raw)
-        return load_files(config, kind.info(config), raw, device)
-    return load_in_memory(config, kind.info(config), raw, device)
+        return load_files(config, info, raw, device)
+    return load_in_memory(config, info, raw, device)
 
 
 def check_every_image(config: DataConfig) -> None:
@@ -70,8 +69,8 @@ def check_every_image(config: DataConfig) -> None:
 
     For whoever is about to train for days: a trial meets each of its images within its first epoch.
     """
-    if config.name in LARGE:
-        raw = KINDS[config.name].read(config, fetch_data(config))
+    if kind_of(config).of_files:
+        raw = read(config, fetch_data(config))
         assert isinstance(raw, Files)
         check_readable(config, raw)
 
@@ -91,11 +90,11 @@ def _check_held_out(config: DataConfig, raw: Images | Files) -> None:
 def check_augment(config: DataConfig, augment: AugmentConfig, section: str = "data.augment") -> None:
     """UserError where `augment`, which stands in `section`, cannot be done to the images of this data."""
     if augment.rand_augment:
-        check = rand_augment_of if config.name in LARGE else check_rand_augment
+        check = rand_augment_of if kind_of(config).of_files else check_rand_augment
         check(augment.rand_augment, f"{section}.rand_augment")
-    if augment.random_resized_crop is not None and config.name not in LARGE:
+    if augment.random_resized_crop is not None and not kind_of(config).of_files:
         raise UserError(
             f"{config.name} has small images; expected null here (it is for "
-            f"{' and '.join(sorted(LARGE))}); use crop_padding",
+            f"{' and '.join(sorted(name for name, kind in KINDS.items() if kind.of_files))}); use crop_padding",
             key=f"{section}.random_resized_crop",
         )

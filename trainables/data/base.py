@@ -71,7 +71,8 @@ class DatasetKind:
     """One kind of data.
 
     `find` gives the place the files lie in, or None; `expected` says in words what it looked for; `download` puts the
-    files into an empty folder, and is None where there is nowhere to get them from.
+    files into an empty folder, and is None where there is nowhere to get them from. `read` gives images, or their files, which
+    are decoded and augmented one by one: then `of_files` is to say so.
     """
 
     info: Callable[[DataConfig], DataInfo]
@@ -79,6 +80,7 @@ class DatasetKind:
     expected: str
     download: Callable[[Path], None] | None
     read: Callable[[DataConfig, Path], Images | Files]
+    of_files: bool = False
 
 
 class Data(Protocol):

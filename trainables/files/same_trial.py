@@ -1,4 +1,4 @@
-"""Whether a folder's record is of the trial that is asked for: the same configuration, weights, teacher and data."""
+"""Whether a folder's record is of the trial that is asked for: the same configuration, weights, teacher, data and own parts."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from trainables.files.record import TrialRecord
 
 
 def check_same_trial(existing: TrialRecord, header: Mapping[str, Any]) -> None:
-    """A trial goes on only from the same configuration, weights, outside teacher and data."""
+    """A trial goes on only from the same configuration, weights, outside teacher and data, and with the same own parts."""
     # A trial that failed before its weights and data were known has a header without them.
-    for part in (part for part in ("config", "weights", "teacher", "data") if part in existing.header):
-        before, now = _identifying(part, existing.header[part]), _identifying(part, header[part])
+    for part in (part for part in ("config", "weights", "teacher", "data", "parts") if part in existing.header):
+        before, now = _identifying(part, existing.header[part]), _identifying(part, header.get(part, {}))
         changes = sorted(changed_keys(before, now))
         if changes:
             raise UserError(
@@ -27,6 +27,8 @@ def check_same_trial(existing: TrialRecord, header: Mapping[str, Any]) -> None:
 
 
 def _identifying(part: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
+    if part == "parts":
+        return {f"{key} ({origin['file']})": origin["digest"] for key, origin in value.items()}
     if part != "config":
         return {"digest": value["digest"]}
     try:

@@ -20,6 +20,7 @@ from models.versions import source_digest
 from models.weights.digest import file_digest
 from pruning.allocation import budget_counts
 from pruning.catalogue import CRITERIA
+from trainables.config.own import OF_EVENTS
 from trainables.stages.recipe import Recipe, chained, digest_of, recipes_of
 from trainables.states.procedure import Procedure
 from trainables.states.unit_budget import kept_fractions
@@ -41,7 +42,10 @@ def stage_keys(procedure: Procedure, header: Mapping[str, Any]) -> tuple[str, tu
     """
     begun_as = digest_of(facts_of(procedure, header))
     recipes = enumerate(recipes_of(procedure.config, procedure.epochs))
-    settled = (_with_teacher(_with_counts(procedure, state, recipe), header) for state, recipe in recipes)
+    settled = (
+        _with_own_parts(_with_teacher(_with_counts(procedure, state, recipe), header), header)
+        for state, recipe in recipes
+    )
     return begun_as, chained(begun_as, settled)
 
 
@@ -51,7 +55,7 @@ def facts_of(procedure: Procedure, header: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "code": _code(),
-        "plugins": _plugins(procedure),
+        "plugins": _plugins(procedure) | _own(header, of_events=False),
         "libraries": {name: header["environment"]["libraries"].get(name) for name in LIBRARIES},
         "environment": {name: header["environment"][name] for name in ENVIRONMENT},
         "arithmetic": _arithmetic(),
@@ -110,11 +114,23 @@ def _with_teacher(recipe: Recipe, header: Mapping[str, Any]) -> Recipe:
     return {**recipe, "train": {**recipe["train"], "distill": {**distill, "teacher": found}}}
 
 
+def _with_own_parts(recipe: Recipe, header: Mapping[str, Any]) -> Recipe:
+    """The recipe with what acts in its event of a user's own: other code of the same name is another part."""
+    own = _own(header, of_events=True)
+    return {**recipe, "event": {**recipe["event"], "own": own}} if own and "event" in recipe else recipe
+
+
+def _own(header: Mapping[str, Any], *, of_events: bool) -> dict[str, str]:
+    """Key → digest of a user's own parts, those of pruning events or all others."""
+    parts = header.get("parts", {})
+    return {key: origin["digest"] for key, origin in parts.items() if (key in OF_EVENTS) == of_events}
+
+
 def _plugins(procedure: Procedure) -> dict[str, str]:
     """Module → digest of the source of a method or criterion that is registered from outside these packages."""
     prune = procedure.config.prune
-    used = [prune.traits.planner, CRITERIA[prune.traits.criterion or prune.criterion].scorer]
-    modules = {path.partition(":")[0] for path in used}
+    used = [prune.traits.planner, CRITERIA[prune.criterion_in_force].scorer]
+    modules = {path.partition(":")[0] for path in used if isinstance(path, str)}
     outside = sorted(one for one in modules if one.partition(".")[0] not in PACKAGES)
     return {module: _source(module) for module in outside}
 

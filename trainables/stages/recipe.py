@@ -87,7 +87,7 @@ def _event(config: TrialConfig, number: int) -> Recipe:
     if not (traits.makes_smaller or traits.masks):
         return event
     event |= {
-        "acts": traits.planner,
+        "acts": traits.acts,
         "masks": traits.masks,
         "shrinks": prune.rsst.model_dump(mode="json") if traits.shrinks else None,
         "criterion": traits.criterion or prune.criterion,

@@ -13,7 +13,8 @@ from models import atomic
 from models.errors import UserError
 from search.run.files.manifest_file import read_manifest
 from search.run.folder import RunFolder
-from search.run.manifest import check_starting_points, close_launch, open_run, unclosed, write_launch
+from search.run.manifest import close_launch, open_run, unclosed, write_launch
+from search.run.possible.foundations import check_starting_points
 from search.run.preflight import StartingPoint
 
 

@@ -64,4 +64,5 @@ DTD = DatasetKind(
     expected="the folders images/ and labels/ of its archive, in that folder, in dtd or in dtd/dtd",
     download=download,
     read=read,
+    of_files=True,
 )

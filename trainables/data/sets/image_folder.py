@@ -168,4 +168,5 @@ IMAGE_FOLDER = DatasetKind(
     expected=f"a folder, or a .zip of one, holding {EXPECTED}",
     download=None,
     read=read,
+    of_files=True,
 )

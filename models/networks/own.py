@@ -1,0 +1,72 @@
+"""Networks of a user's own: built by what `model.arch` refers to, from the keyword arguments that it takes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+from torch import nn
+
+from models.errors import UserError
+from models.own_parts import OwnPart, Registry, users_line, wrong_part
+from models.spec import ModelSpec
+
+KEY = "model.arch"
+EXPECTED = "a torch.nn.Module class or a function that gives a torch.nn.Module, with a keyword argument num_classes"
+SIZES = ("img_size", "in_chans", "patch_size")
+"""What a builder is given besides `num_classes`, as far as it takes them."""
+
+Builder = Callable[..., nn.Module]
+
+
+def _builder_of(part: OwnPart) -> Builder:
+    if not callable(part.value):
+        raise wrong_part(KEY, part, EXPECTED)
+    if not _takes(part.value, "num_classes"):
+        raise wrong_part(KEY, part, EXPECTED, "one without it")
+    builder: Builder = part.value
+    return builder
+
+
+OWN: Registry[Builder] = Registry("architectures", KEY, _builder_of)
+"""The builders of users' own networks; those of ours and timm's are told by their names (`registry.py`)."""
+
+
+def is_own(arch: str) -> bool:
+    """Whether this architecture is a user's own; nothing is imported."""
+    return OWN.is_own(arch)
+
+
+def own_sizes(arch: str) -> tuple[str, ...]:
+    """Which of `img_size` and `patch_size` its builder takes."""
+    return tuple(size for size in ("img_size", "patch_size") if _takes(OWN[arch], size))
+
+
+def build_own(spec: ModelSpec) -> nn.Module:
+    """The network that the user's builder gives. UserError where it fails, or gives something else."""
+    builder = OWN[spec.arch]
+    sizes = {name: getattr(spec, name) for name in SIZES if getattr(spec, name) is not None}
+    taken = {name: value for name, value in sizes.items() if _takes(builder, name)}
+    try:
+        model = builder(num_classes=spec.num_classes, **taken, **spec.args)
+    except Exception as error:
+        given = ", ".join(f"{key}={value!r}" for key, value in {**taken, **spec.args}.items())
+        reason = " ".join(str(error).split()) or "no further words"
+        raise UserError(
+            f"{spec.arch}: cannot be built with num_classes={spec.num_classes}, {given}: {users_line(error)}"
+            f"{type(error).__name__}: {reason}; correct it there, or model.args",
+            key=KEY,
+        ) from error
+    if not isinstance(model, nn.Module):
+        raise UserError(f"{spec.arch}: gave {type(model).__name__}, expected {EXPECTED}", key=KEY)
+    return model
+
+
+def _takes(builder: Builder, name: str) -> bool:
+    """Whether a builder takes this keyword argument. Who takes whatever there is takes all but patches, which most have not."""
+    try:
+        parameters = inspect.signature(builder).parameters
+    except (TypeError, ValueError):  # of something written in C
+        return name != "patch_size"
+    named = [one.name for one in parameters.values() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    return name in named or (name != "patch_size" and any(one.kind is one.VAR_KEYWORD for one in parameters.values()))

@@ -1,0 +1,48 @@
+"""A user's own criterion: what it gives is checked each time, for nobody else has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from models.errors import UserError
+from models.own_parts import users_line
+from pruning.importance.base import Evidence, Scores
+
+EXPECTED = "a tensor of one finite score, at least 0, for each unit of each group, by the group's name"
+
+
+def checked_scores(criterion: str, scorer: Callable[[Evidence], Any], evidence: Evidence) -> Scores:
+    """What the user's `scorer` gives, as float64 on the CPU. UserError where it fails, or gives anything but scores."""
+    try:
+        found = scorer(evidence)
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no further words"
+        raise UserError(
+            f"{criterion}: {users_line(error)}{type(error).__name__}: {reason}; correct it there", key="prune.criterion"
+        ) from error
+    wanted = {group.name: group.count for group in evidence.groups}
+    if not isinstance(found, dict) or found.keys() != wanted.keys():
+        told = f"groups {', '.join(map(str, found)) or 'none'}" if isinstance(found, dict) else type(found).__name__
+        raise _wrong(criterion, f"{told} where there are {', '.join(wanted)}")
+    return {name: _scores(criterion, name, count, found[name]) for name, count in wanted.items()}
+
+
+def _scores(criterion: str, name: str, count: int, found: Any) -> Tensor:
+    if not isinstance(found, Tensor) or tuple(found.shape) != (count,):
+        told = f"a tensor of shape {tuple(found.shape)}" if isinstance(found, Tensor) else type(found).__name__
+        raise _wrong(criterion, f"{told} for the {count} units of {name}")
+    scores = found.detach().to("cpu", torch.float64)
+    wrong = scores[~(torch.isfinite(scores) & (scores >= 0))]
+    if len(wrong):
+        raise _wrong(criterion, f"{wrong[0].item():g} among the scores of {name}")
+    return scores
+
+
+def _wrong(criterion: str, found: str) -> UserError:
+    return UserError(f"{criterion}: found {found}, expected {EXPECTED}", key="prune.criterion")

@@ -1,0 +1,47 @@
+"""The user's own parts of a study: what its manifest keeps of them, and that a run goes on with the same ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from models.errors import UserError
+from search.study.arm import Arm
+from search.study.corners import corner_values
+from search.study.study import Study
+from trainables.stages.recipe import digest_of
+
+
+def parts_of_arm(study: Study, arm: Arm) -> dict[str, Any] | None:
+    """`digest` of all own parts that an arm's trials may use, and `origins`, by reference; None where there are none."""
+    from trainables.config.own import own_parts
+
+    found = {
+        origin.reference: origin.to_json()
+        for values in corner_values(study, arm)
+        for origin in own_parts(arm.config(values)).values()
+    }
+    if not found:
+        return None
+    return {"digest": digest_of({name: one["digest"] for name, one in found.items()}), "origins": found}
+
+
+def check_same_parts(run: object, arm: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """UserError, naming the file, where a user's own part is not the one that the run began with."""
+    for reference, origin in now["origins"].items():
+        old = before["origins"].get(reference, origin)
+        if old["digest"] == origin["digest"]:
+            continue
+        raise UserError(
+            f"{run}: {reference} of arm {arm} has changed since the run began: {_difference(old, origin)}; put it back as it "
+            "was, or start another run with --name"
+        )
+
+
+def _difference(old: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    if old["sha256"] != now["sha256"]:
+        return f"{now['file']} (SHA-256 was {str(old['sha256'])[:12]}, now {str(now['sha256'])[:12]})"
+    if (old["distribution"], old["version"]) != (now["distribution"], now["version"]):
+        return f"it was of {old['distribution']} {old['version']}, now of {now['distribution']} {now['version']}"
+    beside = {*old["beside"].items(), *now["beside"].items()} - ({*old["beside"].items()} & {*now["beside"].items()})
+    return f"what {now['file']} imports ({', '.join(sorted({name for name, _ in beside}))})"
