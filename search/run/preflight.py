@@ -144,8 +144,6 @@ def check_arm(study: Study, arm: Arm, proven: list[Any] | None = None, loader: L
         seen.append(asked)
 
 
-
-
 @dataclass(frozen=True)
 class StartingPoint:
     """What an arm's trials stand on: `weights`, `data` and an outside teacher with their digests, the dense network's cost,
