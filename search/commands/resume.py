@@ -9,13 +9,17 @@ import click
 
 from models import atomic
 from search.commands.common import Outcome, Subcommand, Whole, check_writable, launch_options, run_argument
+from search.run.changing.free import check_free_to_change
+from search.run.changing.noted import note_changes
 from search.run.folder import RunFolder
-from search.run.manifest import check_free_to_change, check_goes_on, grown
+from search.run.manifest import check_goes_on, grown
 from search.run.possible.machine import check_machine
 from search.study.compared.folds import check_no_growth
 from search.study.load import load_study
 
-SET_HELP = "change a key of `resources` or `retention`, in the run's study.yaml from now on (may be repeated)"
+SET_HELP = (
+    "change a key of `resources`, `retention` or `logging`, in the run's study.yaml from now on (may be repeated)"
+)
 
 
 @click.command("resume", cls=Subcommand, example="prunetune resume runs/quickstart --trials-per-arm 12")
@@ -62,5 +66,6 @@ def command(
     if grows:
         study = grown(run_folder, study, trials_per_arm, confirm_seeds)
     if sets:
+        note_changes(run_folder, load_study(run_folder.study_file, recorded=True), study)
         atomic.write_text(run_folder.study_file, study.to_yaml())
     return drive_command(study, run_folder, take_over=take_over, **launch)

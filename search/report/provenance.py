@@ -7,6 +7,8 @@ from typing import Any
 
 from models.units.reach import reach_text
 from search.evidence.formats import short
+from search.run.changing.noted import changes_text
+from search.run.folder import RunFolder
 from search.run.results import RunResults
 from trainables.config.origins import splits_line
 from trainables.config.trial import TrialConfig
@@ -21,6 +23,7 @@ def run_facts(results: RunResults) -> dict[str, str]:
     if not headers:
         return {}
     environments = [header["environment"] for header in headers]
+    changed = changes_text(RunFolder(results.run))
     return {
         "commit": _joined(one.get("commit") or "not a checkout" for one in environments),
         "Python": _joined(one.get("python") for one in environments),
@@ -28,6 +31,7 @@ def run_facts(results: RunResults) -> dict[str, str]:
         "hardware": _joined(_hardware(one) for one in environments),
         "data": _joined(_data(header["data"]) for header in headers),
         "training": _training(results),
+        **({"changed since it began": changed} if changed else {}),
     }
 
 

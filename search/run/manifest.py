@@ -18,6 +18,8 @@ from models.own_parts.kept import keep_places
 from models.versions import library_versions
 from search.console import announce
 from search.run.begun import as_begun
+from search.run.changing.free import FREE_TO_CHANGE
+from search.run.changing.noted import note_changes
 from search.run.files.everything import read_everything
 from search.run.files.manifest_file import read_manifest, write_manifest
 from search.run.folder import RunFolder
@@ -32,8 +34,6 @@ from search.study.study import SETTINGS, Study
 from trainables.files.changed_keys import at_most, changed_keys
 from trainables.files.json_lines import finite
 
-FREE_TO_CHANGE = ("resources", "retention", "logging")
-"""Sections of a study that change nothing about its trials."""
 FIRST_CONFIRM_SEED = 101
 """Where a study that had no confirm phase gets one."""
 
@@ -149,7 +149,7 @@ def command_line() -> list[str]:
 
 
 def open_run(storage: Path, study: Study, launched: Study | None = None, *, take_over: bool = False) -> RunFolder:
-    """The run of `study` under `storage`, made if it is not there yet. What it changes of `resources` and `retention` holds.
+    """The run of `study` under `storage`, made if it is not there yet. What it changes of `FREE_TO_CHANGE` holds.
 
     `launched` is the study with the resources of this launch, where they are not its own; `take_over` is as of
     `RunFolder.held`. UserError, naming what changed, where a run of another study has that name; where somebody drives a
@@ -158,7 +158,8 @@ def open_run(storage: Path, study: Study, launched: Study | None = None, *, take
     run = RunFolder((storage / study.name).resolve())
     plan_of(study)
     if run.study_file.exists():
-        changes = changed_keys(load_study(run.study_file, recorded=True).to_json(), study.to_json())
+        recorded = load_study(run.study_file, recorded=True)
+        changes = changed_keys(recorded.to_json(), study.to_json())
         if not changes:
             return run
         if all(change.partition(".")[0] in FREE_TO_CHANGE for change in changes):
@@ -166,6 +167,7 @@ def open_run(storage: Path, study: Study, launched: Study | None = None, *, take
             check_machine(study if launched is None else launched)
             check_goes_on(run, study)
             announce(f"{run.path}: changed since its last launch: {', '.join(at_most(changes))}")
+            note_changes(run, recorded, study)
             _write_study(run, study)
             return run
         if run.has_begun():
@@ -186,16 +188,6 @@ def open_run(storage: Path, study: Study, launched: Study | None = None, *, take
 def _write_study(run: RunFolder, study: Study) -> None:
     keep_places(run.path, study.to_json())
     atomic.write_text(run.study_file, study.to_yaml())
-
-
-def check_free_to_change(sets: Sequence[str]) -> None:
-    """UserError for a `--set` option that would make other trials of a run that has begun."""
-    for text in sets:
-        if text.partition("=")[0].partition(".")[0].strip() not in FREE_TO_CHANGE:
-            raise UserError(
-                f"--set {text}: a run keeps what makes its trials; resume changes {' and '.join(FREE_TO_CHANGE)} alone, and "
-                "grows it by --trials-per-arm and --confirm-seeds; another study is another run (prunetune sweep with --name)"
-            )
 
 
 def grown(run: RunFolder, study: Study, trials_per_arm: int | None = None, confirm_seeds: int | None = None) -> Study:

@@ -9,8 +9,8 @@ import click
 
 from models.errors import WORK_FAILED, UserError
 from search.commands.common import Outcome, Subcommand, run_argument
+from search.run.changing.free import check_free_to_change
 from search.run.folder import RunFolder
-from search.run.manifest import check_free_to_change
 from search.run.possible.trackers import check_trackers
 from search.study.load import load_study
 from search.study.logging_section import LoggingConfig

@@ -43,6 +43,11 @@ class _Growth(_Part):
     confirm_seeds: list[list[int]] = []
 
 
+class _Change(_Part):
+    at: str
+    keys: list[str]
+
+
 class _Settled(_Part):
     seeds: int
 
@@ -55,6 +60,7 @@ class _Manifest(_Part):
     found_weights: dict[str, dict[str, str]] = {}
     grown: list[_Growth] = []
     settled: _Settled | None = None
+    changed: list[_Change] = []
 
 
 def read_manifest(run: RunFolder) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""What of a run that has begun may change, and what has."""
