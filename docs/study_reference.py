@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from models.section import OneOf
-from search.study.logging_section import CometConfig, LoggingConfig, MlflowConfig, WandbConfig
+from search.study.beside.logging_section import CometConfig, LoggingConfig, MlflowConfig, WandbConfig
 from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
 from trainables.config.distill import TeacherConfig
 from trainables.config.pretrain import Expected, PretrainConfig, PretrainModel
@@ -42,6 +42,14 @@ OPENING = """# Study files
 A study file is YAML. `prunetune validate STUDY` checks one without running it. A key that does not exist is an error that
 names its line and the nearest key that does. Relative paths are taken from the file's folder. Any key can be set on the
 command line, `--set trial.train.lr=0.001`; on a searched key that fixes it.
+
+Editors with a YAML language server (VS Code's YAML extension, Neovim, Emacs, JetBrains) complete keys, show what they mean
+and mark wrong ones by a schema, which `prunetune schema > study.schema.json` writes (`--pretrain`: of pretraining files),
+where the file's first line names it:
+
+```yaml
+# yaml-language-server: $schema=study.schema.json
+```
 
 This page is made from the classes that read the file, by `python docs/study_reference.py`; a test keeps it current.
 

@@ -48,6 +48,7 @@ COMMANDS = {
     "log": ("search.commands.tools.log", "send to MLflow, Weights & Biases or Comet what they lack of a run"),
     "init": ("search.commands.init", "fetch, verify and list initial weights"),
     "pretrain": ("search.commands.pretrain", "train weights of our own to start from"),
+    "schema": ("search.commands.tools.schema", "print the JSON Schema of study files, for editors"),
     "validate": ("search.commands.validate", "check a study file, its data, networks and weights without running it"),
 }
 

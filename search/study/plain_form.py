@@ -10,7 +10,7 @@ from typing import Any
 from models.local_path import is_url
 from search.config_file import key_tree
 from search.config_file.mistakes import Sources
-from search.study.logging_section import as_section
+from search.study.beside.logging_section import as_section
 
 ARM_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
 PATHS_OF_TRIAL = (

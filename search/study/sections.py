@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from models.local_path import LocalPath
 from models.section import OneOf, Section, described
 from search.space.parameter import Relative, listed
-from search.study.logging_section import LoggingConfig
+from search.study.beside.logging_section import LoggingConfig
 from search.study.objectives import Constraints, Metric, Objective, Objectives, one_or_many
 from search.study.searching.algorithms import ALGORITHMS, DEFAULT_ALGORITHM
 

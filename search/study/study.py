@@ -12,7 +12,7 @@ from search.config_file import yaml_file
 from search.config_file.mistakes import Sources
 from search.space.space import Space
 from search.study.arm import Arm
-from search.study.logging_section import LoggingConfig
+from search.study.beside.logging_section import LoggingConfig
 from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
 from trainables.config.found import FoundWeights
 

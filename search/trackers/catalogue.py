@@ -7,7 +7,7 @@ from importlib import import_module
 from pydantic import BaseModel
 
 from search.run.folder import RunFolder
-from search.study.logging_section import CometConfig, MlflowConfig, WandbConfig
+from search.study.beside.logging_section import CometConfig, MlflowConfig, WandbConfig
 from search.trackers.base import Place, Tracker
 from search.trackers.ledger import logging_folder
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from search.study.logging_section import CometConfig
+from search.study.beside.logging_section import CometConfig
 from search.trackers.base import Introduction, Place, TrackedTrial, Tracker, text_of
 from search.trackers.rows import Row
 from trainables.tensorboard.tags import EPOCH_TAGS, Scalar

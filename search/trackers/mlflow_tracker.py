@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from search.study.logging_section import MlflowConfig
+from search.study.beside.logging_section import MlflowConfig
 from search.trackers.base import Introduction, Place, TrackedTrial, Tracker, text_of
 from search.trackers.rows import Row
 from trainables.tensorboard.tags import EPOCH_TAGS, Scalar

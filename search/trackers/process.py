@@ -14,7 +14,7 @@ from pathlib import Path
 
 from models.versions import ROOT
 from search.run.folder import RunFolder
-from search.study.logging_section import LoggingConfig
+from search.study.beside.logging_section import LoggingConfig
 from search.trackers.ledger import LOGGING_FOLDER
 
 LAST_SECONDS = 30.0

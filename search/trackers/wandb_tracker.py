@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from search.study.logging_section import WandbConfig
+from search.study.beside.logging_section import WandbConfig
 from search.trackers.base import Introduction, Place, TrackedTrial, Tracker
 from search.trackers.rows import OTHER_STEPS, Row
 from trainables.tensorboard.tags import Scalar

@@ -12,8 +12,8 @@ from search.commands.common import Outcome, Subcommand, run_argument
 from search.run.changing.free import check_free_to_change
 from search.run.folder import RunFolder
 from search.run.possible.trackers import check_trackers
+from search.study.beside.logging_section import LoggingConfig
 from search.study.load import load_study
-from search.study.logging_section import LoggingConfig
 from search.trackers.ledger import Ledger, destination
 from search.trackers.process import told_to_trackers
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from models.errors import UserError
-from search.study.logging_section import TRACKERS
+from search.study.beside.logging_section import TRACKERS
 from search.study.study import Study
 
 PATIENCE = 5.0
