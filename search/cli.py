@@ -35,6 +35,7 @@ NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 OF_ANOTHER_KIND = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG)
 
 COMMANDS = {
+    "new": ("search.new.command", "write a study file for a folder of images"),
     "sweep": ("search.commands.sweep", "run a study: search, then confirm, under Ray Tune"),
     "resume": ("search.commands.resume", "go on with a run that was interrupted, or grow a finished one"),
     "trial": ("search.commands.trial", "run one trial of a study, without Ray"),

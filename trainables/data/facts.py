@@ -118,8 +118,7 @@ class DataFacts:
         if files.bad:
             name, why = next(iter(files.bad.items()))
             parts.append(f"{len(files.bad):,} cannot be read ({name}: {why})")
-        used = f"{self.in_chans} channel{'' if self.in_chans == 1 else 's'}"
-        return f"{'; '.join(parts)}; the network is given {self.image_size} x {self.image_size} px of {used}"
+        return "; ".join(parts)
 
     def oddities(self) -> list[str]:
         """What a person should know before choosing anything, beside the warnings of `Data.warnings`."""

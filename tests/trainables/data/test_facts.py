@@ -62,10 +62,7 @@ def test_what_is_odd_is_told(tmp_path: Path) -> None:
     assert subjects == ["few images", "mixed sizes", "mixed colours"]
     first, second = told.lines()
     assert first == "24 images of 2 classes (CLASS, not in parts): 12 each"
-    assert second == (
-        "20 to 64 (median 35) x 10 to 50 (median 39) px; 6 grey, 6 with transparency; 18 PNG, 6 JPEG; "
-        "the network is given 16 x 16 px of 3 channels"
-    )
+    assert second == "20 to 64 (median 35) x 10 to 50 (median 39) px; 6 grey, 6 with transparency; 18 PNG, 6 JPEG"
 
 
 def test_images_in_memory_tell_the_same_things() -> None:

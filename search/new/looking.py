@@ -1,0 +1,93 @@
+"""What `--data` means, and what those images are."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from models.errors import UserError
+from models.names import nearest, suggestion
+from trainables.config.trial import DataConfig
+
+if TYPE_CHECKING:
+    from trainables.data.facts import DataFacts
+
+FOLDER = "image_folder"
+FEW_TO_CHOOSE_BY = 10
+"""Validation images of the smallest class from which a tenth of the images is enough to choose by."""
+LARGER_VALIDATION = 0.2
+
+
+@dataclass(frozen=True)
+class Looked:
+    """`data` is what a study says of them, but for what is proposed; `facts` and `warnings` are of the images."""
+
+    data: DataConfig
+    facts: DataFacts
+    warnings: tuple[str, ...]
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether they are files of a user's own."""
+        return self.data.name == FOLDER
+
+    @property
+    def train_images(self) -> int:
+        return sum(self.facts.counts["train"].values())
+
+
+def data_config(text: str) -> DataConfig:
+    """Of a data set's name, or of a folder or a `.zip` file. UserError where it is neither."""
+    from trainables.data import KINDS
+
+    if text in KINDS and text != FOLDER:
+        return DataConfig.model_validate({"name": text})
+    path = Path(text).expanduser()
+    if path.exists():
+        return DataConfig.model_validate({"name": FOLDER, "root": path.absolute(), "workers": 0})
+    names = [name for name in KINDS if name != FOLDER]
+    raise UserError(
+        f"--data: found {text}, expected a folder of images, a .zip of one, or one of {', '.join(names)}"
+        f"{suggestion(nearest(text, names))}"
+    )
+
+
+def look(data: DataConfig) -> Looked:
+    """Read what is there; files that cannot be read are left out from then on, and told."""
+    looked = _looked(data)
+    if looked.facts.files.bad:
+        looked = _looked(data.model_copy(update={"on_bad_image": "skip"}))
+    if _few_to_choose_by(looked):
+        looked = _looked(looked.data.model_copy(update={"val_fraction": LARGER_VALIDATION}))
+    return looked
+
+
+def with_size(looked: Looked, image_size: int | None, workers: int) -> Looked:
+    """The same at the size that images are given to a network in, and what is odd about that."""
+    return _looked(looked.data.model_copy(update={"image_size": image_size, "workers": workers}))
+
+
+def _looked(data: DataConfig) -> Looked:
+    import torch
+
+    from trainables.data import load_data
+
+    loaded = load_data(data, torch.device("cpu"))
+    with closing(loaded):
+        facts = loaded.facts()
+        # Looking at images that cannot be read would end it; who asks reads the facts first.
+        odd = () if facts.files.bad and data.on_bad_image == "error" else loaded.warnings()
+    return Looked(data, facts, odd)
+
+
+def _few_to_choose_by(looked: Looked) -> bool:
+    """Whether validation is held out, and leaves some class too few."""
+    import torch
+
+    from trainables.data import load_data
+
+    if min(looked.facts.counts["val"].values()) >= FEW_TO_CHOOSE_BY:
+        return False
+    return load_data(looked.data, torch.device("cpu")).splits["val"].startswith("held out")

@@ -1,0 +1,167 @@
+"""Sizes, network, batches and epochs for a study on images that were looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from models.spec import ModelSpec
+from models.units.structure import kinds_of
+from search.new.looking import Looked, with_size
+from search.new.network import NATIVE, SMALL_SIDE, Weights, choose_arch, image_size_for, target_of, weights_of
+from search.new.questions import Question
+from trainables.config.prune import RATIO_KEYS
+from trainables.config.trial import DTD_FOLDS, FOLDABLE
+
+STEPS_AN_EPOCH = 10
+"""At least, as long as batches have `BATCH_SIZES`."""
+BATCH_SIZES = (8, 16, 32, 64, 128)
+EPOCHS = ((2_000, 10, 4), (20_000, 6, 2), (None, 4, 1))
+"""Below so many training images: epochs of the dense start, and of each state after it."""
+STATES = 5
+RATIOS = {"head": 0.5, "neuron": 0.7}
+USUAL_RATIO = 0.5
+FOLDS = 10
+LARGER = ("resnet18", "vit_small")
+"""What photographs are better served with than with `vit_micro`."""
+TWISTNET = ("twistnet18", "resnet18")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """All that a template needs to know."""
+
+    question: Question
+    looked: Looked
+    arch: str
+    spec: ModelSpec
+    weights: Weights
+    target: Any
+    batch_size: int
+    epochs_state0: int
+    epochs_per_state: int
+    augment: Mapping[str, Any]
+    has_gpu: bool
+    shorter_side: int
+    """Of the files, as a median, in pixels."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of the images and of what was chosen for them."""
+        facts = self.looked.facts
+        told = [*facts.oddities(), *self.looked.warnings]
+        if not self.is_pretrained or self.weights.fetch is not None:
+            told.append(f"weights: {self.weights.told}")
+        if self.arch == "vit_micro" and self.shorter_side > SMALL_SIDE:
+            told.append(
+                f"vit_micro is a network for small images, and its weights are of Fashion-MNIST: {LARGER[0]} with weights of "
+                f"ImageNet sees more, on a GPU {LARGER[1]}; where there is a network, `prunetune init fetch {LARGER[0]} "
+                f"--num-classes {facts.classes} --img-size {NATIVE}`, then `prunetune new --arch {LARGER[0]}`"
+            )
+        return told
+
+    @property
+    def is_pretrained(self) -> bool:
+        return self.weights.init["source"] == "pretrained"
+
+    @property
+    def by_channels(self) -> bool:
+        return bool(self.target == "channel")
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """Key of the schedule → share removed in the end."""
+        return {RATIO_KEYS[kind]: RATIOS.get(kind, USUAL_RATIO) for kind in kinds_of(self.target)}
+
+    @property
+    def lr(self) -> tuple[float, float, float]:
+        """The usual learning rate, and the ends of what is searched."""
+        if self.by_channels:
+            return (0.01, 3e-3, 0.05) if self.is_pretrained else (0.05, 0.01, 0.2)
+        if self.is_pretrained and self.arch != "vit_micro":
+            return (2e-4, 5e-5, 1e-3)
+        return (1e-3, 3e-4, 3e-3)
+
+    @property
+    def folds(self) -> int | None:
+        """Over how many folds networks can be compared; None where the data have a test split of their own."""
+        if self.looked.data.name == "dtd":
+            return DTD_FOLDS
+        foldable = self.looked.data.name in FOLDABLE and "test/CLASS" not in self.looked.facts.layout
+        return FOLDS if foldable else None
+
+    def to_json(self) -> dict[str, Any]:
+        names = ("arch", "target", "batch_size", "epochs_state0", "epochs_per_state", "augment")
+        sizes = {"image_size": self.spec.img_size, "patch_size": self.spec.patch_size, "in_chans": self.spec.in_chans}
+        weights = {"init": dict(self.weights.init), "weights": self.weights.told, "fetch": self.weights.fetch}
+        return {"question": self.question.name, **{name: getattr(self, name) for name in names}, **sizes, **weights}
+
+
+def propose(looked: Looked, question: Question, arch: str | None, has_gpu: bool) -> Proposal:
+    """UserError for an architecture that does not exist, or that nothing can be cut of."""
+    from models.networks.registry import resolve_spec
+
+    shorter = looked.facts.files.shorter.median
+    if question.name == "twistnet":
+        arch = TWISTNET[0]
+    elif arch is None:
+        arch = choose_arch(shorter, has_gpu)
+    size = image_size_for(arch, shorter, has_gpu)
+    # What lies in memory has a size of its own, which need not be said where it is taken.
+    own = not looked.facts.layout and size == looked.facts.image_size
+    looked = with_size(looked, None if own else size, 4 if has_gpu else 0)
+    facts = looked.facts
+    spec = resolve_spec(arch, facts.classes, facts.image_size, facts.in_chans)
+    weights = weights_of(spec, arch, looked.data.name)
+    if question.name == "twistnet":
+        weights = _of_both(looked, weights)
+    dense, each = next((dense, each) for most, dense, each in EPOCHS if most is None or looked.train_images < most)
+    return Proposal(
+        question=question,
+        looked=looked,
+        arch=arch,
+        spec=spec,
+        weights=weights,
+        target="channel" if question.name == "twistnet" else target_of(spec),
+        batch_size=_batch_size(looked.train_images),
+        epochs_state0=dense if weights.init["source"] == "pretrained" else 2 * dense,
+        epochs_per_state=each,
+        augment=_augment(looked),
+        has_gpu=has_gpu,
+        shorter_side=shorter,
+    )
+
+
+def _of_both(looked: Looked, of_twistnet: Weights) -> Weights:
+    """Random for both networks unless both have weights at hand: else a comparison would be one of weights."""
+    from models.networks.registry import resolve_spec
+
+    facts = looked.facts
+    spec = resolve_spec(TWISTNET[1], facts.classes, facts.image_size, facts.in_chans)
+    of_resnet = weights_of(spec, TWISTNET[1], looked.data.name)
+    both = (of_twistnet, of_resnet)
+    if all(one.init["source"] == "pretrained" and one.fetch is None for one in both):
+        return of_twistnet
+    told = (
+        "both begin with random weights, for not both have others at hand; `prunetune pretrain "
+        "configs/pretrain_twistnet18_imagenet_300.yaml` makes them (docs/twistnet.md)"
+    )
+    return Weights({"source": "random"}, told)
+
+
+def _batch_size(images: int) -> int:
+    fitting = [size for size in BATCH_SIZES if size * STEPS_AN_EPOCH <= images]
+    return max(fitting, default=BATCH_SIZES[0])
+
+
+def _augment(looked: Looked) -> dict[str, Any]:
+    """Crops for photographs, small shifts for small images; mirrored are photographs in colour alone, for letters and digits
+    change by it."""
+    from trainables.data.sets.catalogue import LARGE
+
+    facts = looked.facts
+    grey = facts.files.grey == facts.files.looked_at
+    if looked.data.name in LARGE and facts.files.shorter.median > SMALL_SIDE:
+        return {"random_resized_crop": 0.35, "flip": not grey}
+    return {"crop_padding": max(1, facts.image_size // 8), "flip": not grey}

@@ -1,0 +1,152 @@
+"""A study file from a proposal: its text, with its cost from a measured step, written where nothing is."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from models import atomic
+from models.errors import UserError
+from search.evidence.formats import counted, duration, gigabytes, short
+from search.new.proposal import STATES, Proposal
+from search.study.load import load_study
+
+if TYPE_CHECKING:
+    from search.tuning.estimate import Estimate
+
+WIDTH = 120
+PLAIN = re.compile(r"[A-Za-z_/][\w./-]*")
+YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+DENSE_FACTOR = 3
+"""Epochs of a network that is trained and not pruned, in those of a dense start."""
+
+
+def study_name(proposal: Proposal) -> str:
+    """`flowers_refill_vs_rsst`, of the folder's or data set's name."""
+    data = proposal.looked.data
+    subject = data.name if data.root is None else data.root.stem
+    cleaned = re.sub(r"[^A-Za-z0-9_-]+", "_", subject).strip("_-") or "images"
+    return f"{cleaned}_{proposal.question.words}"
+
+
+def check_free(out: Path, force: bool) -> None:
+    """UserError where a file would be overwritten, or there is no folder to write it into."""
+    if out.is_dir() or not out.absolute().parent.is_dir():
+        raise UserError(
+            f"--out: {out} is {'a folder' if out.is_dir() else 'in no folder'}; name a file, such as mine.yaml"
+        )
+    if out.exists() and not force:
+        raise UserError(f"--out: {out} is there already; name another file, or say --force to overwrite it")
+
+
+def study_text(proposal: Proposal, name: str, out: Path, cost: Estimate | None = None) -> str:
+    """The file's text. Without a cost one from which it can be found, wherever it lies."""
+    environment = Environment(
+        loader=PackageLoader("search.new"),
+        autoescape=False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    looked = proposal.looked
+    facts, data = looked.facts, looked.data
+    ratios = proposal.ratios
+    epochs = STATES * proposal.epochs_per_state
+    text = environment.get_template(proposal.question.template).render(
+        **vars(proposal),
+        name=name,
+        file=os.path.relpath(out),
+        subject=f"the images of {data.root.name}" if data.root is not None else data.name,
+        facts=facts,
+        facts_text=". ".join(facts.lines()),
+        told=proposal.notes,
+        data=data,
+        root=None if data.root is None else str(data.root) if cost is None else _seen_from(data.root, out),
+        is_large=facts.layout != "",
+        patch_size=proposal.spec.patch_size,
+        by_channels=proposal.by_channels,
+        lr=proposal.lr,
+        folds=proposal.folds,
+        states=STATES,
+        target_text=_flow_value(proposal.target),
+        ratios=", ".join(f"{key}: {value:g}" for key, value in ratios.items()),
+        balance=next(iter(ratios)) if len(ratios) > 1 else None,
+        few_states=[states for states in (2, STATES, 2 * STATES) if states <= epochs],
+        dense_epochs=DENSE_FACTOR * proposal.epochs_state0,
+        cost_text=_cost_text(proposal, cost),
+        comment=comment,
+        quoted=quoted,
+        flow=flow,
+        number=number,
+    )
+    return re.sub(r"\n{2,}", "\n", text)
+
+
+def cost_of(proposal: Proposal, name: str) -> Estimate:
+    """What the study would cost here, from a measured step; from random weights where those it names are still to be fetched,
+    for a step costs the same."""
+    from search.tuning.estimate import estimate
+
+    with tempfile.TemporaryDirectory(prefix="prunetune-new-") as folder:
+        file = Path(folder) / "study.yaml"
+        atomic.write_bytes(file, study_text(proposal, name, file).encode())
+        sets = [] if proposal.weights.fetch is None else ["trial.model.init={source: random}"]
+        return estimate(load_study(file, sets))
+
+
+def _seen_from(root: Path, out: Path) -> str:
+    """Relative where it lies below the file's folder, so that both can move together."""
+    folder = out.absolute().parent
+    return str(root.relative_to(folder)) if root.is_relative_to(folder) else str(root)
+
+
+def _cost_text(proposal: Proposal, cost: Estimate | None) -> str:
+    if cost is None:
+        return "Cost: not measured."
+    macs = "" if cost.training_macs is None else f" Training costs at most {short(cost.training_macs)}MACs."
+    seconds = "" if cost.seconds is None else f": at most about {duration(max(1.0, cost.seconds))}"
+    where = "with a GPU" if cost.gpus_per_trial else "on CPUs"
+    return (
+        f"Asks for {counted(cost.trials, 'trial')}, {cost.epochs:,.0f} epochs of {proposal.looked.train_images:,} images in all"
+        f"{seconds} on the machine where this was written ({cost.concurrent} at once, {where}; a step was measured; pruning, "
+        f"sharing and early stopping make it less) and {gigabytes(cost.disk_bytes or 0)} of disk.{macs}"
+    )
+
+
+def comment(text: str, indent: str = "") -> str:
+    """Wrapped lines, each behind `# `."""
+    lines = textwrap.wrap(" ".join(text.split()), WIDTH, subsequent_indent=indent, break_long_words=False)
+    return "\n".join(f"# {line}" for line in lines)
+
+
+def number(value: float) -> str:
+    """A small one as `2.0e-04`, which YAML takes for a number."""
+    return f"{value:g}" if value >= 1e-3 else f"{value:.1e}"
+
+
+def quoted(text: str) -> str:
+    """A text as YAML takes it for one."""
+    plain = PLAIN.fullmatch(text) is not None and text.lower() not in YAML_WORDS
+    return text if plain else json.dumps(text, ensure_ascii=False)
+
+
+def flow(values: Mapping[str, Any]) -> str:
+    """`{flip: true, crop_padding: 4}`."""
+    return "{" + ", ".join(f"{key}: {_flow_value(value)}" for key, value in values.items()) + "}"
+
+
+def _flow_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_flow_value, value))}]"
+    return number(value) if isinstance(value, float) else str(value)
