@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from models.errors import UserError
 from models.names import nearest, suggestion
+from trainables.config.data_sets import DATA_SETS
 from trainables.config.trial import DataConfig
 
 if TYPE_CHECKING:
@@ -29,9 +30,11 @@ class Looked:
     warnings: tuple[str, ...]
 
     @property
-    def is_folder(self) -> bool:
-        """Whether they are files of a user's own."""
-        return self.data.name == FOLDER
+    def of_files(self) -> bool:
+        """Whether they are files, decoded and augmented one by one."""
+        from trainables.data.sets.catalogue import kind_of
+
+        return kind_of(self.data).of_files
 
     @property
     def train_images(self) -> int:
@@ -42,11 +45,13 @@ def data_config(text: str) -> DataConfig:
     """Of a data set's name, or of a folder or a `.zip` file. UserError where it is neither."""
     from trainables.data import KINDS
 
+    path = Path(text).expanduser()
     if text in KINDS and text != FOLDER:
         return DataConfig.model_validate({"name": text})
-    path = Path(text).expanduser()
     if path.exists():
         return DataConfig.model_validate({"name": FOLDER, "root": path.absolute(), "workers": 0})
+    if DATA_SETS.is_own(text):
+        return DataConfig.model_validate({"name": text})
     names = [name for name in KINDS if name != FOLDER]
     raise UserError(
         f"--data: found {text}, expected a folder of images, a .zip of one, or one of {', '.join(names)}"

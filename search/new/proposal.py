@@ -158,10 +158,8 @@ def _batch_size(images: int) -> int:
 def _augment(looked: Looked) -> dict[str, Any]:
     """Crops for photographs, small shifts for small images; mirrored are photographs in colour alone, for letters and digits
     change by it."""
-    from trainables.data.sets.catalogue import LARGE
-
     facts = looked.facts
     grey = facts.files.grey == facts.files.looked_at
-    if looked.data.name in LARGE and facts.files.shorter.median > SMALL_SIDE:
+    if looked.of_files and facts.files.shorter.median > SMALL_SIDE:
         return {"random_resized_crop": 0.35, "flip": not grey}
     return {"crop_padding": max(1, facts.image_size // 8), "flip": not grey}

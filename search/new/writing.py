@@ -71,7 +71,7 @@ def study_text(proposal: Proposal, name: str, out: Path, cost: Estimate | None =
         told=proposal.notes,
         data=data,
         root=None if data.root is None else str(data.root) if cost is None else _seen_from(data.root, out),
-        is_large=facts.layout != "",
+        is_large=looked.of_files,
         patch_size=proposal.spec.patch_size,
         by_channels=proposal.by_channels,
         lr=proposal.lr,
