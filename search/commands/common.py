@@ -166,7 +166,9 @@ storage_option = click.option(
 
 SET_HELP = "replace any value of the file, such as trial.train.lr=0.001; fixes a searched key (may be repeated)"
 study_parameters = together(
-    click.argument("study", type=PATH, help="a study file, such as configs/quickstart.yaml"),
+    click.argument(
+        "study", type=PATH, help="a study file, such as mine.yaml; `quickstart` and the like name prunetune's own"
+    ),
     click.option("--name", metavar="NAME", help="name of the run, in place of the file's `name`"),
     click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=SET_HELP),
 )

@@ -21,6 +21,7 @@ from ruamel.yaml.resolver import VersionedResolver
 from ruamel.yaml.scanner import Scanner
 
 from models.errors import UserError
+from search.config_file import packaged
 
 Path_ = tuple[str | int, ...]
 MOST_NODES = 100_000
@@ -93,7 +94,7 @@ def read(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such file") from None
+        raise UserError(f"{path}: there is no such file{packaged.hint(path)}") from None
     except IsADirectoryError:
         raise UserError(f"{path} is a folder; a YAML file is expected") from None
     except UnicodeDecodeError as error:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from models.errors import UserError
 from models.own_parts import look_in
 from models.own_parts.kept import look_where_kept
-from search.config_file import key_tree, yaml_file
+from search.config_file import key_tree, packaged, yaml_file
 from search.config_file.mistakes import Sources, first_problem
 from search.space.distributions import MOST_VALUES
 from search.space.parameter import Parameter
@@ -34,9 +34,10 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None, *,
 
     `recorded`: it is a run's own file, in which what is not said had not been thought of when the run began.
     Relative paths in the file are resolved against its folder, those in `sets` against the working folder; a user's own parts
-    are looked for in both.
+    are looked for in both. A bare name that is no file here may be one of prunetune's own (`packaged.py`).
     UserError names the line or option, the key, and the nearest valid name.
     """
+    path = packaged.found(path)
     document = yaml_file.read(path)
     if recorded:
         look_where_kept(path.resolve().parent)

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from models.errors import UserError
-from search.config_file import key_tree, yaml_file
+from search.config_file import key_tree, packaged, yaml_file
 from search.config_file.mistakes import Sources, first_problem
 from search.config_file.set_option import read_set
 from search.study.plain_form import with_paths
@@ -20,6 +20,7 @@ PATHS = ("output", "data.root")
 
 def load_pretraining(path: Path, sets: Sequence[str] = ()) -> PretrainConfig:
     """Read and check it. UserError names the line or the option, the key, and the nearest valid name."""
+    path = packaged.found(path)
     document = yaml_file.read(path)
     if not isinstance(document.content, dict):
         raise UserError(
