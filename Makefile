@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 export UV_NO_CONFIG := 1
 
-.PHONY: setup sweep test test-fast test-slow bench lint lock clean
+.PHONY: setup sweep test test-fast test-slow bench lint docs lock clean
 
 setup: $(VENV)/.ready
 
@@ -47,12 +47,16 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/mypy docs/study_reference.py docs/networks_reference.py
+	$(BIN)/mypy docs/study_reference.py docs/networks_reference.py docs/site_pages.py docs/run_notebook.py
 	$(BIN)/lint-imports
+
+# Into site/: every page, the API and the notebook. It loads nothing from other hosts, and can be read from the disk.
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 lock:
 	$(BIN)/uv pip compile pyproject.toml --group test --group docs --universal --python-version 3.11 --upgrade \
 		--no-emit-index-url --no-annotate --no-header --quiet -o requirements.lock
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build site *.egg-info

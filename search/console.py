@@ -69,5 +69,5 @@ def table_text(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     for row in rows:
         table.add_row(*[Text(cell) for cell in row])
     text = StringIO()
-    Console(file=text, width=UNLIMITED, color_system=None).print(table)
+    Console(file=text, width=UNLIMITED, color_system=None, force_jupyter=False).print(table)
     return text.getvalue().rstrip("\n")

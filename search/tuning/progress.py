@@ -74,7 +74,7 @@ class Progress:
     ) -> None:
         """`heard` is given each line that is said."""
         self._study, self._store, self._plans, self._heard = study, store, plan_of(study), heard
-        self._console = Console(stderr=True) if console is None else console
+        self._console = Console(stderr=True, force_jupyter=False) if console is None else console
         self._running: dict[str, Running] = {}
         self._first: float | None = None
         """When the first epoch of this launch ended: what came before it was starting up."""

@@ -19,7 +19,7 @@ class PretrainingProgress:
     """A context manager, so that the terminal is given back however it ends."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = Console(stderr=True) if console is None else console
+        self._console = Console(stderr=True, force_jupyter=False) if console is None else console
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"))
         self._bar = Progress(*columns, console=self._console, transient=True)
         self._task: TaskID | None = None
