@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 export UV_NO_CONFIG := 1
 
-.PHONY: setup sweep test test-fast test-slow bench lint docs lock clean
+.PHONY: setup shell sweep test test-fast test-slow bench lint docs lock clean
 
 setup: $(VENV)/.ready
 
@@ -17,6 +17,15 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement requirements.lock
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	touch $@
+
+# In bash with the user's own settings, then the environment's prompt and completion; in another shell on the PATH alone.
+shell: setup
+	@echo "a shell with $(VENV) active: prunetune, python and torchrun are its own; exit leaves it"
+	@printf '[ -r ~/.bashrc ] && . ~/.bashrc\n. "%s"\neval "$$(prunetune completion bash)"\n' "$(CURDIR)/$(BIN)/activate" > $(VENV)/.bashrc
+	@export VIRTUAL_ENV="$(CURDIR)/$(VENV)" PATH="$(CURDIR)/$(BIN):$$PATH"; case "$${SHELL##*/}" in \
+		bash|sh|dash|"") exec bash --rcfile $(VENV)/.bashrc ;; \
+		*) exec "$$SHELL" ;; \
+	esac
 
 sweep: setup
 	$(BIN)/prunetune sweep configs/quickstart.yaml

@@ -22,6 +22,7 @@ from click.shell_completion import CompletionItem, shell_complete
 from models.errors import INTERRUPTED, REQUEST_WRONG, WORK_FAILED, UserError
 from models.names import suggestion
 from search.commands.common import DISK_FULL, WANTS_JSON, Outcome, write_example
+from search.commands.tools.offered import VARIABLE
 from search.console import OUTPUT_SCHEMA_VERSION, clear_away, one_line
 from search.tuning.stop_request import terminated_like_interrupted
 from trainables.files.failure import FAILING
@@ -29,8 +30,6 @@ from trainables.files.json_lines import finite_json
 from trainables.files.remote.address import with_urls
 
 NAME = "prunetune"
-COMPLETE = "_PRUNETUNE_COMPLETE"
-"""The environment variable by which a shell asks for what may come next on the command line."""
 NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 OF_ANOTHER_KIND = (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ELOOP, errno.ENAMETOOLONG)
 
@@ -50,6 +49,7 @@ COMMANDS = {
     "init": ("search.commands.init", "fetch, verify and list initial weights"),
     "pretrain": ("search.commands.pretrain", "train weights of our own to start from"),
     "schema": ("search.commands.tools.schema", "print the JSON Schema of study files, for editors"),
+    "completion": ("search.commands.tools.completion", "make bash, zsh or fish complete what is typed"),
     "validate": ("search.commands.validate", "check a study file, its data, networks and weights without running it"),
 }
 
@@ -175,8 +175,8 @@ def _of_the_system(error: OSError) -> tuple[str, int] | None:
 
 def _run(arguments: list[str]) -> int:
     """As click's own `main` does, which would print a line of its own when interrupted."""
-    if asked := os.environ.get(COMPLETE):
-        return shell_complete(program, {}, NAME, COMPLETE, asked)
+    if asked := os.environ.get(VARIABLE):
+        return shell_complete(program, {}, NAME, VARIABLE, asked)
     if arguments[:1] in ([], ["help"]):
         arguments = ["--help"]
     try:

@@ -12,6 +12,7 @@ import click
 
 from models.errors import UserError
 from search.commands.common import RUN, Outcome, Subcommand, Whole
+from search.commands.tools import offered
 from search.commands.tools.storage import as_storage, runs_in
 from search.run.folder import RunFolder
 from trainables.files.epoch_log import has_log
@@ -23,7 +24,7 @@ REFRESH_SECONDS = 30.0
 
 
 @click.command("board", cls=Subcommand, example="prunetune board runs/quickstart --port 6006")
-@click.argument("run", type=RUN, help="the run's folder or URL, or one that holds runs")
+@click.argument("run", type=RUN, shell_complete=offered.runs, help="the run's folder or URL, or one that holds runs")
 @click.option(
     "--port", type=Whole(0, 65535), metavar="PORT", help=f"port (default: {DEFAULT_PORT}, or the next free one)"
 )

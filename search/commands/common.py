@@ -15,6 +15,7 @@ import click
 
 from models.errors import UserError
 from models.local_path import is_url, no_url
+from search.commands.tools import offered
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 WANTS_JSON = "search.commands.json"
@@ -154,7 +155,9 @@ def check_writable(folder: Path, option: str = "") -> None:
 
 
 RUN = InBucket(runs=1)
-run_argument = click.argument("run", type=RUN, help="the run's folder, such as runs/quickstart, or its URL")
+run_argument = click.argument(
+    "run", type=RUN, shell_complete=offered.runs, help="the run's folder, such as runs/quickstart, or its URL"
+)
 
 storage_option = click.option(
     "--storage",
@@ -167,10 +170,13 @@ storage_option = click.option(
 SET_HELP = "replace any value of the file, such as trial.train.lr=0.001; fixes a searched key (may be repeated)"
 study_parameters = together(
     click.argument(
-        "study", type=PATH, help="a study file, such as mine.yaml; `quickstart` and the like name prunetune's own"
+        "study",
+        type=PATH,
+        shell_complete=offered.studies,
+        help="a study file, such as mine.yaml; `quickstart` and the like name prunetune's own",
     ),
     click.option("--name", metavar="NAME", help="name of the run, in place of the file's `name`"),
-    click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=SET_HELP),
+    click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", shell_complete=offered.keys, help=SET_HELP),
 )
 """STUDY, --name and --set, as `load_study` takes them."""
 

@@ -9,6 +9,7 @@ import click
 
 from models import atomic
 from search.commands.common import Outcome, Subcommand, Whole, check_writable, launch_options, run_argument
+from search.commands.tools import offered
 from search.run.changing.free import check_free_to_change
 from search.run.changing.noted import note_changes
 from search.run.folder import RunFolder
@@ -37,7 +38,7 @@ SET_HELP = (
     help="grow the confirm phase to N seeds: those it has, then fresh ones",
 )
 @click.option("--retry-failed", is_flag=True, help="go on with the trials that failed, too")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", shell_complete=offered.keys, help=SET_HELP)
 @launch_options
 def command(
     run: Path,

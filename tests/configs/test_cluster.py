@@ -233,7 +233,8 @@ def commands_in(text: str) -> list[list[str]]:
     """Every command that a file shows on a line of its own or between backticks, as words."""
     found = re.findall(r"^(?:#? {2,})?(?:entrypoint: )?(prunetune [a-z]+ [^`#\n]*)", text, re.MULTILINE)
     found += re.findall(r"`(prunetune [a-z]+ [^`\n]*)`", text)
-    return [shlex.split(command.strip().removesuffix("&")) for command in found]
+    # Where its output goes is the shell's to read.
+    return [shlex.split(command.strip().removesuffix("&").partition(" > ")[0]) for command in found]
 
 
 def files_with_commands() -> list[Path]:

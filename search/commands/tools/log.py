@@ -9,6 +9,7 @@ import click
 
 from models.errors import WORK_FAILED, UserError
 from search.commands.common import Outcome, Subcommand, run_argument
+from search.commands.tools import offered
 from search.run.changing.free import check_free_to_change
 from search.run.folder import RunFolder
 from search.run.possible.trackers import check_trackers
@@ -26,7 +27,7 @@ SET_HELP = "change a key of `logging` for this once, such as logging.mlflow.trac
     example="prunetune log runs/quickstart --set logging.mlflow.tracking_uri=http://localhost:5000",
 )
 @run_argument
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", help=SET_HELP)
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", shell_complete=offered.keys, help=SET_HELP)
 def command(run: Path, sets: tuple[str, ...]) -> Outcome:
     """Send to MLflow, Weights & Biases or Comet what they lack of a run, as its records have it; no epoch is sent twice."""
     folder = RunFolder.existing(run)

@@ -157,7 +157,7 @@ def completions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
         ("prunetune init v", ["plain,verify"]),
         ("prunetune export runs/x --max-", ["plain,--max-macs", "plain,--max-params", "plain,--max-latency-ms"]),
         ("prunetune init fetch vit_small --im", ["plain,--img-size"]),
-        ("prunetune status ", ["file,"]),
+        ("prunetune status elsewhere", ["dir,elsewhere"]),
         ("prunetune swep --v", ["plain,--version"]),
     ],
 )
@@ -165,19 +165,6 @@ def test_the_shell_is_offered_commands_options_and_files(
     line: str, offered: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert completions(monkeypatch, capsys, line) == offered
-
-
-def test_completion_is_switched_on_as_the_readme_says(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert 'eval "$(_PRUNETUNE_COMPLETE=bash_source .venv/bin/prunetune)"' in (ROOT / "README.md").read_text(
-        encoding="utf-8"
-    )
-    monkeypatch.setenv("_PRUNETUNE_COMPLETE", "bash_source")
-    assert cli.main([]) == 0
-    script = capsys.readouterr().out
-    assert "complete -o nosort -F _prunetune_completion prunetune" in script
-    assert subprocess.run(["bash", "-n"], input=script, text=True).returncode == 0
 
 
 def test_whoever_stops_reading_gets_no_traceback() -> None:
