@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 WIDTH = 120
 PLAIN = re.compile(r"[A-Za-z_/][\w./-]*")
 YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
+MUCH_DISK = 5e9
+"""Bytes of states' files from which a study keeps only those that are worth it."""
 DENSE_FACTOR = 3
 """Epochs of a network that is trained and not pruned, in those of a dense start."""
 
@@ -82,6 +84,7 @@ def study_text(proposal: Proposal, name: str, out: Path, cost: Estimate | None =
         balance=next(iter(ratios)) if len(ratios) > 1 else None,
         few_states=[states for states in (2, STATES, 2 * STATES) if states <= epochs],
         dense_epochs=DENSE_FACTOR * proposal.epochs_state0,
+        much_disk=cost is not None and (cost.disk_bytes or 0) > MUCH_DISK,
         cost_text=_cost_text(proposal, cost),
         comment=comment,
         quoted=quoted,
