@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.support.simulation import make_study
 from search.run.results import load_results
 from search.run.trials import RecordedTrial
-from search.study.sections import SchedulerConfig
+from search.study.searching.scheduler import SchedulerConfig
 from search.study.study import Study
 from search.tuning.early_stopping import stop_reason
 from trainables.files.record import Identity, StateEnd, TrialRecord

@@ -19,7 +19,8 @@ from pydantic_core import PydanticUndefined
 
 from models.section import OneOf
 from search.study.beside.logging_section import CometConfig, LoggingConfig, MlflowConfig, WandbConfig
-from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
+from search.study.searching.scheduler import SchedulerConfig
+from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SearchConfig
 from trainables.config.distill import TeacherConfig
 from trainables.config.pretrain import Expected, PretrainConfig, PretrainModel
 from trainables.config.trial import TrialConfig

@@ -53,6 +53,7 @@ def sweep(asked: Study, storage: Path, *, take_over: bool = False, **launch: Any
         announce("loading torch and checking data, networks and initial weights")
     from search.commands.launch import drive_command
     from search.tuning.cluster.background import BackgroundRay
+    from search.tuning.own.checks import check_own_search
 
     if begun:
         return drive_command(
@@ -62,6 +63,7 @@ def sweep(asked: Study, storage: Path, *, take_over: bool = False, **launch: Any
     try:
         ray.begin()
         # Before the run has a folder: nothing is written of a request that is wrong.
+        check_own_search(asked)
         asked = with_found_weights(asked)
         checked = check_study(asked.with_resources(**launch))
         return drive_command(asked, open_run(storage, asked), take_over=take_over, **launch, checked=checked, ray=ray)

@@ -21,6 +21,7 @@ from search.study.arm import Arm
 from search.study.claims import claim_line
 from search.study.load import load_study
 from search.study.study import Study
+from search.tuning.own.checks import check_own_search
 from trainables.config.origins import splits_line
 from trainables.teaching.knowledge import Knowledge
 
@@ -43,9 +44,10 @@ def command(study: Path, name: str | None, sets: tuple[str, ...], timed: bool) -
     asked, seen = with_found_weights(load_study(study, sets, name=name)), Seen()
     checked = check_study(asked, look=seen.look)
     cost = _cost(asked) if timed and cluster_address(asked.resources) is None else None
+    warnings = (*checked.warnings, *check_own_search(asked))
     for line in found_lines(asked):
         print(f"prunetune: {line}", file=sys.stderr)
-    for warning in checked.warnings:
+    for warning in warnings:
         print(f"prunetune: warning: {warning}", file=sys.stderr)
     arms = {one: _arm_json(asked, arm) for one, arm in asked.arms.items()}
     for arm, starting_point in checked.starting_points.items():
@@ -66,7 +68,7 @@ def command(study: Path, name: str | None, sets: tuple[str, ...], timed: bool) -
         "found_weights": {network: dict(one) for network, one in asked.found_weights.items()},
         "networks": seen.networks,
         "cost": None if cost is None else cost.to_json(),
-        "warnings": list(checked.warnings),
+        "warnings": list(warnings),
     }
     of_data = [_data_line(one, alone=len(data) == 1) for one in data]
     of_state0 = [f"  {line}" for line in dense_start_lines(asked, starts)]

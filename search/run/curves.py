@@ -41,7 +41,7 @@ def curve_of(states: Sequence[StateEnd], dense_macs: float, axis: Axis, quantity
     """A trial's curve over `axis`; MACs as a share of `dense_macs`, the dense network's."""
     unit = dense_macs if axis == "macs" else 1
     known = [state for state in states if getattr(state, quantity) is not None]  # no test split, no test accuracy
-    return _curve({getattr(state, axis) / unit: float(getattr(state, quantity)) for state in known})
+    return curve_through({getattr(state, axis) / unit: float(getattr(state, quantity)) for state in known})
 
 
 def state_weights(states: Sequence[StateEnd], dense_macs: float, axis: Axis, x: float) -> dict[int, float]:
@@ -53,13 +53,14 @@ def state_weights(states: Sequence[StateEnd], dense_macs: float, axis: Axis, x: 
     states_at = {getattr(state, axis) / unit: state.state for state in states}
     found = {}
     for state in states_at.values():
-        share = _curve({place: float(other == state) for place, other in states_at.items()}).at(x)
+        share = curve_through({place: float(other == state) for place, other in states_at.items()}).at(x)
         if share:
             found[state] = share
     return found
 
 
-def _curve(points: Mapping[float, float]) -> Curve:
+def curve_through(points: Mapping[float, float]) -> Curve:
+    """A curve of place → value."""
     places = sorted(points)
     return Curve(tuple(places), tuple(points[place] for place in places))
 
@@ -73,7 +74,9 @@ def objective_value(states: Sequence[StateEnd], objective: Objective) -> float |
         return None
     if objective.at is None:
         return metric_of(states[-1], objective.metric)
-    return _curve({state.removed_percent: metric_of(state, objective.metric) for state in states}).at(objective.at)
+    return curve_through({state.removed_percent: metric_of(state, objective.metric) for state in states}).at(
+        objective.at
+    )
 
 
 def violation(states: Sequence[StateEnd], constraint: Constraint) -> float:

@@ -162,7 +162,7 @@ def open_run(storage: Path, study: Study, launched: Study | None = None, *, take
         changes = changed_keys(recorded.to_json(), study.to_json())
         if not changes:
             return run
-        if all(change.partition(".")[0] in FREE_TO_CHANGE for change in changes):
+        if all(change.partition(" ")[0].partition(".")[0] in FREE_TO_CHANGE for change in changes):
             run.check_free(take_over=take_over)
             check_machine(study if launched is None else launched)
             check_goes_on(run, study)

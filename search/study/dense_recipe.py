@@ -15,7 +15,8 @@ from search.study.arm import Arm
 from search.study.corners import check_samples, corner_values
 from search.study.objectives import Objective
 from search.study.replicates import replicate_of
-from search.study.sections import CompareConfig, SchedulerConfig, SearchConfig
+from search.study.searching.scheduler import SchedulerConfig
+from search.study.sections import CompareConfig, SearchConfig
 from search.study.study import Study
 
 SECTION = "train.state0"

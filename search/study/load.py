@@ -97,6 +97,7 @@ def build_study(raw: Raw, sources: Sources) -> Study:
         compare=sections.compare,
         retention=sections.retention,
         logging=sections.logging,
+        callbacks=sections.callbacks,
         searched_keys=tuple(sections.space or {}),
         sources=sources,
     )

@@ -14,9 +14,10 @@ from search.space.parameter import Relative, listed
 from search.study.beside.logging_section import LoggingConfig
 from search.study.objectives import Constraints, Metric, Objective, Objectives, one_or_many
 from search.study.searching.algorithms import ALGORITHMS, DEFAULT_ALGORITHM
+from search.study.searching.callbacks import Callbacks
+from search.study.searching.scheduler import SchedulerConfig
 
 Seed = Annotated[int, Field(ge=0)]
-Percent = Annotated[float, Field(ge=0, le=100)]
 
 
 def _distinct(seeds: tuple[int, ...]) -> tuple[int, ...]:
@@ -46,7 +47,9 @@ class SearchConfig(Section):
     """How the space is searched. Every arm gets the same number of configurations and the same seeds."""
 
     algorithm: Annotated[str, OneOf(ALGORITHMS)] = DEFAULT_ALGORITHM
-    """How configurations are proposed."""
+    """How configurations are proposed, or an Optuna sampler [of one's own](own-search.md#a-sampler)."""
+    algorithm_args: dict[str, Any] = Field(default_factory=dict)
+    """What a sampler of one's own is made with, by name, beside its seed."""
     seed: Seed = 0
     """Of the sampler; a trial's own seed is `trial.seed` or one of `seeds`."""
     trials_per_arm: int = Field(10, ge=1)
@@ -80,36 +83,16 @@ class SearchConfig(Section):
     """Independent searches of every arm, each with its own search, split and training seeds and each confirmed by itself: what
     `compare.claim: tuned` rests on."""
 
+    @model_validator(mode="after")
+    def _args_are_of_ones_own(self) -> Self:
+        if self.algorithm_args and not ALGORITHMS.is_own(self.algorithm):
+            raise ValueError(f"algorithm_args are for a sampler of one's own, and {self.algorithm} is not")
+        return self
+
     @property
     def objectives_by_choice(self) -> tuple[Objective, ...]:
         """The objectives, first the one that `choose` names."""
         return tuple(sorted(self.objective, key=lambda one: self.choose not in (None, one.metric)))
-
-
-class SchedulerConfig(Section):
-    """Early stopping, at the ends of states alone, per arm; controls and confirming trials are never stopped.
-
-    `none` stops nothing; so does leaving the section out.
-    """
-
-    kind: Literal["asha", "hyperband", "median", "none"] = "none"
-    """The rule."""
-    rungs: tuple[Percent, ...] | None = None
-    """Removed percentages at which trials of an arm are compared; default: spaced by `reduction_factor`."""
-    reduction_factor: float = Field(3.0, gt=1)
-    """At each rung the best 1/reduction_factor go on (asha, hyperband)."""
-    brackets: int = Field(3, ge=1)
-    """hyperband: how many ASHA brackets, each beginning one rung later."""
-    grace_states: int = Field(1, ge=0)
-    """No trial is stopped before the end of this state."""
-    min_trials: int = Field(3, ge=1)
-    """No trial is stopped at a rung before so many of its arm have reached it."""
-
-    @model_validator(mode="after")
-    def _rungs_rise(self) -> Self:
-        if self.rungs is not None and list(self.rungs) != sorted(set(self.rungs)):
-            raise ValueError(f"rungs must rise, found {list(self.rungs)}")
-        return self
 
 
 DURATION = re.compile(r"^(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
@@ -261,5 +244,6 @@ class StudySections(Section):
     compare: CompareConfig = CompareConfig()
     retention: RetentionConfig = RetentionConfig()
     logging: LoggingConfig = LoggingConfig()
+    callbacks: Callbacks = ()
     provenance: dict[str, Any] | None = None
     """Where an exported study came from and what it came to; for people, it changes nothing."""

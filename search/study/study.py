@@ -13,7 +13,9 @@ from search.config_file.mistakes import Sources
 from search.space.space import Space
 from search.study.arm import Arm
 from search.study.beside.logging_section import LoggingConfig
-from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SchedulerConfig, SearchConfig
+from search.study.searching.callbacks import Callbacks
+from search.study.searching.scheduler import SchedulerConfig
+from search.study.sections import CompareConfig, ResourcesConfig, RetentionConfig, SearchConfig
 from trainables.config.found import FoundWeights
 
 SETTINGS = ("search", "scheduler", "resources", "compare", "retention", "logging")
@@ -40,6 +42,7 @@ class Study:
     compare: CompareConfig = CompareConfig()
     retention: RetentionConfig = RetentionConfig()
     logging: LoggingConfig = LoggingConfig()
+    callbacks: Callbacks = ()
     searched_keys: tuple[str, ...] = ()
     """In the file's order; the space's own order follows its conditions."""
     former_defaults: Mapping[str, Any] = field(default_factory=dict, compare=False)
@@ -104,6 +107,7 @@ class Study:
             "arms": {name: arm.patch for name, arm in self.arms.items()},
             "space": {key: self._spec(key) for key in self.searched_keys},
             **{section: getattr(self, section).model_dump(mode="json") for section in SETTINGS},
+            "callbacks": [one.written() for one in self.callbacks],
         }
 
     def _spec(self, key: str) -> Any:

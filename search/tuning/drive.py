@@ -24,16 +24,19 @@ from search.run.retention import apply_retention, drop_own_stages
 from search.run.store import TrialStore
 from search.study.study import Study
 from search.trackers.process import told_to_trackers
+from search.tuning.callbacks.telling import CallbackTeller
 from search.tuning.cluster.background import BackgroundRay
-from search.tuning.cluster.capacity import Capacity, ClusterCapacity, ask_autoscaler
-from search.tuning.cluster.nodes import check_nodes, refusals
-from search.tuning.cluster.resources import Node, Share, share_of
-from search.tuning.cluster.session import joined_address, live_nodes
+from search.tuning.cluster.capacity import Capacity, ClusterCapacity
+from search.tuning.cluster.nodes import check_nodes
+from search.tuning.cluster.resources import share_of
+from search.tuning.cluster.session import joined_address
 from search.tuning.dense_search import search_dense_recipes
 from search.tuning.driver_log import DriverLog
+from search.tuning.elastic import elastic_capacity
 from search.tuning.gpu_memory.gpu_room import GpuRoom
 from search.tuning.gpu_memory.measuring import measure
 from search.tuning.gpu_memory.room import share_with_room
+from search.tuning.own.checks import check_own_search
 from search.tuning.progress import Progress
 from search.tuning.proposals.optuna_log import write_optuna_log
 from search.tuning.proposals.optuna_studies import warm_trials
@@ -138,6 +141,7 @@ def _launch(
     outstanding = still_outstanding(run, study, store) + retried
     if outstanding == 0:
         write_optuna_log(study, store)
+        CallbackTeller(study, store, log.announce, log.say).study_ends()  # a killed launch may not have told it
         if (killed := manifest.unclosed(run)) is not None:
             drop_own_stages(study, run)
             manifest.close_launch(run, killed, "complete")
@@ -151,7 +155,7 @@ def _launch(
         if dense.left is not None:
             return _Ending(dense.left.left, dense.left.interrupted)
         study = dense.study
-        checked = launch.checked
+        own_warnings, checked = check_own_search(study), launch.checked
         if checked is None:
             log.announce("checking data, networks and initial weights")
             with terminated_like_interrupted():
@@ -163,7 +167,9 @@ def _launch(
         manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
         stop_request = StopRequest(study.resources.time_budget)
         hold.when_lost(stop_request.ask)
-        queue = TrialQueue(study, store, warm_trials(study), retry_failed=launch.retry_failed)
+        queue = TrialQueue(study, store, warm_trials(study), retry_failed=launch.retry_failed, log=log.say)
+        queue.notes += own_warnings
+        queue.callbacks.prepare()
         try:
             with signals_restored():
                 stop_request.catch_signals()
@@ -180,6 +186,10 @@ def _launch(
                 manifest.close_launch(run, generation, left or "complete")
         hold.check()
     apply_retention(study, store)
+    if left is None:
+        queue.callbacks.study_ends()
+        for note in queue.notes:
+            log.announce(note)
     _raise_what_ended_it(queue)
     return _Ending(left, stop_request.interrupted)
 
@@ -237,29 +247,11 @@ def _drive(
             queue.after_loss.room = room = GpuRoom(share.gpus)
             capacity: Capacity | ClusterCapacity = Capacity(share, room, nodes)
             if cluster is not None:
-                capacity = _elastic(queue, share, room, checked_nodes, checked, progress)
+                capacity = elastic_capacity(queue, share, room, checked_nodes, checked, progress)
             progress.say(f"{capacity.trials()} trials at once, each with {share.cpus} CPU and {share.gpus:g} GPU")
             progress.stage("loading the trials' processes")
+            queue.callbacks.study_starts()
             try:
                 fit(ActiveLaunch(queue, stop_request, progress, capacity), trainable_class)
             finally:
                 capacity.leave()
-
-
-def _elastic(
-    queue: TrialQueue, share: Share, room: GpuRoom, nodes: Sequence[Node], checked: Checked, progress: Progress
-) -> ClusterCapacity:
-    import ray
-
-    run, study = queue.store.run, queue.study
-    return ClusterCapacity(
-        share,
-        room,
-        nodes,
-        study.resources.max_concurrent,
-        live=lambda: live_nodes(ray),
-        check=lambda new: refusals(run, new, checked.starting_points),
-        say=progress.say,
-        wanted=lambda: still_outstanding(run, study, queue.store),
-        ask=partial(ask_autoscaler, share, room),
-    )

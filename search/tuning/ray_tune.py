@@ -40,6 +40,13 @@ class ActiveLaunch:
     losses: dict[str, Loss] = field(default_factory=dict)
     """By Tune's name of a trial, what became of it, until the queue has been told."""
 
+    def heed(self) -> None:
+        """Leave the study where the queue says so."""
+        if self.queue.fatal is not None:
+            self.stop_request.ask("the same failure again and again")
+        if self.queue.leave is not None:
+            self.stop_request.ask(self.queue.leave)
+
 
 def fit(launch: ActiveLaunch, trainable_class: type[Any] | None = None) -> None:
     """Run the queue's trials until it is empty or the launch is to be left. `trainable_class`: TuneTrainable by default."""
@@ -99,6 +106,7 @@ class RecordSearcher(StaysInDriver, Searcher):
             return None
         trial = self._queue.next()
         self._show_notes()
+        self._launch.heed()
         if trial == "wait":
             return None
         if trial == "done":
@@ -135,10 +143,7 @@ class RecordSearcher(StaysInDriver, Searcher):
         self._progress.left(self._queue.give_back(ours, loss))
         self._show_notes()
         self._log.refresh()
-        if self._queue.fatal is not None:
-            self._launch.stop_request.ask("the same failure again and again")
-        if self._queue.leave is not None:
-            self._launch.stop_request.ask(self._queue.leave)
+        self._launch.heed()
 
     def _show_notes(self) -> None:
         while self._queue.notes:
@@ -165,6 +170,7 @@ class StateEndScheduler(StaysInDriver, FIFOScheduler):
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         judged = result.get("state_ended") and self._launch.queue.judge(result["id"]) is not None
+        self._launch.heed()
         return str(TrialScheduler.STOP if judged or self._launch.stop_request else TrialScheduler.CONTINUE)
 
     def choose_trial_to_run(self, tune_controller: Any) -> Any:

@@ -7,7 +7,8 @@ another is training comes later.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain, islice, product
 from typing import Literal
@@ -23,6 +24,7 @@ from search.study.claims import seed_of_recipe
 from search.study.replicates import replicate_of
 from search.study.study import Study
 from search.tuning.beginnings import NOTHING, Beginnings, Standing
+from search.tuning.callbacks.telling import CallbackTeller
 from search.tuning.configurations import (
     configurations_of_arm,
     search_is_over,
@@ -34,6 +36,7 @@ from search.tuning.early_stopping import stop_reason
 from search.tuning.losses.after import AfterLoss
 from search.tuning.losses.loss import Loss
 from search.tuning.losses.same_failure import SameFailure
+from search.tuning.own.failing import OwnPartFailed
 from search.tuning.proposals.optuna_studies import propose
 from search.tuning.proposals.told import Told
 from trainables.files.failure import Failure
@@ -62,8 +65,11 @@ class TrialQueue:
     """The one error that ended the study."""
     leave: str | None = None
     """Why the launch cannot go on, where that is no trial's fault."""
+    log: Callable[[str], None] = lambda text: None
+    """Takes what only the driver's log keeps."""
 
     def __post_init__(self) -> None:
+        self.callbacks = CallbackTeller(self.study, self.store, self._note, self.log)
         self._plans = plan_of(self.study)
         self._studies = [replicate_of(self.study, index) for index in range(self.study.search.replicates)]
         self._confirm = ConfirmPhase(self.study, self.store, self._note)
@@ -84,19 +90,32 @@ class TrialQueue:
     def next(self) -> RecordedTrial | Waiting:
         """The next trial to run; `wait` while that depends on trials under way, `done` when nothing is left."""
         self.store.guard()
-        if self.fatal is not None:
+        if self.fatal is not None or self.leave is not None:
             return "done"
+        trial = None
+        try:
+            trial = self._next()
+        except OwnPartFailed as error:
+            self._leaves(error)
+        if trial is None:
+            return "wait" if self.live else "done"
+        self.live.add(trial.id)
+        self.callbacks.tell_of([trial])
+        return trial
+
+    def _next(self) -> RecordedTrial | None:
         standing = NOTHING
         if self.live and self.study.resources.share:
             standing = self._beginnings.standing(self.store, self.live)
         trial = self._resumed(standing)
         if trial is None and (request := self._chosen(standing)) is not None:
             trial = self.store.add(request)
-        trial = trial or self._resumed(NOTHING)
-        if trial is None:
-            return "wait" if self.live else "done"
-        self.live.add(trial.id)
-        return trial
+        return trial or self._resumed(NOTHING)
+
+    def _leaves(self, error: OwnPartFailed) -> None:
+        """Nothing can be proposed, or judged, without the user's part."""
+        self.leave = self.leave or str(error)
+        self.log("".join(traceback.format_exception(error)).rstrip())
 
     def _chosen(self, standing: Standing) -> TrialRequest | None:
         """The first that need not wait for a state that a trial under way is training; where all of them would, the first, but
@@ -116,6 +135,7 @@ class TrialQueue:
         trial = self.store.refresh(trial_id)
         if not trial.ended and loss is not None:
             trial = self._lost(trial, loss)
+        self.callbacks.tell_of([trial])
         if trial.ended:
             self._retain()
             self.fatal = self.fatal or self._same_failure.after(trial)
@@ -132,7 +152,12 @@ class TrialQueue:
     def judge(self, trial_id: str) -> str | None:
         """At the end of a state: stop the trial if it is to be stopped, and say why."""
         trial = self.store.refresh(trial_id)
-        reason = None if trial.ended else stop_reason(self.study, self.store, trial)
+        self.callbacks.tell_of([trial])
+        reason = None
+        try:
+            reason = None if trial.ended else stop_reason(self.study, self.store, trial)
+        except OwnPartFailed as error:
+            self._leaves(error)
         if reason is not None:
             self.store.stop(trial_id, reason)
         return reason

@@ -202,7 +202,7 @@ class RecordWriter:
     def append(self, *lines: Mapping[str, Any]) -> None:
         """All of them at once: of what a kill leaves, only the last line can be torn."""
         with self.path.open("a+b") as handle:
-            _drop_torn_line(handle)
+            drop_torn_line(handle)
             writes.append(handle, b"".join(self._encoded(line) for line in lines))
 
     def _encoded(self, line: Mapping[str, Any]) -> bytes:
@@ -210,7 +210,7 @@ class RecordWriter:
         return encode({**line, **self._generation})
 
 
-def _drop_torn_line(handle: BinaryIO) -> None:
+def drop_torn_line(handle: BinaryIO) -> None:
     """Cut off what a crash left of a last line, so that the next one does not run into it."""
     size = handle.seek(0, os.SEEK_END)
     if size == 0:

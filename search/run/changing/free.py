@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from models.errors import UserError
 from search.config_file import key_tree
 
-FREE_TO_CHANGE = ("resources", "retention", "logging")
+FREE_TO_CHANGE = ("resources", "retention", "logging", "callbacks")
 """Sections of a study that change nothing about its trials."""
 OF_THE_MACHINE = ("train.device", "train.precision", "train.graph", "train.threads")
 DEVICE = ("resources.device", "device")

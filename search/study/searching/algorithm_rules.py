@@ -18,7 +18,9 @@ def check_algorithm(study: Study) -> None:
     """UserError for what the algorithm cannot do at all."""
     search, traits = study.search, algorithm_traits(study.search.algorithm)
     if len(search.objective) > 1 and not traits.takes_objectives:
-        able = ", ".join(one.name for one in ALGORITHMS.values() if one.takes_objectives and not one.enumerates)
+        able = ", ".join(
+            one.name for one in ALGORITHMS.built_in.values() if one.takes_objectives and not one.enumerates
+        )
         raise study.sources.error(
             ("search", "algorithm"),
             f": {traits.name} takes one objective, found {len(search.objective)}; give one, or take one of {able}",

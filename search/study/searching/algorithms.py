@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from models.own_parts import OwnPart, Registry, wrong_part
+
 
 @dataclass(frozen=True)
 class AlgorithmTraits:
     """What distinguishes an algorithm from TPE, whose traits are the defaults."""
 
     name: str
-    sampler: str
-    """The function that makes its Optuna sampler, as `module:function`; it is loaded when a configuration is proposed."""
+    sampler: str | OwnPart
+    """The function that makes its Optuna sampler, as `module:function`, loaded when a configuration is proposed; or a user's
+    own class or factory."""
     draws: bool = False
     """Draws configurations without looking at any result, so that arms may be given the same draws."""
     enumerates: bool = False
@@ -27,21 +30,26 @@ class AlgorithmTraits:
     """Several objectives at once."""
 
 
-ALGORITHMS: dict[str, AlgorithmTraits] = {}
-"""Name → traits, in the order of registration."""
+def _own_algorithm(part: OwnPart) -> AlgorithmTraits:
+    """Nothing is known of what it can learn about: it is trusted with every space."""
+    if not callable(part.value):
+        raise wrong_part("search.algorithm", part, "a class of Optuna samplers, or a function that makes one")
+    return AlgorithmTraits(part.origin.reference, part)
+
+
+ALGORITHMS: Registry[AlgorithmTraits] = Registry("samplers", "search.algorithm", _own_algorithm)
+"""Name → traits, in the order of registration; a user's own too."""
 DEFAULT_ALGORITHM = "tpe"
 
 
 def register_algorithm(traits: AlgorithmTraits) -> None:
     """Make an algorithm known: studies may name it from now on. ValueError where its name is taken."""
-    if traits.name in ALGORITHMS:
-        raise ValueError(f"there is an algorithm {traits.name!r} already")
-    ALGORITHMS[traits.name] = traits
+    ALGORITHMS.register(traits.name, traits)
 
 
 def algorithm_traits(name: str) -> AlgorithmTraits:
-    """An algorithm's traits. Nothing is known of one of the user's own, which is trusted with every space."""
-    return ALGORITHMS.get(name) or AlgorithmTraits(name, name)
+    """What is known of an algorithm without importing anything of the user's: of one of their own nothing."""
+    return ALGORITHMS.built_in.get(name) or AlgorithmTraits(name, "")
 
 
 SAMPLERS = "search.tuning.proposals.samplers"

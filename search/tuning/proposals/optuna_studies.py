@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,9 +19,11 @@ from optuna.trial import FrozenTrial
 from search.run.plan import plan_of
 from search.run.possible.warm_start import why_nothing_to_learn
 from search.run.results import load_results
-from search.study.searching.algorithms import algorithm_traits
+from search.study.searching.algorithms import ALGORITHMS, algorithm_traits
 from search.study.study import Study
 from search.tuning.configurations import Configuration, configurations_of_arm
+from search.tuning.own.failing import blamed_on
+from search.tuning.proposals.own import KEY
 from search.tuning.proposals.samplers import Ask, ask_of, make_sampler, seed_of
 from search.tuning.proposals.told import Told, told_trial
 
@@ -47,7 +50,8 @@ def propose(
 ) -> Proposal:
     """Configuration `number` of an arm, given the arm's earlier ones; the same again for the same records.
 
-    `warm` are trials of an earlier run to learn from. `told` is what is kept between one proposal and the next.
+    `warm` are trials of an earlier run to learn from. `told` is what is kept between one proposal and the next. OwnPartFailed
+    where a user's own sampler fails.
     """
     told = Told() if told is None else told
     traits = algorithm_traits(study.search.algorithm)
@@ -57,9 +61,11 @@ def propose(
     taken = [configuration.values for configuration in past]
     if traits.draws:
         past, warm = (), ()
+    algorithm = study.search.algorithm
     for attempt in range(ATTEMPTS):
-        optuna_study = rebuild(study, past, make_sampler(ask_of(study, arm, number, attempt)), warm, told=told)
-        values = study.space.suggest(optuna_study.ask(), arm, fixed)
+        with blamed_on(algorithm, KEY) if ALGORITHMS.is_own(algorithm) else nullcontext():
+            optuna_study = rebuild(study, past, make_sampler(ask_of(study, arm, number, attempt)), warm, told=told)
+            values = study.space.suggest(optuna_study.ask(), arm, fixed)
         if values not in taken:
             break
     drawn = optuna_study.get_trials(deepcopy=False)[-1].system_attrs

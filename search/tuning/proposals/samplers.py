@@ -15,9 +15,10 @@ from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler
 from optuna.trial import FrozenTrial
 
-from search.study.searching.algorithms import algorithm_traits
+from search.study.searching.algorithms import ALGORITHMS
 from search.study.sections import SearchConfig
 from search.study.study import Study
+from search.tuning.proposals.own import own_sampler
 from search.tuning.proposals.places import Numeric, place_in
 
 SMALLEST_STARTUP, LARGEST_STARTUP = 4, 10
@@ -62,10 +63,13 @@ def ask_of(study: Study, arm: str, number: int, attempt: int = 0) -> Ask:
 
 
 def make_sampler(ask: Ask) -> BaseSampler:
-    """The sampler of one proposal; it depends on `ask` and on nothing else."""
-    module, _, function = algorithm_traits(ask.search.algorithm).sampler.partition(":")
+    """The sampler of one proposal; it depends on `ask` and on nothing else. OwnPartFailed for a user's that cannot be made."""
+    sampler = ALGORITHMS[ask.search.algorithm].sampler
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if not isinstance(sampler, str):
+            return own_sampler(sampler, ask.seed, ask.search.algorithm_args)
+        module, _, function = sampler.partition(":")
         made: BaseSampler = getattr(importlib.import_module(module), function)(ask)
     return made
 

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from benchmarks.support.simulation import Simulation, make_study
 from search.run.trials import RecordedTrial
-from search.study.sections import SchedulerConfig
+from search.run.views import trial_view
+from search.study.searching.scheduler import SchedulerConfig
 from search.tuning.early_stopping import stop_reason
-from search.tuning.rungs import crossed_rung, default_rungs, rungs_of, survives_halving, survives_median, value_at
+from search.tuning.stopping.halving import crossed_rung, default_rungs, rungs_of, survives_halving
+from search.tuning.stopping.median import survives_median
 from trainables.files.record import Identity, StateEnd, TrialRecord
 
 ASHA = SchedulerConfig(kind="asha")
@@ -50,14 +52,14 @@ def test_hyperbands_brackets_begin_one_rung_later_each_and_are_never_empty() -> 
 
 
 def test_values_are_interpolated_between_state_ends() -> None:
-    states = states_of((0, 0.9), (20, 0.8), (60, 0.4))
-    assert value_at(states, 10) == pytest.approx(0.85)
-    assert value_at(states, 40) == pytest.approx(0.6)
-    assert value_at(states, 61) is None
+    view = trial_view(a_trial("t", 0, (0, 0.9), (20, 0.8), (60, 0.4)))
+    assert view.val_accuracy_at(10) == pytest.approx(0.85)
+    assert view.val_accuracy_at(40) == pytest.approx(0.6)
+    assert view.val_accuracy_at(61) is None
 
 
 def test_a_rung_is_crossed_once_and_those_within_the_grace_at_its_end() -> None:
-    states = states_of((0, 0.9), (20, 0.8), (30, 0.7), (60, 0.4))
+    states = trial_view(a_trial("t", 0, (0, 0.9), (20, 0.8), (30, 0.7), (60, 0.4))).states
     rungs = (15.0, 25.0, 50.0)
     assert [crossed_rung(states[:count], rungs, 1) for count in (1, 2, 3, 4)] == [None, 15, 25, 50]
     assert [crossed_rung(states[:count], rungs, 2) for count in (2, 3, 4)] == [None, 25, 50]

@@ -26,6 +26,7 @@ SEARCHED = {
     "prune.rsst.shrink": {"log_uniform": [1.0e-4, 0.5], "arms": ["rsst"]},
 }
 ALGORITHMS = ["tpe", "random", "qmc", "nsga2", "gp", "cmaes"]
+ONES_OWN = ["optuna.samplers:TPESampler", "optuna.samplers:CmaEsSampler", "optuna.samplers:NSGAIIISampler"]
 
 
 def mishaps(request: TrialRequest, epochs: int) -> str | None:
@@ -94,7 +95,7 @@ def test_an_objective_at_a_removal_is_interpolated_and_never_extrapolated(tmp_pa
     assert {frozen.state for frozen in read_back(simulation, "refill").trials} == {TrialState.FAIL}
 
 
-@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("algorithm", [*ALGORITHMS, *ONES_OWN])
 def test_every_algorithm_proposes_within_the_space_and_the_same_again(tmp_path: Path, algorithm: str) -> None:
     count = 5 if algorithm == "gp" else 8
     search = {"algorithm": algorithm, "trials_per_arm": count}

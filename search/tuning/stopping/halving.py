@@ -1,25 +1,41 @@
-"""When a trial is stopped early: pure functions of what the trials of one arm had reached at the ends of their states.
+"""Successive halving after Li et al. (ASHA, 2020), in its form that only ever stops, and hyperband's brackets of it.
 
 Trials are compared at equal removal: a rung is a removed percentage, and a trial's value there is its validation accuracy
-between the two state ends on either side. Successive halving after Li et al. (ASHA, 2020), in its form that only ever
-stops; the median rule after Golovin et al. (2017).
+between the two state ends on either side.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import median
+from dataclasses import dataclass
 
-from search.run.curves import mean_or_none, objective_value
-from search.study.objectives import Objective
-from search.study.sections import SchedulerConfig
-from trainables.files.record import StateEnd
+from search.run.views import StateView, TrialView
+from search.study.searching.scheduler import SchedulerConfig
 
 LOWEST_RUNG = 10.0
 """Percent removed under which there is no rung by default: hardly anything has happened there."""
 
-States = Sequence[StateEnd]
+
+@dataclass(frozen=True)
+class Halving:
+    """`asha` and `hyperband`."""
+
+    config: SchedulerConfig
+
+    def judged_at(self, trial: TrialView, paired: bool) -> float | None:
+        """The rung that it has just reached. A paired trial that came first goes on until the others are there, so each of its
+        later state ends may be the one to judge it at the highest of its rungs."""
+        rungs = rungs_of(self.config, trial.number)
+        if paired:
+            return highest_rung(trial.states, rungs)
+        return crossed_rung(trial.states, rungs, self.config.grace_states)
+
+    def keeps(self, trial: TrialView, rivals: tuple[TrialView, ...], removed_percent: float) -> bool:
+        bracket = bracket_of(self.config, trial.number)
+        others = [one for one in rivals if bracket_of(self.config, one.number) == bracket]
+        own, *reached = [one.val_accuracy_at(removed_percent) for one in (trial, *others)]
+        return own is None or survives_halving(own, [own, *(one for one in reached if one is not None)], self.config)
 
 
 def default_rungs(reduction_factor: float) -> tuple[float, ...]:
@@ -42,20 +58,7 @@ def bracket_of(config: SchedulerConfig, number: int) -> int:
     return number % max(1, min(config.brackets, len(all_rungs(config)))) if config.kind == "hyperband" else 0
 
 
-def value_at(states: States, removed_percent: float) -> float | None:
-    """Validation accuracy at `removed_percent` removed; None where the trial has not got there.
-
-    A trial that removes so much at once that it begins beyond `removed_percent` is not comparable there either.
-    """
-    return objective_value(states, Objective(metric="val_accuracy", direction="max", at=removed_percent))
-
-
-def running_mean(states: States, removals: Sequence[float]) -> float | None:
-    """Mean accuracy over `removals` (percent removed); None where there are none or the trial has not been at one of them."""
-    return mean_or_none([value_at(states, removed_percent) for removed_percent in removals])
-
-
-def crossed_rung(states: States, rungs: Sequence[float], grace: int) -> float | None:
+def crossed_rung(states: Sequence[StateView], rungs: Sequence[float], grace: int) -> float | None:
     """The highest rung that the newest state brought within reach; None where it brought none.
 
     Rungs crossed before the end of state `grace` are judged there.
@@ -67,7 +70,7 @@ def crossed_rung(states: States, rungs: Sequence[float], grace: int) -> float | 
     return max(crossed, default=None)
 
 
-def highest_rung(states: States, rungs: Sequence[float]) -> float | None:
+def highest_rung(states: Sequence[StateView], rungs: Sequence[float]) -> float | None:
     """The highest rung that a trial has reached."""
     return max((rung for rung in rungs if states and rung <= states[-1].removed_percent), default=None)
 
@@ -78,10 +81,3 @@ def survives_halving(value: float, all_values: Sequence[float], config: Schedule
         return True
     keep = math.ceil(len(all_values) / config.reduction_factor - 1e-9)
     return value >= sorted(all_values, reverse=True)[keep - 1]
-
-
-def survives_median(value: float, others: Sequence[float], config: SchedulerConfig) -> bool:
-    """Whether a trial's running mean is at least the median of the other trials', over the same removals."""
-    if len(others) + 1 < max(2, config.min_trials):
-        return True
-    return value >= median(others)

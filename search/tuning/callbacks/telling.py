@@ -1,0 +1,121 @@
+"""Tells a user's callbacks, in the driver, what the records say and they have not been told.
+
+What has been told is noted after telling it: a driver that is killed just then tells it again, and nothing is left out. A
+callback that raises has been told, and the study goes on.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import Any
+
+from models.errors import UserError
+from models.own_parts import users_line
+from search.run.store import TrialStore
+from search.run.trials import RecordedTrial
+from search.study.searching.callbacks import CALLBACKS, CallbackConfig
+from search.study.study import Study
+from search.tuning.callbacks.events import Event, events_of
+from search.tuning.callbacks.told import ToldEvents
+from search.tuning.callbacks.views import StudyView, study_view
+
+Say = Callable[[str], None]
+
+
+class CallbackTeller:
+    """`say` is given what the user should read, in one line; `log` what only the driver's log keeps. The caller holds the
+    run's lock."""
+
+    def __init__(self, study: Study, store: TrialStore, say: Say, log: Say) -> None:
+        self._study, self._store, self._say, self._log = study, store, say, log
+        self._complained: set[tuple[str, str]] = set()
+
+    def prepare(self) -> None:
+        """Make the objects, which is otherwise done when there is first something to tell. UserError where that fails."""
+        assert self._objects is not None
+
+    def study_starts(self) -> None:
+        """A launch begins: that is told, then what an earlier one has left untold."""
+        if not self._study.callbacks:
+            return
+        view = self._view()
+        self._tell(lambda told: [Event("on_study_start", f"launch {view.launch}", (view,))])
+        self.tell_of(self._store)
+
+    def tell_of(self, trials: Iterable[RecordedTrial]) -> None:
+        """What there is to tell of these trials."""
+        if not self._study.callbacks:
+            return
+        known = list(trials)
+        self._tell(lambda told: (event for trial in known for event in events_of(trial, told)))
+
+    def study_ends(self) -> None:
+        """The study is complete: all that is left to tell, and that. It is told again where the run has grown since."""
+        if not self._study.callbacks:
+            return
+        self.tell_of(self._store)
+        ended = sum(trial.ended for trial in self._store)
+        self._tell(lambda told: [Event("on_study_end", f"complete {ended}", (self._view(),))])
+
+    def _view(self) -> StudyView:
+        run = self._store.run
+        return study_view(self._study, run.address, self._store.guard.generation, self._store)
+
+    @cached_property
+    def _told(self) -> ToldEvents:
+        return ToldEvents(self._store.run.path)
+
+    @cached_property
+    def _objects(self) -> dict[str, Any]:
+        """Made when there is first something to tell."""
+        return {name_of(one): made(one) for one in self._study.callbacks}
+
+    def _tell(self, events: Callable[[set[str]], Iterable[Event]]) -> None:
+        for config in self._study.callbacks:
+            name = name_of(config)
+            lacking = [event for event in events(self._told.of(name)) if event.name not in self._told.of(name)]
+            if not lacking:
+                continue
+            self._store.guard()  # who has lost the run tells nothing more
+            for event in lacking:
+                self._call(name, event)
+                self._told.note(name, [event.name])
+
+    def _call(self, name: str, event: Event) -> None:
+        hook = getattr(self._objects[name], event.hook, None)
+        if not callable(hook):
+            return
+        try:
+            hook(*event.arguments)
+        except Exception as error:
+            self._complain(name, event, error)
+
+    def _complain(self, name: str, event: Event, error: Exception) -> None:
+        what = f"{name}: {event.hook} of {event.name}: {users_line(error)}{type(error).__name__}: {error}"
+        if (name, event.hook) in self._complained:
+            self._log(what)
+            return
+        self._complained.add((name, event.hook))
+        self._log("".join(traceback.format_exception(error)).rstrip())
+        self._say(f"callback {what}; the study goes on (traceback in driver.log, further ones told there alone)")
+
+
+def name_of(config: CallbackConfig) -> str:
+    """Tells one of a study's callbacks from the others: the same class made otherwise is another one."""
+    arguments = ", ".join(f"{key}={value!r}" for key, value in sorted(config.args.items()))
+    return f"{config.use}({arguments})" if arguments else config.use
+
+
+def made(config: CallbackConfig) -> Any:
+    """The object that is told; a class is made one of. UserError where that fails."""
+    value = CALLBACKS[config.use].value
+    if not isinstance(value, type):
+        return value
+    try:
+        return value(**config.args)
+    except Exception as error:
+        raise UserError(
+            f"{config.use}: {users_line(error)}{type(error).__name__}: {error}; correct it there", key="callbacks"
+        ) from error

@@ -1,0 +1,1 @@
+"""A user's own parts of the search: whether they work, and whose error it is where one fails."""
