@@ -65,6 +65,7 @@ This page is made from the classes that read the file, by `python docs/study_ref
 | `resources` | processors, GPUs, time |
 | `compare` | what will be claimed, fixed before running |
 | `retention` | which networks stay on the disk |
+| `callbacks` | objects [of one's own](own-search.md#callbacks) that are told how the study goes |
 | `logging` | where trials are shown as they run: TensorBoard, MLflow, Weights & Biases, Comet ([trackers.md](trackers.md)) |
 | `provenance` | written by `prunetune export`; changes nothing |
 """

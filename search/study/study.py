@@ -107,7 +107,7 @@ class Study:
             "arms": {name: arm.patch for name, arm in self.arms.items()},
             "space": {key: self._spec(key) for key in self.searched_keys},
             **{section: getattr(self, section).model_dump(mode="json") for section in SETTINGS},
-            "callbacks": [one.written() for one in self.callbacks],
+            **({"callbacks": [one.written() for one in self.callbacks]} if self.callbacks else {}),
         }
 
     def _spec(self, key: str) -> Any:

@@ -37,6 +37,7 @@ from search.tuning.gpu_memory.gpu_room import GpuRoom
 from search.tuning.gpu_memory.measuring import measure
 from search.tuning.gpu_memory.room import share_with_room
 from search.tuning.own.checks import check_own_search
+from search.tuning.own.origins import changed_parts, search_parts
 from search.tuning.progress import Progress
 from search.tuning.proposals.optuna_log import write_optuna_log
 from search.tuning.proposals.optuna_studies import warm_trials
@@ -164,7 +165,10 @@ def _launch(
         generation = store.guard.generation
         foundations.check_starting_points(run, checked.starting_points)
         found_weights.note(run, study)
-        manifest.write_launch(run, generation, checked.starting_points, manifest.machine(), launch.command, study)
+        parts = search_parts(study)
+        own_warnings += changed_parts(run, parts)
+        about = {**manifest.machine(), **parts}
+        manifest.write_launch(run, generation, checked.starting_points, about, launch.command, study)
         stop_request = StopRequest(study.resources.time_budget)
         hold.when_lost(stop_request.ask)
         queue = TrialQueue(study, store, warm_trials(study), retry_failed=launch.retry_failed, log=log.say)
