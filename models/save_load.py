@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.atomic import replace_via
 from models.errors import UserError
+from models.networks.own_file import check_own, header_of
 from models.networks.registry import build
 from models.preprocessing import Preprocessing
 from models.spec import ModelSpec
@@ -27,12 +28,16 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """The parts of a model file. `state` is the compact network's state dict; `metadata` is what `save` was given."""
+    """The parts of a model file. `state` is the compact network's state dict; `metadata` is what `save` was given.
+
+    `architecture` is where a network of a user's own came from, as `Origin.to_json` says it; None for ours and timm's.
+    """
 
     spec: ModelSpec
     structure: Structure
     state: dict[str, Tensor]
     metadata: dict[str, Any]
+    architecture: dict[str, Any] | None = None
 
 
 def save(
@@ -48,6 +53,7 @@ def save(
         "spec": spec.to_json(),
         "structure": structure.to_json(),
         "metadata": dict(metadata),
+        **header_of(spec),
     }
     tensors = {name: _storable(tensor) for name, tensor in model_state.items()}
     text = json.dumps(header, separators=(",", ":"), allow_nan=False)
@@ -59,13 +65,15 @@ def load(path: Path | str) -> nn.Module:
     """The compact network in a file written by `save`, on the CPU, in eval mode.
 
     Raises:
-        UserError: the file is missing, damaged, or not one of ours.
+        UserError: the file is missing, damaged, or not one of ours, or its network is a user's own, which is not there.
     """
     return network_of(load_parts(path), path)
 
 
 def network_of(parts: LoadedModel, path: Path | str) -> nn.Module:
-    """The compact network of these parts, on the CPU, in eval mode. UserError, naming `path`, where they do not fit."""
+    """The compact network of these parts, on the CPU, in eval mode. UserError, naming `path`, where they do not fit, or where a
+    network of a user's own is not there any more."""
+    check_own(parts.spec, parts.architecture, path)
     try:
         model = build_compact(parts.spec, parts.structure)
         model.load_state_dict(parts.state, strict=True)
@@ -163,7 +171,7 @@ def _parse(path: Path | str, text: str, state: dict[str, Tensor]) -> LoadedModel
             raise UserError(f"{path}: header format {found!r}, expected {FORMAT}; use the prunetune that wrote it")
         spec = ModelSpec.from_json(header["spec"])
         structure = Structure.from_json(header["structure"])
-        return LoadedModel(spec, structure, state, header["metadata"])
+        return LoadedModel(spec, structure, state, header["metadata"], header.get("architecture"))
     except (KeyError, TypeError, ValueError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise UserError(f"{path}: its header cannot be read ({reason}); write it again") from error

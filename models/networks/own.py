@@ -22,6 +22,8 @@ Builder = Callable[..., nn.Module]
 def _builder_of(part: OwnPart) -> Builder:
     if not callable(part.value):
         raise wrong_part(KEY, part, EXPECTED)
+    if isinstance(part.value, type) and not issubclass(part.value, nn.Module):
+        raise wrong_part(KEY, part, EXPECTED, "a class of something else")
     if not _takes(part.value, "num_classes"):
         raise wrong_part(KEY, part, EXPECTED, "one without it")
     builder: Builder = part.value

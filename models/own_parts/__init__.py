@@ -5,7 +5,7 @@
 
 from models.own_parts.loading import users_line
 from models.own_parts.origin import Origin
-from models.own_parts.places import look_in, places
+from models.own_parts.places import look_in, look_in_last, places
 from models.own_parts.reference import GROUPS, Group, is_reference
 from models.own_parts.registry import Registry
 from models.own_parts.resolving import OwnPart, entry_point_names, is_own, resolve, wrong_part
@@ -20,6 +20,7 @@ __all__ = [
     "is_own",
     "is_reference",
     "look_in",
+    "look_in_last",
     "places",
     "resolve",
     "users_line",

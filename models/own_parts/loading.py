@@ -11,10 +11,9 @@ from types import ModuleType
 
 from models.errors import UserError
 from models.own_parts.finder import PRIVATE, install, private_package, shadowed
-from models.own_parts.origin import sha256_of
-from models.own_parts.places import look_in_last, places
+from models.own_parts.places import look_in_last, places, sent
 from models.own_parts.reference import Reference
-from models.own_parts.sources import imported_names, is_users
+from models.own_parts.sources import imported_names, is_users, sha256_of
 
 _loaded: dict[str, tuple[Path, str]] = {}
 """User's modules that this process has imported, by name: their file, and its SHA-256 then."""
@@ -42,6 +41,11 @@ def stamp() -> tuple[object, ...]:
     return (places(), *((file, *_times(file)) for file, _ in _loaded.values()))
 
 
+def loaded_files() -> tuple[Path, ...]:
+    """The user's files that this process has imported modules from."""
+    return tuple(file for file, _ in _loaded.values())
+
+
 def looked_in() -> str:
     """The folders that parts are looked for in, for a message."""
     return ", ".join(str(folder) for folder in places())
@@ -49,7 +53,8 @@ def looked_in() -> str:
 
 def _by_path(reference: Reference, key: str) -> ModuleType:
     stated = Path(str(reference.file)).expanduser()
-    found = next((one for one in [folder / stated for folder in places()] if one.is_file()), None)
+    copies = [copy / stated.relative_to(here) for here, copy in sent().items() if stated.is_relative_to(here)]
+    found = next((one for one in [*copies, *(folder / stated for folder in places())] if one.is_file()), None)
     if found is None:
         raise UserError(f"{reference.text}: there is no file {stated}; looked for in {looked_in()}", key=key)
     file = found.resolve()

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from models.own_parts.sources import files_of, is_users
+from models.own_parts.sources import files_of, is_users, sha256_of
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,6 @@ def origin_of(reference: str, module: ModuleType, distribution: metadata.Distrib
         None if distribution is None else distribution.metadata["Name"],
         None if distribution is None else distribution.version,
     )
-
-
-def sha256_of(file: Path) -> str:
-    """Of a file's contents."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @lru_cache

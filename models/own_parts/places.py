@@ -27,9 +27,22 @@ def look_in_last(folder: Path) -> None:
 
 
 def places() -> tuple[Path, ...]:
-    """Where own parts are looked for, in this order: folders of study files, the working folder, what a driver has sent."""
-    here = [Path(one) for one in _stated()]
-    return tuple(dict.fromkeys([*here, *_working_folder(), *_sent()]))
+    """Where own parts are looked for, in this order: what a cluster's driver has sent, which is what it has tried; folders of
+    study files; the working folder."""
+    return tuple(dict.fromkeys([*sent().values(), *map(Path, _stated()), *_working_folder()]))
+
+
+def sent() -> dict[Path, Path]:
+    """A folder as the driver knows it → the copy of its Python files here; nothing on the driver's own machine."""
+    spec = PathFinder.find_spec(SENT)
+    found = () if spec is None else spec.submodule_search_locations or ()
+    copies = [Path(place) / sent_name(index) for place in found for index in range(len(_stated()))]
+    return {Path(stated): copy for stated, copy in zip(_stated(), copies, strict=False) if copy.is_dir()}
+
+
+def sent_name(index: int) -> str:
+    """The name of the copy of the folder at this place of the driver's list."""
+    return f"folder_{index}"
 
 
 def _stated() -> list[str]:
@@ -41,9 +54,3 @@ def _working_folder() -> list[Path]:
         return [Path.cwd()]
     except FileNotFoundError:  # it was removed under this process
         return []
-
-
-def _sent() -> list[Path]:
-    spec = PathFinder.find_spec(SENT)
-    found = () if spec is None else spec.submodule_search_locations or ()
-    return [folder for place in found for folder in sorted(Path(place).iterdir()) if folder.is_dir()]

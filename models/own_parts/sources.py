@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import importlib.util
 import sysconfig
 from collections.abc import Iterator
@@ -78,3 +79,8 @@ def _may_be_users(top: str) -> bool:
     spec = importlib.util.find_spec(top)
     where = [] if spec is None else [spec.origin, *(spec.submodule_search_locations or ())]
     return any(is_users(Path(one)) for one in where if one)
+
+
+def sha256_of(file: Path) -> str:
+    """Of a file's contents."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()

@@ -82,7 +82,7 @@ def provenance_of(candidate: Candidate, run: Path, chosen: str | None) -> dict[s
     assert record is not None
     environment, weights, data = (record.header.get(part, {}) for part in ("environment", "weights", "data"))
     last = candidate.trial.last
-    taught = {"teacher": record.header["teacher"]} if "teacher" in record.header else {}
+    more: dict[str, Any] = {part: record.header[part] for part in ("teacher", "parts") if part in record.header}
     return {
         "run": run.name,
         "trial": candidate.trial.id,
@@ -102,6 +102,6 @@ def provenance_of(candidate: Candidate, run: Path, chosen: str | None) -> dict[s
         "versions": {"python": environment.get("python"), **environment.get("libraries", {})},
         "hardware": {key: environment.get(key) for key in ("device", "gpu", "processor", "precision", "threads")},
         "weights": weights,
-        **taught,
+        **more,
         "data": data,
     }

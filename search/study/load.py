@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from models.errors import UserError
-from models.own_parts import look_in
+from models.own_parts import look_in, look_in_last
 from models.own_parts.kept import look_where_kept
 from search.config_file import key_tree, packaged, yaml_file
 from search.config_file.mistakes import Sources, first_problem
@@ -39,16 +39,18 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None, *,
     """
     path = packaged.found(path)
     document = yaml_file.read(path)
-    if recorded:
-        look_where_kept(path.resolve().parent)
-    else:
-        look_in(path.resolve().parent)
+    folder = path.resolve().parent
+    if not recorded:
+        look_in(folder)
+        look_in_last(Path.cwd())  # said, for Ray's processes have another
+    for run in (folder, folder.parent):  # a run's own file, or one that lies within a run, such as its `best.yaml`
+        look_where_kept(run)
     sources = Sources.of_file(str(path), document.lines)
     if not isinstance(document.content, dict):
         raise UserError(f"{path}: a study file with `name:` and `trial:` is expected, found {document.content!r:.60}")
     if is_pretraining(document.content):
         raise UserError(f"{path}: this is a pretraining file, not a study; give it to `prunetune pretrain`")
-    raw = plain_form({"name": path.stem, **document.content}, sources, path.resolve().parent)
+    raw = plain_form({"name": path.stem, **document.content}, sources, folder)
     if name is not None:
         raw, sources = {**raw, "name": name}, sources.with_option(("name",), f"--name {name}")
     raw, sources = apply_sets(raw, sources, sets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -28,7 +29,8 @@ def check_same_trial(existing: TrialRecord, header: Mapping[str, Any]) -> None:
 
 def _identifying(part: str, value: Mapping[str, Any]) -> Mapping[str, Any]:
     if part == "parts":
-        return {f"{key} ({origin['file']})": origin["digest"] for key, origin in value.items()}
+        # The file's name alone: it lies elsewhere on another machine.
+        return {f"{key} ({Path(str(origin['file'])).name})": origin["digest"] for key, origin in value.items()}
     if part != "config":
         return {"digest": value["digest"]}
     try:

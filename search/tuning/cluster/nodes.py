@@ -30,7 +30,7 @@ TOKEN_FILE = "token"
 
 @dataclass(frozen=True)
 class Facts:
-    """`problem` is one clause: what kept the machine from answering. `digests`: arm → {weights, data}."""
+    """`problem` is one clause: what kept the machine from answering. `digests`: arm → {weights, data, own parts}."""
 
     python: str = ""
     libraries: Mapping[str, str] = field(default_factory=dict)
@@ -108,7 +108,8 @@ def meet(meeting: Path, answer: str) -> str | None:
 
 
 def digests_of(starting_point: StartingPoint) -> dict[str, str]:
-    return {"weights": starting_point.weights["digest"], "data": starting_point.data["digest"]}
+    own = {} if starting_point.parts is None else {"parts": str(starting_point.parts["digest"])}
+    return {"weights": starting_point.weights["digest"], "data": starting_point.data["digest"], **own}
 
 
 def difference(driver: Facts, node: Facts) -> str | None:

@@ -19,6 +19,7 @@ from search.run.possible.cluster_address import LOCAL, ClusterAddress, cluster_a
 from search.study.sections import ResourcesConfig
 from search.tuning.cluster.process_group import Apart, starts_apart
 from search.tuning.cluster.resources import Node, share_of, this_machine
+from search.tuning.cluster.sent_parts import sending_environment
 from search.tuning.cluster.token import own_token
 
 OBJECT_STORE_BYTES = 100 * 1024 * 1024
@@ -86,8 +87,9 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path, apart: Apart) -> 
     if (cluster := cluster_address(resources)) is not None:
         _check_reachable(cluster)
         try:
-            environment = {"env_vars": worker_environment(resources.cpus_per_trial)}
-            ray.init(address=cluster.address, runtime_env=environment, **quiet)
+            parts = sending_environment(folder)
+            variables = worker_environment(resources.cpus_per_trial) | parts["env_vars"]
+            ray.init(address=cluster.address, runtime_env={**parts, "env_vars": variables}, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise UserError(
                 f"{cluster.named_by}: no Ray cluster answers at {cluster.address} ({str(error).splitlines()[0]}); "

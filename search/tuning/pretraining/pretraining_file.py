@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from models.errors import UserError
+from models.own_parts import look_in, look_in_last
 from search.config_file import key_tree, packaged, yaml_file
 from search.config_file.mistakes import Sources, first_problem
 from search.config_file.set_option import read_set
@@ -28,6 +29,8 @@ def load_pretraining(path: Path, sets: Sequence[str] = ()) -> PretrainConfig:
         )
     if "trial" in document.content and "output" not in document.content:
         raise UserError(f"{path}: this is a study file; give it to `prunetune sweep`, `trial` or `validate`")
+    look_in(path.resolve().parent)
+    look_in_last(Path.cwd())
     content = with_paths(document.content, path.resolve().parent, PATHS)
     sources = Sources.of_file(str(path), document.lines)
     for text in sets:
