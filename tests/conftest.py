@@ -24,3 +24,9 @@ def own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is kept of a test's image files, such as which cannot be read, is no business of whoever runs the tests. Not for
     data sets that lie, or are downloaded to, where this user has them."""
     monkeypatch.setenv("PRUNETUNE_DATA", str(tmp_path / "data-of-this-test"))
+
+
+@pytest.fixture(autouse=True)
+def _own_parts_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading a study has its folder looked in for a user's own parts, for as long as a process lives: not those of a test."""
+    monkeypatch.setenv("PRUNETUNE_PARTS", "")

@@ -33,6 +33,7 @@ ALLOWED = {
     "search/tuning/callbacks/told.py": "opens what models/writes.py appends to",
     "search/tuning/driver_log.py": "what a launch says; nothing is read from it, and a full disk does not end it",
     "search/tuning/cluster/nodes.py": "a token by which machines show that they see the folder, removed before any trial",
+    "search/tuning/cluster/sent_parts.py": "copies for Ray, in its temporary folder",
     "search/tuning/cluster/session.py": "Ray's temporary folder is no run",
     "search/tuning/cluster/token.py": "in Ray's temporary folder",
     "search/report/plots/drawing.py": "draws into memory",
