@@ -64,7 +64,8 @@ def describe(model: nn.Module, kinds: Collection[Kind] = ()) -> tuple[UnitGroup,
     found = "; ".join(sorted(set(left_whole(model).values()) | unknown)) or "no attention, MLP or ResNet block"
     raise UserError(
         f"model {_model_name(model)}: nothing in it can be pruned (found: {found}); "
-        "choose a network of the ViT/DeiT or ResNet family, or another whose units docs/networks.md names"
+        "choose a network of the ViT/DeiT or ResNet family, or another whose units docs/networks.md names; one of your own "
+        "says its units in a method units() (docs/extending.md)"
     )
 
 

@@ -38,33 +38,52 @@ def check_network(config: TrialConfig, spec: ModelSpec) -> None:
         groups = describe(model, kinds_of(config.prune.target))
         if config.prune.traits.needs_units:
             check_target(config.prune.target, config.model.arch, model, groups)
+        if is_own(spec.arch) and config.prune.traits.ends_small:
+            _try_removal(config, spec, model, groups)
         if CRITERIA.is_own(config.prune.criterion_in_force) and config.prune.traits.makes_smaller:
             _try_criterion(config, spec, model, groups)
 
 
-def _try_network(model: nn.Module, spec: ModelSpec) -> None:
+def _try_network(model: nn.Module, spec: ModelSpec, after: str = "") -> None:
     import torch
 
     from models.own_parts import users_line
 
     images = torch.randn(IMAGES, *spec.input_shape)
+    what = f"{spec.arch}: its forward pass of images {tuple(images.shape)}{after}"
     try:
         with torch.no_grad():
             logits = model.eval()(images)
     except Exception as error:
         reason = " ".join(str(error).split()) or "no further words"
         raise UserError(
-            f"{spec.arch}: its forward pass of images {tuple(images.shape)} failed: {users_line(error)}"
-            f"{type(error).__name__}: {reason}; correct it there",
-            key="model.arch",
+            f"{what} failed: {users_line(error)}{type(error).__name__}: {reason}; correct it there", key="model.arch"
         ) from error
     expected = (IMAGES, spec.num_classes)
     if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != expected:
         shape = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
+        raise UserError(f"{what} gave {shape}, expected logits of shape {expected}", key="model.arch")
+
+
+def _try_removal(config: TrialConfig, spec: ModelSpec, model: nn.Module, groups: tuple[UnitGroup, ...]) -> None:
+    """A unit of each group of the target goes, and the network still works: what is described wrongly fails now, and not after
+    the epochs of state 0."""
+    from copy import deepcopy
+
+    from models.units.base import dense_structure
+    from models.units.compaction import remove
+
+    kinds, smaller = kinds_of(config.prune.target), deepcopy(model)
+    gone = {group.name: (group.count - 1,) for group in groups if group.kind in kinds and group.count > 1}
+    names = ", ".join(gone)
+    try:
+        remove(smaller, dense_structure(groups), gone)
+    except (ValueError, RuntimeError, IndexError) as error:
         raise UserError(
-            f"{spec.arch}: its forward pass of images {tuple(images.shape)} gave {shape}, expected logits of shape {expected}",
+            f"{spec.arch}: a unit of {names} cannot be removed: {' '.join(str(error).split())}; correct its units()",
             key="model.arch",
-        )
+        ) from error
+    _try_network(smaller, spec, f" without the last unit of {names}")
 
 
 def _try_criterion(config: TrialConfig, spec: ModelSpec, model: nn.Module, groups: tuple[UnitGroup, ...]) -> None:

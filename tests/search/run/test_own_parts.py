@@ -104,6 +104,33 @@ def test_a_network_is_built_and_tried(users: Path) -> None:
     assert "gave shape (4, 4, 10), expected logits of shape (4, 10)" in told
 
 
+UNITS = """
+    def units(self):
+        import torch
+        from models.units.base import TiedSlice, UnitGroup, of_layer
+        each = torch.arange(self.mlp.fc1.out_features).unsqueeze(1)
+        slices = (*of_layer("mlp.fc1", self.mlp.fc1, 0, each), TiedSlice("mlp.fc2.weight", 1, each))
+        return [UnitGroup("mlp", "neuron", len(each), slices, "mlp.fc2")]
+"""
+
+
+def test_units_that_it_says_itself_are_removed_once(users: Path) -> None:
+    (users / "models" / "own_net.py").write_text(NET + UNITS)
+    assert check_study(load_study(users / "mine.yaml")).starting_points["trial"].reach.startswith("target mlp: neurons")
+    wrong = UNITS.replace('TiedSlice("mlp.fc2.weight", 1, each)', "")
+    told = problem(users, **{"models/own_net": NET + wrong})
+    assert (
+        "line 3: trial.model.arch: models.own_net:Net: its forward pass of images (4, 1, 8, 8) without the last unit"
+        in told
+    )
+    assert "RuntimeError: mat1 and mat2 shapes cannot be multiplied" in told
+
+
+def test_a_network_without_any_units_is_told_how_to_say_them(users: Path) -> None:
+    plain = NET.replace("self.mlp = Mlp(WIDTH, 16)", "self.mlp = nn.Linear(WIDTH, WIDTH)")
+    assert "one of your own says its units in a method units()" in problem(users, **{"models/own_net": plain})
+
+
 def test_a_run_goes_on_with_the_same_parts_alone(users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = load_study(users / "mine.yaml")
     found = check_study(study).starting_points
