@@ -71,6 +71,14 @@ def write_onnx(model: nn.Module, input_shape: tuple[int, int, int], path: Path, 
         program.save(str(temporary), external_data=False)
 
 
+def onnx_versions(path: Path) -> dict[str, int]:
+    """`opset` and `ir` of an ONNX file: what a runtime has to know at least."""
+    import onnx
+
+    model = onnx.load(path)
+    return {"opset": max(one.version for one in model.opset_import if one.domain == ""), "ir": model.ir_version}
+
+
 def checked(path: Path, model: nn.Module, input_shape: tuple[int, int, int], run: Callable[[Tensor], Tensor]) -> float:
     """Largest absolute difference between `run` and `model` on fixed random images; WorkFailed where not small."""
     generator = torch.Generator().manual_seed(0)

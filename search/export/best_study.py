@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from models import atomic, writes
+from models import atomic
 from models.errors import UserError
 from models.save_load import load_parts
 from search.config_file import key_tree, yaml_file
@@ -62,7 +62,6 @@ def with_scratch_source(candidate: Candidate, folder: Path) -> tuple[dict[str, A
     config, copy = candidate.trial.config, folder / SCRATCH_SOURCE
     file = key_tree.get(config, "prune.scratch.file")
     if not candidate.trial.traits.from_scratch or not isinstance(file, str):
-        writes.unlink(copy)  # of an earlier export there
         return config, ()
     source = fetched(Path(file))
     if not source.exists():

@@ -10,23 +10,34 @@ from typing import Any
 import torch
 from torch import nn
 
-from models import atomic
+from models import atomic, preprocessing
 from models.cost import measure_latency
 from models.errors import UserError
-from models.export import export_onnx, export_program
+from models.export import export_onnx, export_program, onnx_versions
 from models.networks.registry import build
 from models.save_load import LoadedModel, build_compact, load, load_parts, save
 from models.turns import turns_in_onnxruntime, turns_in_torch
 from search.console import announce
-from search.export.best_study import provenance_of, write_best_study
+from search.export.best_study import SCRATCH_SOURCE, provenance_of, write_best_study
+from search.export.deployed import Deployed, deployed
 from search.export.model_card import is_whole, model_card
+from search.export.place import placed
 from search.run.candidates import Candidate
 from search.run.results import RunResults
 from trainables.files.environment import processor
 from trainables.files.remote.at_need import fetched
 
-FILES = ("best.yaml", "model.safetensors", "model.onnx", "model.pt2", "MODEL_CARD.md", "load_example.py")
-"""In the order in which they are written."""
+FILES = (
+    "best.yaml",
+    "model.safetensors",
+    "model.onnx",
+    "model.pt2",
+    "preprocessing.py",
+    "load_example.py",
+    "MODEL_CARD.md",
+)
+"""In the order in which they get their places: where the last is there, all are."""
+AT_TIMES = (SCRATCH_SOURCE,)
 EXAMPLE = Path(__file__).with_name("load_example.py")
 LATENCY_DEVICE, LATENCY_BATCH = "cpu", 1
 
@@ -42,7 +53,7 @@ class Exported:
 
 
 def export(results: RunResults, candidate: Candidate, out: Path, chosen: str | None) -> Exported:
-    """Write the candidate to `out`, replacing an earlier export there.
+    """Write the candidate to `out`, replacing an earlier export there: whether that may be is for `check_free` to say.
 
     `chosen` is by what it was chosen (`selection.how_chosen`), None where it was named by hand.
 
@@ -51,33 +62,45 @@ def export(results: RunResults, candidate: Candidate, out: Path, chosen: str | N
     parts = parts_of(candidate)
     announce(f"exporting {candidate.name}: weights, ONNX and pt2, each checked and timed")
     provenance = provenance_of(candidate, results.run, chosen)
-    out.mkdir(parents=True, exist_ok=True)
-    needed = write_best_study(out / "best.yaml", f"best-{results.study.name}", candidate, provenance)
-    metadata = {**parts.metadata, "provenance": provenance}
-    save(out / "model.safetensors", parts.state, parts.spec, parts.structure, metadata)
-    # What is measured and exported from here on is what the file gives back.
-    model = load(out / "model.safetensors")
-    notes = {"prunetune": json.dumps({"normalisation": parts.metadata.get("normalisation"), "provenance": provenance})}
+    told = deployed(parts, candidate.name)
+    with placed(out, FILES, AT_TIMES) as folder:
+        needed = write_best_study(folder / "best.yaml", f"best-{results.study.name}", candidate, provenance)
+        checks = _write_network(folder, parts, told, provenance)
+        for script in (Path(preprocessing.__file__), EXAMPLE):
+            atomic.write_text(folder / script.name, script.read_text(encoding="utf-8"))
+        card = model_card(results, candidate, parts, told, provenance, checks, chosen)
+        atomic.write_text(folder / "MODEL_CARD.md", card)
+    return Exported(candidate, out, (*FILES, *needed), checks)
+
+
+def _write_network(folder: Path, parts: LoadedModel, told: Deployed, provenance: dict[str, Any]) -> dict[str, Any]:
+    """The network in its three formats, each with what is told of it; returns what was measured on the way."""
     shape = parts.spec.input_shape
+    recorded = {name: value for name, value in told.to_json().items() if value is not None}
+    metadata = {**parts.metadata, **recorded, "provenance": provenance}
+    save(folder / "model.safetensors", parts.state, parts.spec, parts.structure, metadata)
+    # What is measured and exported from here on is what the file gives back.
+    model = load(folder / "model.safetensors")
+    notes = {name: json.dumps(value) for name, value in {**told.to_json(), "input_shape": shape}.items()}
+    notes["prunetune"] = json.dumps({"normalisation": parts.metadata.get("normalisation"), "provenance": provenance})
     checks: dict[str, Any] = {
-        "onnx_difference": export_onnx(model, shape, out / "model.onnx", notes),
-        "pt2_difference": export_program(model, shape, out / "model.pt2", notes),
+        "onnx_difference": export_onnx(model, shape, folder / "model.onnx", notes),
+        "pt2_difference": export_program(model, shape, folder / "model.pt2", notes),
+        "onnx_versions": onnx_versions(folder / "model.onnx"),
         "processor": processor(),
         "threads": 1,
     }
     dense = dense_network(parts)
     turns = {
         "torch": turns_in_torch(model, dense, shape),
-        "onnxruntime": turns_in_onnxruntime(out / "model.onnx", dense, shape),
+        "onnxruntime": turns_in_onnxruntime(folder / "model.onnx", dense, shape),
     }
     # Where nothing was removed the two are one network, and a ratio of them is noise.
     checks["latency"] = {
         name: {"ms": one.ms, "text": f"{one.ms:.3f} ms"} if is_whole(parts) else {**one.to_json(), "text": one.text()}
         for name, one in turns.items()
     }
-    atomic.write_text(out / "MODEL_CARD.md", model_card(results, candidate, parts, provenance, checks, chosen))
-    atomic.write_text(out / "load_example.py", EXAMPLE.read_text(encoding="utf-8"))
-    return Exported(candidate, out, (*FILES, *needed), checks)
+    return checks
 
 
 def parts_of(candidate: Candidate) -> LoadedModel:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from statistics import fmean
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from models.export import CHECKED_BATCHES
 from models.networks.variants import known_as
 from models.save_load import LoadedModel
 from models.units.reach import reach_text
@@ -14,17 +14,25 @@ from models.units.structure import WORDS
 from search.evidence.formats import percent, short
 from search.evidence.paired.images import images_right
 from search.evidence.statistics import wilson_interval
+from search.export.beside_dense import beside_dense_text, equally_long
+from search.export.by_class import ClassAccuracy, accuracy_by_class
+from search.export.deployed import Deployed
 from search.run.candidates import Candidate
 from search.run.results import RunResults
 from search.run.warnings import warnings_of
 from trainables.config.trial import TrialConfig
 from trainables.teaching.knowledge import Knowledge
 
+MOST_NAMED = 20
+"""Classes that a card names one by one."""
+LOWEST_SHOWN = 10
+
 
 def model_card(
     results: RunResults,
     candidate: Candidate,
     parts: LoadedModel,
+    told: Deployed,
     provenance: dict[str, Any],
     checks: dict[str, Any],
     chosen: str | None,
@@ -50,22 +58,60 @@ def model_card(
         macs_share=candidate.macs_share,
         test_accuracy=_test_accuracy(candidate),
         dense=_dense(candidate),
-        head_start=head_start_text(results, candidate),
+        equal=equally_long(results, candidate),
+        beside_dense=beside_dense_text(results, candidate),
+        names=told.class_names,
+        classes=_classes(told, parts.spec.num_classes),
+        by_class=_by_class(candidate, told),
+        preprocessing=told.preprocessing,
         removed_of_all=candidate.removed_of_all_percent,
         reach=_reach(candidate),
         words=WORDS,
         kept_of_kind=parts.structure.kept_of_kind(),
         total_of_kind=parts.structure.total_of_kind(),
         warnings=_warnings(candidate, provenance),
-        normalisation=parts.metadata.get("normalisation"),
         versions=", ".join(f"{name} {version}" for name, version in provenance["versions"].items() if version),
         provenance=provenance,
         taught=Knowledge.from_json(provenance["teacher"]["probe"]).text() if "teacher" in provenance else "",
         chosen=chosen,
         checks=checks,
+        batches=CHECKED_BATCHES,
         percent=percent,
         short=short,
     )
+
+
+def _classes(told: Deployed, count: int) -> str:
+    """In the order of the logits: all of them, or how many and where they stand."""
+    names = told.class_names
+    if names is None:
+        return f"{count}; class names were not recorded, so a logit's place from 0 is all that is known of its class"
+    if len(names) <= MOST_NAMED:
+        return ", ".join(f"{label} {name}" for label, name in enumerate(names))
+    return (
+        f"{count}, from 0 {names[0]} to {count - 1} {names[-1]}; all of them stand, as `class_names`, in the header of "
+        "model.safetensors, in the metadata of model.onnx and in the extra files of model.pt2"
+    )
+
+
+def _by_class(candidate: Candidate, told: Deployed) -> dict[str, Any]:
+    """Rows of a table, the lowest first where there are many classes, and of how many classes they are chosen."""
+    found = accuracy_by_class(candidate)
+    many = len(found) > MOST_NAMED
+    shown = sorted(found, key=lambda one: one.accuracy)[:LOWEST_SHOWN] if many else found
+    return {"rows": [_row(one, told) for one in shown], "of": len(found) if many else None}
+
+
+def _row(one: ClassAccuracy, told: Deployed) -> str:
+    low, high = one.interval
+    other = "–" if one.mistaken_for is None else told.name(one.mistaken_for)
+    cells = [
+        told.name(one.label),
+        str(one.images),
+        f"{percent(one.accuracy)} [{100 * low:.1f}, {100 * high:.1f}]",
+        other,
+    ]
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def is_whole(parts: LoadedModel) -> bool:
@@ -103,30 +149,7 @@ def _dense(candidate: Candidate) -> dict[str, Any]:
     first = candidate.trial.states[0]
     return {
         "val_accuracy": "–" if scratch else percent(first.val_accuracy),
+        "epochs": "–" if scratch else first.epochs,
         "params": "–" if scratch else f"{first.params:,}",
         "macs": candidate.trial.dense_macs,
     }
-
-
-def head_start_text(results: RunResults, candidate: Candidate) -> str | None:
-    """That its dense network was trained for fewer epochs, and what an equally long one reached; None where it was not.
-
-    State 0 is where a trial's pruning begins. A small network that was trained on for several times as long and comes near it
-    has not been shown to have kept what the dense one can.
-    """
-    trial, state = candidate.trial, candidate.state
-    first = trial.states[0]
-    if trial.traits.from_scratch or state.epochs <= first.epochs:
-        return None
-    said = (
-        f"The dense network is this trial's own state 0, trained for {first.epochs} epochs where this network was trained for "
-        f"{state.epochs}: part of the difference between them is training and not pruning."
-    )
-    for arm in results.arm_names:
-        trials = [one for one in results.representatives(arm) if not one.traits.needs_units]
-        found = [end.val_accuracy for one in trials for end in one.states if end.epochs == state.epochs]
-        if found and len(found) == len(trials):
-            basis = f"mean of {len(found)} trials" if len(found) > 1 else f"trial {trials[0].id}"
-            reached = f"{percent(fmean(found))} validation ({basis})"
-            return f"{said} Trained for as long with nothing removed, arm `{arm}` has {reached}."
-    return f"{said} No arm of the run was trained for as long with nothing removed."

@@ -59,6 +59,7 @@ def stand_ins() -> None:
     search.tuning.proposals.optuna_log.REST = 0.0  # so that how often it is written does not depend on the clock
     export.export_onnx = _format_file
     export.export_program = _format_file
+    export.onnx_versions = lambda path: {"opset": 18, "ir": 10}
     export.turns_in_torch = export.turns_in_onnxruntime = lambda *arguments: _NoTurns()  # type: ignore[assignment,return-value]
     search.report.write.png = lambda plot: FORMAT_FILES
     search.report.plots.drawing._svg = lambda plot, *arguments, **settings: "<svg></svg>"

@@ -1,0 +1,86 @@
+"""The small network beside a dense one: that of its own trial's state 0, and one that was trained for as long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean
+
+from search.evidence.formats import counted, percent, points
+from search.run.candidates import Candidate
+from search.run.curves import mean_or_none
+from search.run.results import RunResults
+from search.run.trials import RecordedTrial
+from trainables.files.record import StateEnd
+
+HOW_TO_GET_ONE = "`dense: {prune.method: dense}` under `arms:` of the study file, swept under another name, trains one"
+
+
+@dataclass(frozen=True)
+class EquallyLong:
+    """Trials of an arm that removes nothing, each at the state where it had trained for so many epochs; means over them."""
+
+    arm: str
+    trials: tuple[RecordedTrial, ...]
+    ends: tuple[StateEnd, ...]
+
+    @property
+    def val_accuracy(self) -> float:
+        return fmean(end.val_accuracy for end in self.ends)
+
+    @property
+    def test_accuracy(self) -> float | None:
+        return mean_or_none([end.test_accuracy for end in self.ends])
+
+    @property
+    def basis(self) -> str:
+        if len(self.trials) == 1:
+            return f"trial {self.trials[0].id}"
+        seeds = sorted({trial.identity.seed for trial in self.trials})
+        of_seeds = f", seeds {', '.join(map(str, seeds))}" if len(seeds) == len(self.trials) else ""
+        return f"mean of {len(self.trials)} trials{of_seeds}"
+
+
+def equally_long(results: RunResults, candidate: Candidate) -> EquallyLong | None:
+    """The first arm with nothing removed whose trials all have a state of as many epochs; None where no arm's have."""
+    for arm in results.arm_names:
+        trials = tuple(trial for trial in results.representatives(arm) if not trial.traits.needs_units)
+        ends = tuple(end for trial in trials for end in trial.states if end.epochs == candidate.state.epochs)
+        if ends and len(ends) == len(trials):
+            return EquallyLong(arm, trials, ends)
+    return None
+
+
+def beside_dense_text(results: RunResults, candidate: Candidate) -> str:
+    """How long the dense network was trained that stands beside it, and what one that was trained for as long has.
+
+    State 0 is where a trial's pruning begins. A small network that was trained on for several times as long and comes near it
+    has not been shown to have kept what the dense one can.
+    """
+    trial, state = candidate.trial, candidate.state
+    first, dense = trial.states[0], equally_long(results, candidate)
+    said = []
+    if not trial.traits.from_scratch and state.epochs > first.epochs:
+        said.append(
+            f"The dense network is this trial's own state 0, trained for {counted(first.epochs, 'epoch')} where this network "
+            f"was trained for {state.epochs}: part of the difference between them is training and not pruning."
+        )
+    if dense is not None:
+        said.append(
+            f"Trained for as long with nothing removed, arm `{dense.arm}` has {percent(dense.val_accuracy)} validation "
+            f"({dense.basis}); this network is {_apart(state, dense)}. Whether such a difference is more than chance is for "
+            "`prunetune compare` to say."
+        )
+    elif trial.traits.from_scratch or state.epochs > first.epochs:
+        said.append(f"No arm of the run was trained for as long with nothing removed; {HOW_TO_GET_ONE}.")
+    return " ".join(said)
+
+
+def _apart(state: StateEnd, dense: EquallyLong) -> str:
+    """Validation alone is not enough: the network may have been chosen by it."""
+    on_test = (
+        None
+        if state.test_accuracy is None or dense.test_accuracy is None
+        else state.test_accuracy - dense.test_accuracy
+    )
+    told = f"{points(state.val_accuracy - dense.val_accuracy)} points from it"
+    return told if on_test is None else f"{told}, and {points(on_test)} on the test images"
