@@ -51,7 +51,8 @@ def equally_long(results: RunResults, candidate: Candidate) -> EquallyLong | Non
 
 
 def beside_dense_text(results: RunResults, candidate: Candidate) -> str:
-    """How long the dense network was trained that stands beside it, and what one that was trained for as long has.
+    """How long the dense network was trained that stands beside it, and what one that was trained for as long has; empty of
+    state 0, which is a dense network.
 
     State 0 is where a trial's pruning begins. A small network that was trained on for several times as long and comes near it
     has not been shown to have kept what the dense one can.
@@ -59,7 +60,9 @@ def beside_dense_text(results: RunResults, candidate: Candidate) -> str:
     trial, state = candidate.trial, candidate.state
     first, dense = trial.states[0], equally_long(results, candidate)
     said = []
-    if not trial.traits.from_scratch and state.epochs > first.epochs:
+    if not trial.traits.from_scratch and state.epochs <= first.epochs:
+        return ""
+    if not trial.traits.from_scratch:
         said.append(
             f"The dense network is this trial's own state 0, trained for {counted(first.epochs, 'epoch')} where this network "
             f"was trained for {state.epochs}: part of the difference between them is training and not pruning."
@@ -70,7 +73,7 @@ def beside_dense_text(results: RunResults, candidate: Candidate) -> str:
             f"({dense.basis}); this network is {_apart(state, dense)}. Whether such a difference is more than chance is for "
             "`prunetune compare` to say."
         )
-    elif trial.traits.from_scratch or state.epochs > first.epochs:
+    else:
         said.append(f"No arm of the run was trained for as long with nothing removed; {HOW_TO_GET_ONE}.")
     return " ".join(said)
 

@@ -7,19 +7,27 @@ from typing import Any
 
 import pytest
 
+from models.preprocessing import Preprocessing
 from models.save_load import LoadedModel
 from models.spec import ModelSpec
 from models.units.structure import GroupStructure, Structure
-from search.export.model_card import head_start_text, model_card
+from search.evidence.paired.images import predictions
+from search.export.beside_dense import beside_dense_text
+from search.export.by_class import accuracy_by_class
+from search.export.deployed import Deployed
+from search.export.model_card import model_card
 from search.run.candidates import Candidate
 from search.run.results import RunResults, load_results
 from tests.search.made_runs import MadeRun, falling
 
 FULL = Structure({"layer3.0.conv1": GroupStructure("channel", 4, (0, 1, 2, 3))})
 CUT = Structure({"layer3.0.conv1": GroupStructure("channel", 4, (0, 3))})
+UNKNOWN = Deployed(None, None)
+TOLD = {"ms": 3.0, "dense_ms": 6.0, "ratio": 0.5, "low": 0.4, "high": 0.6, "differs": True}
+"""Latency of a network and of its dense one."""
 
 
-def card(folder: Path, arm: str, structure: Structure, latency: dict[str, Any]) -> str:
+def card(folder: Path, arm: str, structure: Structure, latency: dict[str, Any], told: Deployed = UNKNOWN) -> str:
     """Of a network of the arm's last state; the weights, data and exporter's measurements are as an export gives them."""
     made = MadeRun(folder, arms={"whole": {"prune.method": "dense"}, "cut": {"prune.method": "refill"}})
     made.add(arm, [0.9, 0.9], removed=(0.0, 0.0 if structure is FULL else 50.0))
@@ -27,18 +35,20 @@ def card(folder: Path, arm: str, structure: Structure, latency: dict[str, Any]) 
     (trial,) = results.trials
     assert trial.record is not None
     spec = ModelSpec("twistnet18", 10, 32, 3, None, {"first_order": True})
-    told = trial.record.header
-    provenance = {"run": "run", "weights": told["weights"], "data": told["data"], "commit": "e" * 40, "versions": {}}
+    header, expected = trial.record.header, {"val_accuracy": 0.9}
+    provenance = {"run": "run", "commit": "e" * 40, "versions": {}, "expected": expected}
+    provenance |= {part: header[part] for part in ("weights", "data")}
     checks = {
         "latency": {"torch": latency},
         "processor": "one",
         "threads": 1,
         "pt2_difference": 0.0,
         "onnx_difference": 0.0,
+        "onnx_versions": {"opset": 20, "ir": 10},
     }
     parts = LoadedModel(spec, structure, {}, {})
     return model_card(
-        results, Candidate(trial, trial.last), parts, provenance, checks, "by highest validation accuracy"
+        results, Candidate(trial, trial.last), parts, told, provenance, checks, "by highest validation accuracy"
     )
 
 
@@ -53,8 +63,7 @@ def test_a_whole_network_is_named_and_compared_with_no_dense_one(tmp_path: Path)
 
 
 def test_a_network_that_was_cut_is_compared_with_its_dense_one(tmp_path: Path) -> None:
-    told = {"ms": 3.0, "dense_ms": 6.0, "ratio": 0.5, "low": 0.4, "high": 0.6, "differs": True}
-    text = card(tmp_path / "run", "cut", CUT, told)
+    text = card(tmp_path / "run", "cut", CUT, TOLD)
     assert text.strip().startswith("# made: twistnet18_first_order, 50.0 % removed")
     assert "A `twistnet18_first_order` cut down by structured pruning (arm `cut`, method `refill`, state 1" in text
     assert "| latency in torch, ms | 3.000 (0.50 times as long [0.40, 0.60]) | 6.000 |" in text
@@ -74,15 +83,16 @@ def test_a_state_0_of_fewer_epochs_is_said_to_be_one_beside_a_dense_network_of_e
     results: RunResults,
 ) -> None:
     trial = results.confirmed("rsst")[0]
-    said = head_start_text(results, Candidate(trial, trial.last))
-    assert said is not None
+    said = beside_dense_text(results, Candidate(trial, trial.last))
     assert "state 0, trained for 2 epochs where this network was trained for 8" in said
-    assert "with nothing removed, arm `dense` has 97.00 % validation (mean of 2 trials)." in said
+    assert "with nothing removed, arm `dense` has 97.00 % validation (mean of 2 trials, seeds 101, 102)" in said
+    apart = trial.last.val_accuracy - 0.97
+    assert f"this network is {100 * apart:+.2f} points from it" in said
 
 
 def test_state_0_itself_is_compared_with_nothing_trained_for_longer(results: RunResults) -> None:
     trial = results.confirmed("rsst")[0]
-    assert head_start_text(results, Candidate(trial, trial.states[0])) is None
+    assert beside_dense_text(results, Candidate(trial, trial.states[0])) == ""
 
 
 def test_a_run_without_a_dense_arm_says_that_it_has_none(tmp_path: Path) -> None:
@@ -90,6 +100,38 @@ def test_a_run_without_a_dense_arm_says_that_it_has_none(tmp_path: Path) -> None
     made.add("rsst", falling(0.9))
     results = load_results(made.path)
     trial = results.trials[0]
-    said = head_start_text(results, Candidate(trial, trial.last))
-    assert said is not None
-    assert said.endswith("No arm of the run was trained for as long with nothing removed.")
+    said = beside_dense_text(results, Candidate(trial, trial.last))
+    assert (
+        "No arm of the run was trained for as long with nothing removed; `dense: {prune.method: dense}` under" in said
+    )
+
+
+def test_classes_and_preprocessing_are_told_in_words_or_said_to_be_unknown(tmp_path: Path) -> None:
+    unknown = card(tmp_path / "unknown", "cut", CUT, TOLD)
+    assert "Classes: 10; class names were not recorded" in unknown
+    assert "What an image has to go through was not recorded." in unknown
+    assert unknown.count("print(label)") == 3
+    preprocessing = Preprocessing(32, 3, "crop", (0.4, 0.5, 0.6), (0.2, 0.2, 0.2))
+    told = card(tmp_path / "told", "cut", CUT, TOLD, Deployed(("bird", "cat"), preprocessing))
+    assert "Classes: 0 bird, 1 cat." in told
+    assert "Input: float32 images (batch, 3, 32, 32). An image is turned upright as its EXIF says" in told
+    assert preprocessing.words() in told
+    assert told.count("[label]") == 3
+    assert "(opset 20, IR version 10; input `images`, output `logits`)" in told
+    many = card(tmp_path / "many", "cut", CUT, TOLD, Deployed(tuple(map(str, range(100, 150))), preprocessing))
+    assert "Classes: 10, from 0 100 to 9 149; all of them stand, as `class_names`, in the header" in many
+
+
+def test_accuracy_by_class_is_that_of_the_predictions(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    right = [number % 3 > 0 for number in range(60)]
+    made.add("rsst", falling(0.9), predictions=right)
+    (trial,) = load_results(made.path).trials
+    found = accuracy_by_class(Candidate(trial, trial.last))
+    kept = predictions(trial, trial.last.state)
+    assert kept is not None
+    for one in found:
+        of_class = [bool(same) for same, label in zip(kept[0] == kept[1], kept[1], strict=True) if label == one.label]
+        assert (one.images, one.right) == (len(of_class), sum(of_class))
+    assert sum(one.right for one in found) == sum(right)
+    assert accuracy_by_class(Candidate(trial, trial.states[0])) == []
