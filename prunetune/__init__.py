@@ -21,10 +21,12 @@ __all__ = [
     "UserError",
     "WeightsRefused",
     "WorkFailed",
+    "class_names_of",
     "compare",
     "export",
     "load",
     "load_study",
+    "preprocessing_of",
     "report",
     "run_trial",
     "sweep",
@@ -34,7 +36,7 @@ ours_first.install()
 
 if TYPE_CHECKING:
     from models.errors import UserError, WeightsRefused, WorkFailed
-    from models.save_load import load
+    from models.save_load import class_names_of, load, preprocessing_of
     from prunetune.doing import compare, export, report, run_trial, sweep
     from prunetune.runs import Run
     from prunetune.studies import load_study
@@ -52,7 +54,7 @@ else:
         "Exported": "search.export.export",
         "Run": "prunetune.runs",
         "Study": "search.study.study",
-        "load": "models.save_load",
+        **dict.fromkeys(("class_names_of", "load", "preprocessing_of"), "models.save_load"),
         "load_study": "prunetune.studies",
     }
 

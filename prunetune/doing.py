@@ -101,6 +101,7 @@ def export(
     max_latency_ms: float | None = None,
     arm: str | None = None,
     state: str | None = None,
+    force: bool = False,
 ) -> Exported:
     """Write the best network of a run within budgets, by default into its folder's `export/`.
 
@@ -112,15 +113,17 @@ def export(
         max_latency_ms: milliseconds per image on this machine's processor, one image at a time.
         arm: only networks of this arm.
         state: this very state, such as `refill-003:4`, and no budget.
+        force: write into a folder in use too; only files of an export's names are replaced there.
 
     Raises:
-        UserError: nothing keeps to the budget, or the network was not kept.
+        UserError: nothing keeps to the budget, the network was not kept, or `out` is in use.
     """
     from search.commands.export import take_away
     from search.evidence.selection import Budget
 
     budget = Budget(max_macs=max_macs, max_params=max_params, max_latency_ms=max_latency_ms)
-    return take_away(_run(run).results, budget, state, arm, None if out is None else Path(out)).exported
+    place = None if out is None else Path(out)
+    return take_away(_run(run).results, budget, state, arm, place, force=force).exported
 
 
 def _run(run: Run | Place) -> Run:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,9 +46,12 @@ class Amount(click.ParamType[float]):
 @click.option("--state", metavar="TRIAL:K", help="this very state, such as refill-003:4")
 @click.option("--arm", metavar="ARM", help="only networks of this arm")
 @click.option("--out", type=PATH, metavar="DIR", help="folder to write to (default: RUN/export)")
-def command(run: Path, state: str | None, arm: str | None, out: Path | None, **bounds: float | None) -> Outcome:
-    """The best small network of a run, and the study file that makes it again."""
-    return outcome(take_away(load_results(run), Budget(**bounds), state, arm, out))
+@click.option("--force", is_flag=True, help="write into a folder in use; only files of an export's names are replaced")
+def command(
+    run: Path, state: str | None, arm: str | None, out: Path | None, force: bool, **bounds: float | None
+) -> Outcome:
+    """The best small network of a run, ready to deploy, and the study file that makes it again."""
+    return outcome(take_away(load_results(run), Budget(**bounds), state, arm, out, force=force))
 
 
 @dataclass(frozen=True)
@@ -61,16 +65,32 @@ class Taken:
     better: Candidate | None
 
 
-def take_away(results: RunResults, budget: Budget, state: str | None, arm: str | None, out: Path | None) -> Taken:
-    """Export the best network within a budget, of one arm or of all, or the very state that is named `TRIAL:K`."""
-    from search.export.export import candidate_latency, export
+def take_away(
+    results: RunResults,
+    budget: Budget,
+    state: str | None,
+    arm: str | None,
+    out: Path | None,
+    *,
+    force: bool = False,
+) -> Taken:
+    """Export the best network within a budget, of one arm or of all, or the very state that is named `TRIAL:K`.
+
+    Without `force` a folder in use is an error; the run's own `export/`, the default, is always written anew.
+    """
+    from search.export.best_study import provenance_of
+    from search.export.export import AT_TIMES, FILES, candidate_latency, export
+    from search.export.place import check_free
 
     if state is not None and not (budget.is_open and arm is None):
         raise UserError(f"--state {state} names one network; leave out --arm and the budgets")
-    folder = out or results.run / "export"
+    own = results.run / "export"
+    folder = out or own
     check_writable(folder, "--out")
     candidate = choose(results, budget, arm, candidate_latency) if state is None else named_state(results, state)
     chosen = how_chosen(results, budget, arm) if state is None else None
+    if not force and folder.resolve() != own.resolve():
+        check_free(folder, provenance_of(candidate, results.run, chosen), (*FILES, *AT_TIMES))
     exported = export(results, candidate, folder, chosen)
     RunFolder(results.run).publish()
     better = passed_over(results, candidate, budget, arm) if state is None else None
@@ -82,6 +102,11 @@ def _of_all(one: Candidate) -> str:
     return "" if removed is None else f" ({removed:.1f} % of all parameters)"
 
 
+def _size(file: Path) -> str:
+    size = file.stat().st_size
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB"
+
+
 def outcome(taken: Taken) -> Outcome:
     exported, chosen, better = taken.exported, taken.chosen, taken.better
     one, latency = exported.candidate, exported.checks["latency"]
@@ -91,7 +116,8 @@ def outcome(taken: Taken) -> Outcome:
         f"{_of_all(one)}\n"
         f"{f'chosen {chosen}' if chosen else 'named by hand'}\n"
         + "".join(f"latency in {name}, one image, one thread: {told['text']}\n" for name, told in latency.items())
-        + "\n".join(f"  {exported.folder / name}" for name in exported.files)
+        + "".join(f"  {exported.folder / name}, {_size(exported.folder / name)}\n" for name in exported.files)
+        + f"what it says of an image: python {shlex.quote(str(exported.folder / 'load_example.py'))} photo.jpg"
     )
     if better:
         text += (

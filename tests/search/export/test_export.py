@@ -147,7 +147,7 @@ def test_the_card_says_what_was_measured(exported: tuple[dict[str, Any], Path]) 
     assert f"it was chosen {outcome['chosen_by']}; the test images had no part in that.\n\n## What it takes" in card
     assert f"% removed ({chosen['removed_of_all_percent']:.1f} % of all parameters)" in card
     assert "Shares of the dense network: target both: heads and neurons, " in card
-    assert 'models.load("model.safetensors")' in card
+    assert f"prunetune export run --state {chosen['name']} " in card
     assert "Verdict: **random**" in card
 
 
@@ -221,6 +221,33 @@ def test_a_named_state_is_exported(run: Path, tmp_path: Path, capsys: pytest.Cap
     assert "It was named by hand (`export --state`)" in card
     assert "it was chosen by" not in card
     assert "leave out --arm" in refused(capsys, str(run), "--state", "rsst-000:1", "--arm", "rsst")
+
+
+def test_a_folder_in_use_is_written_into_with_force_alone(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "photos"
+    out.mkdir()
+    (out / "cat.jpg").write_text("a user's")
+    line = refused(capsys, str(run), "--state", "rsst-000:2", "--out", str(out))
+    assert f"--out: {out} is in use: cat.jpg; name another folder, or give --force, which writes beside" in line
+    assert [path.name for path in out.iterdir()] == ["cat.jpg"]
+    run_export(run, out, "--state", "rsst-000:2", "--force")
+    assert (out / "cat.jpg").read_text() == "a user's"
+    line = refused(capsys, str(run), "--state", "refill-000:2", "--out", str(out))
+    assert "(an export of rsst-000 of the run run); name another folder, or give --force, which replaces" in line
+    assert run_export(run, out, "--state", "rsst-000:1")["chosen"]["name"] == "rsst-000:1"  # of the same trial
+
+
+def test_the_command_says_what_lies_there_and_what_to_do_with_it(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "my small"
+    assert cli.main(["export", str(run), "--state", "rsst-000:2", "--out", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    kilobytes = (out / "model.onnx").stat().st_size / 1000
+    assert f"  {out / 'model.onnx'}, {kilobytes:.1f} kB" in lines
+    assert f"what it says of an image: python '{out / 'load_example.py'}' photo.jpg" in lines
 
 
 def test_a_damaged_state_file_is_one_clear_line(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
