@@ -7,7 +7,7 @@ from typing import Any
 
 from models.preprocessing import Preprocessing
 from models.save_load import LoadedModel, recorded_preprocessing
-from trainables.data.sets.catalogue import LARGE
+from trainables.data.sets.catalogue import KINDS
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def _preprocessing(parts: LoadedModel, file: str) -> Preprocessing | None:
     if "preprocessing" in parts.metadata:
         return recorded_preprocessing(parts.metadata, file)
     scale, name = parts.metadata.get("normalisation"), parts.metadata.get("data", {}).get("name")
-    if scale is None or name is None:
+    if scale is None or name not in KINDS:
         return None
-    fit = "crop" if name in LARGE else "stretch"
+    fit = "crop" if KINDS[name].of_files else "stretch"
     return Preprocessing(parts.spec.img_size, parts.spec.in_chans, fit, tuple(scale["mean"]), tuple(scale["std"]))

@@ -107,9 +107,12 @@ def test_digits_too_and_without_prunetune_or_torch(tmp_path: Path) -> None:
         assert answers == [[name, str(label)] for label in predictions[:6] for name in left]
         assert "left out: model.safetensors (prunetune is not installed)" in lines
     shutil.copy(files[0], moved / "photo.jpg")
-    blocks = re.findall(r"```python\n(.*?)```", (moved / "MODEL_CARD.md").read_text(), flags=re.DOTALL)
+    pages = (moved / "MODEL_CARD.md", ROOT / "docs" / "deploying.md")
+    blocks = [
+        block for page in pages for block in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL)
+    ]
     done = subprocess.run([sys.executable, "-Bc", "\n".join(blocks)], cwd=moved, capture_output=True, text=True)
-    assert (len(blocks), done.stdout.split()) == (3, [str(predictions[0])] * 3), done.stderr
+    assert (len(blocks), done.stdout.split()) == (7, [str(predictions[0])] * 7), done.stderr
     (moved / "photo.jpg").unlink()
     assert sorted(path.name for path in moved.iterdir() if path.suffix != ".py") == [
         "MODEL_CARD.md", "best.yaml", "model.onnx", "model.pt2", "model.safetensors",

@@ -14,7 +14,7 @@ from models.units.structure import GroupStructure, Structure
 from search.evidence.paired.images import predictions
 from search.export.beside_dense import beside_dense_text
 from search.export.by_class import accuracy_by_class
-from search.export.deployed import Deployed
+from search.export.deployed import Deployed, deployed
 from search.export.model_card import model_card
 from search.run.candidates import Candidate
 from search.run.results import RunResults, load_results
@@ -135,3 +135,16 @@ def test_accuracy_by_class_is_that_of_the_predictions(tmp_path: Path) -> None:
         assert (one.images, one.right) == (len(of_class), sum(of_class))
     assert sum(one.right for one in found) == sum(right)
     assert accuracy_by_class(Candidate(trial, trial.states[0])) == []
+
+
+@pytest.mark.parametrize(("name", "fit"), [("digits", "stretch"), ("dtd", "crop")])
+def test_of_a_state_that_tells_its_normalisation_alone_the_preprocessing_follows_from_its_data(
+    name: str, fit: str
+) -> None:
+    spec, scale = ModelSpec("twistnet18", 10, 32, 1), {"mean": [0.5], "std": [0.25]}
+    old = LoadedModel(spec, FULL, {}, {"normalisation": scale, "data": {"name": name}})
+    assert deployed(old, "a:0") == Deployed(None, Preprocessing(32, 1, fit, (0.5,), (0.25,)))
+    assert deployed(LoadedModel(spec, FULL, {}, {}), "a:0") == UNKNOWN
+    told = Preprocessing(24, 1, "crop", (0.1,), (0.2,))
+    new = {"preprocessing": told.to_json(), "class_names": ["a", "b"], **old.metadata}
+    assert deployed(LoadedModel(spec, FULL, {}, new), "a:0") == Deployed(("a", "b"), told)

@@ -64,6 +64,8 @@ def _problem(found: object, kind: DatasetKind, info: DataInfo) -> str | None:
         return (
             f"found {type(found).__name__}, expected trainables.data.base.{wanted.__name__} of a kind {told} of_files"
         )
+    if found.classes and len(found.classes) != info.num_classes:
+        return f"its classes have {len(found.classes)} names, expected {info.num_classes}"
     if isinstance(found, Files):
         return None
     for part, images, labels in (
