@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from search.evidence.comparison import Comparison, compare
 from search.evidence.final_test import FinalTest, NothingChosen, final_test
+from search.report.charts.drawing import Plot
 from search.report.plots.accuracy import accuracy_plot
 from search.report.plots.comparison import budget_curves, paired_differences
-from search.report.plots.drawing import Plot
 from search.report.plots.evidence import evidence_plot
 from search.report.plots.importances import importance_plot
 from search.report.plots.inside import inside_plots

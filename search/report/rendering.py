@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from search.evidence.formats import p_told
 from search.report import dense_start, provenance, removals, tables
-from search.report.plots.drawing import inline_svg
+from search.report.charts.drawing import inline_svg
 
 
 def render(template: str, context: dict[str, Any]) -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from models import atomic
 from search.console import OUTPUT_SCHEMA_VERSION
+from search.report.charts.drawing import png, standalone_svg
 from search.report.csv_files import states_csv, trials_csv
 from search.report.page import RunReport, run_report
-from search.report.plots.drawing import png, standalone_svg
 from search.report.rendering import render
 from search.report.tables import side_by_side_table
 from search.run.results import RunResults

@@ -24,7 +24,7 @@ import search.commands.resume
 import search.commands.status
 import search.commands.sweep
 import search.export.export
-import search.report.plots.drawing
+import search.report.charts.drawing
 import search.report.write
 import search.tuning.cluster.background
 import search.tuning.drive
@@ -62,7 +62,7 @@ def stand_ins() -> None:
     export.onnx_versions = lambda path: {"opset": 18, "ir": 10}
     export.turns_in_torch = export.turns_in_onnxruntime = lambda *arguments: _NoTurns()  # type: ignore[assignment,return-value]
     search.report.write.png = lambda plot: FORMAT_FILES
-    search.report.plots.drawing._svg = lambda plot, *arguments, **settings: "<svg></svg>"
+    search.report.charts.drawing._svg = lambda plot, *arguments, **settings: "<svg></svg>"
 
 
 def _format_file(model: Any, shape: Any, path: Path, notes: Any) -> float:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from search.report.plots.drawing import FAINT, INK, Plot, arm_line, colour, legend_above, new_figure
-from search.run.candidates import all_candidates, pareto
-from search.run.curves import Axis, Curve
+from search.report.charts.chart import Axis, Chart, Panel, Ref, Series, arm_dots, arm_line
+from search.report.charts.drawing import Plot
+from search.report.charts.static import plot_of
+from search.report.charts.theme import INK, colour
+from search.run.candidates import Candidate, all_candidates, pareto
+from search.run.curves import Axis as CurveAxis
+from search.run.curves import Curve
 from search.run.results import RunResults
+from search.run.trials import RecordedTrial
 
 MANY_DOTS = 2000
 """Of more, those are left out that would lie on another."""
@@ -30,14 +34,14 @@ class AxisText:
     scale: float
 
 
-AXES: dict[Axis, AxisText] = {
+AXES: dict[CurveAxis, AxisText] = {
     "removed_percent": AxisText("removed", "what was removed", "removed, % of prunable parameters", 1.0),
     "macs": AxisText("macs", "MACs", "MACs, % of dense", 100.0),
     "training_macs": AxisText("cost", "training cost", "training MACs so far, T", 1e-12),
 }
 
 
-def accuracy_plot(results: RunResults, axis: Axis) -> Plot | None:
+def accuracy_plot(results: RunResults, axis: CurveAxis) -> Plot | None:
     """Mean validation accuracy of each arm's confirm trials with the range over them; else its best search trial. Recipes
     with different schedules are a line each, hollow where the recipe is another arm's.
 
@@ -45,36 +49,51 @@ def accuracy_plot(results: RunResults, axis: Axis) -> Plot | None:
     may get as far with more training than another. None where there is nothing to draw.
     """
     text = AXES[axis]
-    described = []
-    with new_figure() as figure:
-        axes = figure.add_subplot()
-        for index, arm in enumerate(results.arm_names):
-            for hollow, (name, trials) in enumerate(results.by_recipe(arm).items()):
-                places, values = _on_common_places([trial.curve(axis) for trial in trials], text.scale)
-                _draw_arm(axes, index, name, places, values, bool(hollow))
-                described.append(f"{name}: {_range_text(places, values.mean(axis=0))}")
-        if axis == "macs":
-            _draw_front(results, axes)
-            axes.invert_xaxis()
-        if not axes.has_data():
-            return None
-        axes.set_xlabel(text.label)
-        axes.set_ylabel("validation accuracy, %")
-        legend_above(figure, columns=2 if len(described) > len(results.arm_names) else 3)
+    described, series = [], list(_states(results) if axis == "macs" else ())
+    for index, arm in enumerate(results.arm_names):
+        for hollow, (name, trials) in enumerate(results.by_recipe(arm).items()):
+            places, values = _on_common_places([trial.curve(axis) for trial in trials], text.scale)
+            series += _arm_series(index, arm, name, places, values, bool(hollow), _refs(trials[0], axis, len(places)))
+            described.append(f"{name}: {_range_text(places, values.mean(axis=0))}")
+    if axis == "macs":
+        series.append(_front(results))
+    panel = Panel(
+        x=Axis(label=text.label, falling=axis == "macs"), y=Axis(label="validation accuracy, %"), series=tuple(series)
+    )
+    columns = 2 if len(described) > len(results.arm_names) else 3
+    chart = Chart(panels=(panel,), legend_columns=columns, structures=axis != "training_macs")
+    if chart.empty:
+        return None
     words = f"Validation accuracy against {text.what}. {'; '.join(described) or 'No arm has chosen a network'}."
-    return Plot(f"accuracy-by-{text.file}", words, figure)
+    return plot_of(f"accuracy-by-{text.file}", words, chart)
 
 
-def _draw_arm(
-    axes: Axes, index: int, name: str, places: NDArray[np.float64], values: NDArray[np.float64], hollow: bool
-) -> None:
-    trials = len(values)
-    label = f"{name} ({trials} trials)" if trials > 1 else f"{name} (best of search)"
-    style = {**arm_line(index), "fillstyle": "none" if hollow else "full"}
-    axes.plot(places, 100 * values.mean(axis=0), label=label, **style)
-    if trials > 1:
-        low, high = 100 * values.min(axis=0), 100 * values.max(axis=0)
-        axes.fill_between(places, low, high, color=colour(index), alpha=0.18, linewidth=0)
+def _arm_series(
+    index: int, arm: str, name: str, places: NDArray[np.float64], values: NDArray[np.float64], hollow: bool,
+    refs: Sequence[Ref],
+) -> list[Series]:  # fmt: skip
+    trials, mean = len(values), (100 * values.mean(axis=0)).tolist()
+    several = trials > 1
+    entry = f"{name} ({trials} trials)" if several else f"{name} (best of search)"
+    low, high = 100 * values.min(axis=0), 100 * values.max(axis=0)
+    told = [f"mean of {trials} trials, from {a:.2f} to {b:.2f} %; beside it" for a, b in zip(low, high, strict=True)]
+    line = arm_line(
+        index, places.tolist(), mean, group=arm, entry=entry, refs=refs, texts=told if several else (), hollow=hollow
+    )
+    if not several:
+        return [line]
+    band = Series(
+        shape="band", x=line.x, y=tuple(map(float, low)), upper=tuple(map(float, high)), colour=colour(index), group=arm,
+        opacity=0.18,
+    )  # fmt: skip
+    return [line, band]
+
+
+def _refs(trial: RecordedTrial, axis: CurveAxis, count: int) -> list[Ref]:
+    """The states that a trial's points stand for, in the order of its curve."""
+    known: dict[float, int] = {getattr(end, axis): end.state for end in trial.states}
+    states = [known[place] for place in sorted(known)]
+    return [(trial.id, state) for state in (states[-count:] if axis == "macs" else states[:count])]
 
 
 def _on_common_places(curves: Sequence[Curve], scale: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -90,25 +109,47 @@ def _on_common_places(curves: Sequence[Curve], scale: float) -> tuple[NDArray[np
     return scale * places.mean(axis=0), values
 
 
-def _draw_front(results: RunResults, axes: Axes) -> None:
-    candidates = all_candidates(results)
-    front = pareto(candidates, "macs")
-    dots = apart(np.array([(100 * one.macs_share, 100 * one.state.val_accuracy) for one in candidates]).reshape(-1, 2))
-    axes.scatter(dots[:, 0], dots[:, 1], s=8, color=FAINT, alpha=0.5, linewidth=0)
-    axes.step(
-        [100 * one.macs_share for one in front], [100 * one.state.val_accuracy for one in front],
-        where="post", color=INK, alpha=0.5, linewidth=1.2, label="Pareto front, all states",
+def _states(results: RunResults) -> list[Series]:
+    """Every state of every trial as a faint dot of its arm's colour."""
+    found = seen(all_candidates(results))
+    names = results.arm_names
+    by_arm: dict[str, list[Candidate]] = {arm: [] for arm in names}
+    for one in found:
+        by_arm[one.trial.identity.arm].append(one)
+    dots = [
+        arm_dots(
+            names.index(arm), [100 * one.macs_share for one in of_arm], [100 * one.state.val_accuracy for one in of_arm],
+            group=arm, refs=[(one.trial.id, one.state.state) for one in of_arm], size=2.9, opacity=0.4,
+        )
+        for arm, of_arm in by_arm.items() if of_arm
+    ]  # fmt: skip
+    return [replace(one, marker="o") for one in dots]
+
+
+def seen(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those whose dots can be told apart."""
+    dots = np.array([(100 * one.macs_share, 100 * one.state.val_accuracy) for one in candidates]).reshape(-1, 2)
+    return [candidates[place] for place in apart(dots)]
+
+
+def _front(results: RunResults) -> Series:
+    front = pareto(all_candidates(results), "macs")
+    return Series(
+        shape="steps", x=tuple(100 * one.macs_share for one in front), y=tuple(100 * one.state.val_accuracy for one in front),
+        colour=INK, opacity=0.5, width=1.2, group="front", entry="Pareto front, all states",
+        refs=tuple((one.trial.id, one.state.state) for one in front),
     )  # fmt: skip
 
 
-def apart(dots: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(dots, 2) in their order; of more than MANY_DOTS only the first at each of PLACES × PLACES places between their ends."""
+def apart(dots: NDArray[np.float64]) -> list[int]:
+    """Places of (dots, 2) in their order; of more than MANY_DOTS only the first at each of PLACES × PLACES places between
+    their ends."""
     if len(dots) <= MANY_DOTS:
-        return dots
+        return list(range(len(dots)))
     low, high = dots.min(axis=0), dots.max(axis=0)
     places = np.round((dots - low) / np.where(high > low, high - low, 1.0) * PLACES)
     _, first = np.unique(places, axis=0, return_index=True)
-    return dots[np.sort(first)]
+    return [int(place) for place in np.sort(first)]
 
 
 def _range_text(places: NDArray[np.float64], mean: NDArray[np.float64]) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import math
-
-from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from dataclasses import replace
 
 from search.evidence.comparison import Comparison
 from search.evidence.contrasts import Contrast
 from search.evidence.formats import interval_text, plural, points
 from search.evidence.statistics import expected_best
-from search.report.plots.drawing import FAINT, Plot, arm_line, colour, legend_above, name_rows, new_figure
+from search.report.charts.chart import Axis, Chart, Mark, Panel, Series, arm_dots, arm_line
+from search.report.charts.drawing import Plot
+from search.report.charts.static import plot_of
 from search.run.results import RunResults
 
 
@@ -22,15 +22,17 @@ def paired_differences(comparison: Comparison) -> Plot | None:
         return None
     names = [row.arm for row in comparison.rows]
     margin = comparison.settings.margin
-    with new_figure(height=1.5 + 0.55 * len(contrasts)) as figure:
-        axes = figure.add_subplot()
-        axes.axvspan(-margin, margin, color=FAINT, alpha=0.14, linewidth=0)
-        axes.axvline(0, color=FAINT, linewidth=1)
-        for row, contrast in enumerate(contrasts):
-            _draw_contrast(axes, row, contrast, colour(names.index(contrast.arm)))
-        name_rows(axes, [_label(comparison, contrast, contrast in comparison.primary) for contrast in contrasts])
-        axes.set_ylim(len(contrasts) - 0.5, -0.5)
-        axes.set_xlabel(f"difference to {comparison.baseline}, points")
+    labels = tuple(_label(comparison, contrast, contrast in comparison.primary) for contrast in contrasts)
+    panel = Panel(
+        x=Axis(label=f"difference to {comparison.baseline}, points"),
+        y=Axis(names=labels),
+        series=tuple(
+            series
+            for row, contrast in enumerate(contrasts)
+            for series in _contrast_series(row, contrast, names.index(contrast.arm))
+        ),
+        marks=(Mark(axis="x", at=-margin, to=margin, opacity=0.14), Mark(axis="x", at=0)),
+    )
     described = [
         f"{_label(comparison, contrast, True)}: {points(contrast.mean)} {interval_text(contrast.interval)}"
         for contrast in contrasts
@@ -40,16 +42,22 @@ def paired_differences(comparison: Comparison) -> Plot | None:
         f"Dots are {plural(contrasts[0].unit)} in which both arms survived, diamonds their means, bars the simultaneous "
         "intervals; the grey band is the margin."
     )
-    return Plot("paired-differences", words, figure, caption=caption)
+    chart = Chart(panels=(panel,), height=1.5 + 0.55 * len(contrasts))
+    return plot_of("paired-differences", words, chart, caption=caption)
 
 
-def _draw_contrast(axes: Axes, row: int, contrast: Contrast, shade: str) -> None:
+def _contrast_series(row: int, contrast: Contrast, arm: int) -> list[Series]:
     values = [100 * value for value in contrast.differences.values()]
     spread = [row + 0.22 * (index / max(1, len(values) - 1) - 0.5) for index in range(len(values))]
-    axes.scatter(values, spread, s=14, color=shade, alpha=0.45, linewidth=0)
-    if contrast.interval and math.isfinite(contrast.interval[0]):
-        axes.plot([100 * end for end in contrast.interval], [row, row], color=shade, linewidth=2)
-    axes.plot(100 * (contrast.mean or 0.0), row, marker="D", color=shade, markersize=7)
+    told = [f"{contrast.unit} {unit}" for unit in contrast.differences]
+    dots = replace(arm_dots(arm, values, spread, group=contrast.arm, texts=told, size=3.7, opacity=0.45), marker="o")
+    mean = [100 * (contrast.mean or 0.0)]
+    diamond = replace(arm_dots(arm, mean, [row], group=contrast.arm, texts=["mean"], size=7, opacity=1.0), marker="D")
+    if not contrast.interval or not math.isfinite(contrast.interval[0]):
+        return [dots, diamond]
+    ends = [100 * end for end in contrast.interval]
+    bar = arm_line(arm, ends, [row, row], group=contrast.arm, texts=["interval"] * 2, marker=False, dash=0, width=2)
+    return [dots, bar, diamond]
 
 
 def _label(comparison: Comparison, contrast: Contrast, primary: bool) -> str:
@@ -76,19 +84,18 @@ def budget_curves(results: RunResults) -> Plot | None:
     values = {arm: search_values(results, arm) for arm in results.arm_names}
     if max(len(found) for found in values.values()) < 2:
         return None
-    described = []
-    with new_figure(height=3.6) as figure:
-        axes = figure.add_subplot()
-        for index, (arm, found) in enumerate(values.items()):
-            if len(found) < 2:
-                continue
-            # Of several searches all trials are draws, but a budget is one search's.
-            curve = [100 * value for value in expected_best(found)][: results.study.search.trials_per_arm]
-            axes.plot(range(1, len(curve) + 1), curve, label=arm, **arm_line(index))
-            described.append(f"{arm}: {curve[0]:.1f} % for one, {curve[-1]:.1f} % for {len(curve)}")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("configurations tried")
-        axes.set_ylabel("expected best validation accuracy, %")
-        legend_above(figure)
+    described, curves = [], []
+    for index, (arm, found) in enumerate(values.items()):
+        if len(found) < 2:
+            continue
+        # Of several searches all trials are draws, but a budget is one search's.
+        curve = [100 * value for value in expected_best(found)][: results.study.search.trials_per_arm]
+        curves.append(arm_line(index, range(1, len(curve) + 1), curve, group=arm, entry=arm))
+        described.append(f"{arm}: {curve[0]:.1f} % for one, {curve[-1]:.1f} % for {len(curve)}")
+    panel = Panel(
+        x=Axis(label="configurations tried", whole=True),
+        y=Axis(label="expected best validation accuracy, %"),
+        series=tuple(curves),
+    )  # fmt: skip
     words = f"Expected best validation accuracy against configurations tried. {'; '.join(described)}."
-    return Plot("search-budget", words, figure)
+    return plot_of("search-budget", words, Chart(panels=(panel,), height=3.6))

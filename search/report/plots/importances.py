@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from search.report.plots.drawing import Plot, colour, legend_above, name_rows, new_figure
+from search.report.charts.chart import Axis, Chart, Panel, Series
+from search.report.charts.drawing import Plot
+from search.report.charts.static import plot_of
+from search.report.charts.theme import colour
 from search.report.plots.settings import Scale, finished_search, scale_of, varied_keys
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
@@ -26,23 +29,26 @@ def importance_plot(results: RunResults) -> Plot | None:
     largest = {key: max(shares.get(key, 0.0) for shares in found.values()) for arm in found for key in found[arm]}
     keys = sorted(largest, key=lambda key: -largest[key])
     names = results.arm_names
-    with new_figure(height=1.0 + 0.3 * len(keys) * len(found)) as figure:
-        axes = figure.add_subplot()
-        height = 0.8 / len(found)
-        for row, (arm, shares) in enumerate(found.items()):
-            places = [index + (row - (len(found) - 1) / 2) * height for index in range(len(keys))]
-            widths = [shares.get(key, 0.0) for key in keys]
-            axes.barh(places, widths, height=0.9 * height, color=colour(names.index(arm)), label=arm)
-        name_rows(axes, keys)
-        axes.invert_yaxis()
-        axes.set_xlabel("share of the variation in validation accuracy")
-        legend_above(figure)
+    height = 0.8 / len(found)
+    bars = []
+    for row, (arm, shares) in enumerate(found.items()):
+        places = tuple(index + (row - (len(found) - 1) / 2) * height for index in range(len(keys)))
+        bars.append(
+            Series(
+                shape="bars", x=tuple(shares.get(key, 0.0) for key in keys), y=places, colour=colour(names.index(arm)),
+                group=arm, entry=arm, size=0.9 * height,
+            )
+        )  # fmt: skip
+    panel = Panel(
+        x=Axis(label="share of the variation in validation accuracy"), y=Axis(names=tuple(keys)), series=tuple(bars)
+    )
     described = "; ".join(
         f"{arm}: {', '.join(f'{key} {share:.2f}' for key, share in shares.items())}" for arm, shares in found.items()
     )
     some = ", ".join(f"{arm} {len(searched[arm]):,}" for arm in found if len(searched[arm]) > MOST_TRIALS)
     of_some = f" From {MOST_TRIALS} trials, spread over the search, of {some}." if some else ""
-    return Plot("importances", f"Importances of the searched keys. {described}.{of_some}", figure)
+    chart = Chart(panels=(panel,), height=1.0 + 0.3 * len(keys) * len(found))
+    return plot_of("importances", f"Importances of the searched keys. {described}.{of_some}", chart)
 
 
 def spread(trials: Sequence[RecordedTrial]) -> list[RecordedTrial]:

@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from search.evidence.selection import final_trial
-from search.report.plots.drawing import Plot, arm_line, colour, new_figure
+from search.report.charts.drawing import Plot, new_figure
+from search.report.charts.theme import DASHES, colour
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
@@ -90,8 +91,9 @@ def _legends(figure: Figure, strength: Axes, gate: Axes | None) -> None:
 def _curve(axes: Axes, lines: Sequence[Mapping[str, Any]], block: str, value: Any, index: int, label: str) -> None:
     found = [(line["epochs_total"], value(line["inside"][block])) for line in lines]
     there = [(epoch, one) for epoch, one in found if one is not None]
-    style = arm_line(index) | {"marker": "" if len(there) > 1 else "o"}
-    axes.plot([epoch for epoch, _ in there], [one for _, one in there], label=label, **style)
+    style = {"color": colour(index), "markersize": 5, "linestyle": DASHES[index % len(DASHES)]}
+    marker = "" if len(there) > 1 else "o"
+    axes.plot([epoch for epoch, _ in there], [one for _, one in there], label=label, marker=marker, **style)
 
 
 def _products(trial: RecordedTrial, arm: str, shown: str, lines: Sequence[Mapping[str, Any]]) -> Plot | None:

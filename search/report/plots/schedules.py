@@ -9,14 +9,12 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize
-
 from search.config_file import key_tree
 from search.evidence.formats import percent
-from search.report.plots.drawing import INK, Plot, new_figure
+from search.report.charts.chart import Axis, Chart, ColourScale, Panel, Series
+from search.report.charts.drawing import Plot
+from search.report.charts.static import plot_of, shade_of
+from search.report.charts.theme import INK
 from search.report.plots.settings import finished_search
 from search.run.best import by_configuration
 from search.run.results import RunResults
@@ -35,8 +33,6 @@ NAME_WIDTH = 34
 """Letters that a panel has room for above it."""
 SHADES = ("#7c3f9e", "#c8466f", "#e0862f")
 """Of the least to the most accurate: as far from the paper of the light theme as from that of the dark one."""
-STEPS = 24
-"""Shades in all; of many more the scale beside the panels would be an image in the page, and not drawn."""
 
 
 @dataclass(frozen=True)
@@ -63,26 +59,25 @@ def schedule_plot(results: RunResults) -> Plot | None:
     if not tried:
         return None
     accuracies = [100 * one.accuracy for found in tried.values() for one in found]
-    shades = ScalarMappable(Normalize(min(accuracies), max(accuracies)), _colours())
-    columns = min(COLUMNS, len(tried))
-    rows = -(-len(tried) // columns)
-    described = []
-    with new_figure(height=0.6 + 3.2 * rows) as figure:
-        panels = np.ravel(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True))
-        for axes, (arm, found) in zip(panels, tried.items(), strict=False):
-            best = _chosen(results, arm, found)
-            _draw_schedules(axes, found, best, shades)
-            name = "" if best is None else schedule_name(best.trial.values)
-            axes.set_title("\n".join([arm, *_lines(name)]), fontsize=9)
-            described.append(_described(arm, name, best, found))
-        for axes in panels[len(tried) :]:
-            axes.set_visible(False)
-        for axes in panels[::columns]:
-            axes.set_ylabel("MACs left, % of dense")
-        figure.supxlabel("training done, % of all epochs", fontsize=10)
-        figure.colorbar(shades, ax=list(panels[: len(tried)]), label="validation accuracy, %")
+    scale = ColourScale("validation accuracy, %", min(accuracies), max(accuracies), SHADES)
+    described, panels = [], []
+    for arm, found in tried.items():
+        best = _chosen(results, arm, found)
+        name = "" if best is None else schedule_name(best.trial.values)
+        panels.append(
+            Panel(
+                title="\n".join([arm, *_lines(name)]),
+                y=Axis(label="MACs left, % of dense", span=(0, 104)),
+                series=tuple(_series(found, best, scale)),
+            )
+        )
+        described.append(_described(arm, name, best, found))
+    chart = Chart(
+        panels=tuple(panels), columns=COLUMNS, height=0.6 + 3.2 * -(-len(tried) // COLUMNS), shared_x=True, shared_y=True,
+        x_label="training done, % of all epochs", scale=scale,
+    )  # fmt: skip
     words = f"MACs left against training done, for every schedule that was tried. {'; '.join(described)}."
-    return Plot("schedules", words, figure)
+    return plot_of("schedules", words, chart)
 
 
 def tried_schedules(results: RunResults, arm: str) -> list[Tried]:
@@ -137,21 +132,21 @@ def _chosen(results: RunResults, arm: str, found: Sequence[Tried]) -> Tried | No
     return next((one for one in found if one.configuration == wanted), None)
 
 
-def _draw_schedules(axes: Axes, found: Sequence[Tried], best: Tried | None, shades: ScalarMappable) -> None:
-    colours = shades.to_rgba(np.array([100 * one.accuracy for one in found]))
-    for one, colour in zip(found, colours, strict=True):
-        axes.plot(one.done, one.left, color=colour, linewidth=1.2, alpha=0.75)
-    if best is not None:
-        axes.plot(best.done, best.left, color=INK, linewidth=5)
-        axes.plot(best.done, best.left, color=colours[found.index(best)], linewidth=3)
-    axes.set_ylim(0, 104)
+def _series(found: Sequence[Tried], best: Tried | None, scale: ColourScale) -> list[Series]:
+    def line(one: Tried, shade: str, width: float, opacity: float) -> Series:
+        refs = ((one.trial.id, None),) * len(one.done)
+        said = (f"{schedule_name(one.trial.values)}: {percent(one.accuracy)}",) * len(one.done)
+        return Series(
+            shape="line", x=one.done, y=one.left, colour=shade, width=width, opacity=opacity, refs=refs, texts=said
+        )
+
+    drawn = [line(one, shade_of(scale, 100 * one.accuracy), 1.2, 0.75) for one in found]
+    if best is None:
+        return drawn
+    return [*drawn, line(best, INK, 5, 1.0), line(best, shade_of(scale, 100 * best.accuracy), 3, 1.0)]
 
 
 def _described(arm: str, name: str, best: Tried | None, found: Sequence[Tried]) -> str:
     low, high = percent(found[0].accuracy), percent(found[-1].accuracy)
     text = f"{arm}: {len(found)} schedules, {low} to {high}"
     return text if best is None else f"{text}, chosen {name} at {percent(best.accuracy)}"
-
-
-def _colours() -> LinearSegmentedColormap:
-    return LinearSegmentedColormap.from_list("accuracy", SHADES, N=STEPS)

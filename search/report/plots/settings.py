@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-from matplotlib.axes import Axes
-
-from search.report.plots.drawing import FAINT, Plot, arm_mark, colour, legend_above, log_axis, new_figure
+from search.evidence.winner import setting_text
+from search.report.charts.chart import Axis, Chart, ColourScale, Panel, Parallel, ParallelAxis, Series, arm_dots
+from search.report.charts.drawing import Plot
+from search.report.charts.static import plot_of
+from search.report.charts.theme import colour
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
+from search.space.distributions import Choice
 
 COLUMNS = 3
+VIRIDIS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
 RATE_KEY, EPOCH_KEYS = "train.lr", ("train.epochs_per_state", "train.epochs_total")
 
 
@@ -32,21 +35,35 @@ class Scale:
             return float(self.names.index(str(value)))
         return math.log10(value) if self.log else float(value)
 
-    def height(self, trial: RecordedTrial) -> float:
-        """0..1 between the ends; a trial whose arm does not have the key passes below them."""
-        if self.key not in trial.values:
-            return -0.12
+    @property
+    def span(self) -> tuple[float, float]:
         low, high = (self.place(end) for end in self.ends)
-        return (self.place(trial.values[self.key]) - low) / (high - low)
+        return low, high
+
+    @property
+    def label(self) -> str:
+        return f"{self.key} (log)" if self.log else self.key
 
 
-def scale_of(trials: Sequence[RecordedTrial], key: str) -> Scale:
+def scale_of(trials: Sequence[RecordedTrial], key: str, log: bool | None = None) -> Scale:
+    """`log` as the search had it; None where that is to be told by how far the values lie apart."""
     values = [trial.values[key] for trial in trials if key in trial.values]
     if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         names = sorted({str(value) for value in values})
         return Scale(key, tuple(names), (names[0], names[-1]), False)
     low, high = min(values), max(values)
-    return Scale(key, (), (low, high), low > 0 and high / low >= 10)
+    return Scale(key, (), (low, high), low > 0 and (high / low >= 10 if log is None else log))
+
+
+def searched_by_log(results: RunResults, key: str) -> bool | None:
+    """Whether the study searches a key by its logarithm; None where it lists the values, or does not say."""
+    found = [
+        one.distribution
+        for arm in results.study.arms.values()
+        for one in arm.parameters
+        if one.key == key and not isinstance(one.distribution, Choice)
+    ]
+    return any(one.log for one in found) if found else None
 
 
 def finished_search(results: RunResults, arm: str) -> list[RecordedTrial]:
@@ -69,37 +86,31 @@ def settings_against_accuracy(results: RunResults) -> Plot | None:
     keys = varied_keys(trials)
     if not keys:
         return None
+    panels = [_panel(results, scale_of(trials, key, searched_by_log(results, key))) for key in keys]
     rows = math.ceil(len(keys) / COLUMNS)
-    columns = min(COLUMNS, len(keys))
-    with new_figure(height=0.5 + 2.3 * rows) as figure:
-        panels = np.ravel(figure.subplots(rows, columns, squeeze=False, sharey=True))
-        for axes, key in zip(panels, keys, strict=False):
-            _draw_setting(axes, results, key, scale_of(trials, key))
-        for axes in panels[len(keys) :]:
-            axes.set_visible(False)
-        for axes in panels[::columns]:
-            axes.set_ylabel("validation accuracy, %")
-        legend_above(figure, axes=panels[0])
     words = f"Validation accuracy against {', '.join(keys)}, for {len(trials)} search trials."
-    return Plot("settings", words, figure)
+    chart = Chart(panels=tuple(panels), columns=COLUMNS, height=0.5 + 2.3 * rows, shared_y=True)
+    return plot_of("settings", words, chart)
 
 
-def _draw_setting(axes: Axes, results: RunResults, key: str, scale: Scale) -> None:
+def _panel(results: RunResults, scale: Scale) -> Panel:
+    series = []
     for index, arm in enumerate(results.arm_names):
-        shown = [trial for trial in finished_search(results, arm) if key in trial.values]
-        if not shown:
-            # An invisible mark keeps every arm in the one legend.
-            axes.scatter([], [], s=22, label=arm, **arm_mark(index))
-            continue
-        places = [scale.place(trial.values[key]) if scale.names else trial.values[key] for trial in shown]
-        heights = [100 * trial.last.val_accuracy for trial in shown]
-        axes.scatter(places, heights, s=22, alpha=0.8, label=arm, **arm_mark(index))
-    if scale.log:
-        log_axis(axes)
-    if scale.names:
-        axes.set_xticks(range(len(scale.names)), scale.names, rotation=20)
-        axes.set_xlim(-0.5, len(scale.names) - 0.5)
-    axes.set_xlabel(key)
+        shown = [trial for trial in finished_search(results, arm) if scale.key in trial.values]
+        values = [trial.values[scale.key] for trial in shown]
+        # An arm without the setting keeps its entry in the one legend.
+        series.append(
+            arm_dots(
+                index, [scale.place(value) if scale.names else value for value in values],
+                [100 * trial.last.val_accuracy for trial in shown], group=arm, entry=arm,
+                refs=[(trial.id, None) for trial in shown],
+            )
+        )  # fmt: skip
+    return Panel(
+        x=Axis(label=scale.label, log=scale.log, names=scale.names),
+        y=Axis(label="validation accuracy, %"),
+        series=tuple(series),
+    )
 
 
 def parallel_coordinates(results: RunResults) -> Plot | None:
@@ -109,36 +120,39 @@ def parallel_coordinates(results: RunResults) -> Plot | None:
     if len(keys) < 2 or len(trials) < 4:
         return None
     names = results.arm_names
-    scales = [scale_of(trials, key) for key in keys]
-    accuracies = [trial.last.val_accuracy for trial in trials]
+    scales = [scale_of(trials, key, searched_by_log(results, key)) for key in keys]
+    accuracies = [100 * trial.last.val_accuracy for trial in trials]
     low, high = min(accuracies), max(accuracies)
-    ends = [*[_end_texts(scale) for scale in scales], (f"{100 * low:.1f} %", f"{100 * high:.1f} %")]
-    with new_figure(height=4.0) as figure:
-        axes = figure.add_subplot()
-        for trial, accuracy in zip(trials, accuracies, strict=True):
-            last = (accuracy - low) / (high - low) if high > low else 0.5
-            shade = colour(names.index(trial.identity.arm))
-            heights = [*[scale.height(trial) for scale in scales], last]
-            axes.plot(range(len(ends)), heights, color=shade, alpha=0.2 + 0.7 * last, linewidth=0.8 + 1.4 * last)
-        for index, arm in enumerate(names):
-            axes.plot([], [], color=colour(index), label=arm)
-        for column, (bottom, top) in enumerate(ends):
-            axes.text(column, -0.03, bottom, ha="center", va="top", fontsize=8)
-            axes.text(column, 1.03, top, ha="center", va="bottom", fontsize=8)
-        labels = [key.replace(".", ".\n", key.count(".") - 1) if key.count(".") > 1 else key for key in keys]
-        axes.set_xticks(range(len(ends)), [*labels, "val_accuracy"], fontsize=8)
-        axes.tick_params(axis="x", pad=12, length=0)
-        axes.set_yticks([])
-        axes.grid(axis="y", visible=False)
-        axes.spines[:].set_visible(False)
-        legend_above(figure)
-    reached = f"to validation accuracies of {100 * low:.1f} to {100 * high:.1f} %"
-    return Plot("parallel-coordinates", f"{len(trials)} search trials over {', '.join(keys)}, {reached}.", figure)
+    reached = ParallelAxis("validation accuracy", low, high, ((low, f"{low:.1f} %"), (high, f"{high:.1f} %")))
+    parallel = Parallel(
+        axes=(*map(_parallel_axis, scales), reached),
+        places=tuple(
+            (*(_place(scale, trial) for scale in scales), accuracy)
+            for trial, accuracy in zip(trials, accuracies, strict=True)
+        ),
+        refs=tuple((trial.id, None) for trial in trials),
+        groups=tuple(trial.identity.arm for trial in trials),
+        strengths=tuple((one - low) / (high - low) if high > low else 0.5 for one in accuracies),
+        entries=tuple((arm, colour(index)) for index, arm in enumerate(names)),
+    )
+    words = (
+        f"{len(trials)} search trials over {', '.join(keys)}, to validation accuracies of {low:.1f} to {high:.1f} %."
+    )
+    return plot_of("parallel-coordinates", words, Chart(parallel=parallel, height=4.0))
 
 
-def _end_texts(scale: Scale) -> tuple[str, str]:
-    low, high = (end if scale.names else f"{end:.3g}" for end in scale.ends)
-    return low, high
+def _place(scale: Scale, trial: RecordedTrial) -> float | None:
+    """None where the trial's arm does not have the setting."""
+    return scale.place(trial.values[scale.key]) if scale.key in trial.values else None
+
+
+def _parallel_axis(scale: Scale) -> ParallelAxis:
+    low, high = scale.span
+    if scale.names:
+        ticks = tuple((float(place), name) for place, name in enumerate(scale.names))
+    else:
+        ticks = tuple((place, setting_text(float(end))) for place, end in zip((low, high), scale.ends, strict=True))
+    return ParallelAxis(scale.label, low, high, ticks, scale.log)
 
 
 def rate_by_epochs(results: RunResults) -> Plot | None:
@@ -155,22 +169,23 @@ def rate_by_epochs(results: RunResults) -> Plot | None:
     if not tried:
         return None
     accuracies = [100 * trial.last.val_accuracy for trials in tried.values() for trial in trials]
-    with new_figure(height=3.4) as figure:
-        panels = np.ravel(figure.subplots(1, len(tried), squeeze=False, sharex=True, sharey=True))
-        for axes, (arm, trials) in zip(panels, tried.items(), strict=True):
-            _draw_rates(axes, trials, epochs, (min(accuracies), max(accuracies)))
-            axes.set_title(arm)
-        panels[0].set_ylabel(epochs)
-    words = f"Validation accuracy over learning rate and {epochs} for {', '.join(tried)}."
-    return Plot("rate-by-epochs", words, figure)
-
-
-def _draw_rates(axes: Axes, trials: Sequence[RecordedTrial], epochs: str, span: tuple[float, float]) -> None:
-    heights = [100 * trial.last.val_accuracy for trial in trials]
-    places = [(trial.values[RATE_KEY], trial.values[epochs]) for trial in trials]
-    rates, counts = zip(*places, strict=True)
-    axes.scatter(rates, counts, c=heights, s=70, cmap="viridis", vmin=span[0], vmax=span[1], edgecolor=FAINT)
-    for place, height in zip(places, heights, strict=True):
-        axes.annotate(f"{height:.0f}", place, xytext=(0, 7), textcoords="offset points", fontsize=7, ha="center")
-    log_axis(axes)
-    axes.set_xlabel(RATE_KEY)
+    rate_log = searched_by_log(results, RATE_KEY) is not False
+    panels = []
+    for arm, trials in tried.items():
+        heights = [100 * trial.last.val_accuracy for trial in trials]
+        dots = Series(
+            shape="dots", x=tuple(float(trial.values[RATE_KEY]) for trial in trials),
+            y=tuple(float(trial.values[epochs]) for trial in trials), values=tuple(heights),
+            labels=tuple(f"{height:.0f}" for height in heights), refs=tuple((trial.id, None) for trial in trials), group=arm,
+            size=8.4,
+        )  # fmt: skip
+        panels.append(
+            Panel(title=arm, x=Axis(label=RATE_KEY, log=rate_log), y=Axis(label=epochs, whole=True), series=(dots,))
+        )
+    scale = ColourScale("validation accuracy, %", min(accuracies), max(accuracies), VIRIDIS)
+    chart = Chart(
+        panels=tuple(panels), columns=len(panels), height=3.4, shared_x=True, shared_y=True, scale=scale
+    )  # fmt: skip
+    return plot_of(
+        "rate-by-epochs", f"Validation accuracy over learning rate and {epochs} for {', '.join(tried)}.", chart
+    )

@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
 from models.units.structure import KINDS, WORDS, Structure
 from search.evidence.formats import whole_percent
-from search.report.plots.drawing import INK, PAPER, Plot, colour, new_figure
+from search.report.charts.chart import Axis, Chart, Panel, Series
+from search.report.charts.drawing import Plot
+from search.report.charts.static import plot_of
+from search.report.charts.theme import colour
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
@@ -36,30 +37,33 @@ def _kept_structure(arm: str, trials: Sequence[RecordedTrial], index: int) -> Pl
     kinds = Structure.from_json(trials[0].states[0].structure).total_of_kind()
     panels = [(kind, *_shares(trials, kind)) for kind in KINDS if kind in kinds]
     rows = max(len(names) for _, names, _ in panels)
-    with new_figure(height=1.3 + 0.26 * rows) as figure:
-        for axes, (kind, names, shares) in zip(np.ravel(figure.subplots(1, len(panels))), panels, strict=True):
-            _draw_shares(axes, shares, colour(index))
-            axes.set_yticks(range(len(names)), [_short(name) for name in names])
-            axes.set_title(f"{WORDS[kind]} kept, %")
+    chart = Chart(
+        panels=tuple(_panel(kind, names, shares, index) for kind, names, shares in panels),
+        columns=len(panels),
+        height=1.3 + 0.26 * rows,
+    )
     last = "; ".join(f"{WORDS[kind]} {_described(names, shares)}" for kind, names, shares in panels)
     words = f"Kept share by layer for {arm}. After the last state: {last}."
     file = re.sub(r"[^\w-]+", "-", arm.replace("'s", ""))
-    return Plot(f"kept-structure-{file}", words, figure, arm, len(trials))
+    return plot_of(f"kept-structure-{file}", words, chart, arm=arm, trials=len(trials))
 
 
-def _draw_shares(axes: Axes, shares: NDArray[np.float64], shade: str) -> None:
-    """Squares rather than an image, so that each keeps its number and the file stays text; a share is its opacity, so
-    that it fades into the page in both themes."""
-    axes.grid(visible=False)
-    for (row, column), share in np.ndenumerate(shares):
-        square = Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=shade, alpha=float(share), linewidth=0)
-        axes.add_patch(square)
-        ink = PAPER if share > 0.6 else INK
-        axes.text(column, row, whole_percent(share), ha="center", va="center", fontsize=8, color=ink)
-    axes.set_xlim(-0.5, shares.shape[1] - 0.5)
-    axes.set_ylim(shares.shape[0] - 0.5, -0.5)
-    axes.set_xticks(range(shares.shape[1]))
-    axes.set_xlabel("state")
+def _panel(kind: str, names: Sequence[str], shares: NDArray[np.float64], index: int) -> Panel:
+    cells = [(column, row, float(share)) for (row, column), share in np.ndenumerate(shares)]
+    series = Series(
+        shape="cells",
+        x=tuple(float(column) for column, _, _ in cells),
+        y=tuple(float(row) for _, row, _ in cells),
+        values=tuple(share for _, _, share in cells),
+        labels=tuple(whole_percent(share) for _, _, share in cells),
+        colour=colour(index),
+    )
+    return Panel(
+        title=f"{WORDS[kind]} kept, %",
+        x=Axis(label="state", names=tuple(map(str, range(shares.shape[1])))),
+        y=Axis(names=tuple(_short(name) for name in names)),
+        series=(series,),
+    )
 
 
 def _shares(trials: Sequence[RecordedTrial], kind: str) -> tuple[list[str], NDArray[np.float64]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from search.report.plots.drawing import ROLES
+from search.report.charts.theme import ROLES
 from search.report.rendering import render, tied
 from search.report.write import write_report, write_side_by_side
 from search.run.results import load_results

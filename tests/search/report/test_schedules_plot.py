@@ -9,7 +9,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
-from search.report.plots.drawing import Plot, standalone_svg
+from search.report.charts.drawing import Plot, standalone_svg
 from search.report.plots.schedules import schedule_name, schedule_plot, tried_schedules
 from search.report.write import write_report
 from search.run.results import load_results

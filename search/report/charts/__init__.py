@@ -1,0 +1,1 @@
+"""Figures described once, and drawn twice: by matplotlib for files and paper, by Plotly for the page on a screen."""
