@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from search.evidence.formats import p_told
-from search.report import dense_start, provenance, removals, tables
+from search.report import dense_start, page_data, provenance, removals, tables
 from search.report.charts.drawing import inline_svg
+from search.report.trial_table import trial_table
 
 
 def render(template: str, context: dict[str, Any]) -> str:
@@ -22,11 +25,27 @@ def render(template: str, context: dict[str, Any]) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(tied=tied, inline_svg=inline_svg, p_told=p_told)
-    environment.globals.update(dense_start=dense_start, removals=removals, tables=tables, provenance=provenance)
+    environment.filters.update(tied=tied, inline_svg=inline_svg, p_told=p_told, slug=slug, sections=sections)
+    environment.globals.update(
+        dense_start=dense_start, page_data=page_data, removals=removals, tables=tables, provenance=provenance,
+        trial_table=trial_table,
+    )  # fmt: skip
     return environment.get_template(template).render(context)
 
 
 def tied(cell: str) -> str:
     """The cell's text with each number and its unit, and the two ends of an interval, on one line where cells may wrap."""
     return re.sub(r"(?<=\d) (?=%|[kMGTP]\b)|(?<=\d,) (?=[-+\d])|(?<=×) ", "\u00a0", cell)
+
+
+def slug(title: str) -> str:
+    """A heading as the name of a place: `what-was-kept`."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
+
+
+def sections(content: str, last: str = "") -> list[tuple[str, Markup]]:
+    """(place, heading) of each section that a page came to have, up to the one at `last`, which holds further ones."""
+    found = re.findall(r'<section id="([^"]+)">\s*<h2>(.*?)</h2>', content)
+    places = [html.unescape(place) for place, _ in found]
+    shown = found[: places.index(last) + 1] if last in places else found
+    return [(html.unescape(place), Markup(heading)) for place, heading in shown]

@@ -16,21 +16,25 @@ from search.run.results import RunResults
 from trainables.files.json_lines import finite
 
 
-def write_report(results: RunResults, out: Path) -> list[str]:
-    """Write one run's report into `out`; returns the files' names. UserError where no trial has finished."""
-    report = run_report(results, results.study.name)
-    page = render("page.html.j2", {"title": report.name, "runs": [report]})
+def write_report(results: RunResults, out: Path, *, static: bool = False) -> list[str]:
+    """Write one run's report into `out`; returns the files' names. A `static` page holds no script.
+
+    UserError where no trial has finished.
+    """
+    report = run_report(results, results.study.name, out)
+    page = render("page.html.j2", {"title": report.name, "runs": [report], "static": static})
     files = _write_files(report, out)
     atomic.write_text(out / "index.html", page)
     return ["index.html", *files]
 
 
-def write_side_by_side(runs: Sequence[RunResults], out: Path) -> list[str]:
+def write_side_by_side(runs: Sequence[RunResults], out: Path, *, static: bool = False) -> list[str]:
     """Write one page on several runs, each run's files in a folder of its own beside it."""
-    reports = [run_report(results, name) for results, name in zip(runs, run_names(runs), strict=True)]
+    named = enumerate(zip(runs, run_names(runs), strict=True))
+    reports = [run_report(results, name, out / name, number) for number, (results, name) in named]
     together = side_by_side_table({report.name: report.comparison for report in reports})
     title = ", ".join(report.name for report in reports)
-    page = render("page.html.j2", {"title": title, "runs": reports, "together": together})
+    page = render("page.html.j2", {"title": title, "runs": reports, "together": together, "static": static})
     files = [f"{report.name}/{file}" for report in reports for file in _write_files(report, out / report.name)]
     atomic.write_text(out / "index.html", page)
     return ["index.html", *files]

@@ -36,7 +36,7 @@ ALLOWED = {
     "search/tuning/cluster/sent_parts.py": "copies for Ray, in its temporary folder",
     "search/tuning/cluster/session.py": "Ray's temporary folder is no run",
     "search/tuning/cluster/token.py": "in Ray's temporary folder",
-    "search/report/plots/drawing.py": "draws into memory",
+    "search/report/charts/drawing.py": "draws into memory",
     "search/cli.py": "a closed pipe is replaced by /dev/null",
 }  # fmt: skip
 

@@ -8,11 +8,12 @@ import subprocess
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from models.versions import ROOT, library_versions
+
+if TYPE_CHECKING:
+    import torch
 
 LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "safetensors", "ray", "optuna")
 """A trial runs without Ray and Optuna, so they may be missing."""
@@ -26,10 +27,18 @@ def environment(device: torch.device, precision: str, threads: int) -> dict[str,
         "commit": commit(),
         "processor": processor(),
         "device": str(device),
-        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "gpu": _gpu(device),
         "precision": precision,
         "threads": threads,
     }
+
+
+def _gpu(device: torch.device) -> str | None:
+    if device.type != "cuda":
+        return None
+    import torch  # not at the top: whoever asks for the processor's name alone does without
+
+    return torch.cuda.get_device_name(device)
 
 
 def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ class Series:
     labels: tuple[str, ...] = ()
     """Written at the points."""
     refs: tuple[Ref, ...] = ()
+    mean: bool = False
+    """Whether its points are means, and `refs` only one of the trials in each."""
     texts: tuple[str, ...] = ()
     """Said of a point beside its place, where more is to be said than its trial."""
     colour: str = INK
@@ -158,13 +160,13 @@ class Chart:
 def arm_line(
     index: int, x: Sequence[float], y: Sequence[float], *, group: str, entry: str = "", refs: Sequence[Ref] = (),
     texts: Sequence[str] = (), hollow: bool = False, marker: bool = True, shape: Shape = "line", dash: int | None = None,
-    width: float = 1.5,
+    width: float = 1.5, mean: bool = False,
 ) -> Series:  # fmt: skip
     """A curve of the arm with this index, told apart without seeing colours."""
     return Series(
         shape=shape, x=tuple(map(float, x)), y=tuple(map(float, y)), refs=tuple(refs), texts=tuple(texts),
         colour=colour(index), group=group, entry=entry, marker=MARKERS[index % len(MARKERS)] if marker else "",
-        hollow=hollow, dash=(index if dash is None else dash) % len(DASHES), width=width,
+        hollow=hollow, mean=mean, dash=(index if dash is None else dash) % len(DASHES), width=width,
     )  # fmt: skip
 
 

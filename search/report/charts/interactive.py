@@ -36,13 +36,16 @@ def chart_json(chart: Chart, rows: Rows) -> dict[str, Any]:
         panels = [_panel_json(panel, chart, rows) for panel in chart.panels]
         if chart.scale is not None:
             panels[-1]["data"].append(_scale_trace(chart.scale))
-    in_rows = -(-len(panels) // max(1, min(chart.columns, len(panels))))
+    columns = max(1, min(chart.columns, len(panels)))
+    in_rows = -(-len(panels) // columns)
     return {
         "panels": panels,
-        "columns": chart.columns,
+        "columns": columns,
+        "shared": "x" * chart.shared_x + "y" * chart.shared_y,
         "height": round(INCH * chart.height / in_rows),
         "legend": legend,
         "structures": chart.structures,
+        "parallel": chart.parallel is not None,
     }
 
 
@@ -66,6 +69,8 @@ def _said(one: Series, rows: Rows) -> dict[str, Any]:
         found["said"] = list(one.texts)
     if one.entry:
         found["name"] = one.entry
+    if one.mean:
+        found["mean"] = True
     return found
 
 

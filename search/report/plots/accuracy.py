@@ -76,9 +76,17 @@ def _arm_series(
     several = trials > 1
     entry = f"{name} ({trials} trials)" if several else f"{name} (best of search)"
     low, high = 100 * values.min(axis=0), 100 * values.max(axis=0)
-    told = [f"mean of {trials} trials, from {a:.2f} to {b:.2f} %; beside it" for a, b in zip(low, high, strict=True)]
+    told = [f"mean of {trials} trials, from {a:.2f} to {b:.2f} %" for a, b in zip(low, high, strict=True)]
     line = arm_line(
-        index, places.tolist(), mean, group=arm, entry=entry, refs=refs, texts=told if several else (), hollow=hollow
+        index,
+        places.tolist(),
+        mean,
+        group=arm,
+        entry=entry,
+        refs=refs,
+        texts=told if several else (),
+        hollow=hollow,
+        mean=several,
     )
     if not several:
         return [line]
@@ -128,17 +136,29 @@ def _states(results: RunResults) -> list[Series]:
 
 def seen(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Those whose dots can be told apart."""
-    dots = np.array([(100 * one.macs_share, 100 * one.state.val_accuracy) for one in candidates]).reshape(-1, 2)
-    return [candidates[place] for place in apart(dots)]
+    dots = [(100 * one.macs_share, 100 * one.state.val_accuracy) for one in candidates]
+    return [candidates[place] for place in apart_of(dots)]
+
+
+def apart_of(dots: Sequence[tuple[float, float]]) -> list[int]:
+    """`apart` of plain pairs."""
+    return apart(np.array(dots, dtype=np.float64).reshape(-1, 2))
 
 
 def _front(results: RunResults) -> Series:
     front = pareto(all_candidates(results), "macs")
     return Series(
-        shape="steps", x=tuple(100 * one.macs_share for one in front), y=tuple(100 * one.state.val_accuracy for one in front),
-        colour=INK, opacity=0.5, width=1.2, group="front", entry="Pareto front, all states",
+        shape="steps",
+        x=tuple(100 * one.macs_share for one in front),
+        y=tuple(100 * one.state.val_accuracy for one in front),
+        colour=INK,
+        opacity=0.5,
+        width=1.2,
+        marker="" if len(front) > 1 else "D",
+        group="front",
+        entry="Pareto front, all states",
         refs=tuple((one.trial.id, one.state.state) for one in front),
-    )  # fmt: skip
+    )
 
 
 def apart(dots: NDArray[np.float64]) -> list[int]:

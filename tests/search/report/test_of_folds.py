@@ -31,8 +31,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> RunResults:
 def test_whole_networks_have_no_figure_of_removal_and_none_of_a_search(whole: RunResults) -> None:
     report = run_report(whole, "whole")
     names = {plot.name for plot in report.plots}
-    assert names == {"accuracy-by-cost", "paired-differences", "evidence"}
-    page = render("page.html.j2", {"title": "whole", "runs": [report]})
+    assert names == {"accuracy-by-cost", "paired-differences", "evidence", "training"}
+    page = render("page.html.j2", {"title": "whole", "runs": [report], "static": True})
     assert "Differences, pair by pair" in page
     for title in (
         "search budget",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,14 +24,17 @@ class Page(HTMLParser):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.fetched: list[str] = []
+        self.scripts: list[str] = []
         self.ids: list[str] = []
         self.labels: list[str | None] = []
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
-        if tag in ("link", "script", "img", "iframe"):
+        if tag in ("link", "img", "iframe"):
             self.fetched.append(tag)
+        if tag == "script":
+            self.scripts.append(values.get("type") or "text/javascript")
         self.fetched += [
             value for key, value in attrs if key in ("src", "href", "xlink:href") and value and value[0] != "#"
         ]
@@ -53,6 +58,38 @@ def test_the_page_stands_alone(text: str) -> None:
     assert page.fetched == []
     assert "url(http" not in text
     assert len(page.ids) == len(set(page.ids))
+    assert page.scripts == ["text/plain", "application/json", "text/javascript"]
+    assert len(text) < 3_000_000, "Plotly is packed, and there once"
+
+
+def test_no_script_of_ours_asks_the_network_for_anything(text: str) -> None:
+    own = text[text.rindex("<script>") :]
+    assert not re.findall(r"fetch\(|XMLHttpRequest|import\(|WebSocket|sendBeacon|https?:", own)
+
+
+def test_plotly_is_in_the_page_as_it_was_packed(text: str) -> None:
+    packed = re.search(r'<script type="text/plain" id="plotly-packed">([^<]+)</script>', text)
+    assert packed is not None
+    code = gzip.decompress(base64.b64decode(packed[1]))
+    assert code.lstrip().startswith(b"/**\n* plotly.js")
+
+
+def test_contents_lead_to_every_section(text: str) -> None:
+    page = Page(text)
+    places = re.findall(r'<li><a href="#([^"]+)">', text)
+    assert {"accuracy-against-macs", "accuracy-by-class", "all-trials"} <= set(places)
+    assert places == re.findall(r'<section id="([^"]+)">', text)
+    assert set(places) <= set(page.ids)
+
+
+def test_a_static_page_holds_no_script_and_every_trial(report: Path, tmp_path: Path) -> None:
+    write_report(load_results(report.parent), tmp_path, static=True)
+    text = (tmp_path / "index.html").read_text(encoding="utf-8")
+    page = Page(text)
+    assert page.scripts == page.fetched == []
+    assert "<noscript" not in text
+    assert text.count('<td class="text">rsst-confirm-s10') == 8
+    assert len(text) < 1_000_000
 
 
 def test_every_figure_has_a_text_alternative(text: str) -> None:
@@ -105,7 +142,7 @@ def test_names_in_a_study_cannot_inject_markup(tmp_path: Path) -> None:
     record.write_text(record.read_text().replace("one processor", "<script>alert(1)</script>"))
     text = page_of(made)
     assert "&lt;script&gt;alert(1)" in text
-    assert "<script" not in text
+    assert "<script>alert" not in text
 
 
 @pytest.mark.slow
@@ -119,7 +156,8 @@ def test_several_runs_stand_side_by_side(tmp_path: Path) -> None:
     page = Page(text)
     assert len(page.ids) == len(set(page.ids))
     assert "differences between runs are not tested" in text
-    beside = text[: text.index("Run by run")]
+    assert re.findall(r'<li><a href="#([^"]+)">', text)[-1] == "run-by-run"
+    beside = text[: text.index("<h2>Run by run")]
     # Accuracy by removal and by MACs of both; paired differences of the one that has pairs.
     assert beside.count("<svg") == 5
     assert [text.count(f"<summary>{name}: the whole report") for name in ("a", "b")] == [1, 1]

@@ -1,0 +1,188 @@
+"""The curves of training, the course of the search, accuracy by class and by latency."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from search.evidence.comparison import compare
+from search.report.latency import FILE, MOST, latencies, spread
+from search.report.page import run_plots
+from search.report.plots.classes import MOST_CLASSES, class_names, classes_plot
+from search.report.plots.history import history_plot
+from search.report.plots.latency import latency_plot
+from search.report.plots.training import removals, training_plot
+from search.run.candidates import all_candidates
+from search.run.results import RunResults, load_results
+from tests.search.made_runs import MadeRun, falling, write_predictions
+
+
+def lines(removed: list[float], states: list[int]) -> list[dict[str, float]]:
+    pairs = zip(removed, states, strict=True)
+    return [
+        {"state": state, "epochs_total": epoch + 1, "removed_percent": gone}
+        for epoch, (gone, state) in enumerate(pairs)
+    ]
+
+
+def test_units_go_before_a_states_first_epoch_or_in_the_course_of_a_later_one() -> None:
+    assert removals(lines([0, 0, 20, 20, 40], [0, 0, 1, 1, 2])) == [2.0, 4.0]
+    assert removals(lines([0, 0, 0, 20, 20], [0, 0, 1, 1, 1])) == [3.5]
+    assert removals(lines([0, 0], [0, 0])) == []
+
+
+def epoch_line(**values: float) -> dict[str, Any]:
+    return {"kind": "epoch", "epoch": 1, **values}
+
+
+def test_each_arms_chosen_network_is_drawn_by_epoch_with_its_removals(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run")
+    folder = made.add("rsst", falling(0.9))
+    record = folder / "record.jsonl"
+    header, *rest = record.read_text(encoding="utf-8").splitlines()
+    told = [
+        epoch_line(state=0, epochs_total=1, train_loss=2.0, val_loss=1.5, val_accuracy=0.5, removed_percent=0.0),
+        epoch_line(state=1, epochs_total=2, train_loss=1.0, val_loss=0.5, val_accuracy=0.8, removed_percent=20.0),
+    ]
+    record.write_text("\n".join([header, *map(json.dumps, told), *rest, ""]), encoding="utf-8")
+    plot = training_plot(load_results(made.path))
+    assert plot is not None
+    assert plot.chart is not None
+    accuracy, loss = plot.chart.panels
+    assert [(one.x, one.y) for one in accuracy.series] == [((1, 2), (50, 80)), ((), ())]
+    assert [one.y for one in loss.series] == [(1.5, 0.5), (2.0, 1.0)]
+    assert [mark.at for mark in accuracy.marks] == [1.0]
+    assert accuracy.series[0].entry == "rsst (rsst-000)"
+
+
+def test_the_best_so_far_never_falls_and_counts_no_trial_that_breaks_a_constraint(tmp_path: Path) -> None:
+    search = {"trials_per_arm": 4, "constraints": ["removed_percent >= 50"]}
+    made = MadeRun(tmp_path / "run", study={"search": search})
+    for number, (accuracy, removed) in enumerate([(0.8, 60), (0.95, 20), (0.7, 60), (0.9, 60)]):
+        made.add("refill", falling(accuracy), number=number, removed=(0, 5, 10, removed))
+    plot = history_plot(load_results(made.path))
+    assert plot is not None
+    assert plot.chart is not None
+    dots, best = plot.chart.panels[0].series
+    assert dots.y == pytest.approx((80, 95, 70, 90))
+    assert (best.x, best.y) == ((1, 2, 3, 4), pytest.approx((80, 80, 80, 90)))
+
+
+def test_an_objective_that_falls_has_a_lowest_so_far_and_a_stopped_trial_keeps_its_number(tmp_path: Path) -> None:
+    made = MadeRun(tmp_path / "run", study={"search": {"trials_per_arm": 3, "objective": {"val_loss": "min"}}})
+    for number, (accuracy, status) in enumerate([(0.8, "finished"), (0.9, "stopped"), (0.85, "finished")]):
+        made.add("refill", falling(accuracy), number=number, status=status)
+    plot = history_plot(load_results(made.path))
+    assert plot is not None
+    assert plot.chart is not None
+    dots, best = plot.chart.panels[0].series
+    assert dots.x == (1, 3)
+    assert best.y == pytest.approx((0.2, 0.2, 0.15))
+    assert plot.chart.panels[0].y.label == "validation loss"
+
+
+def by_class(tmp_path: Path, labels: np.ndarray, right: np.ndarray) -> RunResults:
+    made = MadeRun(tmp_path / "run")
+    folder = made.add("rsst", falling(0.9))
+    write_predictions(folder, 3, [True])
+    tensors = {"predictions": np.where(right, labels, labels + 1), "labels": labels}
+    save_file(tensors, str(folder / "states" / "03.predictions.safetensors"))
+    return load_results(made.path)
+
+
+def test_each_class_has_its_accuracy_and_the_name_that_the_data_gave_it(tmp_path: Path) -> None:
+    labels = np.array([0] * 4 + [1] * 4, dtype=np.int64)
+    results = by_class(tmp_path, labels, np.array([True] * 3 + [False] + [True] * 4))
+    header = json.dumps({"metadata": {"class_names": ["<b>ant</b>", "bee"]}})
+    network = results.trials[0].folder / "states" / "03.safetensors"
+    save_file({"a": np.zeros(1)}, str(network), metadata={"prunetune": header})
+    plot = classes_plot(results)
+    assert plot is not None
+    assert plot.chart is not None
+    assert plot.chart.panels[0].y.names == ("<b>ant</b>", "bee")
+    assert plot.chart.panels[0].series[-1].x == (75.0, 100.0)
+    network.write_bytes(b"torn")
+    assert class_names(results.trials[0]) == []
+
+
+def test_of_very_many_classes_the_worst_are_shown(tmp_path: Path) -> None:
+    labels = np.repeat(np.arange(2 * MOST_CLASSES, dtype=np.int64), 2)
+    plot = classes_plot(by_class(tmp_path, labels, labels >= MOST_CLASSES))
+    assert plot is not None
+    assert plot.chart is not None
+    names = plot.chart.panels[0].y.names
+    assert len(names) == MOST_CLASSES
+    assert names[0] == "class 0"
+    assert f"{MOST_CLASSES} of {2 * MOST_CLASSES} classes" in plot.caption
+
+
+def with_spec(tmp_path: Path) -> RunResults:
+    """A finished run whose records say which network they are of."""
+    made = MadeRun(tmp_path / "run", arms={"rsst": {"prune.method": "rsst"}}, study={"search": {"trials_per_arm": 1}})
+    record = made.add("rsst", falling(0.9)) / "record.jsonl"
+    header, *rest = record.read_text(encoding="utf-8").splitlines()
+    from models.networks.registry import resolve_spec
+
+    told = json.loads(header) | {"spec": resolve_spec("vit_micro", 10, 8, 1).to_json()}
+    record.write_text("\n".join([json.dumps(told), *rest, ""]), encoding="utf-8")
+    return load_results(made.path)
+
+
+def test_latency_is_measured_once_and_kept_with_the_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = with_spec(tmp_path)
+    assert results.complete
+    found = latencies(results, tmp_path)
+    assert found is not None
+    assert [one.state.state for one, _ in found.of] == [3, 2, 1, 0]
+    assert all(ms > 0 for _, ms in found.of)
+    kept = json.loads((tmp_path / FILE).read_text(encoding="utf-8"))
+    assert kept["processor"] in found.place
+    monkeypatch.setattr("search.report.latency.milliseconds", lambda candidate: pytest.fail("measured twice"))
+    assert latencies(results, tmp_path) == found
+    monkeypatch.setattr("search.report.latency.processor", lambda: "another")
+    monkeypatch.setattr("search.report.latency.milliseconds", lambda candidate: 7.0)
+    again = latencies(results, tmp_path)
+    assert again is not None
+    assert {ms for _, ms in again.of} == {7.0}
+    plot = latency_plot(results, again)
+    assert plot is not None
+    assert "another, one image at a time, one thread" in plot.caption
+
+
+def test_measuring_ends_when_its_time_is_over_and_spans_the_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = with_spec(tmp_path)
+    clock = iter(range(0, 100, 2))
+    monkeypatch.setattr("search.report.latency.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("search.report.latency.milliseconds", lambda candidate: 1.0)
+    found = latencies(results, tmp_path)
+    assert found is not None
+    assert [one.state.state for one, _ in found.of] == [3, 0]
+    assert len(spread(list(all_candidates(results)) * 5)) == MOST
+
+
+def test_recorded_latencies_are_taken_as_they_are(tmp_path: Path) -> None:
+    results = with_spec(tmp_path)
+    record = results.trials[0].record
+    assert record is not None
+    record.states[:] = [replace(end, latency_ms=1.0 + end.state) for end in record.states]
+    found = latencies(results, None)
+    assert found is not None
+    assert [ms for _, ms in found.of] == [1.0, 2.0, 3.0, 4.0]
+    assert found.place == "one processor, as the trials recorded it"
+
+
+def test_without_records_or_a_place_to_keep_it_nothing_is_measured(tmp_path: Path) -> None:
+    assert latencies(with_spec(tmp_path), None) is None
+    old = MadeRun(tmp_path / "old")
+    old.add("rsst", falling(0.9))
+    results = load_results(old.path)
+    assert latencies(results, tmp_path) is None
+    assert "accuracy-by-latency" not in {plot.name for plot in run_plots(results, compare(results))}
