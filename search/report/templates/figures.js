@@ -76,7 +76,7 @@ function axisLayout(axis, span, range, faint, narrow, room) {
     zeroline: false, automargin: true, nticks: narrow ? 5 : 9,
   };
   for (const key of ["type", "range", "tickvals", "autorange"]) if (axis[key] !== undefined) layout[key] = axis[key];
-  if (axis.ticktext) Object.assign(layout, { ticktext: axis.ticktext.map(escaped), showgrid: false });
+  if (axis.ticktext) Object.assign(layout, { ticktext: axis.ticktext.map((text) => broken(text, narrow ? 16 : 40)), showgrid: false });
   if (range && !layout.range) layout.range = range;
   if (axis.whole && span) Object.assign(layout, { dtick: Math.max(1, Math.ceil((span[1] - span[0]) / (narrow ? 5 : 10))), tick0: 0 });
   if (axis.type === "log" && span) {
@@ -93,7 +93,7 @@ function panelLayout(panel, chart, hidden, narrow) {
     height: height + 16 * titles.length, autosize: true, showlegend: false, hovermode: "closest", font: { color: ink, size: 12.5, family: getComputedStyle(document.body).fontFamily },
     modebar: { bgcolor: "rgba(0,0,0,0)", color: faint, activecolor: ink },
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", dragmode: narrow ? false : "zoom",
-    margin: { l: 54, r: 14, t: 12 + 17 * titles.length, b: 46 }, hoverlabel: { bgcolor: paper, bordercolor: faint, font: { color: ink }, align: "left" },
+    margin: { l: 54, r: 14, t: 12 + 17 * titles.length, b: 46 }, hoverlabel: { bgcolor: paper, bordercolor: faint, font: { color: ink, family: getComputedStyle(document.body).fontFamily }, align: "left" },
   };
   if (titles.length) layout.title = { text: titles.map(escaped).join("<br>"), font: { size: 13 }, x: 0.5, xanchor: "center", y: 1, yanchor: "top", pad: { t: 6 } };
   for (const key of ["xaxis", "yaxis"]) {
@@ -113,7 +113,7 @@ function parallelTrace(trace, hidden, narrow) {
     type: "parcoords", labelangle: narrow ? -35 : 0,
     line: { color: kept.map((index) => trace.groups[index]), cmin: 0, cmax: count, colorscale: scale },
     unselected: { line: { color: coloured("var(--faint)"), opacity: 0.12 } },
-    dimensions: trace.dimensions.map((one) => ({ ...one, label: one.label, values: kept.map((index) => one.values[index]) })),
+    dimensions: trace.dimensions.map((one) => ({ ...one, label: narrow ? one.label.split(".").pop() : one.label, values: kept.map((index) => one.values[index]) })),
   };
 }
 
@@ -212,7 +212,7 @@ function interactive(element, run) {
       for (const trace of panel.data) if (trace.type === "parcoords") trace.names = chart.legend.map((one) => one.group);
       const traces = panel.data.map((trace) => traceOf(run, trace, panel, figure.hidden, narrow));
       const layout = panelLayout(panel, chart, figure.hidden, narrow);
-      if (chart.parallel) layout.margin = { l: 70, r: 70, t: narrow ? 90 : 50, b: 24 };
+      if (chart.parallel) layout.margin = { l: narrow ? 50 : 70, r: narrow ? 80 : 70, t: narrow ? 90 : 50, b: 24 };
       window.Plotly.react(boxes[index], traces, layout, { displaylogo: false, responsive: true, displayModeBar: narrow || chart.parallel ? false : "hover", modeBarButtons: BUTTONS });
     });
   }
