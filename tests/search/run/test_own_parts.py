@@ -123,7 +123,7 @@ def test_units_that_it_says_itself_are_removed_once(users: Path) -> None:
         "line 3: trial.model.arch: models.own_net:Net: its forward pass of images (4, 1, 8, 8) without the last unit"
         in told
     )
-    assert "RuntimeError: mat1 and mat2 shapes cannot be multiplied" in told
+    assert "mat1 and mat2 shapes cannot be multiplied" in told
 
 
 def test_a_network_without_any_units_is_told_how_to_say_them(users: Path) -> None:
