@@ -25,6 +25,7 @@ import search.commands.status
 import search.commands.sweep
 import search.export.export
 import search.report.charts.drawing
+import search.report.latency
 import search.report.write
 import search.tuning.cluster.background
 import search.tuning.drive
@@ -62,7 +63,8 @@ def stand_ins() -> None:
     export.onnx_versions = lambda path: {"opset": 18, "ir": 10}
     export.turns_in_torch = export.turns_in_onnxruntime = lambda *arguments: _NoTurns()  # type: ignore[assignment,return-value]
     search.report.write.png = lambda plot: FORMAT_FILES
-    search.report.charts.drawing._svg = lambda plot, *arguments, **settings: "<svg></svg>"
+    search.report.charts.drawing.Plot.svg = "<svg></svg>"  # type: ignore[assignment]
+    search.report.latency.milliseconds = lambda candidate: 1.0
 
 
 def _format_file(model: Any, shape: Any, path: Path, notes: Any) -> float:

@@ -97,7 +97,7 @@ function panelLayout(panel, chart, hidden, narrow) {
   };
   if (titles.length) layout.title = { text: titles.map(escaped).join("<br>"), font: { size: 13 }, x: 0.5, xanchor: "center", y: 1, yanchor: "top", pad: { t: 6 } };
   for (const key of ["xaxis", "yaxis"]) {
-    if (panel.layout[key]) layout[key] = axisLayout(panel.layout[key], ends([panel], key[0]), common(chart, key[0]), faint, narrow, key === "yaxis" ? height / 9 : 60);
+    if (panel.layout[key]) layout[key] = axisLayout(panel.layout[key], ends([panel], key[0]), common(chart, key[0]), faint, narrow, key === "yaxis" ? height / 9 : narrow ? 36 : 70);
   }
   const shapes = (panel.layout.shapes || []).filter((shape) => !hidden.has(shape.group) || !shape.group);
   layout.shapes = shapes.map(({ group, ...shape }) => coloured(shape));

@@ -145,6 +145,17 @@ def test_an_axis_is_logarithmic_where_the_search_was_and_not_where_it_was_not(tm
     assert [axis.get("type") for axis in told_axes] == ["log", None]
 
 
+def test_bars_are_as_long_on_both() -> None:
+    bars = Series(shape="bars", x=(0.25, 0.75), y=(0.0, 1.0), size=0.6, entry="one")
+    chart = Chart(panels=(Panel(y=Axis(names=("first", "second")), series=(bars,)),))
+    (axes,) = figure_of(chart).axes
+    (panel,) = chart_json(chart, {})["panels"]
+    assert np.allclose(on_paper(axes), on_screen(panel))
+    assert on_screen(panel) == [(0.25, 0.0), (0.75, 1.0)]
+    assert panel["layout"]["yaxis"]["ticktext"] == ["first", "second"]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["first", "second"]
+
+
 def test_marks_and_axes_are_told_to_both() -> None:
     line = Series(shape="line", x=(1.0, 2.0), y=(3.0, 4.0), entry="one")
     panel = Panel(
