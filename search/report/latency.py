@@ -41,8 +41,10 @@ def latencies(results: RunResults, out: Path | None) -> Latencies | None:
     known = tuple((one, ms) for one, ms in recorded if ms is not None)
     if known:
         return Latencies(known, _devices([one for one, _ in known]))
+    if out is None or not results.complete:
+        return None
     shown = [one for arm in results.arm_names for one in spread(to_measure(results, arm))]
-    if not shown or out is None or not results.complete:
+    if not shown:
         return None
     return Latencies(_measured(shown, out / FILE), f"{processor()}, one image at a time, one thread")
 
@@ -51,12 +53,11 @@ def to_measure(results: RunResults, arm: str) -> list[Candidate]:
     """An arm's front and the states of the network that `export --arm` takes, the smallest first; of equally large ones the
     most accurate."""
     chosen = final_trial(results, arm)
-    of_arm = all_candidates(results, arm)
+    of_arm = [one for one in all_candidates(results, arm) if _spec(one)]
     found = [*pareto(of_arm, "macs"), *(one for one in of_arm if chosen and one.trial.id == chosen.id)]
     best: dict[tuple[int, int], Candidate] = {}
     for one in sorted(found, key=lambda one: one.state.val_accuracy):
-        if _spec(one):
-            best[(one.state.macs, one.state.params)] = one
+        best[(one.state.macs, one.state.params)] = one
     return [best[size] for size in sorted(best)]
 
 
@@ -114,7 +115,8 @@ def milliseconds(candidate: Candidate) -> float:
 def _spec(candidate: Candidate) -> dict[str, Any]:
     """Of its network before anything was removed; empty where an older record does not tell."""
     record = candidate.trial.record
-    return dict(record.header.get("spec") or {}) if record else {}
+    spec: dict[str, Any] = (record.header.get("spec") if record else None) or {}
+    return spec
 
 
 def _devices(candidates: Sequence[Candidate]) -> str:
