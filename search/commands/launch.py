@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from models.errors import INTERRUPTED, UserError
@@ -47,23 +46,15 @@ def conclude(results: RunResults, *, again: bool = False) -> str:
     if len(results.arm_names) > 1:
         lines += [comparison_text(compare(results), final_test(results)), ""]
     report, best = results.run / "report" / "index.html", results.run / "export"
-    manifest = RunFolder(results.run).manifest_file
-    if not (again and _is_younger(report, manifest)):
+    run = RunFolder(results.run)
+    if not (again and run.is_since_last_launch(report)):
         announce("writing the report")
         write_report(results, report.parent)
     exported = f"best configuration and network: {best}"
-    if not (again and _is_younger(best / FILES[-1], manifest)):
+    if not (again and run.is_since_last_launch(best / FILES[-1])):
         announce("writing the best network, and measuring it")
         try:
             export(results, choose(results, Budget()), best, how_chosen(results, Budget()))
         except UserError as error:
             exported = f"nothing exported: {error}"
     return "\n".join([*lines, f"report: {report}", exported])
-
-
-def _is_younger(last: Path, manifest: Path) -> bool:
-    """Whether `last`, which is written after all that belongs to it, came after the launch that completed the run: who was
-    killed in writing, or between the two, has left an older one, or none. Without a manifest nobody can tell."""
-    if not (last.exists() and manifest.exists()):
-        return last.exists()
-    return last.stat().st_mtime_ns >= manifest.stat().st_mtime_ns

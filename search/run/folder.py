@@ -50,6 +50,13 @@ class RunFolder:
     def manifest_file(self) -> Path:
         return self.path / "manifest.json"
 
+    def is_since_last_launch(self, last: Path) -> bool:
+        """Whether `last`, which is written after all that belongs to it, came after the run's last launch: who was killed in
+        writing, or between the two, has left an older one, or none. Without a manifest nobody can tell."""
+        if not (last.exists() and self.manifest_file.exists()):
+            return last.exists()
+        return last.stat().st_mtime_ns >= self.manifest_file.stat().st_mtime_ns
+
     @property
     def optuna_log(self) -> Path:
         return self.path / "optuna.log"

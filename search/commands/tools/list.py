@@ -65,22 +65,27 @@ def _changed(run: RunFolder) -> str:
 
 
 def _verdict(run: RunFolder, results: RunResults) -> str | None:
-    """The contrasts of the last report, in short; None where the run is not complete or has no report since."""
+    """The contrasts of the last report, in short; None where the run is not complete or has no report since its last launch.
+
+    Of the test split no figure is told: a list is what one looks at to choose what to do next.
+    """
     path = run.path / "report" / "comparison.json"
-    if not results.complete or not path.exists():
+    if not results.complete or not run.is_since_last_launch(path):
         return None
+    on_test = results.study.compare.metric == "test_accuracy"
     try:
         told = json.loads(path.read_bytes())
-        said = "; ".join(_contrast(one) for one in told["primary"])
+        said = "; ".join(_contrast(one, on_test) for one in told["primary"])
         return f"{said} (exploratory)" if said and told.get("exploratory") else said or None
     except (ValueError, KeyError, TypeError, AttributeError):
         return None  # of another version; `report` writes it anew
 
 
-def _contrast(told: dict[str, Any]) -> str:
+def _contrast(told: dict[str, Any], on_test: bool) -> str:
     arm, baseline, kind = told["arm"], told["baseline"], told["kind"]
     if kind in ("better", "worse"):
-        return f"{arm} {kind} than {baseline} by {points(abs(told['mean']), sign=False)} points"
+        by = "" if on_test else f" by {points(abs(told['mean']), sign=False)} points"
+        return f"{arm} {kind} than {baseline}{by}"
     if kind == "equivalent":
         return f"{arm} equivalent to {baseline}"
     return f"{arm} against {baseline}: {kind}"

@@ -23,7 +23,7 @@ def studies(context: click.Context, parameter: click.Parameter, begun: str) -> l
 
 
 def runs(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
-    """Folders with a run that begin so, Else the shell's own folders."""
+    """Folders with a run that begin so, else the shell's own folders."""
     below = [path.parent for path in [*_glob(f"{begun}*/{STUDY_FILE}"), *_glob(f"{begun}*/*/{STUDY_FILE}")]]
     return _items(dict.fromkeys(map(str, below)), begun, "dir")
 

@@ -26,10 +26,17 @@ def listed(capsys: pytest.CaptureFixture[str], storage: str | Path) -> dict[str,
     return {run["name"]: run for run in json.loads(capsys.readouterr().out)["runs"]}
 
 
+def judged_by(metric: str, run: Path) -> None:
+    study = run / "study.yaml"
+    kept = study.read_text(encoding="utf-8").partition("compare:")[0]
+    study.write_text(f"{kept}compare: {{metric: {metric}}}\n", encoding="utf-8")
+
+
 @pytest.fixture
 def storage(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """A complete run with a report, one that has just begun, a damaged one, and a folder that is none."""
     report = two_arm_run(tmp_path / "runs" / "complete").path / "report"
+    judged_by("val_accuracy", tmp_path / "runs" / "complete")
     report.mkdir()
     contrast = {"arm": "rsst", "baseline": "refill", "kind": "better", "mean": 0.0123}
     (report / "comparison.json").write_text(json.dumps({"primary": [contrast], "exploratory": False}), encoding="utf-8")
@@ -59,6 +66,22 @@ def test_a_complete_run_has_its_verdict(storage: Path, capsys: pytest.CaptureFix
     run = listed(capsys, storage)["complete"]
     assert run["complete"]
     assert run["verdict"] == "rsst better than refill by 1.23 points"
+
+
+def test_a_verdict_from_before_the_last_launch_is_none(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report = storage / "complete" / "report" / "comparison.json"
+    (storage / "complete" / "manifest.json").write_text(
+        json.dumps({"schema_version": 1, "foundations": {}, "launches": []}), encoding="utf-8"
+    )
+    os.utime(report, (1.0, 1.0))
+    assert listed(capsys, storage)["complete"]["verdict"] is None
+    os.utime(report)
+    assert listed(capsys, storage)["complete"]["verdict"] == "rsst better than refill by 1.23 points"
+
+
+def test_of_a_verdict_on_test_images_the_kind_alone_is_told(storage: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    judged_by("test_accuracy", storage / "complete")
+    assert listed(capsys, storage)["complete"]["verdict"] == "rsst better than refill"
 
 
 def test_a_file_with_two_names_takes_its_room_once(tmp_path: Path) -> None:
