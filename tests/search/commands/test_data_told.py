@@ -12,6 +12,7 @@ from models.save_load import LoadedModel
 from models.units.structure import Structure
 from search import cli
 from search.export.best_study import provenance_of
+from search.export.deployed import deployed
 from search.export.model_card import model_card
 from search.run.candidates import Candidate
 from search.run.results import load_results
@@ -97,8 +98,9 @@ def test_the_card_of_a_network_without_a_test_split_says_so(untested: Path) -> N
         results,
         candidate,
         parts,
+        deployed(parts, candidate.name),
         provenance_of(candidate, untested, 4),
-        {**dict.fromkeys(measured, 1), "latency": {}},
+        {**dict.fromkeys(measured, 1), "latency": {}, "onnx_versions": {"opset": 20, "ir": 10}},
         "so",
     )
     assert "it was chosen so; there were no test images." in card
