@@ -27,6 +27,8 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 OF_THE_FILE = "What each key means, and all that a schema cannot say: docs/study-files.md."
 PART_OF_ONES_OWN = {"type": "string", "pattern": r":|\.py"}
 Schema = dict[str, Any]
+BY_ITS_NAME: Schema = {"minProperties": 1, "maxProperties": 1, "additionalProperties": {"type": ["object", "null"]}}
+"""A callback with its arguments: `{mine.py:Post: {url: …}}`."""
 
 
 def study_schema() -> Schema:
@@ -41,6 +43,8 @@ def study_schema() -> Schema:
     trackers = definitions["LoggingConfig"]["then"]["properties"]
     for name in TRACKERS:
         trackers[name]["anyOf"].append({"type": "boolean"})
+    callback = definitions["CallbackConfig"]
+    callback["then"] = {"if": {"required": ["use"]}, "then": callback["then"], "else": BY_ITS_NAME}
     # What stands there may be nothing yet.
     schema["properties"] = {key: {"if": {"type": "null"}, "else": one} for key, one in schema["properties"].items()}
     schema["properties"] |= {

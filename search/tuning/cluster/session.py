@@ -89,7 +89,8 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path, apart: Apart) -> 
         try:
             parts = sending_environment(folder)
             variables = worker_environment(resources.cpus_per_trial) | parts["env_vars"]
-            ray.init(address=cluster.address, runtime_env={**parts, "env_vars": variables}, **quiet)
+            environment = {**parts, "env_vars": variables, "worker_process_setup_hook": f"{OURS_FIRST}.ours_first.install"}
+            ray.init(address=cluster.address, runtime_env=environment, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise UserError(
                 f"{cluster.named_by}: no Ray cluster answers at {cluster.address} ({str(error).splitlines()[0]}); "
