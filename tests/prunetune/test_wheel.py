@@ -73,6 +73,8 @@ def test_from_a_study_to_a_network_that_an_example_loads(installed: Path, tmp_pa
     run_there(folder, installed / "python", "-m", "prunetune", "export", "runs/small", "--out", "small")
     assert {path.name for path in (folder / "small").iterdir()} >= set(FILES)
     assert "prunetune" in (folder / "small" / "MODEL_CARD.md").read_text()
+    checked = run_there(folder, installed / "python", folder / "small" / "load_example.py", "--check").stdout
+    assert "the 3 files agree" in checked
     (folder / "script.py").write_text(SCRIPT)
     told = run_there(folder, installed / "python", "script.py").stdout
     assert told == f"proven [0, 1] {installed.parent / sysconfig_tail()}/prunetune/__init__.py\n"

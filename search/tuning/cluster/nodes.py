@@ -242,7 +242,8 @@ def _ask(
             continue
         except ray.exceptions.WorkerCrashedError:
             if node in {one.id for one in live_nodes(ray)}:
-                problem = "its process died while it loaded data and weights; look at its memory"
+                # A process that cannot import prunetune has died too: Ray lets it do so before it is given anything.
+                problem = "its process died before it had loaded data and weights; see its memory, and that this code is there"
                 answers[node] = Facts(problem=Passing(problem))
         except ray.exceptions.RayError as error:
             cause = str(error).strip().splitlines()[-1]

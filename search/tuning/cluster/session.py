@@ -89,7 +89,11 @@ def _start(ray: Any, resources: ResourcesConfig, folder: Path, apart: Apart) -> 
         try:
             parts = sending_environment(folder)
             variables = worker_environment(resources.cpus_per_trial) | parts["env_vars"]
-            environment = {**parts, "env_vars": variables, "worker_process_setup_hook": f"{OURS_FIRST}.ours_first.install"}
+            environment = {
+                **parts,
+                "env_vars": variables,
+                "worker_process_setup_hook": f"{OURS_FIRST}.ours_first.install",
+            }
             ray.init(address=cluster.address, runtime_env=environment, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise UserError(

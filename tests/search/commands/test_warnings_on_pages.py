@@ -13,6 +13,7 @@ from models.spec import ModelSpec
 from models.units.structure import Structure
 from search import cli
 from search.export.best_study import provenance_of
+from search.export.deployed import deployed
 from search.export.model_card import model_card
 from search.run.candidates import named_state
 from search.run.results import load_results
@@ -21,7 +22,13 @@ from tests.search.made_runs import MadeRun, falling
 OF_TRIAL = "gradient coupling: adamw divides the penalty away"
 OF_STATE = "the penalty did not act: 0.89 is left of D"
 TURNS = {"ms": 1.0, "dense_ms": 2.0, "ratio": 0.5, "low": 0.4, "high": 0.6, "differs": True, "text": ""}
-CHECKS = {"latency": {"torch": TURNS}, "processor": "one", "threads": 1, "onnx_difference": 0.0}
+CHECKS = {
+    "latency": {"torch": TURNS},
+    "processor": "one",
+    "threads": 1,
+    "onnx_difference": 0.0,
+    "onnx_versions": {"opset": 20, "ir": 10},
+}
 
 
 @pytest.fixture
@@ -105,4 +112,6 @@ def card_of(run: Path, state: str) -> str:
     spec = ModelSpec("vit_micro", 10, 8, 1, 2, {})
     parts = LoadedModel(spec, Structure.from_json(candidate.state.structure), {}, {"normalisation": None})
     provenance = provenance_of(candidate, results.run, None)
-    return model_card(results, candidate, parts, provenance, {**CHECKS, "pt2_difference": 0.0}, None)
+    return model_card(
+        results, candidate, parts, deployed(parts, candidate.name), provenance, {**CHECKS, "pt2_difference": 0.0}, None
+    )

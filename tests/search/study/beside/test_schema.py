@@ -95,7 +95,10 @@ def test_it_refuses_what_is_no_key_or_value(place: tuple[str, ...], value: Any) 
         (("compare",), {"at": [60, {"macs": 0.5}]}),
         (("resources", "time_budget"), "2h30m"),
         (("scheduler",), None),
-        (("callbacks",), ["mine.py:tell", {"mine.py:Post": {"url": "https://a.b"}}, {"use": "mine.py:Post", "args": {"n": 1}}]),
+        (
+            ("callbacks",),
+            ["mine.py:tell", {"mine.py:Post": {"url": "https://a.b"}}, {"use": "mine.py:Post", "args": {"n": 1}}],
+        ),
     ],
 )
 def test_it_takes_every_form_of_a_value(place: tuple[str, ...], value: Any) -> None:
