@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from search.report.charts.chart import Axis, Chart, ColourScale, Mark, Panel, Parallel, Series
 from search.report.charts.drawing import Plot, new_figure
+from search.report.charts.powers import Powers
 from search.report.charts.theme import DASHES, FAINT, INK, PAPER
 
 STEPS = 24
@@ -72,6 +73,7 @@ def _draw_panel(axes: Axes, panel: Panel, shades: ScalarMappable | None) -> None
 def _set_x(axes: Axes, axis: Axis) -> None:
     if axis.log:
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(Powers())
         axes.xaxis.set_minor_formatter(NullFormatter())
     if axis.whole:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -88,6 +90,8 @@ def _set_x(axes: Axes, axis: Axis) -> None:
 def _set_y(axes: Axes, axis: Axis) -> None:
     if axis.log:
         axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(Powers())
+        axes.yaxis.set_minor_formatter(Powers())
     if axis.names:
         axes.set_yticks(range(len(axis.names)), axis.names)
         axes.grid(axis="y", visible=False)

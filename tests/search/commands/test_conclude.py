@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from models.errors import UserError
 from search.commands import launch
 from search.export import export
 from search.report import write
@@ -48,3 +49,22 @@ def test_what_a_kill_left_older_than_the_last_launch_is_written_again(
     assert seen == written + [name for name, there in (("report", report), ("export", exported)) if there is None]
     launch.conclude(results)
     assert seen[-2:] == ["report", "export"]
+
+
+@pytest.mark.parametrize("error", [ValueError("no formula"), UserError("report: no Plotly")])
+def test_a_report_that_fails_costs_no_export_and_is_told_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    seen = list[str]()
+
+    def fails(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(write, "write_report", fails)
+    monkeypatch.setattr(export, "export", lambda *arguments: seen.append("export"))
+    run = two_arm_run(tmp_path / "run", seeds=1).path
+    with pytest.raises(type(error)) as raised:
+        launch.conclude(load_results(run))
+    assert raised.value is error
+    assert seen == ["export"]
+    assert f"best configuration and network: {run / 'export'}" in capsys.readouterr().err

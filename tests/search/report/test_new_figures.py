@@ -6,12 +6,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
 from search.evidence.comparison import compare
+from search.report.charts.drawing import png, standalone_svg
 from search.report.latency import FILE, MOST, latencies, spread
 from search.report.page import run_plots
 from search.report.plots.classes import MOST_CLASSES, class_names, classes_plot
@@ -96,12 +98,32 @@ def by_class(tmp_path: Path, labels: np.ndarray, right: np.ndarray) -> RunResult
     return load_results(made.path)
 
 
+def name_classes(results: RunResults, names: list[str]) -> Path:
+    """The names in the file of the chosen network, which is returned."""
+    network = results.trials[0].folder / "states" / "03.safetensors"
+    header = json.dumps({"metadata": {"class_names": names}})
+    save_file({"a": np.zeros(1)}, str(network), metadata={"prunetune": header})
+    return network
+
+
+@pytest.mark.parametrize(
+    "name", ["$x^{$", "$y$ $", "\\$", 'it\'s "q"', "<!--<script>", "</svg>", "two\nlines", "&amp;"]
+)
+def test_whatever_a_class_is_named_its_figure_is_drawn_with_that_name(tmp_path: Path, name: str) -> None:
+    results = by_class(tmp_path, np.array([0, 1, 1]), np.array([True, True, False]))
+    name_classes(results, [name, "bee"])
+    plot = classes_plot(results)
+    assert plot is not None
+    assert png(plot).startswith(b"\x89PNG")
+    texts = ElementTree.fromstring(standalone_svg(plot)).iter("{http://www.w3.org/2000/svg}text")
+    written = ["".join(one.itertext()) for one in texts]
+    assert set(name.split("\n")) <= set(written)
+
+
 def test_each_class_has_its_accuracy_and_the_name_that_the_data_gave_it(tmp_path: Path) -> None:
     labels = np.array([0] * 4 + [1] * 4, dtype=np.int64)
     results = by_class(tmp_path, labels, np.array([True] * 3 + [False] + [True] * 4))
-    header = json.dumps({"metadata": {"class_names": ["<b>ant</b>", "bee"]}})
-    network = results.trials[0].folder / "states" / "03.safetensors"
-    save_file({"a": np.zeros(1)}, str(network), metadata={"prunetune": header})
+    network = name_classes(results, ["<b>ant</b>", "bee"])
     plot = classes_plot(results)
     assert plot is not None
     assert plot.chart is not None

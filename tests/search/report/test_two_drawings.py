@@ -175,3 +175,15 @@ def test_marks_and_axes_are_told_to_both() -> None:
         ("line", 1.5, 1.5),
         ("rect", 0, 1),
     ]
+
+
+def test_a_logarithmic_axis_has_powers_of_ten_in_plain_letters() -> None:
+    line = Series(shape="line", x=(2e-4, 3e2), y=(3e-5, 4e6), entry="one")
+    chart = Chart(panels=(Panel(x=Axis(log=True), y=Axis(log=True), series=(line,)),))
+    figure = figure_of(chart)
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    for axis in (axes.xaxis, axes.yaxis):
+        texts = {label.get_text() for label in axis.get_ticklabels(which="both")}
+        assert {"10⁻³", "10¹"} <= texts
+        assert not {text for text in texts if "$" in text}
