@@ -53,7 +53,7 @@ def count_macs(model: nn.Module, input_shape: tuple[int, int, int]) -> int:
     image = _images(model, 1, input_shape)
     counter = FlopCounterMode(display=False)
     # With the math kernel, attention is two ordinary products on every device, so counts do not depend on kernels.
-    with _evaluating(model), _frozen(model), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counter:
+    with _evaluating(model), _frozen(model), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), _layer_by_layer(), counter:
         model(image)
     return counter.get_total_flops() // 2
 
@@ -108,6 +108,17 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in training.items():
             module.training = mode
+
+
+@contextmanager
+def _layer_by_layer() -> Iterator[None]:
+    """Without torch's kernel for a whole transformer layer, in which nothing is counted."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from models.cost import count_parameters, prunable_parameters
 from models.errors import UserError
 from models.units.across.registry import why_not_across
 from models.units.base import UnitGroup
-from models.units.describe import family_of, why_whole
+from models.units.describe import family_of, own_plan, untraced_words, why_whole
 from models.units.lookalikes import kind_of_lookalike
 from models.units.reach import LeftWhole, Reach, named, whole_text
 from models.units.structure import KINDS, SHORT_FORMS, WORDS, Kind, Target, kinds_of, target_text
+from models.units.traced.plan import Plan
 
 UNKNOWN = "a block that prunetune does not know how to cut"
 
@@ -37,7 +38,8 @@ def check_target(target: Target, arch: str, model: nn.Module, groups: Iterable[U
 
 def _why_none(missing: Sequence[Kind], model: nn.Module, reach: Reach) -> str:
     """What is known of why a network has no units of these kinds that can be cut, in brackets."""
-    whole = whole_text(reach.whole_of(missing), reach.parameters)
+    own = own_plan(model) is not None
+    whole = whole_text(reach.whole_of(missing), reach.parameters, why=own)
     reasons = [f"left whole, of all parameters: {whole}"] if whole else []
     reasons += [f"{WORDS[kind]}: {why}" for kind in missing if (why := why_not_across(model, kind))]
     return f" ({'; '.join(reasons)})" if reasons else ""
@@ -81,22 +83,40 @@ def _of_kinds(model: nn.Module, groups: Sequence[UnitGroup], kinds: Sequence[Kin
 def _left_whole(model: nn.Module, free: dict[str, int]) -> tuple[LeftWhole, ...]:
     """The outermost blocks first, so that an attention's position bias is part of it; each parameter counts once."""
     found: dict[tuple[Kind, str, str], list[int]] = {}
+    plan = own_plan(model)
     for name, module in model.named_modules():
-        judged = _judge(module, model) if name else None
-        if judged is None:
+        judged = _judge(name, module, model, plan) if name else None
+        if judged is None or (plan is not None and _is_tied(name, module, free)):
             continue
         own = [parameter for parameter in free if parameter.startswith(f"{name}.")]
         size = sum(free.pop(parameter) for parameter in own)
         if size:
             found.setdefault(judged, []).append(size)
+    if plan is not None and plan.untraced is not None and (size := _of_layers(model, free)):
+        found[("channel", type(model).__name__, untraced_words(plan))] = [size]
     wholes = [LeftWhole(*key, count=len(sizes), parameters=sum(sizes)) for key, sizes in found.items()]
     return tuple(sorted(wholes, key=lambda one: -one.parameters))
 
 
-def _judge(module: nn.Module, model: nn.Module) -> tuple[Kind, str, str] | None:
-    """Kind, class and reason of a block that is left whole; None for one that is cut, and for what is no such block."""
+def _is_tied(name: str, layer: nn.Module, free: dict[str, int]) -> bool:
+    """Whether it is a layer that reads units that can go, so that it is cut with them."""
+    return "weight" in layer._parameters and f"{name}.weight" not in free
+
+
+def _of_layers(model: nn.Module, free: dict[str, int]) -> int:
+    """Parameters of layers that make their outputs from all inputs, of those that are `free`."""
+    layers = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    return sum(size for name, size in free.items() if name.rpartition(".")[0] in layers)
+
+
+def _judge(name: str, module: nn.Module, model: nn.Module, plan: Plan | None) -> tuple[Kind, str, str] | None:
+    """Kind, class and reason of a block that is left whole; None for one that is cut, and for what is no such block. `plan` is
+    that of a user's own network, by whose layers it is told."""
     family = family_of(module)
-    if family is None:
+    if family is None and plan is not None:
+        whole = plan.whole.get(name)
+        kind, reason = (None, "") if whole is None else (whole.kind, whole.reason)
+    elif family is None:
         kind, reason = kind_of_lookalike(module), UNKNOWN
     elif family.is_one(module):
         kind, reason = family.kind, why_whole(family, module, model) or ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from typing import Self
 
 from torch import nn
 
@@ -44,9 +45,32 @@ def own_sizes(arch: str) -> tuple[str, ...]:
     return tuple(size for size in ("img_size", "patch_size") if _takes(OWN[arch], size))
 
 
+MARK = "own_network"
+
+
+class OwnNetwork:
+    """Where a network came from, which is marked with it: the spec, and the builder as it was then."""
+
+    def __init__(self, spec: ModelSpec, builder: Builder) -> None:
+        self.spec, self.builder = spec, builder
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+
+def own_network(model: nn.Module) -> OwnNetwork | None:
+    """Of a network that `build_own` built, or a copy of it; None for any other."""
+    found: OwnNetwork | None = getattr(model, MARK, None)
+    return found
+
+
 def build_own(spec: ModelSpec) -> nn.Module:
     """The network that the user's builder gives. UserError where it fails, or gives something else."""
-    builder = OWN[spec.arch]
+    return built_by(OWN[spec.arch], spec)
+
+
+def built_by(builder: Builder, spec: ModelSpec) -> nn.Module:
+    """The same by this builder."""
     sizes = {name: getattr(spec, name) for name in SIZES if getattr(spec, name) is not None}
     taken = {name: value for name, value in sizes.items() if _takes(builder, name)}
     try:
@@ -61,6 +85,7 @@ def build_own(spec: ModelSpec) -> nn.Module:
         ) from error
     if not isinstance(model, nn.Module):
         raise UserError(f"{spec.arch}: gave {type(model).__name__}, expected {EXPECTED}", key=KEY)
+    setattr(model, MARK, OwnNetwork(spec, builder))
     return model
 
 

@@ -15,6 +15,7 @@ from models.units.families.grouped import declare_groups
 from models.units.norms import NORMS
 from models.units.own import own_after_cut
 from models.units.structure import Structure
+from models.units.traced.plan import count_own_heads
 
 Positions = Mapping[str, Sequence[int]]
 
@@ -160,6 +161,7 @@ def keep_only(model: nn.Module, groups: Sequence[UnitGroup], positions_kept: Pos
         family = family_of(block)
         if family is not None:
             family.after_cut(block)
+        count_own_heads(block)
     own_after_cut(model)
 
 
@@ -214,14 +216,16 @@ def _declare_sizes(module: nn.Module) -> None:
     elif isinstance(module, nn.Conv2d):
         declare_groups(module)
         module.out_channels, module.in_channels = len(module.weight), module.weight.shape[1] * module.groups
-    elif isinstance(module, nn.BatchNorm2d):
+    elif isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
         module.num_features = _batch_norm_size(module)
     elif isinstance(module, NORMS):
         module.normalized_shape = tuple(module.weight.shape)
+    elif isinstance(module, nn.PReLU):
+        module.num_parameters = len(module.weight)
     swap_if_empty(module)
 
 
-def _batch_norm_size(norm: nn.BatchNorm2d) -> int:
+def _batch_norm_size(norm: nn.BatchNorm1d | nn.BatchNorm2d) -> int:
     sized = norm.running_mean if norm.running_mean is not None else norm.weight
     return norm.num_features if sized is None else len(sized)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from torch import nn
 
 from models.errors import UserError
+from models.networks.own import own_network
 from models.units.across.registry import groups_across
 from models.units.base import Family, UnitGroup
 from models.units.families.attention import ATTENTION
@@ -27,6 +28,7 @@ from models.units.families.two_convolutions import TWO_CONVOLUTIONS
 from models.units.lookalikes import kind_of_lookalike
 from models.units.own import own_units, says_units
 from models.units.structure import Kind
+from models.units.traced.plan import Plan
 
 FAMILIES: tuple[Family, ...] = (
     *(ATTENTION, WINDOW_ATTENTION, WINDOW_ATTENTION_V2, BEIT_ATTENTION, EVA_ATTENTION, ROPE_ATTENTION),
@@ -41,8 +43,9 @@ FAMILIES: tuple[Family, ...] = (
 def describe(model: nn.Module, kinds: Collection[Kind] = ()) -> tuple[UnitGroup, ...]:
     """The groups of `model` as it stands, dense or compact, in the order of its modules.
 
-    Those that the network says itself, where it does (`models/units/own.py`). Else those of blocks, always; behind them those
-    of `kinds` that lie across blocks (`models/units/across/`), where it has them.
+    Those that the network says itself, where it does (`models/units/own.py`). Else those of blocks, always, and in a network
+    of a user's own what was found by following its forward pass (`models/units/traced/`). Behind them those of `kinds` that
+    lie across blocks (`models/units/across/`), where it has them.
 
     What is of a known family but cannot be cut exactly is left whole (`left_whole` says why, `reach_of` with the share of
     each).
@@ -53,20 +56,52 @@ def describe(model: nn.Module, kinds: Collection[Kind] = ()) -> tuple[UnitGroup,
     if says_units(model):
         return own_units(model)
     groups: list[UnitGroup] = []
+    plan = own_plan(model)
+    own = {} if plan is None else {one.name: one for one in plan.found}
     for name, module in model.named_modules():
         family = family_of(module)
         if family is not None and family.is_one(module) and why_whole(family, module, model) is None:
             groups.extend(family.groups_of(name, module))
+        if name in own:
+            groups.append(own[name].group(model))
     groups.extend(groups_across(model, kinds))
     if groups:
         return tuple(groups)
+    if plan is not None:
+        raise _none_in(model, plan)
     unknown = {type(module).__name__ for _, module in model.named_modules() if _is_unknown(module)}
     found = "; ".join(sorted(set(left_whole(model).values()) | unknown)) or "no attention, MLP or ResNet block"
     raise UserError(
         f"model {_model_name(model)}: nothing in it can be pruned (found: {found}); "
-        "choose a network of the ViT/DeiT or ResNet family, or another whose units docs/networks.md names; one of your own "
-        "says its units in a method units() (docs/extending.md)"
+        "choose a network of the ViT/DeiT or ResNet family, or another whose units docs/networks.md names"
     )
+
+
+def own_plan(model: nn.Module) -> Plan | None:
+    """What was found in a network of a user's own; None for ours and timm's, and where it says its units itself."""
+    if own_network(model) is None:
+        return None
+    # Tracing asks for families, which are described here.
+    from models.units.traced.finding import plan_of
+
+    return plan_of(model)
+
+
+def _none_in(model: nn.Module, plan: Plan) -> UserError:
+    """For a network of a user's own."""
+    reasons = sorted(set(left_whole(model).values()) | {one.reason for one in plan.whole.values()})
+    if plan.untraced is not None:
+        reasons.append(untraced_words(plan))
+    return UserError(
+        f"model {_model_name(model)}: nothing in it can be pruned (found: {'; '.join(reasons) or 'no layers'}); "
+        "docs/extending.md has what is found; one of your own says its units in a method units()",
+        key="model.arch",
+    )
+
+
+def untraced_words(plan: Plan) -> str:
+    """Why only what is known by name was found."""
+    return f"torch.fx cannot follow its forward pass: {plan.untraced}; units() can name them"
 
 
 def left_whole(model: nn.Module) -> dict[str, str]:

@@ -21,9 +21,9 @@ class EmptyConv2d(nn.Conv2d):
         return output if self.bias is None else output + self.bias[:, None, None]
 
     def _output_side(self, side: int, axis: int) -> int:
-        padding = self.padding[axis]
-        if isinstance(padding, str):
-            raise NotImplementedError(f"padding {self.padding!r} given by name")
+        if self.padding == "same":
+            return side
+        padding = 0 if isinstance(self.padding, str) else int(self.padding[axis])
         return windows(side + 2 * padding, self.dilation[axis] * (self.kernel_size[axis] - 1) + 1, self.stride[axis])
 
 

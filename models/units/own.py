@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from torch import nn
 
 from models.errors import UserError
+from models.networks.own import own_network
 from models.units.base import TiedSlice, UnitGroup
 from models.units.structure import KINDS
 
@@ -47,8 +48,10 @@ def own_units(model: nn.Module) -> tuple[UnitGroup, ...]:
 
 
 def own_after_cut(model: nn.Module) -> None:
-    """Let a network that says its units bring what it declares, such as a number of heads, in line with what was cut."""
-    if says_units(model) and callable(after_cut := getattr(model, "after_cut", None)):
+    """Let a user's own network bring what it declares, such as a number of heads, in line with what was cut."""
+    if (says_units(model) or own_network(model) is not None) and callable(
+        after_cut := getattr(model, "after_cut", None)
+    ):
         after_cut()
 
 

@@ -70,8 +70,8 @@ class Reach:
         return cls(value["parameters"], prunable, value["prunable_parameters"], tied, wholes)
 
 
-def reach_text(target: Target, reach: Reach) -> str:
-    """What a target can remove of a network and what stays, as shares of all parameters, for people.
+def reach_text(target: Target, reach: Reach, *, why: bool = False) -> str:
+    """What a target can remove of a network and what stays, as shares of all parameters, for people; `why` with the reasons.
 
     `reach` is that of the target. No parameter is counted in two shares, unless the text says so.
     """
@@ -86,13 +86,16 @@ def reach_text(target: Target, reach: Reach) -> str:
         shared = " that the target's units do not hold too" if sum(reach.each(other)) > beyond else ""
         text += f"; not of the target: {named(other)}, {_share(beyond, reach.parameters)}{shared}"
     if reach.left_whole:
-        text += f"; left whole: {whole_text(reach.left_whole, reach.parameters)}"
+        text += f"; left whole: {whole_text(reach.left_whole, reach.parameters, why=why)}"
     return f"{text}; all else (stem, norms, other convolutions, classifier): {_share(reach.rest, reach.parameters)}"
 
 
-def whole_text(wholes: Iterable[LeftWhole], parameters: int) -> str:
-    """`12 WindowAttention (30.6 %), 2 ClassAttn (2.5 %)`, shares of all `parameters`."""
-    return ", ".join(f"{one.count} {one.block} ({_share(one.parameters, parameters)})" for one in wholes)
+def whole_text(wholes: Iterable[LeftWhole], parameters: int, *, why: bool = False) -> str:
+    """`12 WindowAttention (30.6 %), 2 ClassAttn (2.5 %)`, shares of all `parameters`; `why` with the reasons too."""
+    return ", ".join(
+        f"{one.count} {one.block} ({_share(one.parameters, parameters)}{f': {one.reason}' if why else ''})"
+        for one in wholes
+    )
 
 
 def unreached_warning(target: Target, reach: Reach) -> tuple[str, ...]:

@@ -38,12 +38,16 @@ class Layer:
         if isinstance(layer, nn.Linear):
             yield from torch.split(values.reshape(-1, values.shape[-1]), AT_A_TIME)
             return
-        assert not isinstance(layer.padding, str), f"{self.name} is padded by name"
+        named = isinstance(layer.padding, str) or layer.padding_mode != "zeros"
+        padding = 0 if isinstance(layer.padding, str) or named else layer.padding
         patches_of_image = max(1, math.prod(values.shape[2:]) // (layer.stride[0] * layer.stride[1]))
         for part in torch.split(values, max(1, AT_A_TIME // patches_of_image)):
             if isinstance(layer, Conv2dSame | EmptyConv2dSame):
                 part = pad_same(part, list(layer.kernel_size), list(layer.stride), list(layer.dilation))
-            patches = functional.unfold(part, layer.kernel_size, layer.dilation, layer.padding, layer.stride)
+            elif named:
+                mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
+                part = functional.pad(part, layer._reversed_padding_repeated_twice, mode)
+            patches = functional.unfold(part, layer.kernel_size, layer.dilation, padding, layer.stride)
             yield patches.transpose(1, 2).flatten(0, 1)
 
 

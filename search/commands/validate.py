@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from trainables.data.facts import DataFacts
     from trainables.prepare import Prepared
 
+MOST_NAMES = 12
+"""Of layers of a network of one's own in a line."""
 TIME_HELP = "time a training step, to say how long the study takes on this machine (not where it runs on a cluster)"
 
 
@@ -73,7 +75,7 @@ def command(study: Path, name: str | None, sets: tuple[str, ...], timed: bool) -
     of_data = [_data_line(one, alone=len(data) == 1) for one in data]
     of_state0 = [f"  {line}" for line in dense_start_lines(asked, starts)]
     of_images = [f"    {line}" for facts in seen.facts.values() for line in (*facts.lines(), *facts.oddities())]
-    of_networks = [f"  network: {_network_line(one)}" for one in seen.networks]
+    of_networks = [line for one in seen.networks for line in _network_lines(one)]
     of_cost = [] if cost is None else [f"  {cost_line(cost)}"]
     told = [f"  {claim_line(asked)}", *of_data, *of_images, *of_networks, *of_state0]
     lines = [*told, *map(_line, arms, arms.values()), *of_cost]
@@ -88,11 +90,16 @@ class Seen:
         self.networks: list[dict[str, Any]] = []
 
     def look(self, arm: str, prepared: Prepared) -> None:
+        from models.units.describe import own_plan
+
         data, network = prepared.procedure.data, prepared.procedure.network
         if data.digest not in self.facts:
             self.facts[data.digest] = data.facts()
         dense = {"parameters": network.reach.parameters, "macs": network.dense_macs}
         one = {**network.spec.to_json(), **dense}
+        if (plan := own_plan(network.model)) is not None:
+            one["units"] = {group.name: {"kind": group.kind, "count": group.count} for group in network.dense_groups}
+            one["whole"] = {name: layer.reason for name, layer in plan.whole.items()}
         if one not in self.networks:
             self.networks.append(one)
 
@@ -110,6 +117,22 @@ def cost_line(cost: Estimate) -> str:
     if cost.seconds is None:
         return told
     return f"{told}: at most about {duration(max(1.0, cost.seconds))} and {gigabytes(cost.disk_bytes or 0)} of disk"
+
+
+def _network_lines(one: dict[str, Any]) -> list[str]:
+    """What it is and, of a user's own, which units were found where."""
+    units = [f"{name} ({counted(group['count'], group['kind'])})" for name, group in one.get("units", {}).items()]
+    whole: dict[str, list[str]] = {}
+    for name, reason in one.get("whole", {}).items():
+        whole.setdefault(reason, []).append(name)
+    found = [f"units found: {_first_of(units)}"] if units else []
+    stays = [f"left whole, {reason}: {_first_of(names)}" for reason, names in whole.items()]
+    return [f"  network: {_network_line(one)}", *(f"    {line}" for line in (*found, *stays))]
+
+
+def _first_of(names: list[str]) -> str:
+    more = [f"and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
+    return ", ".join([*names[:MOST_NAMES], *more])
 
 
 def _network_line(one: dict[str, Any]) -> str:

@@ -216,6 +216,7 @@ def _prepared(config: TrialConfig, loader: Loader) -> Prepared:
 
 
 def _starting_point(config: TrialConfig, prepared: Prepared, probes: Probes) -> StartingPoint:
+    from models.networks.own import is_own
     from models.units.reach import reach_text
 
     header, warnings = prepared.header, prepared.warnings
@@ -229,5 +230,6 @@ def _starting_point(config: TrialConfig, prepared: Prepared, probes: Probes) -> 
                 f"training images: {100 * probe.accuracy:.1f} %, {100 * probe.random_accuracy:.1f} % at random weights)",
             )
     data = {name: header["data"][name] for name in ("name", "digest", "sizes", "splits")}
-    reach = reach_text(config.prune.target, prepared.procedure.network.reach)
+    network = prepared.procedure.network
+    reach = reach_text(config.prune.target, network.reach, why=is_own(network.spec.arch))
     return StartingPoint(weights, data, header["dense"], header.get("teacher"), reach, warnings)

@@ -82,10 +82,10 @@ def group(name: str, prefix: str, block: nn.Module, passage: Passage, kind: Kind
     count = _count(block, passage)
     slices: list[TiedSlice] = []
     for path, layer in makers.items():
-        slices += of_layer(f"{prefix}.{path}", layer, 0, _even(_entries(layer), count))
+        slices += of_layer(f"{prefix}.{path}", layer, 0, even(entries(layer), count))
     for path, layer in readers.items():
         size = layer.get_parameter("weight").shape[1]
-        slices.append(TiedSlice(f"{prefix}.{path}.weight", 1, _even(size, count)))
+        slices.append(TiedSlice(f"{prefix}.{path}.weight", 1, even(size, count)))
     return UnitGroup(name, kind, count, tuple(slices), f"{prefix}.{passage.readers[0]}")
 
 
@@ -146,15 +146,15 @@ def _count(block: nn.Module, passage: Passage) -> int:
     """Channels, or groups of them where a convolution between is grouped: those lie side by side before and after it."""
     between = present(block, passage.makers[1:]).values()
     groups = [layer.groups for layer in between if isinstance(layer, nn.Conv2d)]
-    return min(groups, default=_entries(block.get_submodule(passage.makers[0])))
+    return min(groups, default=entries(block.get_submodule(passage.makers[0])))
 
 
-def _entries(layer: nn.Module) -> int:
+def entries(layer: nn.Module) -> int:
     """Size of dimension 0 of a layer's weight; a norm may be without one."""
     return layer.num_features if isinstance(layer, _BatchNorm) else layer.get_parameter("weight").shape[0]
 
 
-def _even(size: int, count: int) -> Tensor:
+def even(size: int, count: int) -> Tensor:
     """(count, size / count): consecutive indices for each unit."""
     return torch.arange(size).reshape(count, size // count if count else 0)
 

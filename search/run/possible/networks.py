@@ -72,6 +72,7 @@ def _try_removal(config: TrialConfig, spec: ModelSpec, model: nn.Module, groups:
 
     from models.units.base import dense_structure
     from models.units.compaction import remove
+    from models.units.describe import own_plan
 
     kinds, smaller = kinds_of(config.prune.target), deepcopy(model)
     gone = {group.name: (group.count - 1,) for group in groups if group.kind in kinds and group.count > 1}
@@ -84,6 +85,23 @@ def _try_removal(config: TrialConfig, spec: ModelSpec, model: nn.Module, groups:
             key="model.arch",
         ) from error
     _try_network(smaller, spec, f" without the last unit of {names}")
+    if config.prune.min_kept == 0 and own_plan(model) is not None:
+        _try_without_any(spec, deepcopy(model), {group.name: group for group in groups if group.kind in kinds})
+
+
+def _try_without_any(spec: ModelSpec, model: nn.Module, groups: dict[str, UnitGroup]) -> None:
+    """What passes units on in a user's own network, such as pooling, may not work where none are left."""
+    from models.units.base import dense_structure
+    from models.units.compaction import remove
+
+    try:
+        remove(model, dense_structure(groups.values()), {name: range(group.count) for name, group in groups.items()})
+        _try_network(model, spec, " without any units")
+    except (UserError, ValueError, RuntimeError, IndexError) as error:
+        said = error.text if isinstance(error, UserError) else " ".join(str(error).split())
+        raise UserError(
+            f"found 0, but {spec.arch} needs units in each group: {said}; make it 1", key="prune.min_kept"
+        ) from error
 
 
 def _try_criterion(config: TrialConfig, spec: ModelSpec, model: nn.Module, groups: tuple[UnitGroup, ...]) -> None:

@@ -23,8 +23,12 @@ from tests.models.networks import spec_of, trained_looking
         (nn.Conv2d(6, 4, 3, stride=2, padding=1, dilation=2), (3, 6, 9, 8)),
         (Conv2dSame(6, 4, 3, stride=2), (3, 6, 8, 9)),
         (Conv2dSame(6, 4, 5, stride=3), (3, 6, 7, 7)),
+        (nn.Conv2d(6, 4, (4, 3), padding="same", dilation=2), (3, 6, 9, 8)),
+        (nn.Conv2d(6, 4, 3, padding="valid", stride=2), (3, 6, 9, 8)),
+        (nn.Conv2d(6, 4, 3, padding=(2, 1), padding_mode="reflect"), (3, 6, 9, 8)),
+        (nn.Conv2d(6, 4, 3, padding="same", padding_mode="circular"), (3, 6, 9, 8)),
     ],
-    ids=["linear", "pointwise", "patches", "same", "same and large"],
+    ids=["linear", "pointwise", "patches", "same", "same and large", "torch's same", "valid", "reflect", "circular"],
 )
 def test_rows_times_the_matrix_are_what_the_layer_gives(layer: nn.Linear | nn.Conv2d, shape: tuple[int, ...]) -> None:
     layer.double()

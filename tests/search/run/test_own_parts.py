@@ -127,8 +127,42 @@ def test_units_that_it_says_itself_are_removed_once(users: Path) -> None:
 
 
 def test_a_network_without_any_units_is_told_how_to_say_them(users: Path) -> None:
-    plain = NET.replace("self.mlp = Mlp(WIDTH, 16)", "self.mlp = nn.Linear(WIDTH, WIDTH)")
-    assert "one of your own says its units in a method units()" in problem(users, **{"models/own_net": plain})
+    plain = NET.replace("self.mlp = Mlp(WIDTH, 16)", "self.mlp = nn.LayerNorm(WIDTH)")
+    told = problem(users, **{"models/own_net": plain})
+    assert "channels that go through a LayerNorm" in told
+    assert "one of your own says its units in a method units()" in told
+
+
+def test_units_of_plain_layers_are_found_and_tried(users: Path) -> None:
+    plain = NET.replace(
+        "self.mlp = Mlp(WIDTH, 16)", "self.mlp = nn.Sequential(nn.Linear(WIDTH, 16), nn.Linear(16, WIDTH))"
+    )
+    (users / "models" / "own_net.py").write_text(plain)
+    (users / "scores.py").write_text(SCORES)
+    study = load_study(users / "mine.yaml")
+    assert check_study(study).starting_points["trial"].reach.startswith("target mlp: neurons")
+
+
+POOLED = """\
+from torch import nn
+
+class Net(nn.Sequential):
+    def __init__(self, num_classes, in_chans):
+        super().__init__(
+            nn.Conv2d(in_chans, 8, 3), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(72, 16), nn.ReLU(), nn.Linear(16, num_classes)
+        )
+"""
+
+
+def test_groups_that_cannot_become_empty_are_told_where_they_may(users: Path) -> None:
+    (users / "models" / "own_net.py").write_text(POOLED)
+    study = users / "mine.yaml"
+    mlp = study.read_text()
+    study.write_text(mlp.replace("target: mlp", "target: channel\n    min_kept: 0"))
+    told = problem(users)
+    assert "prune.min_kept: found 0, but models.own_net:Net needs units in each group: " in told
+    study.write_text(mlp.replace("target: mlp", "target: mlp\n    min_kept: 0"))
+    assert check_study(load_study(study)).starting_points
 
 
 def test_a_run_goes_on_with_the_same_parts_alone(users: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
