@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 
 import torch
@@ -39,7 +40,13 @@ def plan_of(model: nn.Module) -> Plan | None:
 @lru_cache(maxsize=REMEMBERED)
 def _plan(builder: Builder, spec_text: str) -> Plan:
     spec = ModelSpec.from_json(json.loads(spec_text))
-    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+    # Modes such as `shapes_only` hold in the thread that they were opened in.
+    with ThreadPoolExecutor(max_workers=1) as elsewhere:
+        return elsewhere.submit(_found_from, builder, spec).result()
+
+
+def _found_from(builder: Builder, spec: ModelSpec) -> Plan:
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         return find(built_by(builder, spec), spec.input_shape)
 

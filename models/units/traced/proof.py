@@ -48,7 +48,6 @@ def _shuffle(model: nn.Module) -> None:
     """Let no layer be at a beginning, such as zero, that would hide what it reads."""
     for parameter in model.parameters():
         shape = parameter.shape
-        # Not in place: within `shapes_only` that would be left out.
         parameter.data = torch.randn(shape) / shape[1:].numel() ** 0.5 if len(shape) > 1 else 0.5 + torch.rand(shape)
 
 

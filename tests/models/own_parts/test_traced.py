@@ -12,6 +12,7 @@ from torch import nn
 from models.cost import count_macs, prunable_parameters
 from models.errors import UserError
 from models.networks.own import built_by
+from models.networks.shapes_only import shapes_only
 from models.spec import ModelSpec
 from models.targets import reach_of
 from models.units.base import dense_structure
@@ -180,6 +181,18 @@ def test_ours_and_those_that_say_their_units_are_not_followed() -> None:
 
     assert own_plan(built(Says)) is None
     assert own_plan(nets.Plain(CLASSES)) is None
+
+
+def test_networks_without_memory_have_the_same_units() -> None:
+    """Found first where nothing is initialised."""
+
+    def builder(num_classes: int) -> nn.Module:
+        return nets.VggLike(num_classes)
+
+    spec = ModelSpec("tests:builder", CLASSES, nets.SIDE, 1)
+    with shapes_only():
+        groups = describe(built_by(builder, spec))
+    assert {group.name: (group.kind, group.count) for group in groups} == FOUND[nets.VggLike]
 
 
 def test_a_compact_network_is_built_from_its_structure() -> None:
