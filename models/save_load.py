@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from models.atomic import replace_via
 from models.errors import UserError
-from models.networks.own_file import check_own, header_of
+from models.networks.own_file import HOW_TO_AGREE, check_own, header_of
 from models.networks.registry import build
 from models.preprocessing import Preprocessing
 from models.spec import ModelSpec
@@ -61,19 +61,25 @@ def save(
         write_tensors(temporary, tensors, {HEADER_KEY: text})
 
 
-def load(path: Path | str) -> nn.Module:
+def load(path: Path | str, *, own_code: bool | str = False) -> nn.Module:
     """The compact network in a file written by `save`, on the CPU, in eval mode.
 
+    A file may name a network that is not part of prunetune (docs/extending.md). Its code is imported and run only where
+    `own_code` is true, or is the architecture that the file names, and where it is the code that the file was written with.
+
     Raises:
-        UserError: the file is missing, damaged, or not one of ours, or its network is a user's own, which is not there.
+        UserError: the file is missing, damaged, or not one of ours, or its network is a user's own, which is not agreed to, is
+            not there, or has changed.
     """
-    return network_of(load_parts(path), path)
+    return network_of(load_parts(path), path, own_code=own_code)
 
 
-def network_of(parts: LoadedModel, path: Path | str) -> nn.Module:
+def network_of(
+    parts: LoadedModel, path: Path | str, *, own_code: bool | str = False, how: str = HOW_TO_AGREE
+) -> nn.Module:
     """The compact network of these parts, on the CPU, in eval mode. UserError, naming `path`, where they do not fit, or where a
-    network of a user's own is not there any more."""
-    check_own(parts.spec, parts.architecture, path)
+    network of a user's own is not agreed to, as `how` says, or is not there any more."""
+    check_own(parts.spec, parts.architecture, path, own_code, how)
     try:
         model = build_compact(parts.spec, parts.structure)
         model.load_state_dict(parts.state, strict=True)

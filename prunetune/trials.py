@@ -122,7 +122,7 @@ class Trial:
         UserError where there is no such state, or where its file was not kept (`retention.states`).
         """
         from models.save_load import load
-        from search.export.export import not_kept
+        from search.export.export import named_arch, not_kept
 
         ends = self.recorded.states
         if not -len(ends) <= state < len(ends):
@@ -131,4 +131,4 @@ class Trial:
         candidate = Candidate(self.recorded, ends[state])
         if candidate.file is None:
             raise UserError(not_kept(candidate))
-        return load(fetched(candidate.file))
+        return load(fetched(candidate.file), own_code=named_arch(candidate))

@@ -209,7 +209,7 @@ class Trial:
 
     def _start_state(self) -> RunningState:
         if self.procedure.lacks_teacher:
-            self.procedure.teach(load_network_file(self.folder, 0))
+            self.procedure.teach(load_network_file(self.folder, 0, self.procedure.network.spec.arch))
         return self.procedure.start_state()
 
     def _end_state(self, line: Mapping[str, Any]) -> StateEnd:

@@ -1,18 +1,20 @@
-"""What a file of weights says of a network of a user's own, and what is said where that is not there, or has changed."""
+"""What a file of weights says of a network of a user's own, and what is said where that is not there, or has changed.
+
+No code is run because a file names it."""
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
 from models.networks.own import OWN
-from models.own_parts.places import look_in_last
 from models.own_parts.reference import parse
 from models.own_parts.sources import sha256_of
 from models.spec import ModelSpec
+
+HOW_TO_AGREE = "load(PATH, own_code=True)"
 
 
 def header_of(spec: ModelSpec) -> dict[str, Any]:
@@ -21,42 +23,49 @@ def header_of(spec: ModelSpec) -> dict[str, Any]:
     return {} if origin is None else {"architecture": origin.to_json()}
 
 
-def check_own(spec: ModelSpec, recorded: Mapping[str, Any] | None, path: Path | str) -> None:
-    """UserError, naming what the file at `path` needs, where its network is a user's own and cannot be imported.
+def check_own(
+    spec: ModelSpec, recorded: Mapping[str, Any] | None, path: Path | str, own_code: bool | str, how: str = HOW_TO_AGREE
+) -> None:
+    """UserError where the network of the file at `path` is a user's own, and is not agreed to, cannot be imported, or is not
+    what the file was written with.
 
-    It is looked for where it lay when the file was written, too, if that is as it was. One that is another by now is warned
-    of: what it computes is not what was measured.
+    `own_code` is True, or the one architecture that is agreed to; `how` says how to agree. Nothing is imported before that.
     """
     if not OWN.is_own(spec.arch):
         return
-    told = _words(recorded)
+    check_agreed(spec.arch, path, own_code, how, recorded)
+    network = f"{path}: its network is {spec.arch}{_words(recorded)}"
+    if recorded is None:
+        raise UserError(f"{network}, and it does not say which version of that; get or write it again")
     try:
-        origin = _found(spec.arch, recorded)
+        found = OWN.origin(spec.arch)
     except UserError as error:
         raise UserError(
-            f"{path}: its network is {spec.arch}{told}, which is not part of prunetune, and cannot be had here: {error.text}; "
-            "load it in a folder where that is found, or install the package that has it"
+            f"{network}, which is not part of prunetune, and cannot be had here: {error.text}; load it in a folder where that "
+            f"is found{_former_place(spec.arch, recorded)}, or install the package that has it"
         ) from error
-    if recorded is not None and origin.digest != recorded["digest"]:
-        warnings.warn(
-            f"{path}: its network is {spec.arch}{told}; what is found here is another version of it ({origin.file})",
-            stacklevel=4,
+    assert found is not None
+    if found.digest != recorded.get("digest"):
+        raise UserError(
+            f"{network}; what is found here is another version of it, or of what it imports ({found.file}), which may compute "
+            "something else; load it where that is as it was, or write the file again"
         )
 
 
-def _found(arch: str, recorded: Mapping[str, Any] | None) -> Any:
-    try:
-        return OWN.origin(arch)
-    except UserError:
-        folder = _former_place(arch, recorded or {})
-        if folder is None:
-            raise
-        look_in_last(folder)
-        return OWN.origin(arch)
+def check_agreed(
+    arch: str, path: Path | str, own_code: bool | str, how: str, recorded: Mapping[str, Any] | None = None
+) -> None:
+    """UserError where the architecture that a file names is a user's own, and is not agreed to."""
+    if own_code is True or own_code == arch or not OWN.is_own(arch):
+        return
+    raise UserError(
+        f"{path}: its network is {arch}{_words(recorded)}, which is not part of prunetune: loading it imports and runs that "
+        f"code. If you trust the file and the code, say so: {how}"
+    )
 
 
-def _former_place(arch: str, recorded: Mapping[str, Any]) -> Path | None:
-    """The folder that the reference was looked for in, where the file still lies there with the same contents."""
+def _former_place(arch: str, recorded: Mapping[str, Any]) -> str:
+    """In words, the folder that the reference was looked for in, where the file still lies there with the same contents."""
     reference, stated = parse(arch), recorded.get("file")
     if (
         reference is None
@@ -64,10 +73,11 @@ def _former_place(arch: str, recorded: Mapping[str, Any]) -> Path | None:
         or not Path(stated).is_file()
         or sha256_of(Path(stated)) != recorded.get("sha256")
     ):
-        return None
+        return ""
     within = reference.file or str(reference.module).replace(".", "/")
     levels = len(Path(within).parts) + (Path(stated).name == "__init__.py")
-    return Path(stated).parents[levels - 1] if levels <= len(Path(stated).parents) else None
+    parents = Path(stated).parents
+    return f" (it lay in {parents[levels - 1]}, and still does)" if levels <= len(parents) else ""
 
 
 def _words(recorded: Mapping[str, Any] | None) -> str:
@@ -75,4 +85,4 @@ def _words(recorded: Mapping[str, Any] | None) -> str:
     if recorded is None:
         return ""
     package = f"{recorded['distribution']} {recorded['version']}, " if recorded.get("distribution") else ""
-    return f" ({package}{recorded['file']}, SHA-256 {str(recorded['sha256'])[:12]})"
+    return f" ({package}{recorded.get('file')}, SHA-256 {str(recorded.get('sha256'))[:12]})"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from models.errors import UserError
 from models.networks.native import as_float, head_names, native_model, outline, timm_native_spec
+from models.networks.own_file import check_agreed
 from models.networks.registry import TIMM_PREFIX
 from models.spec import ModelSpec
 from models.weights.proof.strict_load import OTHER_HEADS, Hows
@@ -54,7 +55,7 @@ def partial_start(spec: ModelSpec, start: str, seed: int) -> PartialStart:
         UserError: `start` names nothing.
         WeightsRefused: the source is not what it claims to be, or not one whole layer of it fits.
     """
-    source = _open(start)
+    source = _open(start, spec.arch)
     model = native_model(spec, seed)
     state = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
     excluded = {*head_names(model), *source.head}
@@ -169,8 +170,8 @@ def _counts(model: nn.Module, taken: Collection[str], parts: list[str]) -> dict[
     }
 
 
-def _open(start: str) -> _Source:
-    """The source at its own geometry, judged; what is refused is raised."""
+def _open(start: str, arch: str) -> _Source:
+    """The source at its own geometry, judged; what is refused is raised. Of a user's own networks `arch` alone is one."""
     if start.startswith(TIMM_PREFIX):
         tag = pretrained_tag(start, start)
         native, _, _ = timm_native_spec(tag)
@@ -183,6 +184,7 @@ def _open(start: str) -> _Source:
     origin = start if start.startswith(PREFIX) else f"file:{path.name}"
     content = read_weights_file(path)
     if content.provenance is not None:
+        check_agreed(content.provenance.spec.arch, path, arch, "only a start of the trial's own model.arch is taken")
         return _of_ours(open_file(path, content.provenance.spec, origin=origin))
     # A file that does not say its network is judged by its own names.
     state = as_float(content.state)

@@ -14,6 +14,7 @@ from models import atomic, preprocessing
 from models.cost import measure_latency
 from models.errors import UserError
 from models.export import export_onnx, export_program, onnx_versions
+from models.networks.own_file import check_own
 from models.networks.registry import build
 from models.save_load import LoadedModel, build_compact, load, load_parts, save
 from models.turns import turns_in_onnxruntime, turns_in_torch
@@ -80,7 +81,7 @@ def _write_network(folder: Path, parts: LoadedModel, told: Deployed, provenance:
     metadata = {**parts.metadata, **recorded, "provenance": provenance}
     save(folder / "model.safetensors", parts.state, parts.spec, parts.structure, metadata)
     # What is measured and exported from here on is what the file gives back.
-    model = load(folder / "model.safetensors")
+    model = load(folder / "model.safetensors", own_code=parts.spec.arch)
     notes = {name: json.dumps(value) for name, value in {**told.to_json(), "input_shape": shape}.items()}
     notes["prunetune"] = json.dumps({"normalisation": parts.metadata.get("normalisation"), "provenance": provenance})
     checks: dict[str, Any] = {
@@ -106,7 +107,16 @@ def _write_network(folder: Path, parts: LoadedModel, told: Deployed, provenance:
 def parts_of(candidate: Candidate) -> LoadedModel:
     if candidate.file is None:
         raise UserError(not_kept(candidate))
-    return load_parts(fetched(candidate.file))
+    file = fetched(candidate.file)
+    parts = load_parts(file)
+    check_own(parts.spec, parts.architecture, file, named_arch(candidate), "its run's study names another network")
+    return parts
+
+
+def named_arch(candidate: Candidate) -> str:
+    """The architecture that the candidate's trial was asked for: of a user's own networks the one whose code may be run."""
+    record = candidate.trial.record
+    return "" if record is None else str(record.header["config"]["model"]["arch"])
 
 
 def not_kept(candidate: Candidate) -> str:

@@ -5,6 +5,7 @@
 
 `model.pt2` needs torch, `model.onnx` onnxruntime, `model.safetensors` prunetune, and each of them Pillow and numpy: what is not
 installed is left out. `preprocessing.py` beside this script does to an image what was done when the network was judged.
+A network that is not part of prunetune is opened from `model.safetensors` with --own-code alone, for that runs its code.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,10 +35,13 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(description="The three likeliest classes of each image.")
     parser.add_argument("images", nargs="*", metavar="IMAGE", help="image files (PNG, JPEG, …) of any size")
     parser.add_argument("--check", action="store_true", help="random images: do the files of the network agree?")
+    parser.add_argument(
+        "--own-code", action="store_true", help="run the code of the network that model.safetensors names"
+    )
     asked = parser.parse_args(words)
     if not asked.images and not asked.check:
         parser.error("name one or more image files, or --check")
-    runs, notes, left_out = opened()
+    runs, notes, left_out = opened(asked.own_code)
     if not runs:
         print(f"nothing to run the network with: {'; '.join(left_out)}", file=sys.stderr)
         return 1
@@ -47,12 +52,12 @@ def main(words: list[str]) -> int:
     return 0 if all(agreed) else 1
 
 
-def opened() -> tuple[dict[str, Run], Mapping[str, Any], list[str]]:
+def opened(own_code: bool) -> tuple[dict[str, Run], Mapping[str, Any], list[str]]:
     """The files that can be run here, what they say of their input and classes, and which cannot and why."""
-    ways = {
+    ways: dict[str, tuple[str, Callable[[Path], tuple[Run, Mapping[str, Any]]]]] = {
         "model.pt2": ("torch", open_program),
         "model.onnx": ("onnxruntime", open_onnx),
-        "model.safetensors": ("prunetune", open_safetensors),
+        "model.safetensors": ("prunetune", partial(open_safetensors, own_code=own_code)),
     }
     runs: dict[str, Run] = {}
     notes: Mapping[str, Any] = {}
@@ -86,13 +91,17 @@ def open_onnx(path: Path) -> tuple[Run, Mapping[str, Any]]:
     }
 
 
-def open_safetensors(path: Path) -> tuple[Run, Mapping[str, Any]]:
+def open_safetensors(path: Path, own_code: bool) -> tuple[Run, Mapping[str, Any]]:
     import_module("prunetune")  # from now on `models` is prunetune's own, whatever else has that name here
     from models import load, load_parts
 
     parts = load_parts(path)
     told = {"input_shape": parts.spec.input_shape}
-    return as_run(load(path)), told | {name: parts.metadata.get(name) for name in NOTES if name not in told}
+    if parts.architecture is not None and not own_code:
+        raise ValueError(f"its network is {parts.spec.arch}, code that is not part of prunetune; --own-code runs it")
+    return as_run(load(path, own_code=own_code)), told | {
+        name: parts.metadata.get(name) for name in NOTES if name not in told
+    }
 
 
 def as_run(network: Any) -> Run:

@@ -54,6 +54,7 @@ def model_card(
         network=known_as(parts.spec.arch, parts.spec.args),
         whole=is_whole(parts),
         spec=parts.spec,
+        of_user=parts.architecture is not None,
         state=candidate.state,
         macs_share=candidate.macs_share,
         test_accuracy=_test_accuracy(candidate),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from models import atomic
+from models.own_parts import is_own
 from models.units.structure import Structure
 from search.console import announce
 from search.evidence.formats import counted
@@ -113,10 +114,11 @@ def milliseconds(candidate: Candidate) -> float:
 
 
 def _spec(candidate: Candidate) -> dict[str, Any]:
-    """Of its network before anything was removed; empty where an older record does not tell."""
+    """Of its network before anything was removed; empty where an older record does not tell, or where it is a user's own, whose
+    code a reader of runs does not run."""
     record = candidate.trial.record
     spec: dict[str, Any] = (record.header.get("spec") if record else None) or {}
-    return spec
+    return {} if is_own(str(spec.get("arch")), "architectures") else spec
 
 
 def _devices(candidates: Sequence[Candidate]) -> str:

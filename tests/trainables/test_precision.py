@@ -56,7 +56,7 @@ def test_what_is_reported_of_a_state_is_that_of_the_network_in_its_file(tmp_path
     assert record is not None
     data = trial.procedure.data
     for end in record.states:
-        model = load_network_file(tmp_path, end.state)
+        model = load_network_file(tmp_path, end.state, "vit_micro")
         for part, loss, accuracy in (
             ("val", end.val_loss, end.val_accuracy),
             ("test", end.test_loss, end.test_accuracy),

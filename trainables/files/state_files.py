@@ -82,9 +82,9 @@ def save_state_file(folder: Path, procedure: Procedure, val_accuracy: float) -> 
     return name
 
 
-def load_network_file(folder: Path, state: int) -> nn.Module:
-    """The network at the end of a state, in eval mode on the CPU."""
-    return load(fetched(folder / state_file(state)))
+def load_network_file(folder: Path, state: int, arch: str) -> nn.Module:
+    """The network at the end of a state, in eval mode on the CPU; of a user's own the trial's `arch` alone."""
+    return load(fetched(folder / state_file(state)), own_code=arch)
 
 
 def save_predictions(folder: Path, state: int, test: Evaluation) -> None:

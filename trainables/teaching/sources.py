@@ -9,6 +9,7 @@ from typing import Any
 
 from models.errors import UserError
 from models.networks.native import head_names, native_model, timm_native_spec
+from models.networks.own_file import check_agreed
 from models.networks.registry import resolve_spec
 from models.networks.variants import name_of, own_args, resolve_name
 from models.save_load import is_model_file, load_parts, network_of
@@ -26,6 +27,8 @@ from trainables.data.base import DataInfo
 from trainables.teaching.images import Scale
 from trainables.teaching.teacher import Teacher, TrainedOn, check_classes, check_suits
 from trainables.teaching.words import told_of_teacher
+
+HOW_TO_AGREE = f"{TEACHER_KEY}.arch"
 
 
 def open_teacher(asked: TeacherConfig, info: DataInfo) -> Teacher:
@@ -72,6 +75,7 @@ def _of_file(asked: TeacherConfig, path: Path, info: DataInfo) -> Teacher:
     known = read_weights_file(path).provenance
     if known is not None:
         _check_says_itself(asked, str(path), known.spec)
+        check_agreed(known.spec.arch, path, asked.arch or "", f"{HOW_TO_AGREE}: {known.spec.arch}")
         source = open_file(path, known.spec, origin=str(path))
         _check_proven(asked, source)
         return _of_source(source, known)
@@ -107,7 +111,7 @@ def _of_model_file(asked: TeacherConfig, path: Path) -> Teacher:
     """A state file or an export, which may be a pruned network: by its own header, strictly."""
     parts = load_parts(path)
     _check_says_itself(asked, str(path), parts.spec)
-    model = network_of(parts, path)
+    model = network_of(parts, path, own_code=asked.arch or "", how=f"{HOW_TO_AGREE}: {parts.spec.arch}")
     head = head_names(model)
     if found := (*not_finite(parts.state), *initialisation_evidence(parts.state, head=head)):
         raise refuse(str(path), found)

@@ -11,6 +11,7 @@ import torch
 
 from models.errors import UserError
 from models.networks.native import head_names, native_model
+from models.networks.own_file import check_agreed
 from models.spec import ModelSpec
 from models.weights.proof.strict_load import load_strictly
 from models.weights.proof.verify import judge_for
@@ -121,6 +122,8 @@ def verify_on(path: Path, config: DataConfig, network: AskedNetwork | None, prog
     content = read_weights_file(path)
     known = content.provenance
     asked = known.spec if known is not None else _named(path, network, describe_data(config))
+    named = "" if network is None else network.arch
+    check_agreed(asked.arch, path, named, "give it as the network")
     native, state, verdict = judge_for(content, asked)
     if verdict.word == "refused":
         raise refuse(str(path), verdict.evidence)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from models.errors import UserError, WeightsRefused
 from models.networks.native import as_float, filtered, head_names, infer_native, outline
+from models.networks.own_file import check_agreed
 from models.networks.registry import ARCHITECTURES, TIMM_PREFIX
 from models.spec import ModelSpec
 from models.weights.digest import tensor_digest
@@ -116,6 +117,7 @@ def judge_for(content: WeightsFile, spec: ModelSpec) -> tuple[ModelSpec, dict[st
     """Judge a file as weights for the architecture of `spec`: its own geometry, its state filtered, and the verdict."""
     known = content.provenance
     native = infer_native(content.state, spec) if known is None else known.spec
+    check_agreed(native.arch, content.path, spec.arch, f"name {native.arch} as the network")
     state = _filtered(content, native)
     listed, problem = committed_digest(content)
     if problem:

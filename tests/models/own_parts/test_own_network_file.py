@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
+import json
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from models.errors import UserError
 from models.networks.registry import build, resolve_spec
-from models.own_parts.places import ENVIRONMENT_KEY
-from models.save_load import load, save
+from models.own_parts.places import ENVIRONMENT_KEY, places
+from models.save_load import HEADER_KEY, load, load_parts, save
 from models.spec import ModelSpec
 from models.units.base import dense_structure
 from models.units.compaction import remove
 from models.units.describe import describe
+from models.units.structure import Structure
 from tests.models.own_parts.conftest import Write
+from trainables.config.distill import TeacherConfig
+from trainables.data.base import DataInfo
+from trainables.teaching.sources import open_teacher
 
 NET = """\
 import torch
@@ -64,13 +69,41 @@ def file(write: Write, tmp_path: Path) -> Path:
     return tmp_path / "own.safetensors"
 
 
-def test_it_is_loaded_from_anywhere_while_its_code_lies_where_it_lay(
-    file: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("agreed", [True, "models.own:Net"])
+def test_it_is_loaded_where_that_is_agreed_to(file: Path, agreed: bool | str) -> None:
+    assert load(file, own_code=agreed).get_parameter("first.weight").shape == (4, 4)
+
+
+@pytest.mark.parametrize("agreed", [False, "models.other:Net"])
+def test_no_code_is_run_that_a_file_alone_names(tmp_path: Path, users: Path, write: Write, agreed: bool | str) -> None:
+    write("run_me.py", f"open({str(tmp_path / 'ran')!r}, 'w').close()\ndef net(num_classes): return None\n")
+    header = {
+        "format": 1,
+        "spec": {**spec("vit_micro").to_json(), "arch": "run_me:net", "args": {}},
+        "structure": Structure({}).to_json(),
+        "metadata": {},
+    }
+    path = tmp_path / "evil.safetensors"
+    save_file({"x": torch.zeros(1)}, path, metadata={HEADER_KEY: json.dumps(header)})
+    with pytest.raises(UserError, match=r"its network is run_me:net, .*runs that code.*load\(PATH, own_code=True\)"):
+        load(path, own_code=agreed)
+    with pytest.raises(UserError, match="does not say which version"):
+        load(path, own_code=True)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_folder_that_a_file_names_is_told_but_not_looked_in(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    where = Path(str(load_parts(file).architecture["file"])).parents[1]
     monkeypatch.setenv(ENVIRONMENT_KEY, "")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert load(file).get_parameter("first.weight").shape == (4, 4)
+    with pytest.raises(UserError, match=rf"cannot be had here: .*\(it lay in {where}, and still does\)"):
+        load(file, own_code=True)
+    assert where not in places()
+
+
+def test_a_teacher_s_file_runs_no_code_that_the_study_does_not_name(file: Path) -> None:
+    info = DataInfo("own", 3, 1, 2)
+    with pytest.raises(UserError, match=r"say so: train.distill.teacher.arch: models.own:Net"):
+        open_teacher(TeacherConfig.model_validate({"init": {"source": "path", "path": str(file)}}), info)
 
 
 def test_what_it_needs_is_said_where_that_is_gone(file: Path, users: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,17 +112,17 @@ def test_what_it_needs_is_said_where_that_is_gone(file: Path, users: Path, monke
     with pytest.raises(
         UserError, match=rf"its network is models.own:Net {where} cannot be had here: .*no module models.own"
     ):
-        load(file)
+        load(file, own_code=True)
     monkeypatch.setenv(ENVIRONMENT_KEY, "")
     (Path.cwd() / "models").mkdir()
     (users / "gone.py").rename(Path.cwd() / "models" / "own.py")
-    assert load(file).get_parameter("first.weight").shape == (4, 4)
+    assert load(file, own_code=True).get_parameter("first.weight").shape == (4, 4)
 
 
-def test_another_version_of_its_code_is_warned_of(file: Path, write: Write) -> None:
+def test_another_version_of_its_code_is_refused(file: Path, write: Write) -> None:
     write("models/own.py", NET + "# later\n")
-    with pytest.warns(UserWarning, match="what is found here is another version of it"):
-        load(file)
+    with pytest.raises(UserError, match="what is found here is another version of it"):
+        load(file, own_code=True)
 
 
 @pytest.mark.parametrize(
