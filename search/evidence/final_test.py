@@ -37,7 +37,9 @@ class FinalTest:
         return {
             **others,
             "candidates": self.choice.configurations,
+            "confirmed_configurations": self.choice.confirmed,
             "confirm_trials": self.choice.confirm_trials,
+            "seeds": self.choice.seeds,
             "chosen_by": self.choice.criterion,
             "searches": self.choice.searches,
             "between": [{"first": a, "second": b, **result.__dict__} for a, b, result in self.between],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from models.errors import UserError
 from search.evidence.comparison import require_finished
 from search.evidence.formats import counted
-from search.run.best import best_confirmed, competing, criterion, no_winner
+from search.run.best import best_confirmed, competing, confirmed_configurations, criterion, no_winner
 from search.run.candidates import Candidate, all_candidates
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
@@ -127,12 +127,17 @@ def _by_structure(ranked: Sequence[Candidate]) -> list[Candidate]:
 
 @dataclass(frozen=True)
 class Choice:
-    """How a network was chosen without a budget: `criterion` in words, among how many configurations, and among how many
-    confirm trials of these then; 0 where none decided."""
+    """How a network was chosen without a budget: `criterion` in words, which judges a configuration by its mean over `seeds`,
+    and of how many configurations that were searched."""
 
     criterion: str
     configurations: int
-    confirm_trials: int
+    confirmed: int = 0
+    """Of how many configurations that were confirmed; 0 where the search's own trials decided."""
+    confirm_trials: int = 0
+    """Of all of them."""
+    seeds: int = 1
+    """The finished ones of the configuration that is best by its mean."""
     searches: int = 1
     """Each with a validation split of its own, of which one may be easier than another."""
     folds: int = 1
@@ -140,12 +145,25 @@ class Choice:
 
     @property
     def text(self) -> str:
-        """`by highest validation accuracy from 12 configurations and then from 8 confirm trials`."""
-        then = f" and then from {counted(self.confirm_trials, 'confirm trial')}" if self.confirm_trials else ""
+        """`by highest mean validation accuracy of 4 confirmed configurations (after a search of 12), then the best of its 3
+        seeds`."""
         apart = {"searches": self.searches, "folds": self.folds}
         told = [f"{count} {what}" for what, count in apart.items() if count > 1]
         splits = f" (of {' and '.join(told)}, each on validation images of its own)" if told else ""
-        return f"by {self.criterion} from {counted(self.configurations, 'configuration')}{then}{splits}"
+        return f"by {self.criterion} {self._among}{splits}{self._seed}"
+
+    @property
+    def _among(self) -> str:
+        if not self.confirmed:
+            return f"from {counted(self.configurations, 'configuration')}"
+        return f"of {counted(self.confirmed, 'confirmed configuration')} (after a search of {self.configurations})"
+
+    @property
+    def _seed(self) -> str:
+        """Which of the configuration's networks."""
+        if self.seeds > 1:
+            return f", then the {'best' if self.confirmed else 'lowest'} of its {self.seeds} seeds"
+        return ", on one seed" if self.confirmed else ""
 
 
 def choice_of(results: RunResults, arm: str | None = None) -> Choice:
@@ -153,10 +171,22 @@ def choice_of(results: RunResults, arm: str | None = None) -> Choice:
     trials = results.of_competing(arm)
     searched = [one.identity for one in competing(trials) if one.record is not None]
     begun = {(one.arm, one.replicate, one.number) for one in searched}
-    confirmed = sum(one.finished for one in trials if one.identity.phase == "confirm")
+    search, confirmed = results.study.search, confirmed_configurations(trials)
+    searched_seeds = len(search.seeds) if search.seeds else 1
     return Choice(
-        criterion(results.study.search), len(begun), confirmed, results.study.search.replicates, _folds(results)
+        criterion(search, of_means=max(map(len, confirmed), default=searched_seeds) > 1),
+        configurations=len(begun),
+        confirmed=len(confirmed),
+        confirm_trials=sum(map(len, confirmed)),
+        seeds=_seeds_of_best(results, confirmed, arm) if confirmed else searched_seeds,
+        searches=search.replicates,
+        folds=_folds(results),
     )
+
+
+def _seeds_of_best(results: RunResults, confirmed: Sequence[Sequence[RecordedTrial]], arm: str | None) -> int:
+    best = final_trial(results, arm)
+    return next((len(group) for group in confirmed if best in group), 0)
 
 
 def _folds(results: RunResults) -> int:

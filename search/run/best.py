@@ -23,6 +23,7 @@ from search.study.objectives import Objective
 from search.study.sections import SearchConfig
 
 ACCURACY = Objective(metric="val_accuracy", direction="max")
+MEAN = {"highest": "highest mean", "lowest": "lowest mean", "fewest": "fewest mean", "most": "on average most"}
 BEST = {
     "val_accuracy": "highest validation accuracy",
     "val_loss": "lowest validation loss",
@@ -74,12 +75,8 @@ def best_confirmed(trials: Iterable[RecordedTrial], search: SearchConfig) -> Rec
     A configuration whose mean keeps to the constraints comes before one whose mean does not; the trial itself always does.
     What diverged has no network and no part in a mean. None where no finished confirm trial keeps to the constraints.
     """
-    groups: dict[tuple[str, str | None], list[RecordedTrial]] = {}
-    for trial in trials:
-        if trial.identity.phase == "confirm" and trial.finished:
-            groups.setdefault((trial.identity.arm, trial.source), []).append(trial)
     ranked = []
-    for group in groups.values():
+    for group in confirmed_configurations(trials):
         takeable = [
             (rank, one) for one in group if keeps_to([one], search) and (rank := _rank([one], search)) is not None
         ]
@@ -87,6 +84,15 @@ def best_confirmed(trials: Iterable[RecordedTrial], search: SearchConfig) -> Rec
             _, best = min(takeable, key=itemgetter(0))
             ranked.append(((float(not keeps_to(group, search)), *rank), best))
     return min(ranked, key=itemgetter(0))[1] if ranked else None
+
+
+def confirmed_configurations(trials: Iterable[RecordedTrial]) -> list[list[RecordedTrial]]:
+    """The finished confirm trials of each configuration: an arm at the recipe of one searched trial."""
+    groups: dict[tuple[str, str | None], list[RecordedTrial]] = {}
+    for trial in trials:
+        if trial.identity.phase == "confirm" and trial.finished:
+            groups.setdefault((trial.identity.arm, trial.source), []).append(trial)
+    return list(groups.values())
 
 
 def value_of(trial: RecordedTrial, objective: Objective) -> float | None:
@@ -103,9 +109,10 @@ def keeps_to(trials: Sequence[RecordedTrial], search: SearchConfig) -> bool:
     return all(fmean(violation(one.states, limit) for one in trials) <= 0 for limit in search.constraints)
 
 
-def criterion(search: SearchConfig) -> str:
-    """By what the winner is chosen, in words: `highest validation accuracy at 60 % removed within macs <= 0.3 of dense`."""
-    first, *others = map(_best_of, search.objectives_by_choice)
+def criterion(search: SearchConfig, *, of_means: bool = False) -> str:
+    """By what the winner is chosen, in words: `highest validation accuracy at 60 % removed within macs <= 0.3 of dense`, or
+    `highest mean validation accuracy ...` where it is that of several seeds."""
+    first, *others = (_best_of(one, of_means) for one in search.objectives_by_choice)
     front = f" on the front with {' and '.join(others)}" if others else ""
     limits = f" within {constraints_text(search)}" if search.constraints else ""
     return first + front + limits
@@ -133,8 +140,11 @@ def no_winner(trials: Iterable[RecordedTrial], search: SearchConfig) -> str:
     return "no configuration has finished where the objective is read"
 
 
-def _best_of(objective: Objective) -> str:
-    return BEST[objective.metric] + ("" if objective.at is None else f" at {objective.at:g} % removed")
+def _best_of(objective: Objective, of_means: bool) -> str:
+    end, rest = BEST[objective.metric].split(" ", 1)
+    return f"{MEAN[end] if of_means else end} {rest}" + (
+        "" if objective.at is None else f" at {objective.at:g} % removed"
+    )
 
 
 def _rank(trials: Sequence[RecordedTrial], search: SearchConfig) -> tuple[float, ...] | None:

@@ -123,7 +123,7 @@ def test_a_variable_that_the_template_is_not_given_is_an_error() -> None:
 
 def test_the_page_says_verdict_provenance_and_how_to_run_it_again(text: str) -> None:
     assert "rsst is better than refill at 60 % removed by" in text
-    assert "chosen by highest validation accuracy from 4 configurations" in text
+    assert "chosen by highest mean validation accuracy of 2 confirmed configurations" in text
     assert "source: random" in text
     assert "e" * 40 in text
     assert "prunetune sweep study.yaml" in text

@@ -43,4 +43,7 @@ def test_the_comparison_shows_what_the_page_shows(report: Path) -> None:
     assert lines[0] == list(table.heading)
     assert lines[2:4] == [list(row) for row in table.rows]
     assert comparison.verdict in text
-    assert "Test accuracy of rsst-confirm-s101, chosen by highest validation accuracy from 4 configurations" in text
+    assert (
+        "Test accuracy of rsst-confirm-s101, chosen by highest mean validation accuracy of 2 confirmed configurations"
+        in text
+    )

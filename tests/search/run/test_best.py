@@ -80,8 +80,8 @@ def test_the_confirmed_winner_is_the_one_by_the_objective_too(tmp_path: Path) ->
     assert test.id == "refill-confirm-s101"
     assert choose(results, Budget()).name == "refill-confirm-s101:3"
     assert final_test_sentence(test).startswith(
-        "Test accuracy of refill-confirm-s101, chosen by fewest MACs within val_accuracy >= 0.9 from "
-        "2 configurations and then from 4 confirm trials: 93.00 %"
+        "Test accuracy of refill-confirm-s101, chosen by fewest mean MACs within val_accuracy >= 0.9 of "
+        "2 confirmed configurations (after a search of 2), then the best of its 2 seeds: 93.00 %"
     )
 
 
@@ -91,6 +91,18 @@ def test_a_mean_that_keeps_to_the_constraints_comes_before_one_lucky_seed(tmp_pa
         for seed, accuracy in zip((101, 102), accuracies, strict=True):
             made.add(arm, falling(accuracy), seed=seed, confirm=True, removed=removed)
     assert choose(load_results(tmp_path / "run"), Budget()).name == "rsst-confirm-s101:3"
+
+
+def test_a_lucky_seed_of_a_configuration_with_a_lower_mean_is_not_taken_and_the_rule_is_told(tmp_path: Path) -> None:
+    made = made_run(tmp_path / "run", {"confirm": {"seeds": [101, 102]}}, ("refill", "rsst"))
+    for arm, accuracies in (("refill", (0.99, 0.80)), ("rsst", (0.93, 0.92))):
+        made.add(arm, falling(accuracies[0]))
+        for seed, accuracy in zip((101, 102), accuracies, strict=True):
+            made.add(arm, falling(accuracy), seed=seed, confirm=True)
+    results = load_results(tmp_path / "run")
+    assert choose(results, Budget()).name == "rsst-confirm-s101:3"
+    of_means = "by highest mean validation accuracy of 2 confirmed configurations (after a search of 2)"
+    assert how_chosen(results, Budget()) == f"{of_means}, then the best of its 2 seeds"
 
 
 def test_nothing_that_keeps_to_the_constraints_is_said_and_nothing_is_taken(
