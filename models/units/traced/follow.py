@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from models.units.describe import family_of
 from models.units.structure import Kind
-from models.units.traced.graph import Shape, Traced
+from models.units.traced.graph import TAKEN, Shape, Traced
 from models.units.traced.passing import (
     ARITHMETIC,
     CHANNELS,
@@ -77,6 +77,8 @@ class Followed:
             _end(inputs, LEAVE)
         elif node.op == "call_module":
             self._call_layer(node, inputs, after)
+        elif node.op == "get_attr":
+            self._take(str(node.target).rpartition(".")[0])
         elif inputs and not (after is None and call_name(node) in QUESTIONS):
             self._call(node, inputs, after)
 
@@ -97,6 +99,12 @@ class Followed:
             self._pass(name, layer, node, inputs, after)
         else:
             self._stays(name, layer, _of_others(layer))
+
+    def _take(self, name: str) -> None:
+        """A layer of a class of the user's own, or one whose weights are taken out of it."""
+        layer = self._traced.modules.get(name)
+        if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
+            self._stays(name, layer, f"{type(layer).__name__} that {TAKEN}")
 
     def _read(self, name: str, layer: nn.Module, node: fx.Node, inputs: Sequence[_Carried]) -> None:
         for one in inputs:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from models.own_parts import users_line
 from models.units.describe import family_of
 
 BATCH = 2
+TAKEN = "has weights that the forward pass takes itself"
 LEAVES = ("timm", "einops")
 """Packages whose modules are taken as they are, as torch's layers are."""
 ANSWERS = 100
@@ -94,11 +97,15 @@ def trace(model: nn.Module, input_shape: Shape) -> Traced:
 
 
 def _graph(model: nn.Module, images: Tensor) -> fx.Graph:
-    """Traced again for each condition on sizes, with its value for these images."""
+    """Traced again for each condition on sizes, with its value for these images. Other arguments have their defaults."""
+    further = list(inspect.signature(model.forward).parameters.values())[1:]
+    given = {one.name: one.default for one in further if isinstance(one.default, bool | int | float | str | None)}
     answers: list[bool] = []
     while True:
         try:
-            return _Tracer(answers).trace(model)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # fx could not assert that other arguments have their defaults
+                return _Tracer(answers).trace(model, concrete_args=given)
         except _AskedError as asked:
             if len(answers) == ANSWERS:
                 raise
@@ -127,6 +134,6 @@ def _unfit(model: nn.Module, graph: fx.Graph) -> Iterator[tuple[str, str]]:
         if any(users[id(parameter)] > 1 for parameter in layer.parameters(recurse=False)):
             yield name, "shares its weights with another"
         elif name in taken:
-            yield name, "has weights that the forward pass takes itself"
+            yield name, TAKEN
         elif layer._forward_hooks or layer._forward_pre_hooks:
             yield name, "has hooks"

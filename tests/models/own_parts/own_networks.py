@@ -92,6 +92,29 @@ class Separable(nn.Module):
         return out
 
 
+class OwnLinear(nn.Linear):
+    """A class that we do not know."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        return F.linear(values, self.weight, self.bias)
+
+
+class WithArguments(nn.Module):
+    """Arguments besides the images have defaults, which say what it does."""
+
+    def __init__(self, num_classes: int) -> None:
+        super().__init__()
+        self.one, self.two, self.own = nn.Linear(64, 8), nn.Linear(8, 6), OwnLinear(6, 6)
+        self.head = nn.Linear(6, num_classes)
+
+    def forward(self, images: Tensor, mask: Tensor | None = None, features: bool = False, scale: float = 2.0) -> Tensor:
+        hidden = self.own(self.two(self.one(images.flatten(1)) * scale))
+        if mask is not None:
+            hidden = hidden * mask
+        out: Tensor = hidden if features else self.head(hidden)
+        return out
+
+
 class Concatenated(nn.Module):
     def __init__(self, num_classes: int) -> None:
         super().__init__()

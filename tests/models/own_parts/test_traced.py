@@ -42,6 +42,7 @@ FOUND: dict[Callable[..., nn.Module], dict[str, tuple[str, int]]] = {
     nets.OwnVitByWidth: {"mlp.0": ("neuron", 16), "gated.gate": ("neuron", 12), "torchs.linear1": ("neuron", 12)},
     nets.Shared: {"free": ("neuron", 6)},
     nets.OtherInTraining: {"two": ("neuron", 6)},
+    nets.WithArguments: {"one": ("neuron", 8)},
 }  # fmt: skip
 WHOLE: dict[Callable[..., nn.Module], dict[str, str]] = {
     nets.Plain: {},
@@ -62,6 +63,9 @@ WHOLE: dict[Callable[..., nn.Module], dict[str, str]] = {
         "taken": "Linear that has weights that the forward pass takes itself",
     },
     nets.OtherInTraining: {"one": "neurons that go through a LayerNorm"},
+    nets.WithArguments: {
+        "own": "OwnLinear that has weights that the forward pass takes itself", "two": "neurons that go through linear"
+    },
 }  # fmt: skip
 
 
