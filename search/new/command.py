@@ -53,7 +53,7 @@ def command(
     from search.new.looking import look
 
     looked = look(found)
-    for line in (*looked.facts.lines(), *looked.warnings):
+    for line in looked.facts.lines():
         announce(line)
     if chosen is None:
         choices = [(one.name, one.short) for one in QUESTIONS.values()]
@@ -117,7 +117,9 @@ def _proposal(looked: Looked, question: Question, arch: str | None, asking: bool
     if arch is not None or not asking or question.name == "twistnet":
         return propose(looked, question, arch, has_gpu)
     first = propose(looked, question, None, has_gpu)
-    announce(f"weights of {first.arch}: {first.weights.told}")
+    # Of the images at the size that they will have: at another they are told what is not so.
+    for line in (*first.looked.warnings, f"weights of {first.arch}: {first.weights.told}"):
+        announce(line)
 
     def again(name: str) -> Proposal:
         return first if name == first.arch else propose(looked, question, name, has_gpu)

@@ -72,7 +72,7 @@ def study_text(proposal: Proposal, name: str, out: Path, cost: Estimate | None =
         facts_text=". ".join(facts.lines()),
         told=proposal.notes,
         data=data,
-        root=None if data.root is None else str(data.root) if cost is None else _seen_from(data.root, out),
+        root=None if data.root is None else str(data.root) if cost is None else seen_from(data.root, out),
         is_large=looked.of_files,
         patch_size=proposal.spec.patch_size,
         by_channels=proposal.by_channels,
@@ -106,10 +106,15 @@ def cost_of(proposal: Proposal, name: str) -> Estimate:
         return estimate(load_study(file, sets))
 
 
-def _seen_from(root: Path, out: Path) -> str:
-    """Relative where it lies below the file's folder, so that both can move together."""
+def seen_from(root: Path, out: Path) -> str:
+    """Relative where it lies below the file's folder, so that both can move together; a link there counts as lying there."""
     folder = out.absolute().parent
-    return str(root.relative_to(folder)) if root.is_relative_to(folder) else str(root)
+    if ".." not in root.parts and root.is_relative_to(folder):
+        return str(root.relative_to(folder))
+    folder, resolved = folder.resolve(), root.resolve()
+    if resolved.is_relative_to(folder):
+        return str(resolved.relative_to(folder))
+    return str(resolved if ".." in root.parts else root)
 
 
 def _cost_text(proposal: Proposal, cost: Estimate | None) -> str:

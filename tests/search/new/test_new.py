@@ -12,6 +12,7 @@ from PIL import Image
 
 from search import cli
 from search.new.questions import QUESTIONS
+from search.new.writing import seen_from
 from search.study.load import load_study
 from tests.search.new.photographs import CLASSES, write_parts, write_photographs
 from tests.trainables.data.made_data import write_fashion_mnist
@@ -113,6 +114,30 @@ def test_a_folder_by_any_name_is_named_as_yaml_takes_it(here: Path, capsys: pyte
     study = load_study(Path(said["study"]))
     assert study.trial["data"]["root"] == str(here / name)
     assert list(said["data"]["counts"]["train"]) == list(CLASSES)
+
+
+@pytest.mark.parametrize(
+    ("data", "out", "seen"),
+    [("../imgs", "mine.yaml", "{}/imgs"), ("../imgs", "../mine.yaml", "imgs"), ("imgs/../../imgs", "b.yaml", "{}/imgs"),
+     ("link", "mine.yaml", "link"), ("{}/imgs", "../mine.yaml", "imgs")],
+)  # fmt: skip
+def test_the_images_are_written_as_the_file_sees_them(
+    data: str, out: str, seen: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("imgs", "work/imgs"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "work" / "link").symlink_to(tmp_path / "imgs")
+    monkeypatch.chdir(tmp_path / "work")
+    assert seen_from(Path(data.format(tmp_path)).absolute(), Path(out)) == seen.format(tmp_path)
+
+
+def test_small_images_are_not_said_to_be_enlarged(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_photographs(here / "small", 30, sides=(16, 17))
+    assert cli.main(["new", "--data", "small", "--yes"]) == 0
+    said = capsys.readouterr()
+    assert "image_size: 16" in Path("small_refill_vs_rsst.yaml").read_text(encoding="utf-8")
+    assert "enlarged" not in said.err + said.out
+    assert "small validation set" in said.out, "what is odd at that size is told"
 
 
 @pytest.mark.parametrize(
