@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 from search.evidence.formats import counted, percent, points
+from search.evidence.paired.scope import fold_of
+from search.evidence.paired.units import pairs_of
 from search.run.candidates import Candidate
 from search.run.curves import mean_or_none
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 from trainables.files.record import StateEnd
 
-HOW_TO_GET_ONE = "`dense: {prune.method: dense}` under `arms:` of the study file, swept under another name, trains one"
+HOW_TO_GET_ONE = (
+    "`dense: {prune.method: dense}` under `arms:` of the study file, with this arm's own network, swept under another name, "
+    "trains one"
+)
 
 
 @dataclass(frozen=True)
 class EquallyLong:
-    """Trials of an arm that removes nothing, each at the state where it had trained for so many epochs; means over them."""
+    """Trials of an arm that removes nothing, of the candidate's network and data, each at the state where it had trained for
+    so many epochs; means over them."""
 
     arm: str
     trials: tuple[RecordedTrial, ...]
@@ -41,13 +49,36 @@ class EquallyLong:
 
 
 def equally_long(results: RunResults, candidate: Candidate) -> EquallyLong | None:
-    """The first arm with nothing removed whose trials all have a state of as many epochs; None where no arm's have."""
+    """Of the first arm with nothing removed the trial that the candidate's own is paired with, or where it has no pair, all
+    that stand for the arm on the same data; None where no arm has any whose network is the same and trained for as long."""
     for arm in results.arm_names:
-        trials = tuple(trial for trial in results.representatives(arm) if not trial.traits.needs_units)
+        trials = _beside(results, candidate.trial, arm)
         ends = tuple(end for trial in trials for end in trial.states if end.epochs == candidate.state.epochs)
         if ends and len(ends) == len(trials):
-            return EquallyLong(arm, trials, ends)
+            return EquallyLong(arm, tuple(trials), ends)
     return None
+
+
+def _beside(results: RunResults, trial: RecordedTrial, arm: str) -> Sequence[RecordedTrial]:
+    alike = [one for one in results.representatives(arm) if not one.traits.needs_units and _same(one, trial)]
+    pairs = pairs_of(results, trial.identity.arm, arm) if alike else ()
+    paired = {pair.theirs.id for pair in pairs if pair.ours.id == trial.id}
+    return [one for one in alike if one.id in paired] or alike
+
+
+def _same(one: RecordedTrial, other: RecordedTrial) -> bool:
+    """Whether both begin as one network, and train and are judged on the same images."""
+    return _network(one) == _network(other) and _digest(one) == _digest(other) and fold_of(one) == fold_of(other)
+
+
+def _network(trial: RecordedTrial) -> Any:
+    """Its dense network; where the record is too old to tell, what the study says of it."""
+    spec = trial.record.header.get("spec") if trial.record else None
+    return spec or {key: value for key, value in trial.config.get("model", {}).items() if key != "init"}
+
+
+def _digest(trial: RecordedTrial) -> Any:
+    return trial.record.header.get("data", {}).get("digest") if trial.record else None
 
 
 def beside_dense_text(results: RunResults, candidate: Candidate) -> str:
@@ -74,7 +105,9 @@ def beside_dense_text(results: RunResults, candidate: Candidate) -> str:
             "`prunetune compare` to say."
         )
     else:
-        said.append(f"No arm of the run was trained for as long with nothing removed; {HOW_TO_GET_ONE}.")
+        said.append(
+            f"No arm of the run trained this network on these images for as long with nothing removed; {HOW_TO_GET_ONE}."
+        )
     return " ".join(said)
 
 

@@ -34,11 +34,11 @@ def deployed(parts: LoadedModel, file: str) -> Deployed:
 
 
 def _preprocessing(parts: LoadedModel, file: str) -> Preprocessing | None:
-    """As it was recorded; before it was, normalisation and data were, and by these it was done as it is now."""
+    """As it was recorded. Before it was, normalisation and data were, and by these it is known of sets in memory, which were
+    always stretched; image files were decoded and resized otherwise then than now."""
     if "preprocessing" in parts.metadata:
         return recorded_preprocessing(parts.metadata, file)
     scale, name = parts.metadata.get("normalisation"), parts.metadata.get("data", {}).get("name")
-    if scale is None or name not in KINDS:
+    if scale is None or name not in KINDS or KINDS[name].of_files:
         return None
-    fit = "crop" if KINDS[name].of_files else "stretch"
-    return Preprocessing(parts.spec.img_size, parts.spec.in_chans, fit, tuple(scale["mean"]), tuple(scale["std"]))
+    return Preprocessing(parts.spec.img_size, parts.spec.in_chans, "stretch", tuple(scale["mean"]), tuple(scale["std"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -63,7 +64,7 @@ def model_card(
         beside_dense=beside_dense_text(results, candidate),
         names=told.class_names,
         classes=_classes(told, parts.spec.num_classes),
-        by_class=_by_class(candidate, told),
+        by_class=rows_by_class(candidate, told),
         preprocessing=told.preprocessing,
         removed_of_all=candidate.removed_of_all_percent,
         reach=_reach(candidate),
@@ -88,14 +89,14 @@ def _classes(told: Deployed, count: int) -> str:
     if names is None:
         return f"{count}; class names were not recorded, so a logit's place from 0 is all that is known of its class"
     if len(names) <= MOST_NAMED:
-        return ", ".join(f"{label} {name}" for label, name in enumerate(names))
+        return ", ".join(f"{label} {literal(name)}" for label, name in enumerate(names))
     return (
-        f"{count}, from 0 {names[0]} to {count - 1} {names[-1]}; all of them stand, as `class_names`, in the header of "
-        "model.safetensors, in the metadata of model.onnx and in the extra files of model.pt2"
+        f"{count}, from 0 {literal(names[0])} to {count - 1} {literal(names[-1])}; all of them stand, as `class_names`, in the "
+        "header of model.safetensors, in the metadata of model.onnx and in the extra files of model.pt2"
     )
 
 
-def _by_class(candidate: Candidate, told: Deployed) -> dict[str, Any]:
+def rows_by_class(candidate: Candidate, told: Deployed) -> dict[str, Any]:
     """Rows of a table, the lowest first where there are many classes, and of how many classes they are chosen."""
     found = accuracy_by_class(candidate)
     many = len(found) > MOST_NAMED
@@ -105,14 +106,20 @@ def _by_class(candidate: Candidate, told: Deployed) -> dict[str, Any]:
 
 def _row(one: ClassAccuracy, told: Deployed) -> str:
     low, high = one.interval
-    other = "–" if one.mistaken_for is None else told.name(one.mistaken_for)
+    other = "–" if one.mistaken_for is None else literal(told.name(one.mistaken_for))
     cells = [
-        told.name(one.label),
+        literal(told.name(one.label)),
         str(one.images),
         f"{percent(one.accuracy)} [{100 * low:.1f}, {100 * high:.1f}]",
         other,
     ]
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    return "| " + " | ".join(cells) + " |"
+
+
+def literal(text: str) -> str:
+    """A text, such as a folder's name, as Markdown shows it as it is: on one line, within one cell of a table."""
+    one_line = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"([\\`|*])", r"\\\1", one_line)
 
 
 def is_whole(parts: LoadedModel) -> bool:

@@ -142,7 +142,7 @@ def test_the_card_says_what_was_measured(exported: tuple[dict[str, Any], Path]) 
     assert "| latency in torch, ms |" in card
     assert "| latency in onnxruntime, ms |" in card
     assert "The dense network is this trial's own state 0, trained for " in card
-    assert "No arm of the run was trained for as long with nothing removed; `dense: " in card
+    assert "No arm of the run trained this network on these images for as long with nothing removed; `dense: " in card
     assert outcome["chosen_by"] == "by highest validation accuracy within --max-macs 0.5 from 6 states"
     assert f"it was chosen {outcome['chosen_by']}; the test images had no part in that.\n\n## What it takes" in card
     assert f"% removed ({chosen['removed_of_all_percent']:.1f} % of all parameters)" in card
