@@ -54,6 +54,9 @@ class TrackedTrial(ABC):
     def leave(self) -> None:
         """Let go of a trial that may go on later. Where nothing was raised, the tracker has all that was sent."""
 
+    def forget(self) -> None:  # noqa: B027 (most have nothing of their own)
+        """Let go after a failure: it is introduced again, and told what the tracker is not known to have."""
+
 
 class Tracker(ABC):
     """One kind of tracker, for one run. Whatever it raises means that it cannot be reached now."""
@@ -63,7 +66,8 @@ class Tracker(ABC):
 
     @abstractmethod
     def introduce(self, trial: Introduction, known: str | None) -> TrackedTrial:
-        """Begin with a trial, or go on with the one that an earlier process knew by that id."""
+        """Begin with a trial, or go on with the one that an earlier process knew by that id. A trial's id follows from its
+        key where what was sent is not there at once."""
 
 
 def text_of(value: Any) -> str:

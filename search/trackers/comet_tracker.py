@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from search.study.beside.logging_section import CometConfig
@@ -14,6 +16,8 @@ from trainables.tensorboard.tags import EPOCH_TAGS, Scalar
 
 KEY_DIGITS = 32
 SECONDS_TO_SEND = 20
+EMPTY_ARCHIVE = 22
+"""Bytes of a ZIP file that holds nothing."""
 IN_EVERY_ROW = EPOCH_TAGS["state"]
 # What Comet gathers of a process and its machine would be of the one that sends, not of the trial.
 NOTHING_BY_ITSELF = {
@@ -38,13 +42,17 @@ class CometTracker(Tracker):
         os.environ.setdefault("COMET_DISABLE_ANNOUNCEMENT", "1")
         self._settings, self._study, self._folder = settings, place.study, place.folder / "comet"
         self._offline = is_offline(settings)
+        if self._offline:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for left in filter(is_empty, archives(self._folder)):  # by a process that was killed
+                left.unlink()
 
     def introduce(self, trial: Introduction, known: str | None) -> TrackedTrial:
         import comet_ml
 
         key = known or hashlib.sha256(trial.key.encode()).hexdigest()[:KEY_DIGITS]
         steps = None if self._offline else self._steps(key)
-        goes_on = known is not None if steps is None else bool(steps)
+        goes_on = known is not None if self._offline else steps is not None
         kinds = {
             (True, False): comet_ml.OfflineExperiment,
             (True, True): comet_ml.ExistingOfflineExperiment,
@@ -53,32 +61,35 @@ class CometTracker(Tracker):
         }
         asked: dict[str, Any] = {"experiment_key": key, "workspace": self._settings.workspace, **NOTHING_BY_ITSELF}
         if self._offline:
-            self._folder.mkdir(parents=True, exist_ok=True)
             asked["offline_directory"] = str(self._folder)
         if self._offline or not goes_on:
             asked["project_name"] = self._settings.project or self._study
         experiment = kinds[self._offline, goes_on](**asked)
+        _side_by_side()
         if not experiment.alive:
             raise ConnectionError("Comet does not answer, or refuses the API key")
-        if not goes_on:
+        if not goes_on or steps == []:
             experiment.set_name(trial.id)
             experiment.add_tags([f"{name}: {value}" for name, value in trial.tags.items()])
             experiment.log_parameters({name: text_of(value) for name, value in trial.parameters.items()})
-        return _CometExperiment(experiment, key, None if steps is None else max(steps, default=0))
+        latest = None if self._offline else max(steps or (), default=0)
+        return _CometExperiment(experiment, key, latest, self._folder if self._offline else None)
 
-    def _steps(self, key: str) -> list[int]:
-        """The epochs that Comet has of an experiment; none where it does not know it."""
+    def _steps(self, key: str) -> list[int] | None:
+        """The epochs that Comet has of an experiment; None where it does not know it."""
         import comet_ml
 
         api: Any = comet_ml.API  # without annotations
         found = api(cache=False).get_experiment_by_key(key)
-        metrics = found.get_metrics(IN_EVERY_ROW) if found is not None else None
-        return [int(one["step"]) for one in metrics or () if one["step"] is not None]
+        if found is None:
+            return None
+        return [int(one["step"]) for one in found.get_metrics(IN_EVERY_ROW) or () if one["step"] is not None]
 
 
 class _CometExperiment(TrackedTrial):
-    def __init__(self, experiment: Any, key: str, known: int | None) -> None:
-        self._experiment, self.id, self.known = experiment, key, known
+    def __init__(self, experiment: Any, key: str, known: int | None, archives: Path | None) -> None:
+        """`archives`: the folder that gets what is told when the trial is let go; None where a server does."""
+        self._experiment, self.id, self.known, self._archives = experiment, key, known, archives
 
     def send(self, rows: Sequence[Row]) -> None:
         for row in rows:
@@ -91,16 +102,48 @@ class _CometExperiment(TrackedTrial):
     def leave(self) -> None:
         self._close("interrupted")
 
+    def forget(self) -> None:
+        before = self._written()
+        self._experiment.clean()
+        for partial in self._written() - before:
+            partial.unlink()
+
     def _log(self, scalars: Sequence[Scalar]) -> None:
         for one in scalars:
             self._experiment.log_metric(one.tag, one.value, step=one.step)
 
     def _close(self, status: str) -> None:
+        before = self._written()
         self._experiment.log_other("status", status)
         sent = self._experiment.flush(timeout=SECONDS_TO_SEND)
+        # Of one that has ended, Comet takes what it is told without a word, and drops it.
+        alive = self._experiment.alive
         self._experiment.end()
         if not sent:
             raise ConnectionError(f"Comet has not taken all that was sent within {SECONDS_TO_SEND} seconds")
+        if not alive:
+            raise ConnectionError("Comet had ended the experiment before all was sent")
+        if self._archives is not None and self._written() == before:
+            raise OSError(f"Comet has written no archive into {self._archives}")
+
+    def _written(self) -> set[Path]:
+        return set() if self._archives is None else {path for path in archives(self._archives) if not is_empty(path)}
+
+
+def _side_by_side() -> None:
+    """Let the experiment that has just been made be none that Comet knows as this process's: it ends that one when another
+    is made, and drops without a word what is told of it afterwards."""
+    config: Any = import_module("comet_ml.config")  # it exports nothing by name
+    config.set_global_experiment(None)
+
+
+def archives(folder: Path) -> Iterator[Path]:
+    return folder.glob("*.zip")
+
+
+def is_empty(archive: Path) -> bool:
+    """Whether it has been begun only: Comet makes it at the start, and fills it at the end."""
+    return archive.stat().st_size <= EMPTY_ARCHIVE
 
 
 def is_offline(settings: CometConfig) -> bool:

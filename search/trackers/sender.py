@@ -80,6 +80,9 @@ class Sender:
     def _failed(self, error: Exception) -> None:
         print(traceback_of(error), file=sys.stderr, flush=True)
         # What is open may have had its connection in it: each trial is introduced again.
+        for one in self._open.values():
+            with suppress(Exception):
+                one.tracked.forget()
         self._open.clear()
         self._seen.clear()
         self._tracker = None
@@ -138,11 +141,18 @@ class Sender:
         if name not in self._open:
             if self._tracker is None:
                 self._tracker = self._make()
-            tracked = self._tracker.introduce(self._introduction(name, trial), entry.id if entry else None)
+            tracked = self._tracker.introduce(self._introduction(name, trial), self._known(entry))
             known = tracked.known if tracked.known is not None else entry.epochs if entry else 0
             self._open[name] = _Open(tracked, known)
             self._ledger.note(name, Entry(tracked.id, known))
         return self._open[name]
+
+    def _known(self, entry: Entry | None) -> str | None:
+        """The tracker's id of a trial that it surely has: of one that was never let go, a kill may have left nothing."""
+        assert self._tracker is not None, "it has just been made"
+        if entry is None or not (self._tracker.has_at_once or entry.epochs or entry.status):
+            return None
+        return entry.id
 
     def _give(self, name: str, one: _Open, rows: list[Row]) -> None:
         if not rows:

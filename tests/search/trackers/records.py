@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from search.run.folder import RunFolder
+from search.study.load import load_study
 from search.trackers.base import Introduction, TrackedTrial, Tracker
 from search.trackers.ledger import Ledger
+from search.trackers.process import told_to_trackers
 from search.trackers.rows import Row
 from search.trackers.sender import Sender
 from tests.search.made_runs import HEADER, MadeRun, state_end
@@ -140,3 +142,25 @@ def sender(run: Path, tracker: Tracker, said: list[str] | None = None) -> Sender
     return Sender(
         folder, Ledger(folder, "mlflow", "here"), "made", lambda: tracker, (said if said is not None else []).append
     )
+
+
+def send(run: Path, said: list[str]) -> bool:
+    """As a launch does from its beginning to its end."""
+    study = load_study(run / "study.yaml", recorded=True)
+    with told_to_trackers(study.logging, RunFolder(run), said.append) as told:
+        pass
+    return all(one.complete for one in told)
+
+
+def resumed(tmp_path: Path, **logging: Any) -> Path:
+    """A run whose trial was interrupted after three epochs, and went on after two in a second launch."""
+    run, said = made_run(tmp_path, logging=logging), list[str]()
+    trial = GrowingTrial(run)
+    trial.epochs(1, 3)
+    assert send(run, said)
+    trial.go_on(2, generation=2)
+    trial.epochs(3, 4)
+    trial.end("finished")
+    assert send(run, said)
+    assert said == []
+    return run

@@ -1,4 +1,4 @@
-"""A killed and resumed trial in a real MLflow server, in W&B's offline files and in Comet's offline archives."""
+"""A killed and resumed trial in a real MLflow server, and in W&B's offline files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,10 +18,7 @@ from typing import Any
 import pytest
 
 from search import cli
-from search.run.folder import RunFolder
-from search.study.load import load_study
-from search.trackers.process import told_to_trackers
-from tests.search.trackers.records import GrowingTrial, made_run
+from tests.search.trackers.records import GrowingTrial, made_run, resumed, send
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
@@ -67,14 +63,6 @@ def mlflow_runs(url: str, experiment: str) -> list[dict[str, Any]]:
 def history(url: str, run: dict[str, Any], metric: str) -> list[tuple[int, float]]:
     path = f"metrics/get-history?run_id={run['info']['run_id']}&metric_key={metric}"
     return [(one["step"], one["value"]) for one in asked(url, path)["metrics"]]
-
-
-def send(run: Path, said: list[str]) -> bool:
-    """As a launch does from its beginning to its end."""
-    study = load_study(run / "study.yaml", recorded=True)
-    with told_to_trackers(study.logging, RunFolder(run), said.append) as told:
-        pass
-    return all(one.complete for one in told)
 
 
 def test_a_server_that_was_down_has_each_epoch_of_a_resumed_trial_once(
@@ -138,20 +126,6 @@ def forget_what_was_told(run: Path) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), "told": {}}), encoding="utf-8")
 
 
-def resumed(tmp_path: Path, **logging: Any) -> Path:
-    """A run whose trial was interrupted after three epochs, and went on after two in a second launch."""
-    run, said = made_run(tmp_path, logging=logging), list[str]()
-    trial = GrowingTrial(run)
-    trial.epochs(1, 3)
-    assert send(run, said)
-    trial.go_on(2, generation=2)
-    trial.epochs(3, 4)
-    trial.end("finished")
-    assert send(run, said)
-    assert said == []
-    return run
-
-
 def leveldb_records(log: bytes) -> Iterator[bytes]:
     """Of a log in blocks of 32 KiB, each piece behind checksum (4 bytes), length (2) and type (1: whole, 2 to 4: parts)."""
     block, place, parts = 32768, 0, b""
@@ -191,26 +165,6 @@ def test_offline_files_of_wandb_hold_each_epoch_once(tmp_path: Path) -> None:
     assert [(row["_step"], row["accuracy/val"]) for row in found] == [(step, step / 100) for step in (1, 2, 3, 4)]
     assert [row.get("state/val_accuracy") for row in found] == [None, 0.02, None, 0.04]
     assert [key for row in found for key in row if "test" in key] == []
-
-
-def test_offline_archives_of_comet_hold_each_epoch_once(tmp_path: Path) -> None:
-    run = resumed(tmp_path, comet={"mode": "offline", "project": "pruning"})
-    archives = sorted((run / "logging" / "comet").glob("*.zip"))
-    assert len(archives) == 2, "one for each launch"
-    metrics, facts = list[tuple[str, int, float]](), list[dict[str, Any]]()
-    for path in archives:
-        with zipfile.ZipFile(path) as archive:
-            facts.append(json.loads(archive.read("experiment.json")))
-            for line in archive.read("messages.json").splitlines():
-                told = json.loads(line)
-                if told["type"] == "metric_msg":
-                    one = told["payload"]["metric"]
-                    metrics.append((one["metricName"], one["step"], float(one["metricValue"])))
-    assert len({one["offline_id"] for one in facts}) == 1
-    accuracy = sorted((step, value) for name, step, value in metrics if name == "accuracy/val")
-    assert accuracy == [(step, step / 100) for step in (1, 2, 3, 4)]
-    assert sorted(step for name, step, _ in metrics if name == "state/val_accuracy") == [0, 1]
-    assert [name for name, _, _ in metrics if "test" in name] == []
 
 
 def test_without_a_server_mlflow_writes_into_the_runs_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
