@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from models import writes
 from search.study.beside.logging_section import CometConfig
 from search.trackers.base import Introduction, Place, TrackedTrial, Tracker, text_of
 from search.trackers.rows import Row
@@ -45,7 +46,7 @@ class CometTracker(Tracker):
         if self._offline:
             self._folder.mkdir(parents=True, exist_ok=True)
             for left in filter(is_empty, archives(self._folder)):  # by a process that was killed
-                left.unlink()
+                writes.unlink(left)
 
     def introduce(self, trial: Introduction, known: str | None) -> TrackedTrial:
         import comet_ml
@@ -106,7 +107,7 @@ class _CometExperiment(TrackedTrial):
         before = self._written()
         self._experiment.clean()
         for partial in self._written() - before:
-            partial.unlink()
+            writes.unlink(partial)
 
     def _log(self, scalars: Sequence[Scalar]) -> None:
         for one in scalars:
