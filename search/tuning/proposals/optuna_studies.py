@@ -7,7 +7,7 @@ diverged ones FAIL, and those under way RUNNING, so that the next proposal keeps
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,7 @@ from search.run.results import load_results
 from search.study.searching.algorithms import ALGORITHMS, algorithm_traits
 from search.study.study import Study
 from search.tuning.configurations import Configuration, configurations_of_arm
-from search.tuning.own.failing import blamed_on
+from search.tuning.own.failing import OwnPartFailed, blamed_on
 from search.tuning.proposals.own import KEY
 from search.tuning.proposals.samplers import Ask, ask_of, make_sampler, seed_of
 from search.tuning.proposals.told import Told, told_trial
@@ -51,7 +51,7 @@ def propose(
     """Configuration `number` of an arm, given the arm's earlier ones; the same again for the same records.
 
     `warm` are trials of an earlier run to learn from. `told` is what is kept between one proposal and the next. OwnPartFailed
-    where a user's own sampler fails.
+    where a user's own sampler fails, or leaves the space.
     """
     told = Told() if told is None else told
     traits = algorithm_traits(study.search.algorithm)
@@ -66,11 +66,31 @@ def propose(
         with blamed_on(algorithm, KEY) if ALGORITHMS.is_own(algorithm) else nullcontext():
             optuna_study = rebuild(study, past, make_sampler(ask_of(study, arm, number, attempt)), warm, told=told)
             values = study.space.suggest(optuna_study.ask(), arm, fixed)
+            check_within(study, arm, values, fixed)
         if values not in taken:
             break
     drawn = optuna_study.get_trials(deepcopy=False)[-1].system_attrs
     plain = {key: value for key, value in drawn.items() if isinstance(value, str | int | float | list | bool)}
     return Proposal(values, plain)
+
+
+def check_within(study: Study, arm: str, values: Mapping[str, Any], fixed: Mapping[str, Any]) -> None:
+    """OwnPartFailed for a value that was drawn and lies outside the space: Optuna does not look at what a sampler draws for one
+    key by itself. Those in `fixed` were not drawn, and may lie there."""
+    chosen: dict[str, Any] = {}
+    for parameter in study.space.active(arm, chosen):
+        key = parameter.key
+        value = chosen[key] = values[key]
+        if key not in fixed and not parameter.distribution.contains(value):
+            raise OwnPartFailed(
+                f"{study.search.algorithm} proposed {key} = {value!r} for {arm}, which lies outside the space "
+                f"({key}: {_written(parameter.distribution.spec())}); a sampler draws from the distribution that it is given",
+                key=KEY,
+            )
+
+
+def _written(spec: Mapping[str, Any]) -> str:
+    return "{" + ", ".join(f"{name}: {value}" for name, value in spec.items()) + "}"
 
 
 def grid_point(study: Study, arm: str, number: int) -> dict[str, Any]:

@@ -19,8 +19,9 @@ def place_in(distribution: BaseDistribution, share: float) -> Any:
         raise TypeError(f"no quasi-random value for {distribution}")
     low, high, step = float(distribution.low), float(distribution.high), distribution.step
     if distribution.log:
-        value = float(np.exp(np.log(low) + share * (np.log(high) - np.log(low))))
-        return min(int(high), max(int(low), round(value))) if isinstance(distribution, IntDistribution) else value
+        # At an end of the range, e to the power of its logarithm may lie a rounding beyond it.
+        value = min(high, max(low, float(np.exp(np.log(low) + share * (np.log(high) - np.log(low))))))
+        return round(value) if isinstance(distribution, IntDistribution) else value
     if step is None:
         return low + share * (high - low)
     stepped = low + int(share * steps_of(low, high, step)) * step

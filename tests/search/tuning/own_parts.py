@@ -33,6 +33,19 @@ def no_sampler(seed):
     return seed
 
 
+class Beyond(RandomSampler):
+    """Draws ten times the largest value, once it was shown `after` trials."""
+
+    def __init__(self, seed, after=0):
+        super().__init__(seed=seed)
+        self.after = after
+
+    def sample_independent(self, study, trial, name, distribution):
+        if len(study.trials) <= self.after:
+            return super().sample_independent(study, trial, name, distribution)
+        return distribution.high * 10
+
+
 class FailsLater(Noting):
     def before_trial(self, study, trial):
         if len(study.trials) > 2:
