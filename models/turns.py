@@ -1,9 +1,9 @@
-"""What two networks take for one image, measured in turns on one thread: whether the small one is faster, and is it real."""
+"""What networks take for one image, measured in turns on one thread: whether the small one is faster, and is it real."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,14 +57,20 @@ def in_turns(small: Run, dense: Run, images: Tensor, rounds: int = ROUNDS) -> Tu
         dense(images)
     pairs = [_round(small, dense, images, swapped=bool(index % 2)) for index in range(rounds)]
     ratios = [ours / theirs for ours, theirs in pairs]
-    interval = quantile_test(ratios, q=1.0, p=0.5).confidence_interval(CONFIDENCE)
+    low, high = _interval(ratios)
     return Turns(
         ms=1000 * median(ours for ours, _ in pairs),
         dense_ms=1000 * median(theirs for _, theirs in pairs),
         ratio=median(ratios),
-        low=float(interval.low),
-        high=float(interval.high),
+        low=low,
+        high=high,
     )
+
+
+def _interval(values: Sequence[float]) -> tuple[float, float]:
+    """Of their median, by order statistics; not finite of fewer than six."""
+    found = quantile_test(values, q=1.0, p=0.5).confidence_interval(CONFIDENCE)
+    return float(found.low), float(found.high)
 
 
 def _round(small: Run, dense: Run, images: Tensor, *, swapped: bool) -> tuple[float, float]:
@@ -78,6 +84,28 @@ def _seconds(run: Run, images: Tensor) -> float:
     began = time.perf_counter()
     run(images)
     return time.perf_counter() - began
+
+
+def all_in_turns(
+    runs: Sequence[Callable[[], object]], *, until: float, fewest: int
+) -> list[tuple[float, float, float]]:
+    """Median milliseconds of each, and the ends of its 95 % interval.
+
+    Each round runs all, from another one on and every second time backwards. There are ROUNDS of them, fewer where the
+    monotonic clock says `until` before, and `fewest` in any case; six at least, for there to be an interval.
+    """
+    for run in runs:
+        run()
+    taken: list[list[float]] = [[] for _ in runs]
+    for number in range(ROUNDS):
+        if number >= fewest and time.monotonic() > until:
+            break
+        order = [(place + number) % len(runs) for place in range(len(runs))]
+        for place in order[::-1] if number % 2 else order:
+            began = time.perf_counter()
+            runs[place]()
+            taken[place].append(1000 * (time.perf_counter() - began))
+    return [(median(one), *_interval(one)) for one in taken]
 
 
 def turns_in_torch(small: nn.Module, dense: nn.Module, input_shape: tuple[int, int, int]) -> Turns:

@@ -37,13 +37,16 @@ class RunReport:
     warnings: tuple[RunWarning, ...] = ()
     number: int = 0
     """Among the runs of a page, from 0."""
+    unmeasured: tuple[str, ...] = ()
+    """Which networks have no latency, and why: a sentence each."""
 
 
 def run_report(results: RunResults, name: str, out: Path | None = None, number: int = 0) -> RunReport:
     """`out` is where the report is written; without it nothing is measured. UserError where no trial has finished."""
-    comparison = compare(results)
-    plots, warnings = run_plots(results, comparison, latencies(results, out)), all_warnings(results)
-    return RunReport(name, results, comparison, final_test(results), tuple(plots), tuple(warnings), number)
+    comparison, measured = compare(results), latencies(results, out)
+    plots, warnings = run_plots(results, comparison, measured), all_warnings(results)
+    unmeasured = measured.left_out if measured else ()
+    return RunReport(name, results, comparison, final_test(results), tuple(plots), tuple(warnings), number, unmeasured)
 
 
 def run_plots(results: RunResults, comparison: Comparison, measured: Latencies | None = None) -> list[Plot]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from pruning.catalogue import RsstConfig
 from search.evidence.selection import final_trial
 from search.report.charts.chart import Axis, Chart, Mark, Panel, Series, arm_line
 from search.report.charts.drawing import Plot
@@ -55,9 +56,8 @@ def _panel(told: Sequence[tuple[int, RecordedTrial, list[Line]]], quantity: str,
                     width=1.8 if split == "val" else 1.0,
                 )
             )  # fmt: skip
-        marks += [
-            Mark(axis="x", at=place, colour=colour(index), dash=1, group=arm, opacity=0.45) for place in removals(lines)
-        ]
+        places = removals(lines, removed_after(trial), trial.epochs_of_states)
+        marks += [Mark(axis="x", at=place, colour=colour(index), dash=1, group=arm, opacity=0.45) for place in places]
     return Panel(y=Axis(label=label), x=Axis(whole=True), series=tuple(series), marks=tuple(marks))
 
 
@@ -65,12 +65,31 @@ def _refs(trial: RecordedTrial, lines: Sequence[Line]) -> list[tuple[str, int | 
     return [(trial.id, line.get("state")) for line in lines]
 
 
-def removals(lines: Sequence[Line]) -> list[float]:
-    """Where units went, in epochs trained until then: before a state's first epoch, or in the course of a later one, which is
-    put in its middle."""
+def removed_after(trial: RecordedTrial) -> float | None:
+    """The share of a state's training after which a method that shrinks its units removes them; None of any other, which
+    does so before."""
+    if not trial.traits.shrinks:
+        return None
+    settings = {**RsstConfig().model_dump(), **trial.config.get("prune", {}).get("rsst", {})}
+    return min(1.0, float(settings["ramp"]) + float(settings["hold"]))
+
+
+def removals(lines: Sequence[Line], share: float | None = None, epochs: Sequence[int] = ()) -> list[float]:
+    """Where units went, in epochs trained until then.
+
+    With `share`, after that share of the state's `epochs`, never outside the epoch whose record first tells of it. Without,
+    before the state's first epoch; in the middle of a later one if its record is the first to tell.
+    """
     places = []
+    begun: dict[Any, float] = {}
+    for line in lines:
+        begun.setdefault(line.get("state"), float(line["epochs_total"]) - 1.0)
     for before, line in pairwise(lines):
-        if line.get("removed_percent", 0.0) > before.get("removed_percent", 0.0):
-            first = line.get("state") != before.get("state")
-            places.append(float(line["epochs_total"]) - (1.0 if first else 0.5))
+        if line.get("removed_percent", 0.0) <= before.get("removed_percent", 0.0):
+            continue
+        end, state = float(line["epochs_total"]), line.get("state")
+        if share is not None and isinstance(state, int) and state < len(epochs):
+            places.append(min(max(begun[state] + share * epochs[state], end - 1.0), end))
+        else:
+            places.append(end - (1.0 if state != before.get("state") else 0.5))
     return places

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -12,15 +11,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from search.evidence.comparison import compare
 from search.report.charts.drawing import png, standalone_svg
-from search.report.latency import FILE, MOST, latencies, spread
-from search.report.page import run_plots
 from search.report.plots.classes import MOST_CLASSES, class_names, classes_plot
 from search.report.plots.history import history_plot
-from search.report.plots.latency import latency_plot
-from search.report.plots.training import removals, training_plot
-from search.run.candidates import all_candidates
+from search.report.plots.training import removals, removed_after, training_plot
 from search.run.results import RunResults, load_results
 from tests.search.made_runs import MadeRun, falling, write_predictions
 
@@ -37,6 +31,16 @@ def test_units_go_before_a_states_first_epoch_or_in_the_course_of_a_later_one() 
     assert removals(lines([0, 0, 20, 20, 40], [0, 0, 1, 1, 2])) == [2.0, 4.0]
     assert removals(lines([0, 0, 0, 20, 20], [0, 0, 1, 1, 1])) == [3.5]
     assert removals(lines([0, 0], [0, 0])) == []
+
+
+def test_a_method_that_shrinks_removes_within_the_epochs_of_a_state(tmp_path: Path) -> None:
+    assert removals(lines([0, 0, 20, 40], [0, 0, 1, 2]), 0.6, (2, 1, 1)) == pytest.approx([2.6, 3.6])
+    assert removals(lines([0, 0, 0, 20, 20], [0, 1, 1, 1, 1]), 0.6, (1, 4)) == pytest.approx([3.4])
+    assert removals(lines([0, 20], [0, 1]), 1.0, (1, 1)) == [2.0]
+    made = MadeRun(tmp_path / "run")
+    for arm in ("refill", "rsst"):
+        made.add(arm, falling(0.9))
+    assert [removed_after(trial) for trial in load_results(made.path).trials] == [None, pytest.approx(0.6)]
 
 
 def epoch_line(**values: float) -> dict[str, Any]:
@@ -59,7 +63,8 @@ def test_each_arms_chosen_network_is_drawn_by_epoch_with_its_removals(tmp_path: 
     accuracy, loss = plot.chart.panels
     assert [(one.x, one.y) for one in accuracy.series] == [((1, 2), (50, 80)), ((), ())]
     assert [one.y for one in loss.series] == [(1.5, 0.5), (2.0, 1.0)]
-    assert [mark.at for mark in accuracy.marks] == [1.0]
+    # After ramp and hold, 0.6 of the state's two epochs, though never outside the epoch that tells of it.
+    assert [mark.at for mark in accuracy.marks] == [2.0]
     assert accuracy.series[0].entry == "rsst (rsst-000)"
 
 
@@ -142,69 +147,3 @@ def test_of_very_many_classes_the_worst_are_shown(tmp_path: Path) -> None:
     assert len(names) == MOST_CLASSES
     assert names[0] == "class 0"
     assert f"{MOST_CLASSES} of {2 * MOST_CLASSES} classes" in plot.caption
-
-
-def with_spec(tmp_path: Path) -> RunResults:
-    """A finished run whose records say which network they are of."""
-    made = MadeRun(tmp_path / "run", arms={"rsst": {"prune.method": "rsst"}}, study={"search": {"trials_per_arm": 1}})
-    record = made.add("rsst", falling(0.9)) / "record.jsonl"
-    header, *rest = record.read_text(encoding="utf-8").splitlines()
-    from models.networks.registry import resolve_spec
-
-    told = json.loads(header) | {"spec": resolve_spec("vit_micro", 10, 8, 1).to_json()}
-    record.write_text("\n".join([json.dumps(told), *rest, ""]), encoding="utf-8")
-    return load_results(made.path)
-
-
-def test_latency_is_measured_once_and_kept_with_the_processor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    results = with_spec(tmp_path)
-    assert results.complete
-    found = latencies(results, tmp_path)
-    assert found is not None
-    assert [one.state.state for one, _ in found.of] == [3, 2, 1, 0]
-    assert all(ms > 0 for _, ms in found.of)
-    kept = json.loads((tmp_path / FILE).read_text(encoding="utf-8"))
-    assert kept["processor"] in found.place
-    monkeypatch.setattr("search.report.latency.milliseconds", lambda candidate: pytest.fail("measured twice"))
-    assert latencies(results, tmp_path) == found
-    monkeypatch.setattr("search.report.latency.processor", lambda: "another")
-    monkeypatch.setattr("search.report.latency.milliseconds", lambda candidate: 7.0)
-    again = latencies(results, tmp_path)
-    assert again is not None
-    assert {ms for _, ms in again.of} == {7.0}
-    plot = latency_plot(results, again)
-    assert plot is not None
-    assert "another, one image at a time, one thread" in plot.caption
-
-
-def test_measuring_ends_when_its_time_is_over_and_spans_the_sizes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    results = with_spec(tmp_path)
-    clock = iter(range(0, 100, 2))
-    monkeypatch.setattr("search.report.latency.time.monotonic", lambda: float(next(clock)))
-    monkeypatch.setattr("search.report.latency.milliseconds", lambda candidate: 1.0)
-    found = latencies(results, tmp_path)
-    assert found is not None
-    assert [one.state.state for one, _ in found.of] == [3, 0]
-    assert len(spread(list(all_candidates(results)) * 5)) == MOST
-
-
-def test_recorded_latencies_are_taken_as_they_are(tmp_path: Path) -> None:
-    results = with_spec(tmp_path)
-    record = results.trials[0].record
-    assert record is not None
-    record.states[:] = [replace(end, latency_ms=1.0 + end.state) for end in record.states]
-    found = latencies(results, None)
-    assert found is not None
-    assert [ms for _, ms in found.of] == [1.0, 2.0, 3.0, 4.0]
-    assert found.place == "one processor, as the trials recorded it"
-
-
-def test_without_records_or_a_place_to_keep_it_nothing_is_measured(tmp_path: Path) -> None:
-    assert latencies(with_spec(tmp_path), None) is None
-    old = MadeRun(tmp_path / "old")
-    old.add("rsst", falling(0.9))
-    results = load_results(old.path)
-    assert latencies(results, tmp_path) is None
-    assert "accuracy-by-latency" not in {plot.name for plot in run_plots(results, compare(results))}
