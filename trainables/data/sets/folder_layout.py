@@ -5,7 +5,8 @@ Folders around all of that, as archives have them, are looked through. A `.zip` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ VALIDATION_FOLDERS = ("val", "valid", "validation")
 PART_FOLDERS = ("train", *VALIDATION_FOLDERS, "test")
 LIKE_PARTS = frozenset({*PART_FOLDERS, "training", "testing", "tests", "evaluation", "eval", "dev", "holdout"})
 """Names, in lower case, that are those of parts and of no classes."""
+WITHIN_NAMES = LIKE_PARTS | {"pred", "prediction"}
+"""What makes parts of names that have all else in common: `seg_train`, `seg_test`, `seg_pred`; `training_set`, `test_set`."""
 ARCHIVES = (".tar", ".gz", ".tgz", ".zip")
 EXPECTED = "train/CLASS/image files, with or without val/ and test/, or CLASS/image files alone"
 
@@ -70,7 +73,8 @@ def find_layout(root: Path) -> Layout | None:
 
 def folders(folder: Path) -> list[str]:
     """Names of the folders within, in alphabetical order; hidden ones, and what macOS adds to archives, are left out."""
-    found = (entry.name for entry in folder.iterdir() if entry.is_dir())
+    with os.scandir(folder) as entries:
+        found = [entry.name for entry in entries if entry.is_dir()]
     return sorted(name for name in found if not name.startswith(".") and name != "__MACOSX")
 
 
@@ -108,22 +112,63 @@ def _flat_classes(place: Path) -> tuple[str, ...]:
             "where these are classes, give them other names",
             key="data.root",
         )
-    _check_not_the_same_folders(place, with_images)
+    _check_not_named_as_parts(place, with_images)
+    unwrapped = {name: _within_wrapping(place / name) for name in with_images}
+    within = {name: folders(folder) for name, folder in unwrapped.items()}
+    _check_no_parts_within(place, within)
+    _check_not_the_same_folders(place, unwrapped, within)
     return with_images
 
 
-def _check_not_the_same_folders(place: Path, names: Sequence[str]) -> None:
-    """UserError where every folder holds the same folders and no image of its own: those are the classes, as it looks."""
-    if len(names) < 2:
+def _check_not_named_as_parts(place: Path, names: Sequence[str]) -> None:
+    """UserError where names differ in a part's word alone. One by itself is none: `train_station`, `test_tube` are classes."""
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        lower = name.lower()
+        for rest in {lower.replace(word, "", 1) for word in WITHIN_NAMES if word in lower}:
+            alike.setdefault(rest, []).append(name)
+    parts = next((found for found in alike.values() if len(found) > 1), None)
+    if parts is not None:
+        raise _no_classes(
+            place, f"has {', '.join(f'{name}/' for name in parts)}, whose names differ as those of parts do"
+        )
+
+
+def _check_no_parts_within(place: Path, within: Mapping[str, Sequence[str]]) -> None:
+    """UserError where a folder holds several parts, or all hold nothing else: each class is in parts of its own. One alone is
+    none: `vehicles/train` beside `animals/cat` are subclasses."""
+    parts = {name: [one for one in inner if one.lower() in LIKE_PARTS] for name, inner in within.items()}
+    several = next((name for name, found in parts.items() if len(found) > 1), None)
+    all_alike = all(found and len(found) == len(within[name]) for name, found in parts.items())
+    if several is None and not (all_alike and parts):
         return
-    within = [folders(place / name) for name in names]
-    loose = any(entry.suffix.lower() in IMG_EXTENSIONS for name in names for entry in (place / name).iterdir())
-    if loose or len(within[0]) < 2 or any(one != within[0] for one in within):
-        return
+    name = several or next(iter(parts))
     raise UserError(
-        f"{place} has {len(names)} folders ({', '.join(names[:3])}) that all hold the folders {', '.join(within[0][:3])}, so "
-        "these look like parts and not like classes; name them train/, val/ and test/, or, where they are classes, put them "
-        "into a folder train/",
+        f"{place} has {', '.join(f'{name}/{part}' for part in parts[name])}: each class is divided into parts, where each part "
+        "is expected to hold the classes; make it train/CLASS, val/CLASS and test/CLASS",
+        key="data.root",
+    )
+
+
+def _check_not_the_same_folders(
+    place: Path, unwrapped: Mapping[str, Path], within: Mapping[str, Sequence[str]]
+) -> None:
+    """UserError where every folder holds the same folders and no image of its own: those are the classes, as it looks."""
+    if len(within) < 2:
+        return
+    first, *others = within.values()
+    if len(first) < 2 or any(other != first for other in others):
+        return
+    if any(entry.suffix.lower() in IMG_EXTENSIONS for folder in unwrapped.values() for entry in folder.iterdir()):
+        return
+    names = ", ".join(list(within)[:3])
+    raise _no_classes(place, f"has {len(within)} folders ({names}) that all hold the folders {', '.join(first[:3])}")
+
+
+def _no_classes(place: Path, told: str) -> UserError:
+    return UserError(
+        f"{place} {told}, so these look like parts and not like classes; name them train/, val/ and test/, each with its "
+        "classes in it, or, where they are classes, put them into a folder train/",
         key="data.root",
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from tests.trainables.data.made_data import write_images
 from trainables.config.trial import DataConfig
 from trainables.data import describe_data, load_data
 from trainables.data.loader import LoaderData
+from trainables.data.sets.folder_layout import find_layout
 
 CLASSES = ["ant", "bee", "cow"]
 PER_CLASS = 20
@@ -134,6 +135,54 @@ def test_what_looks_like_parts_is_not_taken_for_classes(names: list[str], told: 
             write_images(tmp_path / "pets" / name, CLASSES, 2)
     with pytest.raises(UserError, match=told):
         load(tmp_path / "pets")
+
+
+KAGGLE = {
+    "Intel's scenes": ("seg_train/seg_train/{}/1.png", "seg_test/seg_test/{}/1.png", "seg_pred/seg_pred/1.png"),
+    "wrapped sets": ("training_set/training_set/{}/1.png", "test_set/test_set/{}/1.png"),
+    "signs": ("asl_train/{}/1.png", "asl_test/1.png"),
+    "years": ("train2017/{}/1.png", "val2017/{}/1.png"),
+    "in capitals": ("Training Data/{}/1.png", "Validation Data/{}/1.png"),
+    "wrapped, by other names": ("2023/2023/{}/1.png", "2024/2024/{}/1.png"),
+    "classes in parts": (
+        "cats/train/1.png",
+        "cats/test/1.png",
+        "dogs/train/1.png",
+        "dogs/test/1.png",
+        "dogs/val/1.png",
+    ),
+    "classes in one part": ("cats/train/1.png", "dogs/train/1.png"),
+}
+CLASSES_AFTER_ALL = {
+    "a word of a part": ("train_station/1.png", "test_tube/1.png", "evaluation_board/1.png"),
+    "a subclass": ("vehicles/train/1.png", "vehicles/car/1.png", "animals/cat/1.png"),
+    "a folder in each": ("n01/images/1.png", "n02/images/1.png"),
+    "folders without images": ("cat/1.png", "dog/1.png", "boxes_train/1.csv", "boxes_test/1.csv"),
+}
+
+
+def made(root: Path, files: Sequence[str]) -> Path:
+    for file in {file.format(name) for file in files for name in CLASSES}:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).touch()
+    return root
+
+
+@pytest.mark.parametrize("layout", KAGGLE)
+def test_parts_by_other_names_are_refused(layout: str, tmp_path: Path) -> None:
+    expected = (
+        "make it train/CLASS" if "classes in" in layout else "name them train/, val/ and test/, each with its classes"
+    )
+    with pytest.raises(UserError, match=expected):
+        find_layout(made(tmp_path / "pets", KAGGLE[layout]))
+
+
+@pytest.mark.parametrize("layout", CLASSES_AFTER_ALL)
+def test_classes_with_a_part_s_word_are_taken(layout: str, tmp_path: Path) -> None:
+    files = CLASSES_AFTER_ALL[layout]
+    found = find_layout(made(tmp_path / "pets", files))
+    assert found is not None
+    assert set(found.classes) == {file.split("/")[0] for file in files if file.endswith(".png")}
 
 
 def test_images_without_classes_are_said_to_be_so(tmp_path: Path) -> None:
