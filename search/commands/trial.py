@@ -95,6 +95,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path, *, take_o
     run_folder = RunFolder((storage / study.name).resolve())
     run_folder.update()
     folder = run_folder.trial_folder(arm.name)
+    check_no_sweep(run_folder, arm.name)
     check_launch_files(run_folder)
     read_generation(folder)
     trials = TrialStore(run_folder)
@@ -110,8 +111,9 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path, *, take_o
     if read_record(folder) is None:
         check_arm(study, arm)
         tracker_warnings(study, begun=False)
-    open_run(storage, study)
-    run_folder.publish(run_folder.study_file.name)
+    if not run_folder.manifest_file.exists():
+        open_run(storage, study)
+        run_folder.publish(run_folder.study_file.name)
     config = with_structure(arm.name, config, run_folder)
     # A lock and a generation of the trial's own: other arms of the run may be under way beside it.
     with (
@@ -151,6 +153,21 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path, *, take_o
     if result["test_accuracy"] is not None:
         print(f"prunetune: note: {NOT_FOR_CHOOSING}", file=sys.stderr)
     return Outcome(result, result_text(result, folder), 0 if result["status"] == "finished" else WORK_FAILED)
+
+
+def check_no_sweep(run: RunFolder, trial_id: str) -> None:
+    """UserError where the run is a sweep's, which a trial that no search proposed would be counted in.
+
+    One that an earlier version made there goes on, or prints its result; the run's study stays as it is.
+    """
+    if not run.manifest_file.exists():
+        return
+    if read_record(run.trial_folder(trial_id)) is None:
+        raise UserError(
+            f"{run.address}: holds the run of a sweep, which a single trial is no part of; give the trial a run of its own, "
+            f"such as by --name {run.path.name}-{trial_id}"
+        )
+    print(f"prunetune: {trial_id} stands in the run of a sweep, whose study.yaml stays as it is", file=sys.stderr)
 
 
 def chosen_arm(study: Study, named: str | None) -> Arm:

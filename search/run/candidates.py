@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from models.errors import UserError
+from search.run.best import competing
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 from trainables.files.record import StateEnd
@@ -61,13 +62,16 @@ class Candidate:
 
 
 def all_candidates(results: RunResults, arm: str | None = None) -> list[Candidate]:
-    """Every recorded state of every trial, of one arm or of all; unstructured masks have no place in MACs."""
+    """Every recorded state of every trial, of one arm or of all; unstructured masks have no place in MACs. Of an arm that was
+    searched, not those of single trials, which no search proposed."""
     if arm is not None and arm not in results.arm_names:
         raise UserError(f"--arm: {arm!r} is no arm of {results.run}; its arms are {', '.join(results.arm_names)}")
+    proposed = {trial.id for trial in competing(results.trials)}
     return [
         Candidate(trial, state)
         for trial in results.trials
         if arm in (None, trial.identity.arm) and not trial.traits.masks
+        if trial.identity.phase == "confirm" or trial.id in proposed
         for state in trial.states
     ]
 

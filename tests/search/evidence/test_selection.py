@@ -39,6 +39,14 @@ def test_every_state_of_every_trial_is_a_candidate(results: RunResults) -> None:
     assert {one.trial.status for one in all_candidates(results)} == {"finished", "stopped"}
 
 
+def test_a_single_trial_is_no_candidate_of_an_arm_that_was_searched(results: RunResults) -> None:
+    made = MadeRun(results.run)
+    made.add("rsst", falling(0.99), number=7, phase="trial")
+    again = load_results(results.run)
+    assert (len(again.trials), len(all_candidates(again))) == (7, 24)
+    assert "rsst-007:0" not in {one.name for one in pareto(all_candidates(again), "macs")}
+
+
 def test_the_front_holds_what_nothing_beats(results: RunResults) -> None:
     candidates = all_candidates(results)
     front = pareto(candidates, "macs")
