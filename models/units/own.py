@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from torch import nn
 
 from models.errors import UserError
 from models.networks.own import own_network
+from models.own_parts import users_line
 from models.units.base import TiedSlice, UnitGroup
 from models.units.structure import KINDS
 
@@ -20,11 +22,15 @@ def says_units(model: nn.Module) -> bool:
 
 
 def own_units(model: nn.Module) -> tuple[UnitGroup, ...]:
-    """The groups of a network that says them, as it stands now. UserError where they do not fit its tensors."""
-    name, found = type(model).__name__, model.units()  # type: ignore[operator]  # `says_units`
-    if not isinstance(found, Iterable):
-        raise _wrong(f"{name}.units() gave {type(found).__name__}")
-    groups = tuple(found)
+    """The groups of a network that says them, as it stands now. UserError where it fails to, where there are none, and where
+    they do not fit its tensors."""
+    name, groups = type(model).__name__, _said_by(model)
+    if not groups:
+        raise UserError(
+            f"{name}.units() gave no groups: there is nothing to prune; name its units as docs/extending.md writes them, or "
+            "leave the method out, and what can be cut is looked for",
+            key="model.arch",
+        )
     tensors, modules = model.state_dict(keep_vars=True), dict(model.named_modules())
     for position, group in enumerate(groups):
         if not isinstance(group, UnitGroup):
@@ -45,6 +51,23 @@ def own_units(model: nn.Module) -> tuple[UnitGroup, ...]:
     if len(set(names)) < len(names):
         raise _wrong(f"{name}.units() gives two groups one name ({', '.join(names)})")
     return groups
+
+
+def _said_by(model: nn.Module) -> tuple[Any, ...]:
+    name = type(model).__name__
+    try:
+        found = model.units()  # type: ignore[operator]  # `says_units`
+        if isinstance(found, Iterable):
+            return tuple(found)  # one that is made as it goes fails here
+    except UserError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or "no further words"
+        raise UserError(
+            f"{name}.units() failed: {users_line(error)}{type(error).__name__}: {reason}; correct it there",
+            key="model.arch",
+        ) from error
+    raise _wrong(f"{name}.units() gave {type(found).__name__}")
 
 
 def own_after_cut(model: nn.Module) -> None:

@@ -73,7 +73,10 @@ def by_channels(
 
 
 def group(name: str, prefix: str, block: nn.Module, passage: Passage, kind: Kind = "channel") -> UnitGroup:
-    """The group of `passage` through `block`, which has the name `prefix` in the network."""
+    """The group of `passage` through `block`, which has the name `prefix` in the network.
+
+    ValueError for a layer that the group's channels do not go through, as its size shows.
+    """
     makers, readers = present(block, passage.makers), present(block, passage.readers)
     for path, layer in present(block, passage.squeeze).items():
         reduce, expand = SQUEEZE_EXCITE[type(layer)]
@@ -82,10 +85,10 @@ def group(name: str, prefix: str, block: nn.Module, passage: Passage, kind: Kind
     count = _count(block, passage)
     slices: list[TiedSlice] = []
     for path, layer in makers.items():
-        slices += of_layer(f"{prefix}.{path}", layer, 0, even(entries(layer), count))
+        slices += of_layer(f"{prefix}.{path}", layer, 0, _shared(path, entries(layer), count))
     for path, layer in readers.items():
         size = layer.get_parameter("weight").shape[1]
-        slices.append(TiedSlice(f"{prefix}.{path}.weight", 1, even(size, count)))
+        slices.append(TiedSlice(f"{prefix}.{path}.weight", 1, _shared(path, size, count)))
     return UnitGroup(name, kind, count, tuple(slices), f"{prefix}.{passage.readers[0]}")
 
 
@@ -152,6 +155,12 @@ def _count(block: nn.Module, passage: Passage) -> int:
 def entries(layer: nn.Module) -> int:
     """Size of dimension 0 of a layer's weight; a norm may be without one."""
     return layer.num_features if isinstance(layer, _BatchNorm) else layer.get_parameter("weight").shape[0]
+
+
+def _shared(layer: str, size: int, count: int) -> Tensor:
+    if count and size % count:
+        raise ValueError(f"{layer} has {size} channels, of which {count} units cannot each have as many")
+    return even(size, count)
 
 
 def even(size: int, count: int) -> Tensor:

@@ -63,6 +63,12 @@ def _try_network(model: nn.Module, spec: ModelSpec, after: str = "") -> None:
     if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != expected:
         shape = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__
         raise UserError(f"{what} gave {shape}, expected logits of shape {expected}", key="model.arch")
+    if not bool(logits.isfinite().all()):
+        wrong = logits[~logits.isfinite()][0].item()
+        raise UserError(
+            f"{what} gave {wrong} among its logits, expected finite numbers; correct it there, or how its weights begin",
+            key="model.arch",
+        )
 
 
 def _try_removal(config: TrialConfig, spec: ModelSpec, model: nn.Module, groups: tuple[UnitGroup, ...]) -> None:

@@ -88,6 +88,8 @@ def test_what_is_wrong_with_a_part_is_told_at_its_line(users: Path) -> None:
     )
     assert "found -1 among the scores of mlp" in problem(users, scores=negative)
     assert "found groups none where there are mlp" in problem(users, scores="def sizes(evidence):\n    return {}\n")
+    writes = SCORES.replace("    return", "    weights['mlp.fc1.weight'].data.mul_(0)\n    return")
+    assert "changed the network that it was to score (mlp.fc1.weight); work on copies" in problem(users, scores=writes)
 
 
 def test_a_network_is_built_and_tried(users: Path) -> None:
@@ -102,6 +104,8 @@ def test_a_network_is_built_and_tried(users: Path) -> None:
     assert f"{users / 'models' / 'own_net.py'}:13: IndexError" in told
     told = problem(users, **{net: replaced(".mean(1))", ")")})
     assert "gave shape (4, 4, 10), expected logits of shape (4, 10)" in told
+    told = problem(users, **{net: replaced(".mean(1))", ".mean(1)) * float('nan')")})
+    assert "gave nan among its logits, expected finite numbers" in told
 
 
 UNITS = """
@@ -124,6 +128,23 @@ def test_units_that_it_says_itself_are_removed_once(users: Path) -> None:
         in told
     )
     assert "mat1 and mat2 shapes cannot be multiplied" in told
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("[]", "Net.units() gave no groups: there is nothing to prune"),
+        ("3", "Net.units() gave int; expected a list of"),
+        ("[self.nowhere]", "own_net.py:16: AttributeError: 'Net' object has no attribute 'nowhere'; correct it there"),
+        ("(one for one in [1 / 0])", "own_net.py:16: ZeroDivisionError: division by zero; correct it there"),
+    ],
+)
+def test_units_that_cannot_be_said_are_told_in_a_line(users: Path, said: str, told: str) -> None:
+    units = f"\n    def units(self):\n        return {said}\n"
+    found = problem(users, **{"models/own_net": NET + units})
+    assert "line 3: trial.model.arch: Net.units() " in found
+    assert told in found
+    assert "\n" not in found
 
 
 def test_a_network_without_any_units_is_told_how_to_say_them(users: Path) -> None:
