@@ -30,6 +30,10 @@ def study_of(study: Study | str | os.PathLike[str]) -> Study:
 
 def _options(sets: Mapping[str, Any] | Sequence[str]) -> list[str]:
     if isinstance(sets, Mapping):
-        # JSON is YAML, which the value of an option is read as.
-        return [f"{key}={json.dumps(value)}" for key, value in sets.items()]
+        return [f"{key}={_written(key, value)}" for key, value in sets.items()]
     return [sets] if isinstance(sets, str) else list(sets)
+
+
+def _written(key: str, value: Any) -> str:
+    """As `--set` reads it: a name as it stands, anything else as YAML, which JSON is but for what it escapes beyond 16 bits."""
+    return str(value) if key == "name" else json.dumps(value, ensure_ascii=False)

@@ -9,6 +9,7 @@ from typing import Self
 from torch import nn
 
 from models.errors import UserError
+from models.names import nearest, suggestion
 from models.own_parts import OwnPart, Registry, users_line, wrong_part
 from models.spec import ModelSpec
 
@@ -71,6 +72,7 @@ def build_own(spec: ModelSpec) -> nn.Module:
 
 def built_by(builder: Builder, spec: ModelSpec) -> nn.Module:
     """The same by this builder."""
+    _check_taken(builder, spec)
     sizes = {name: getattr(spec, name) for name in SIZES if getattr(spec, name) is not None}
     taken = {name: value for name, value in sizes.items() if _takes(builder, name)}
     try:
@@ -87,6 +89,17 @@ def built_by(builder: Builder, spec: ModelSpec) -> nn.Module:
         raise UserError(f"{spec.arch}: gave {type(model).__name__}, expected {EXPECTED}", key=KEY)
     setattr(model, MARK, OwnNetwork(spec, builder))
     return model
+
+
+def _check_taken(builder: Builder, spec: ModelSpec) -> None:
+    unknown = next((name for name in spec.args if not _takes(builder, name)), None)
+    if unknown is not None:
+        known = [one for one in inspect.signature(builder).parameters if one not in ("num_classes", *SIZES)]
+        raise UserError(
+            f"{spec.arch} does not take it ({', '.join(known) or 'it takes nothing of its own'})"
+            f"{suggestion(nearest(unknown, known))}",
+            key=f"model.args.{unknown}",
+        )
 
 
 def _takes(builder: Builder, name: str) -> bool:

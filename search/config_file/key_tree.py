@@ -87,9 +87,9 @@ def free_sections(model: type[BaseModel] = TrialConfig) -> tuple[str, ...]:
     return tuple(key for key, annotation in _walk(model, "") if get_origin(annotation) is dict)
 
 
-def is_known(key: str) -> bool:
-    """Whether a trial's configuration has this dotted key."""
-    return key in known_keys() or any(key.startswith(section + ".") for section in free_sections())
+def is_known(key: str, model: type[BaseModel] = TrialConfig) -> bool:
+    """Whether the configuration has this dotted key; below a free section anything is one."""
+    return key in known_keys(model) or any(key.startswith(section + ".") for section in free_sections(model))
 
 
 def unknown(key: str) -> str:

@@ -46,7 +46,7 @@ def _apply(raw: Raw, key: str, value: Any, option: str) -> Raw:
         rest = rest.removeprefix("trial.")
         space = {searched: spec for searched, spec in raw["space"].items() if searched != rest}
         return {**raw, "space": space if value is None else {**space, rest: value}}
-    if key not in known_keys(StudySections):
+    if not is_known(key, StudySections):
         raise _unknown(option, key)
     return with_paths(key_tree.replaced(raw, key, value), Path.cwd(), PATHS_OF_STUDY)
 

@@ -20,6 +20,9 @@ def test_sets_are_given_as_values_or_as_options(tmp_path: Path) -> None:
     options = ["trial.train.lr=0.5", "trial.data.augment.flip=true", "trial.prune.target=[head]"]
     assert prunetune.load_study(file, options, name="other") == study
     assert prunetune.load_study(file, "trial.train.lr=0.5").arm("rsst").config().train.lr == 0.5
+    assert prunetune.load_study(file, {"name": "17"}).name == "17"
+    args = {"trial.model.args": {"text": 'of "two" words: éß😀'}}
+    assert prunetune.load_study(file, args).arm("refill").config().model.args == args["trial.model.args"]
     with pytest.raises(
         prunetune.UserError, match=r"trial\.train\.lrr is not a known key; the nearest is trial\.train\.lr"
     ):

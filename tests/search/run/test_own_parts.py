@@ -108,6 +108,15 @@ def test_a_network_is_built_and_tried(users: Path) -> None:
     assert "gave nan among its logits, expected finite numbers" in told
 
 
+def test_an_argument_that_a_network_does_not_take_is_told_at_its_key(users: Path) -> None:
+    (users / "models" / "own_net.py").write_text(replaced("num_classes, in_chans", "num_classes, in_chans, width=8"))
+    study = load_study(users / "mine.yaml", ["trial.model.args.widht=3"])
+    with pytest.raises(UserError) as caught:
+        check_study(study)
+    told = "models.own_net:Net does not take it (width); the nearest is width"
+    assert str(caught.value) == f"--set trial.model.args.widht=3: trial.model.args.widht: {told}"
+
+
 UNITS = """
     def units(self):
         import torch

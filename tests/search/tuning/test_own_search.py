@@ -11,6 +11,7 @@ import pytest
 from benchmarks.support.simulation import Simulation, make_study
 from models.errors import UserError
 from search.run.views import trial_view
+from search.study.load import load_study
 from search.tuning.own.checks import check_own_search
 from tests.search.tuning.own_parts import users
 
@@ -125,6 +126,15 @@ def test_what_cannot_work_is_found_before_a_trial_runs(users: Path, sections: di
 def test_mistakes_that_need_no_import(users: Path, sections: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
         make_study(users, **sections)
+
+
+def test_one_argument_may_be_set_by_its_dotted_key(users: Path) -> None:
+    make_study(users, search={**OWN, "algorithm_args": {"key": "a", "more": 1}}, scheduler={"kind": "rules.py:low"})
+    sets = ["search.algorithm_args.key=b", "scheduler.args.floor=0.5"]
+    study = load_study(users / "study-file.yaml", sets)
+    assert (study.search.algorithm_args, study.scheduler.args) == ({"key": "b", "more": 1}, {"floor": 0.5})
+    with pytest.raises(UserError, match=r"scheduler\.arg\.floor is not a known key"):
+        load_study(users / "study-file.yaml", ["scheduler.arg.floor=0.5"])
 
 
 def test_a_sampler_without_a_seed_is_told(users: Path) -> None:
