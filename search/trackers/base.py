@@ -32,6 +32,8 @@ class Introduction:
     """Study, arm, phase, seed, method and the like."""
     parameters: dict[str, Any]
     """By dotted keys its searched values, and then the rest of its configuration."""
+    began: float
+    """Seconds since 1970."""
 
 
 class TrackedTrial(ABC):
@@ -47,12 +49,14 @@ class TrackedTrial(ABC):
         """Tell of further epochs, in order."""
 
     @abstractmethod
-    def end(self, status: str, final: Sequence[Scalar]) -> None:
-        """Tell how it ended, and let go. Where nothing was raised, the tracker has all that was sent."""
+    def end(self, status: str, final: Sequence[Scalar], at: float) -> None:
+        """Tell how and when (in seconds since 1970) it ended, and let go. Where nothing was raised, the tracker has all that
+        was sent."""
 
     @abstractmethod
-    def leave(self) -> None:
-        """Let go of a trial that may go on later. Where nothing was raised, the tracker has all that was sent."""
+    def leave(self, at: float) -> None:
+        """Let go of a trial that may go on later, and was last heard of then. Where nothing was raised, the tracker has all
+        that was sent."""
 
     def forget(self) -> None:  # noqa: B027 (most have nothing of their own)
         """Let go after a failure: it is introduced again, and told what the tracker is not known to have."""

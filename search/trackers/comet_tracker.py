@@ -96,11 +96,11 @@ class _CometExperiment(TrackedTrial):
         for row in rows:
             self._log(row.scalars)
 
-    def end(self, status: str, final: Sequence[Scalar]) -> None:
+    def end(self, status: str, final: Sequence[Scalar], at: float) -> None:
         self._log(final)
         self._close(status)
 
-    def leave(self) -> None:
+    def leave(self, at: float) -> None:
         self._close("interrupted")
 
     def forget(self) -> None:

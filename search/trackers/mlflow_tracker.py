@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -40,12 +39,20 @@ class MlflowTracker(Tracker):
         run = known if known and self._is_there(known) else self._found(trial.key)
         if run is not None:
             self._client.update_run(run, status="RUNNING")
-            return _MlflowRun(self._client, run)
+            found = _MlflowRun(self._client, run)
+            if not found.known:  # it may have been left between being made and being described
+                self._describe(run, trial)
+            return found
         tags = {f"prunetune.{name}": value for name, value in trial.tags.items()} | {KEY_TAG: trial.key}
-        run = self._client.create_run(self._experiment_id(), tags=tags, run_name=trial.id).info.run_id
+        began = _milliseconds(trial.began)
+        made = self._client.create_run(self._experiment_id(), start_time=began, tags=tags, run_name=trial.id)
+        self._describe(made.info.run_id, trial)
+        return _MlflowRun(self._client, made.info.run_id)
+
+    def _describe(self, run: str, trial: Introduction) -> None:
+        """Its parameters; the same again changes nothing."""
         for some in _pieces(_parameters(trial.parameters), PARAMETERS_AT_ONCE):
             self._client.log_batch(run, params=some)
-        return _MlflowRun(self._client, run)
 
     def _is_there(self, run: str) -> bool:
         """False for one that somebody has deleted."""
@@ -87,24 +94,24 @@ class _MlflowRun(TrackedTrial):
 
     def send(self, rows: Sequence[Row]) -> None:
         for row in rows:
-            self._log(row.scalars)
+            self._log(row.scalars, row.at)
 
-    def end(self, status: str, final: Sequence[Scalar]) -> None:
-        self._log(final)
+    def end(self, status: str, final: Sequence[Scalar], at: float) -> None:
+        self._log(final, at)
         self._client.set_tag(self.id, STATUS_TAG, status)
-        self._client.set_terminated(self.id, ENDINGS[status])
+        self._client.set_terminated(self.id, ENDINGS[status], end_time=_milliseconds(at))
 
-    def leave(self) -> None:
+    def leave(self, at: float) -> None:
         self._client.set_tag(self.id, STATUS_TAG, "interrupted")
-        self._client.set_terminated(self.id, "KILLED")
+        self._client.set_terminated(self.id, "KILLED", end_time=_milliseconds(at))
 
-    def _log(self, scalars: Iterable[Scalar]) -> None:
+    def _log(self, scalars: Iterable[Scalar], at: float) -> None:
         from mlflow.entities import Metric
 
-        now = int(1000 * time.time())
+        then = _milliseconds(at)
         # Those that every row has come last: where they are there, the whole row is.
         ordered = sorted(scalars, key=lambda one: one.tag == IN_EVERY_ROW)
-        for some in _pieces([Metric(one.tag, float(one.value), now, one.step) for one in ordered], METRICS_AT_ONCE):
+        for some in _pieces([Metric(one.tag, float(one.value), then, one.step) for one in ordered], METRICS_AT_ONCE):
             self._client.log_batch(self.id, metrics=some)
 
 
@@ -118,6 +125,10 @@ def _parameters(values: Mapping[str, Any]) -> list[Any]:
     from mlflow.entities import Param
 
     return [Param(key, text_of(value)[:LONGEST_PARAMETER]) for key, value in values.items()]
+
+
+def _milliseconds(seconds: float) -> int:
+    return int(1000 * seconds)
 
 
 def _pieces(values: Iterable[Any], most: int) -> Iterator[list[Any]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from search.run.trials import RecordedTrial
-from trainables.files.record import StateEnd
+from trainables.files.record import RECORD_FILE, StateEnd
+from trainables.files.request import REQUEST_FILE
 from trainables.tensorboard.tags import BY_REMOVED, BY_STATE, Scalar, epoch_scalars, state_scalars
 
 OTHER_STEPS = (BY_STATE, BY_REMOVED)
@@ -14,9 +17,11 @@ OTHER_STEPS = (BY_STATE, BY_REMOVED)
 
 @dataclass(frozen=True)
 class Row:
-    """`scalars` are of one epoch, which is `step`, counted from 1 over all states; some have a step of another kind."""
+    """`scalars` are of one epoch, which is `step`, counted from 1 over all states; some have a step of another kind. `at`:
+    when it ended, in seconds since 1970."""
 
     step: int
+    at: float
     scalars: tuple[Scalar, ...]
 
     def by_epoch(self) -> dict[str, float]:
@@ -32,14 +37,38 @@ def rows_of(trial: RecordedTrial, after: int) -> Iterator[Row]:
     record = trial.record
     if record is None or len(record.epochs) <= after:
         return
+    at = began_at(trial) + sum(line["seconds"] for line in list(record.epochs)[:after])
     ends: dict[int, StateEnd] = {end.epochs: end for end in record.states}
     lasts = _lasts(trial)
     for line in list(record.epochs)[after:]:
         step = line["epochs_total"]
+        at += line["seconds"]
         end = ends.get(step)
         if end is None and step in lasts and not trial.ended:
             return
-        yield Row(step, (*epoch_scalars(line), *(state_scalars(end) if end else ())))
+        yield Row(step, at, (*epoch_scalars(line), *(state_scalars(end) if end else ())))
+
+
+def began_at(trial: RecordedTrial) -> float:
+    """When it began, in seconds since 1970, as far as its files tell: records have durations, and no times. A request may be
+    younger than the trial, where it was copied or given anew."""
+    trained = sum(line["seconds"] for line in trial.record.epochs) if trial.record else 0.0
+    times = [changed - trained for changed in [_changed(trial.folder / RECORD_FILE)] if changed is not None]
+    asked = _changed(trial.folder / REQUEST_FILE)
+    return min([*times, *([] if asked is None else [asked])], default=time.time())
+
+
+def ended_at(trial: RecordedTrial) -> float:
+    """When its record was last written to, in seconds since 1970."""
+    changed = _changed(trial.folder / RECORD_FILE)
+    return time.time() if changed is None else changed
+
+
+def _changed(file: Path) -> float | None:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def _lasts(trial: RecordedTrial) -> set[int]:

@@ -14,9 +14,10 @@ from models.errors import UserError
 from search.config_file import key_tree
 from search.run.folder import RunFolder
 from search.run.trials import RecordedTrial, read_trial
+from search.study.beside.logging_section import without_login
 from search.trackers.base import Introduction, TrackedTrial, Tracker
 from search.trackers.ledger import Entry, Ledger, name_in_ledger
-from search.trackers.rows import Row, rows_of
+from search.trackers.rows import Row, began_at, ended_at, rows_of
 from trainables.files.failure import describe, traceback_of
 from trainables.files.record import RECORD_FILE
 from trainables.files.remote.table import stamp_of
@@ -37,10 +38,13 @@ class Stamp(NamedTuple):
 
 @dataclass
 class _Open:
-    """A trial that the tracker is being told of, and how many of its epochs it was given."""
+    """A trial that the tracker is being told of, how many of its epochs it was given, and how many it had already."""
 
     tracked: TrackedTrial
     given: int
+    found: int
+    latest: float = 0.0
+    """When its record was last written to, in seconds since 1970."""
 
 
 class Sender:
@@ -78,7 +82,7 @@ class Sender:
         return True
 
     def _failed(self, error: Exception) -> None:
-        print(traceback_of(error), file=sys.stderr, flush=True)
+        print(without_login(traceback_of(error)), file=sys.stderr, flush=True)
         # What is open may have had its connection in it: each trial is introduced again.
         for one in self._open.values():
             with suppress(Exception):
@@ -101,7 +105,7 @@ class Sender:
             self._seen[trial.id] = self._stamps[trial.id]
         if last:
             for name, one in list(self._open.items()):
-                one.tracked.leave()
+                one.tracked.leave(one.latest)
                 self._note(name, one, "interrupted")
                 del self._open[name]
 
@@ -129,11 +133,12 @@ class Sender:
         if not rows and (not status or (entry is not None and entry.status == status)):
             return
         one = self._opened(name, trial, entry)
+        one.latest = ended_at(trial)
         rows = [row for row in rows if row.step > one.given] if one.given >= told else list(rows_of(trial, one.given))
         self._give(name, one, rows)
         if status:
             final = tuple(final_scalars(trial.last)) if trial.finished else ()
-            one.tracked.end(status, final)
+            one.tracked.end(status, final, ended_at(trial))
             self._note(name, one, status)
             del self._open[name]
 
@@ -143,8 +148,10 @@ class Sender:
                 self._tracker = self._make()
             tracked = self._tracker.introduce(self._introduction(name, trial), self._known(entry))
             known = tracked.known if tracked.known is not None else entry.epochs if entry else 0
-            self._open[name] = _Open(tracked, known)
-            self._ledger.note(name, Entry(tracked.id, known))
+            before = entry or Entry(tracked.id)
+            found = before.found + known - before.epochs
+            self._open[name] = _Open(tracked, known, found)
+            self._ledger.note(name, Entry(tracked.id, known, found=found))
         return self._open[name]
 
     def _known(self, entry: Entry | None) -> str | None:
@@ -164,7 +171,7 @@ class Sender:
             self._note(name, one, "")
 
     def _note(self, name: str, one: _Open, status: str) -> None:
-        self._ledger.note(name, Entry(one.tracked.id, one.given, status))
+        self._ledger.note(name, Entry(one.tracked.id, one.given, status, one.found))
 
     def _introduction(self, name: str, trial: RecordedTrial) -> Introduction:
         identity = trial.identity
@@ -189,6 +196,7 @@ class Sender:
             phase=identity.phase,
             tags=tags,
             parameters={**searched, **rest},
+            began=began_at(trial),
         )
 
 
@@ -200,4 +208,4 @@ def _reason(error: BaseException) -> str:
     """What is at the bottom of it: the layers above tell of retries and pools."""
     while (below := error.__cause__ or error.__context__) is not None:
         error = below
-    return describe(error)[:LONGEST_REASON]
+    return without_login(describe(error))[:LONGEST_REASON]

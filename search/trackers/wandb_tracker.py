@@ -66,11 +66,11 @@ class _WandbRun(TrackedTrial):
             others = {name: value for one in row.by_others() for name, value in _with_step(one)}
             self._run.log({**row.by_epoch(), **others}, step=row.step)
 
-    def end(self, status: str, final: Sequence[Scalar]) -> None:
+    def end(self, status: str, final: Sequence[Scalar], at: float) -> None:
         self._run.summary.update({one.tag: one.value for one in final} | {"status": status})
         self._run.finish(exit_code=0 if status in ("finished", "stopped") else 1)
 
-    def leave(self) -> None:
+    def leave(self, at: float) -> None:
         self._run.summary.update({"status": "interrupted"})
         self._run.finish(exit_code=1)
 

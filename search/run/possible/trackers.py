@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import netrc
 import os
 import urllib.error
@@ -12,8 +13,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from models.errors import UserError
-from search.study.beside.logging_section import TRACKERS
+from search.study.beside.logging_section import TRACKERS, without_login
 from search.study.study import Study
+from trainables.files.failure import describe
 
 PATIENCE = 5.0
 WANDB_URL, COMET_URL = "https://api.wandb.ai", "https://www.comet.com"
@@ -63,27 +65,28 @@ def check_reachable(study: Study) -> None:
                 pass
         except urllib.error.HTTPError:
             pass  # it answers, if only that it wants to know who asks
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             offline = "leave out its server" if name == "mlflow" else f"set logging.{name}.mode: offline"
             raise UserError(
                 f"{study.sources.place(('logging', name))}: logging.{name}: {url} does not answer within {PATIENCE:.0f} s "
-                f"({getattr(error, 'reason', error)}); start it, mend the address, or {offline}"
+                f"({getattr(error, 'reason', None) or describe(error)}); start it, mend the address, or {offline}"
             ) from None
 
 
 def _server(study: Study, name: str) -> str | None:
-    """The URL that a tracker's server is asked at; None where it needs none, or where it is not known how to ask it."""
+    """The URL, without a login, that a tracker's server is asked at; None where it needs none, or where it is not known how
+    to ask it."""
     if name == "mlflow":
-        uri = getattr(study.logging, name).tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or ""
+        uri = without_login(getattr(study.logging, name).tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "")
         return f"{uri.rstrip('/')}/health" if urlsplit(uri).scheme in ("http", "https") else None
     mode = getattr(study.logging, name).mode
     if name == "wandb":
         offline = (mode or os.environ.get("WANDB_MODE", "online")) in WITHOUT_SERVER
-        return None if offline else os.environ.get("WANDB_BASE_URL", WANDB_URL)
+        return None if offline else without_login(os.environ.get("WANDB_BASE_URL", WANDB_URL))
     offline = mode == "offline" or (
         mode is None and os.environ.get("COMET_OFFLINE", "").lower() in ("1", "true", "yes")
     )
-    return None if offline else os.environ.get("COMET_URL_OVERRIDE", COMET_URL)
+    return None if offline else without_login(os.environ.get("COMET_URL_OVERRIDE", COMET_URL))
 
 
 def _has_login(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -13,6 +14,7 @@ from models.section import Section, described
 TRACKERS = {"mlflow": ("mlflow", "MLflow"), "wandb": ("wandb", "Weights & Biases"), "comet": ("comet_ml", "Comet")}
 """Trackers beside TensorBoard: the module that each needs, and what it is called. An extra of each one's name installs it."""
 NAMES = ("tensorboard", *TRACKERS)
+LOGIN = re.compile(r"(?<=://)[^/@\s]*@")
 SWITCH = described("true, a section, or null")
 
 
@@ -101,3 +103,8 @@ def _of_list(names: Sequence[Any]) -> dict[str, Any]:
                 raise ValueError(f"{name!r} is none of {', '.join(NAMES)}{suggestion(nearest(str(name), NAMES))}")
             found[name] = settings
     return found
+
+
+def without_login(text: str) -> str:
+    """A text in which no URL names a user or a password any more."""
+    return LOGIN.sub("", text)

@@ -79,6 +79,7 @@ class Told:
     steps: list[int] = field(default_factory=list)
     scalars: list[Scalar] = field(default_factory=list)
     statuses: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
 
 
 @dataclass
@@ -118,11 +119,12 @@ class _InMemory(TrackedTrial):
         self._told.steps.append(row.step)
         self._told.scalars += row.scalars
 
-    def end(self, status: str, final: Sequence[Scalar]) -> None:
+    def end(self, status: str, final: Sequence[Scalar], at: float) -> None:
         self._let_go(status)
+        self._told.times.append(at)
         self._told.scalars += final
 
-    def leave(self) -> None:
+    def leave(self, at: float) -> None:
         self._let_go("interrupted")
 
     def _let_go(self, status: str) -> None:

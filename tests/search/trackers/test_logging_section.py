@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -19,6 +20,7 @@ from search.run.possible import trackers
 from search.run.possible.trackers import tracker_warnings
 from search.study.load import load_study
 from search.study.study import Study
+from search.trackers.catalogue import whole_run
 from tests.search.made_runs import MadeRun
 from tests.search.small_study import small_study
 
@@ -128,6 +130,48 @@ def test_a_server_that_is_named_has_to_answer(tmp_path: Path, answering: str) ->
         tracker_warnings(gone, begun=False)
     (told,) = tracker_warnings(gone, begun=True)
     assert "does not answer" in told
+
+
+def test_a_login_in_a_url_is_neither_asked_with_nor_printed(tmp_path: Path, answering: str) -> None:
+    with_login = answering.replace("://", "://me:secret@")
+    assert tracker_warnings(logged(tmp_path, {"mlflow": {"tracking_uri": with_login}}), begun=False) == []
+    (told,) = tracker_warnings(
+        logged(tmp_path, {"mlflow": {"tracking_uri": "http://me:secret@127.0.0.1:9"}}), begun=True
+    )
+    assert "http://127.0.0.1:9/health does not answer" in told
+    assert "secret" not in told
+
+
+def test_what_answers_in_no_http_is_no_server(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1000)
+                connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        uri = f"http://127.0.0.1:{server.getsockname()[1]}"
+        (told,) = tracker_warnings(logged(tmp_path, {"mlflow": {"tracking_uri": uri}}), begun=True)
+        thread.join()
+    assert "does not answer within 5 s (BadStatusLine" in told
+
+
+def test_only_the_search_of_a_dense_recipe_is_a_part_of_the_run_above_it(tmp_path: Path) -> None:
+    space = {"train.lr": {"log_uniform": [1e-4, 1e-2]}, "train.state0.lr": {"log_uniform": [1e-4, 1e-2]}}
+    search = {"algorithm": "random", "trials_per_arm": 2, "state0": {"trials": 2}}
+    searched: dict[str, Any] = {"search": search, "space": space}
+    for study, names in (({}, ()), (searched, ("state0", "state0.r1"))):
+        above = tmp_path / f"above{len(names)}"
+        small_study(tmp_path, **study).rename(tmp_path / "study.yaml")
+        above.mkdir()
+        (tmp_path / "study.yaml").rename(above / "study.yaml")
+        for name in ("state0", "state0.r1", "mine"):
+            (above / name).mkdir()
+            expected = above if name in names else above / name
+            assert whole_run(RunFolder(above / name)).path == expected
 
 
 def test_offline_nothing_is_asked_and_online_there_has_to_be_a_login(

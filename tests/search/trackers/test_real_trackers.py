@@ -18,6 +18,9 @@ from typing import Any
 import pytest
 
 from search import cli
+from search.study.beside.logging_section import MlflowConfig
+from search.trackers.base import Introduction, Place
+from search.trackers.mlflow_tracker import MlflowTracker
 from tests.search.trackers.records import GrowingTrial, made_run, resumed, send
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -83,11 +86,14 @@ def test_a_server_that_was_down_has_each_epoch_of_a_resumed_trial_once(
         trial.go_on(2, generation=2)
         trial.epochs(3, 4)
         trial.end("finished")
+        written = (run / "trials" / trial.id / "record.jsonl").stat().st_mtime
         forget_what_was_told(run)  # as a kill between sending and noting it does: the server says what it has
         assert send(run, said)
         (last,) = mlflow_runs(url, "made")
         assert last["info"]["run_id"] == first["info"]["run_id"]
         assert last["info"]["status"] == "FINISHED"
+        assert last["info"]["end_time"] == int(1000 * written)
+        assert last["info"]["start_time"] < 1000 * written
         assert history(url, last, "accuracy/val") == [(number, number / 100) for number in (1, 2, 3, 4)]
         assert history(url, last, "state/val_accuracy") == [(0, 0.02), (1, 0.04)]
         assert history(url, last, "final/val_accuracy") == [(4, 0.04)]
@@ -105,6 +111,28 @@ def test_a_server_that_was_down_has_each_epoch_of_a_resumed_trial_once(
         printed = json.loads(capsys.readouterr().out)
         assert printed["trackers"] == {"mlflow": {"complete": True, "epochs_sent": 0, "epochs": 4}}
     assert len(said) == 1
+
+
+def test_parameters_that_a_failure_kept_from_mlflow_are_sent_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mlflow import MlflowClient
+
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    tracker = MlflowTracker(MlflowConfig(), Place("made", tmp_path))
+    trial = Introduction("key", "rsst-000", "rsst", "search", {}, {"train.lr": 0.003}, 1000.0)
+    with monkeypatch.context() as failing:
+        failing.setattr(MlflowClient, "log_batch", raise_refused)
+        with pytest.raises(ConnectionError):
+            tracker.introduce(trial, None)
+    run = tracker.introduce(trial, None).id
+    found = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}").get_run(run)
+    assert found.data.params == {"train.lr": "0.003"}
+    assert found.info.start_time == 1_000_000
+
+
+def raise_refused(*arguments: Any, **others: Any) -> None:
+    raise ConnectionError("connection refused")
 
 
 def test_a_server_that_never_answers_does_not_keep_a_launch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from search.run.folder import RunFolder
 from search.run.trials import read_trial
+from search.study.beside.logging_section import MlflowConfig
 from search.trackers import sender as senders
+from search.trackers.ledger import Entry, Ledger, destination
 from search.trackers.rows import rows_of
 from tests.search.trackers.records import GrowingTrial, Memory, made_run, sender
 
@@ -151,6 +155,55 @@ def test_what_one_place_was_told_another_is_not_thought_to_know(tmp_path: Path) 
     sender(run, other).look(last=True)
     assert [told.steps for told in other.told.values()] == [[1]]
     assert next(iter(other.told)).startswith(content["key"])
+
+
+def test_what_a_tracker_had_already_was_not_sent(tmp_path: Path) -> None:
+    run, tracker = made_run(tmp_path), Memory()
+    GrowingTrial(run).epochs(1, 3)
+    sender(run, tracker).look(last=True)
+    path = run / "logging" / "mlflow.json"
+    told = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**told, "told": {}}), encoding="utf-8")  # as a kill before it was noted does
+    GrowingTrial(run, "rsst-001").epochs(1, 2)
+    sender(run, tracker).look(last=True)
+    ledger = Ledger(RunFolder(run), "mlflow", "here")
+    assert (ledger.epochs, ledger.sent) == (5, 2)
+
+
+@pytest.mark.parametrize("before", ["MLFLOW_TRACKING_URI http://host/", "tracking_uri http://me:secret@host"])
+def test_one_place_has_one_name_however_it_is_given_and_no_password_in_it(
+    tmp_path: Path, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made_run(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@host")
+    from_outside = destination("mlflow", MlflowConfig())
+    assert from_outside == "tracking_uri http://host"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere")
+    assert destination("mlflow", MlflowConfig(tracking_uri="http://host/")) == from_outside
+    (run / "logging").mkdir()
+    told = {"key": "k", "told": {before: {"rsst-000": {"id": "a", "epochs": 3, "status": ""}}}}
+    (run / "logging" / "mlflow.json").write_text(json.dumps(told), encoding="utf-8")
+    ledger = Ledger(RunFolder(run), "mlflow", from_outside)
+    assert ledger.epochs == 3
+    ledger.note("rsst-000", Entry("a", 4))
+    assert "secret" not in (run / "logging" / "mlflow.json").read_text(encoding="utf-8")
+
+
+def test_the_times_are_the_trials_and_not_those_of_sending(tmp_path: Path) -> None:
+    run, tracker = made_run(tmp_path), Memory()
+    trial = GrowingTrial(run)
+    trial.epochs(1, 4)
+    trial.end("finished")
+    folder = run / "trials" / trial.id
+    os.utime(folder / "trial.json", (1000.0, 1000.0))
+    os.utime(folder / "record.jsonl", (1010.0, 1010.0))
+    recorded = read_trial(folder, "running")
+    assert [(row.step, row.at) for row in rows_of(recorded, 1)] == [(2, 1002.0), (3, 1003.0), (4, 1004.0)]
+    os.utime(folder / "trial.json", (2000.0, 2000.0))  # given anew, or copied
+    assert [row.at for row in rows_of(recorded, 0)] == [1007.0, 1008.0, 1009.0, 1010.0]
+    sender(run, tracker).look(last=True)
+    (told,) = tracker.told.values()
+    assert (told.introduction.began, told.times) == (1006.0, [1010.0])
 
 
 def test_a_damaged_ledger_is_as_none(tmp_path: Path) -> None:
