@@ -1,8 +1,7 @@
 """What each method and each criterion is, and RSST's settings: all that can be known of them without loading torch.
 
 A new method is one `register_method` line here and one class in `methods/`; a new criterion is one `register_criterion`
-line and one function in `importance/`. A user's own are named by
-reference, and told here what they are.
+line and one function in `importance/`. A user's own are named by reference, and asked what they are when they are imported.
 """
 
 from __future__ import annotations
@@ -83,12 +82,21 @@ def register_method(traits: MethodTraits) -> None:
 
 
 def traits_of(method: str | None) -> MethodTraits:
-    """A method's traits; Refill's where the name is not known here or is None.
+    """A method's traits; Refill's where nothing is known of the name here, or it is None.
 
-    None is a method that is searched; a record may name a method of an installation that has more of them, or one of a user's
-    that is not there any more. A trial that is to run asks `get_method`, which refuses.
+    None is a method that is searched. One of a user's is known once it was imported, or told by a run that was read; a record
+    may name a method of an installation that has more of them. A trial that is to run asks `get_method`, which refuses.
     """
-    return METHODS.if_there(method or "") or MethodTraits(method or "")
+    name = method or ""
+    return METHODS.if_imported(name) or _RECORDED.get(name) or MethodTraits(name)
+
+
+_RECORDED: dict[str, MethodTraits] = {}
+
+
+def take_recorded(traits: MethodTraits) -> None:
+    """Know a user's method by what a run's files say of it."""
+    _RECORDED[traits.name] = traits
 
 
 REMOVE_NOTHING = "pruning.methods.base:RemoveNothing"

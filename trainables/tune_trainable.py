@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from ray import tune
 
-from trainables.config.trial import TrialConfig
+from trainables.config.own import config_to_run
 from trainables.files.failure import (
     Failure,
     describe,
@@ -76,7 +76,7 @@ def open_trial(
     return Trial.open(
         folder,
         request.identity,
-        TrialConfig.model_validate(request.config),
+        config_to_run(request.config),
         guard=guard,
         searched=request.values,
         retry_failed=retry_failed,

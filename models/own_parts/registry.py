@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar
 
-from models.errors import UserError
 from models.own_parts.loading import stamp
 from models.own_parts.origin import Origin
 from models.own_parts.reference import Group
@@ -26,7 +25,7 @@ class Registry(Mapping[str, Value], Generic[Value]):
         self.built_in: dict[str, Value] = {}
         self._made = made
         self._found: dict[str, tuple[object, Value, Origin]] = {}
-        self._failed: set[str] = set()
+        self._remembered: set[str] = set()
 
     def register(self, name: str, value: Value) -> None:
         """Make a part known by name. ValueError where the name is taken."""
@@ -54,21 +53,23 @@ class Registry(Mapping[str, Value], Generic[Value]):
 
     def is_own(self, name: str) -> bool:
         """Whether it names a user's own part; nothing is imported."""
-        return name not in self.built_in and is_own(name, self.group)
+        return name not in self.built_in and (name in self._remembered or is_own(name, self.group))
 
     def origin(self, name: str) -> Origin | None:
         """Where a user's own part came from; None for one of ours. UserError as for its value."""
         return self._own(name)[1] if self.is_own(name) else None
 
-    def if_there(self, name: str) -> Value | None:
-        """The value; None for what is not known, or cannot be imported any more: records are read without it."""
-        if name not in self or name in self._failed:
-            return None
-        try:
-            return self[name]
-        except UserError:
-            self._failed.add(name)  # not tried again for each of a run's records
-            return None
+    def if_imported(self, name: str) -> Value | None:
+        """The value of ours, or of a user's part that this process has imported; else None. Nothing is imported for it: what
+        reads runs does not run the code that they name."""
+        if name in self.built_in:
+            return self.built_in[name]
+        return self._found[name][1] if name in self._found else None
+
+    def remember(self, name: str) -> None:
+        """Take it for the name of a user's part, for a run's record has it, though the package that it is of may be gone."""
+        if name not in self.built_in:
+            self._remembered.add(name)
 
     def _own(self, name: str) -> tuple[Value, Origin]:
         now, (known, *found) = stamp(), self._found.get(name, (None,))
@@ -76,6 +77,5 @@ class Registry(Mapping[str, Value], Generic[Value]):
             part = resolve(name, key=self.key, group=self.group)
             value = self._made(part)
             self._found[name] = stamp(), value, part.origin
-            self._failed.discard(name)
         _, value, origin = self._found[name]
         return value, origin

@@ -53,7 +53,7 @@ def command(
 
     run_folder = RunFolder.existing(run)
     check_free_to_change(sets)
-    study = load_study(run_folder.study_file, sets, recorded=True)
+    study = load_study(run_folder.study_file, sets, recorded=True, goes_on=True)
     growth = {"--trials-per-arm": trials_per_arm, "--confirm-seeds": confirm_seeds}
     grows = any(asked is not None for asked in growth.values())
     check_no_growth(study, tuple(option for option, asked in growth.items() if asked is not None))

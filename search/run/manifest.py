@@ -16,6 +16,7 @@ from models import atomic
 from models.errors import UserError
 from models.own_parts.kept import keep_places
 from models.versions import library_versions
+from pruning.own_methods import recorded_traits
 from search.console import announce
 from search.run.begun import as_begun
 from search.run.changing.free import FREE_TO_CHANGE
@@ -27,6 +28,7 @@ from search.run.plan import plan_of
 from search.run.possible.machine import check_machine
 from search.run.preflight import StartingPoint
 from search.run.results import with_found_recipes
+from search.study.beside.run_names import METHODS_KEY
 from search.study.load import as_it_was, load_study
 from search.study.rules import check_study_file
 from search.study.sections import ConfirmConfig, StudySections
@@ -97,6 +99,8 @@ def write_launch(
     manifest = read_manifest(run)
     if study is not None:
         manifest.setdefault("study", finite(study.to_json()))
+        if methods := recorded_traits(study.to_json()):
+            manifest[METHODS_KEY] = methods
         if study.dense_recipes:
             manifest.setdefault("dense_recipes", [dict(one) for one in study.dense_recipes])
     manifest["foundations"] = {arm: one.to_json() for arm, one in found.items()} | manifest["foundations"]

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from models.errors import UserError
 from models.own_parts import look_in, look_in_last
 from models.own_parts.kept import look_where_kept
+from pruning.own_methods import import_methods
 from search.config_file import key_tree, packaged, yaml_file
 from search.config_file.mistakes import Sources, first_problem
 from search.space.distributions import MOST_VALUES
@@ -19,6 +20,7 @@ from search.space.parameter import Parameter
 from search.space.reading import read_space
 from search.space.space import Space
 from search.study.arm import Arm
+from search.study.beside.run_names import take_names
 from search.study.claims import default_claim
 from search.study.compared.images import check_judged_alike
 from search.study.dense_recipe import divided
@@ -29,10 +31,13 @@ from search.study.sections import SearchConfig, StudySections
 from search.study.study import Study
 
 
-def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None, *, recorded: bool = False) -> Study:
+def load_study(
+    path: Path, sets: Sequence[str] = (), name: str | None = None, *, recorded: bool = False, goes_on: bool = False
+) -> Study:
     """Read and check a study file, with `--set` options in place; `name` replaces the file's own.
 
-    `recorded`: it is a run's own file, in which what is not said had not been thought of when the run began.
+    `recorded`: it is a run's own file, in which what is not said had not been thought of when the run began. It is read without
+    importing anything that it names, and names are not checked, unless it `goes_on`: then trials of it are to run.
     Relative paths in the file are resolved against its folder, those in `sets` against the working folder; a user's own parts
     are looked for in both. A bare name that is no file here may be one of prunetune's own (`packaged.py`).
     UserError names the line or option, the key, and the nearest valid name.
@@ -43,7 +48,8 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None, *,
     if not recorded:
         look_in(folder)
         look_in_last(Path.cwd())  # said, for Ray's processes have another
-    for run in (folder, folder.parent):  # a run's own file, or one that lies within a run, such as its `best.yaml`
+    to_run = goes_on or not recorded
+    for run in (folder, folder.parent) if to_run else ():  # its own file, or one within it, such as its `best.yaml`
         look_where_kept(run)
     sources = Sources.of_file(str(path), document.lines)
     if not isinstance(document.content, dict):
@@ -54,6 +60,10 @@ def load_study(path: Path, sets: Sequence[str] = (), name: str | None = None, *,
     if name is not None:
         raw, sources = {**raw, "name": name}, sources.with_option(("name",), f"--name {name}")
     raw, sources = apply_sets(raw, sources, sets)
+    if to_run:
+        import_methods(raw)
+    else:
+        take_names(raw, folder)
     study = build_study(as_it_was(raw) if recorded else raw, sources)
     check_study_file(study)
     if not recorded:

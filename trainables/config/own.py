@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from models.errors import UserError
 from models.own_parts import Origin, Registry
 from models.units.structure import kinds_of
 from pruning.catalogue import CRITERIA, METHODS
+from pruning.own_methods import import_methods
 from pruning.schedules import SCHEDULES, check_own_course
 from trainables.config.data_sets import DATA_SETS
 from trainables.config.distill import TEACHER_KEY
@@ -35,6 +36,12 @@ def own_parts(config: TrialConfig) -> dict[str, Origin]:
             found[key] = origin
     _check(config)
     return found
+
+
+def config_to_run(content: Mapping[str, Any]) -> TrialConfig:
+    """A trial's configuration that is to run here: a method of a user's own is imported first, for it decides what fits."""
+    import_methods(content)
+    return TrialConfig.model_validate(content)
 
 
 def has_own_parts(config: TrialConfig) -> bool:

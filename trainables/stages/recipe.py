@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from models.units.structure import ACROSS, kinds_of, short_form
+from pruning.schedules import SCHEDULES
 from trainables.config.prune import RATIO_KEYS
 from trainables.config.train import EPOCH_KEYS
 from trainables.config.trial import TrialConfig
@@ -113,4 +114,8 @@ def _amount(config: TrialConfig, number: int) -> Recipe:
         unasked = {RATIO_KEYS[kind] for kind in ACROSS if kind not in kinds}
         towards = schedule.model_dump(mode="json", exclude=unasked)
         return {"towards": towards | {"kind": traits.schedule or schedule.kind}}
+    course = traits.schedule or schedule.kind
+    if SCHEDULES.is_own(course) and SCHEDULES.if_imported(course) is None:
+        # Where a run is read, a user's schedule is its name and what it is given; a trial has imported it.
+        return {"unasked": {kind: [course, number, schedule.states, schedule.ratio_of(kind)] for kind in kinds}}
     return {"kept": {kind: schedule.kept_fraction(kind, number, course=traits.schedule) for kind in kinds}}

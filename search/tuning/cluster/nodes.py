@@ -86,7 +86,7 @@ def _loaded(run: Path, arms: tuple[str, ...]) -> Facts:
         return facts
     try:
         folder = RunFolder.existing(run)
-        study = load_study(folder.study_file, recorded=True)
+        study = load_study(folder.study_file, recorded=True, goes_on=True)
         found = preflight(study.with_found_weights(noted(folder)))
     except UserError as error:
         return replace(facts, problem=str(error))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from search.tuning.cluster.waiting import never, unanswered
+from trainables.config.own import config_to_run
 from trainables.config.trial import TrialConfig
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def peak_in_process(config: dict[str, Any], counters: Counters | None = None) ->
     """Done where there is a GPU."""
     from trainables.peak_memory import peak_memory
 
-    return peak_memory(TrialConfig.model_validate(config), counters)
+    return peak_memory(config_to_run(config), counters)
 
 
 def measure(
