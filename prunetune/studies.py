@@ -36,4 +36,4 @@ def _options(sets: Mapping[str, Any] | Sequence[str]) -> list[str]:
 
 def _written(key: str, value: Any) -> str:
     """As `--set` reads it: a name as it stands, anything else as YAML, which JSON is but for what it escapes beyond 16 bits."""
-    return str(value) if key == "name" else json.dumps(value, ensure_ascii=False)
+    return str(value) if key == "name" else json.dumps(value, ensure_ascii=False, default=os.fspath)

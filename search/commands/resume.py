@@ -19,7 +19,8 @@ from search.study.compared.folds import check_no_growth
 from search.study.load import load_study
 
 SET_HELP = (
-    "change a key of `resources`, `retention` or `logging`, in the run's study.yaml from now on (may be repeated)"
+    "change a key of `resources`, `retention`, `logging` or `callbacks`, in the run's study.yaml from now on "
+    "(may be repeated)"
 )
 
 

@@ -70,5 +70,5 @@ def test_a_trial_runs_with_all_five_and_its_network_is_loaded(study_file: Path, 
     assert {key: one["reference"] for key, one in record.header["parts"].items()} == {
         key: origin.reference for key, origin in own_parts(config).items()
     }
-    network = load(folder / str(record.states[-1].file))
+    network = load(folder / str(record.states[-1].file), own_code=record.header["config"]["model"]["arch"])
     assert [block.first.out_channels for block in network.blocks] != [32, 32]  # type: ignore[union-attr]

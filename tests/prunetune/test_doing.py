@@ -11,6 +11,11 @@ import prunetune
 from tests.search.small_study import small_study
 
 
+def test_a_path_is_a_value_too(tmp_path: Path) -> None:
+    study = prunetune.load_study(small_study(tmp_path), {"trial.data.root": tmp_path / "images"})
+    assert study.arm("rsst").config().data.root == tmp_path / "images"
+
+
 def test_sets_are_given_as_values_or_as_options(tmp_path: Path) -> None:
     file = small_study(tmp_path)
     values = {"trial.train.lr": 0.5, "trial.data.augment.flip": True, "trial.prune.target": ["head"]}

@@ -51,6 +51,6 @@ def test_a_trial_ends_with_what_was_asked_for(
     last = record.states[-1]
     assert last.kept == left
     assert last.macs < record.states[0].macs
-    compact = load(tmp_path / "trial" / str(last.file))
+    compact = load(tmp_path / "trial" / str(last.file), own_code=True)
     assert sum(parameter.numel() for parameter in compact.parameters()) == last.params
     assert compact(torch.randn(2, 1, 8, 8)).shape == (2, 10)

@@ -6,6 +6,7 @@ callback that raises has been told, and the study goes on.
 
 from __future__ import annotations
 
+import hashlib
 import traceback
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -56,8 +57,10 @@ class CallbackTeller:
         if not self._study.callbacks:
             return
         self.tell_of(self._store)
-        ended = sum(trial.ended for trial in self._store)
-        self._tell(lambda told: [Event("on_study_end", f"complete {ended}", (self._view(),))])
+        ended = [trial.record.reached.generation for trial in self._store if trial.ended and trial.record is not None]
+        # A trial that failed, and was gone on with, has ended in a later launch.
+        name = f"complete {len(ended)} by launch {max(ended, default=0)}"
+        self._tell(lambda told: [Event("on_study_end", name, (self._view(),))])
 
     def _view(self) -> StudyView:
         run = self._store.run
@@ -70,42 +73,63 @@ class CallbackTeller:
     @cached_property
     def _objects(self) -> dict[str, Any]:
         """Made when there is first something to tell."""
-        return {name_of(one): made(one) for one in self._study.callbacks}
+        return {name: made(one) for name, one in self._named}
+
+    @cached_property
+    def _named(self) -> list[tuple[str, CallbackConfig]]:
+        """The second of two equal ones is another one."""
+        names = [name_of(one) for one in self._study.callbacks]
+        again = [names[:place].count(name) for place, name in enumerate(names)]
+        numbered = [f"{name} ({before + 1})" if before else name for name, before in zip(names, again, strict=True)]
+        return list(zip(numbered, self._study.callbacks, strict=True))
 
     def _tell(self, events: Callable[[set[str]], Iterable[Event]]) -> None:
-        for config in self._study.callbacks:
-            name = name_of(config)
+        for name, config in self._named:
             lacking = [event for event in events(self._told.of(name)) if event.name not in self._told.of(name)]
             if not lacking:
                 continue
             self._store.guard()  # who has lost the run tells nothing more
             for event in lacking:
-                self._call(name, event)
+                self._call(name, config, event)
                 self._told.note(name, [event.name])
 
-    def _call(self, name: str, event: Event) -> None:
+    def _call(self, name: str, config: CallbackConfig, event: Event) -> None:
         hook = getattr(self._objects[name], event.hook, None)
         if not callable(hook):
             return
         try:
             hook(*event.arguments)
         except Exception as error:
-            self._complain(name, event, error)
+            self._complain(name, config, event, error)
 
-    def _complain(self, name: str, event: Event, error: Exception) -> None:
-        what = f"{name}: {event.hook} of {event.name}: {users_line(error)}{type(error).__name__}: {error}"
+    def _complain(self, name: str, config: CallbackConfig, event: Event, error: Exception) -> None:
+        reason = f"{users_line(error)}{type(error).__name__}: {error}"
+        what = without_addresses(f"{name}: {event.hook} of {event.name}: {reason}", config)
         if (name, event.hook) in self._complained:
             self._log(what)
             return
         self._complained.add((name, event.hook))
-        self._log("".join(traceback.format_exception(error)).rstrip())
+        self._log(without_addresses("".join(traceback.format_exception(error)).rstrip(), config))
         self._say(f"callback {what}; the study goes on (traceback in driver.log, further ones told there alone)")
 
 
 def name_of(config: CallbackConfig) -> str:
-    """Tells one of a study's callbacks from the others: the same class made otherwise is another one."""
+    """Tells one of a study's callbacks from the others: the same class made otherwise is another one.
+
+    Its arguments stand there as a digest: one of them may be an address that holds a secret.
+    """
+    if not config.args:
+        return config.use
     arguments = ", ".join(f"{key}={value!r}" for key, value in sorted(config.args.items()))
-    return f"{config.use}({arguments})" if arguments else config.use
+    return f"{config.use}({hashlib.sha256(arguments.encode()).hexdigest()[:8]})"
+
+
+def without_addresses(text: str, config: CallbackConfig) -> str:
+    """An error's text, which may repeat an address that the callback was given."""
+    for value in config.args.values():
+        if isinstance(value, str) and "://" in value:
+            text = text.replace(value, "(its address)")
+    return text
 
 
 def made(config: CallbackConfig) -> Any:

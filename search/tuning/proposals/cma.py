@@ -79,7 +79,9 @@ class CmaSampler(BaseSampler):
 
     def _is_whole(self, trial: FrozenTrial) -> bool:
         """Whether all of the space has a value within its range; what was enqueued may lie outside."""
-        return all(name in trial.params for name in self._space)
+        return all(
+            name in trial.params and one.low <= trial.params[name] <= one.high for name, one in self._space.items()
+        )
 
     def _point(self, trial: FrozenTrial) -> np.ndarray[Any, np.dtype[np.float64]]:
         return np.array([share_in(one, trial.params[name]) for name, one in self._space.items()])

@@ -16,9 +16,16 @@ SEED = "seed"
 
 
 def own_sampler(part: OwnPart, seed: int, arguments: Mapping[str, Any]) -> BaseSampler:
-    """The sampler of one proposal; the seed is given where it is taken. OwnPartFailed where it cannot be made, or is none."""
+    """The sampler of one proposal; the seed is given where it is taken. OwnPartFailed where it cannot be made, or is none, or
+    where the arguments hold a seed, by which every proposal would be drawn alike."""
     name = part.origin.reference
-    given = {**arguments, SEED: seed} if takes_seed(part.value) and SEED not in arguments else dict(arguments)
+    if SEED in arguments:
+        raise OwnPartFailed(
+            f"{name}: search.algorithm_args has {SEED}, and each configuration needs a seed of its own, or all are the same; "
+            "say search.seed, of which they are made",
+            key=KEY,
+        )
+    given = {**arguments, SEED: seed} if takes_seed(part.value) else dict(arguments)
     with blamed_on(name, KEY):
         made = part.value(**given)
     if not isinstance(made, BaseSampler):

@@ -26,6 +26,10 @@ class OwnRule:
         keeps = getattr(made, "keeps", made)
         if not callable(keeps):
             raise wrong_part(KEY, part, f"an object with a method keeps{SIGNATURE}")
+        if config.args and made is part.value and keeps is not made:
+            raise self._error(
+                "is an object already, and scheduler.args are for a class or a function; name its class instead"
+            )
         self._keeps: Callable[..., Any] = keeps
         self._named = config.args if keeps is part.value else {}
         self._check_takes()

@@ -201,7 +201,7 @@ def test_a_run_goes_on_with_the_same_parts_alone(users: Path, tmp_path: Path, mo
     run = open_run(tmp_path / "runs", study)
     write_launch(run, 1, found, {}, ["prunetune"], study)
     monkeypatch.setenv(ENVIRONMENT_KEY, "")  # another process, which is given the run alone
-    recorded = load_study(RunFolder.existing(run.path).study_file, recorded=True)
+    recorded = load_study(RunFolder.existing(run.path).study_file, recorded=True, goes_on=True)
     check_starting_points(run, check_study(recorded, begun=True).starting_points)
     block = users / "models" / "own_block.py"
     block.write_text("WIDTH = 4 + 4\n")
@@ -219,7 +219,7 @@ def test_a_run_is_read_where_its_parts_are_gone(users: Path, tmp_path: Path) -> 
     run = open_run(tmp_path / "runs", load_study(users / "mine.yaml"))
     for file in users.rglob("*.py"):
         file.unlink()
-    recorded = load_study(run.study_file, recorded=True)
+    recorded = load_study(run.study_file, recorded=True, goes_on=True)
     assert recorded.trial["prune"]["criterion"] == "scores.py:sizes"
     with pytest.raises(UserError, match=r"there is no module models.own_net; looked for"):
         check_study(recorded)

@@ -81,6 +81,9 @@ class AtTheEnd:
         reached = [one.val_accuracy_at(removed_percent) for one in rivals]
         better = [one for one in reached if one is not None and one > trial.val_accuracy_at(removed_percent)]
         return 2 * len(better) < 1 + len(rivals)
+
+
+AT_30 = AtTheEnd(30)
 ''',
     "diary.py": """
 import json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from benchmarks.support.simulated_trial import TEST_ACCURACY
 from benchmarks.support.simulation import Simulation, make_study
 from models.errors import UserError
 from search.run.manifest import grown, open_run
-from search.tuning.callbacks.telling import CallbackTeller
+from search.tuning.callbacks.telling import CallbackTeller, name_of
 from search.tuning.callbacks.told import CALLBACKS_FILE, ToldEvents
 from tests.search.tuning.own_parts import users
 from trainables.files.request import TrialRequest
@@ -99,7 +100,7 @@ def test_the_first_of_its_errors_is_said_and_all_are_logged(users: Path) -> None
     logged: list[str] = []
     CallbackTeller(study, store, said.append, logged.append).study_ends()
     (line,) = said
-    assert line.startswith("callback diary.py:Diary(fail_at=1, path='diary.txt'): on_state_end of ")
+    assert re.match(r"callback diary.py:Diary\([0-9a-f]{8}\): on_state_end of ", line)
     assert "diary.py:18: RuntimeError: the diary is full; the study goes on" in line
     assert "Traceback" in logged[0]
     assert len(logged) == len(list(store))
@@ -118,6 +119,37 @@ def test_one_that_comes_later_is_told_from_the_beginning_and_another_like_it_apa
     assert len(list(simulation.store)) == sum(line[0] == "trial_start" for line in second)
 
 
+def test_of_two_equal_ones_each_is_told(users: Path) -> None:
+    driven(study_with(users, DIARY), users, "once")
+    once = [line[0] for line in diary(users)]
+    (users / "diary.txt").unlink()
+    driven(study_with(users, DIARY, DIARY), users, "twice")
+    assert sorted(line[0] for line in diary(users)) == sorted(2 * once)
+
+
+def test_a_secret_address_stands_neither_in_the_notes_nor_in_what_is_said(users: Path) -> None:
+    secret = "https://hooks.example/T0/secret"
+    (users / "posts.py").write_text(
+        "class Post:\n    def __init__(self, url):\n        self.url = url\n"
+        "    def on_trial_end(self, trial):\n        raise OSError('no answer of ' + self.url)\n"
+    )
+    simulation = Simulation(study_with(users, {"posts.py:Post": {"url": secret}}), users / "runs").go()
+    notes = (simulation.run.path / CALLBACKS_FILE).read_text()
+    assert "posts.py:Post(" in notes
+    assert secret not in notes
+    (said,) = simulation.queue.notes
+    assert "no answer of (its address)" in said
+
+
+def test_a_study_whose_failed_trials_went_on_ends_again(users: Path) -> None:
+    def once(request: TrialRequest, epochs: int) -> str | None:
+        return "out of luck" if request.identity.id == "rsst-001" and epochs == 1 else None
+
+    driven(study_with(users, DIARY), users, outcome=once)
+    driven(study_with(users, DIARY), users, retry_failed=True)
+    assert [line[0] for line in diary(users)].count("study_end") == 2
+
+
 def test_a_driver_killed_in_the_midst_of_a_call_makes_it_again(users: Path) -> None:
     study = study_with(users, DIARY)
     simulation = Simulation(study, users / "runs").go()
@@ -128,7 +160,7 @@ def test_a_driver_killed_in_the_midst_of_a_call_makes_it_again(users: Path) -> N
     simulation.relaunch()
     simulation.queue.callbacks.tell_of(simulation.store)
     assert diary(users) == [*before, before[-1]]
-    assert ToldEvents(simulation.run.path).of("diary.py:Diary(path='diary.txt')")
+    assert ToldEvents(simulation.run.path).of(name_of(study.callbacks[0]))
 
 
 def test_a_damaged_note_is_a_line_that_says_what_to_do(users: Path) -> None:

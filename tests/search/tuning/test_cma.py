@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from hypothesis import given
@@ -51,6 +52,22 @@ def test_it_closes_in_on_the_lowest_point() -> None:
     assert min(one.values[0] for one in trials) < 0.2 * min(one.values[0] for one in drawn)
     late, early = trials[-12:], trials[:12]
     assert sum(one.values[0] for one in late) < 0.2 * sum(one.values[0] for one in early)
+
+
+def test_what_lies_outside_the_space_is_not_learnt_from() -> None:
+    sampler = CmaSampler(PLANE, 0, optuna.samplers.RandomSampler(seed=0))
+    inside = {name: one.low for name, one in PLANE.items()}
+    for params, whole in ((inside, True), ({**inside, next(iter(inside)): 1e9}, False)):
+        trial = create_trial(value=0.0, params={}, distributions={})
+        trial.params = params
+        assert sampler._is_whole(trial) is whole
+
+
+@pytest.mark.parametrize("high", [1e-2, 3e-4, 7e-3, 0.3])
+def test_no_value_lies_outside_its_range(high: float) -> None:
+    for low in np.geomspace(1e-6, high / 2, 200):
+        one = FloatDistribution(float(low), high, log=True)
+        assert one.low <= place_in(one, 0.0) <= place_in(one, 1 - 1e-16) <= one.high
 
 
 def told(

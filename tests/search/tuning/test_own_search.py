@@ -90,6 +90,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
         {"search": {"algorithm": "samplers.py:Noting", "algorithm_args": {"width": 1}}},
         "unexpected keyword argument 'width'",
     ),
+    (
+        {"search": {"algorithm": "samplers.py:Noting", "algorithm_args": {"seed": 3}}},
+        "search.algorithm_args has seed, .* say search.seed",
+    ),
+    ({"scheduler": {"kind": "rules.py:AT_30", "args": {"at": 60}}}, "is an object already, .* name its class instead"),
     ({"search": {"algorithm": "samplers.py:Notin"}}, "the nearest is Noting"),
     (
         {"search": {"algorithm": "samplers.py:Beyond"}},
