@@ -83,13 +83,16 @@ def compare(run: Run | Place) -> Compared:
     return compare_arms(_run(run).results)
 
 
-def report(run: Run | Place, out: Place | None = None) -> Path:
-    """Write a run's report, by default into its folder's `report/`; returns the page. UserError where no trial has finished."""
+def report(run: Run | Place, out: Place | None = None, *, static: bool = False) -> Path:
+    """Write a run's report, by default into its folder's `report/`; returns the page. A `static` one holds no script.
+
+    UserError where no trial has finished.
+    """
     from search.commands.report import write_pages
 
     results = _run(run).results
     folder = results.run / "report" if out is None else Path(out)
-    return folder / write_pages([results], folder)[0]
+    return folder / write_pages([results], folder, static=static)[0]
 
 
 def export(

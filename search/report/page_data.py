@@ -18,7 +18,7 @@ from search.evidence.selection import final_trial
 from search.report.charts.interactive import chart_json
 from search.report.charts.theme import colour, variable
 from search.report.page import RunReport
-from search.report.trial_table import trial_rows
+from search.report.trial_table import COLUMN_KINDS, trial_rows
 from search.run.candidates import Candidate, all_candidates, pareto
 from search.run.results import RunResults
 from trainables.files.json_lines import finite_json
@@ -30,7 +30,7 @@ UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "
 
 def page_data(runs: Sequence[RunReport]) -> Markup:
     """For a `script` element: no text of a run can end it, or be read as anything but JSON."""
-    text = finite_json({"runs": [_run_json(run) for run in runs]}, separators=(",", ":"))
+    text = finite_json({"kinds": COLUMN_KINDS, "runs": [_run_json(run) for run in runs]}, separators=(",", ":"))
     for letter, escaped in UNSAFE.items():
         text = text.replace(letter, escaped)
     return Markup(text)

@@ -11,21 +11,14 @@ from search.report.table import Table
 from search.run.results import RunResults
 from search.run.trials import RecordedTrial
 
-HEADING = (
-    "trial",
-    "arm",
-    "phase",
-    "seed",
-    "status",
-    "settings",
-    "validation",
-    "removed %",
-    "MACs",
-    "seconds",
-    "why it ended",
-)
-TEXT = (0, 1, 2, 4, 5, 10)
-"""Columns of words."""
+COLUMNS = (
+    ("trial", "words"), ("arm", "words"), ("phase", "words"), ("seed", "number"), ("status", "words"), ("settings", "words"),
+    ("validation", "accuracy"), ("removed %", "tenths"), ("MACs", "count"), ("seconds", "tenths"), ("why it ended", "words"),
+)  # fmt: skip
+"""Heading and kind: how trials.js writes and sorts what is in it."""
+HEADING = tuple(heading for heading, _ in COLUMNS)
+COLUMN_KINDS = tuple(kind for _, kind in COLUMNS)
+TEXT = tuple(place for place, kind in enumerate(COLUMN_KINDS) if kind == "words")
 ON_ONE_PAGE = 500
 """Rows; more are shown a part at a time by the page's script, and are in the page as numbers alone."""
 

@@ -59,4 +59,5 @@ def test_from_a_study_to_an_exported_network(tmp_path: Path, monkeypatch: pytest
     with torch.inference_mode():
         assert torch.equal(network(images), trial.network()(images))
     assert exported.candidate.name == "refill:1"
-    assert prunetune.report(run).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert "<script>" in prunetune.report(run).read_text(encoding="utf-8")
+    assert "<script" not in prunetune.report(run, tmp_path / "static", static=True).read_text(encoding="utf-8")

@@ -2,49 +2,6 @@
 
 const NARROW = 560;
 
-function escaped(text) {
-  return String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-}
-
-// Colours are named in the data as variables of the page's style, which differ between its light and its dark theme.
-function coloured(value) {
-  if (typeof value === "string") {
-    const name = /^var\((--[a-z0-9-]+)\)$/.exec(value);
-    return name ? getComputedStyle(document.documentElement).getPropertyValue(name[1]).trim() : value;
-  }
-  if (Array.isArray(value)) return value.every((one) => typeof one === "number") ? value : value.map(coloured);
-  if (value === null || typeof value !== "object") return value;
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, coloured(one)]));
-}
-
-function read(value) {
-  return typeof value === "number" ? String(Number(value.toPrecision(4))) : String(value);
-}
-
-// What is said of a point: its trial and state, where it stands, and with which settings.
-function saidOf(run, trace, index, axes) {
-  const lines = [];
-  const ref = trace.customdata && trace.customdata[index];
-  const trial = ref && ref[0] !== null ? run.trials[ref[0]] : null;
-  const named = trial ? trial[0] + (ref[1] === null ? "" : `, state ${ref[1]}`) : "";
-  lines.push(`<b>${escaped(trace.mean || !named ? trace.name || trace.legendgroup || "" : named)}</b>`);
-  if (trace.said) lines.push(escaped(trace.said[index]));
-  for (const axis of ["x", "y"]) {
-    const value = trace[axis][index];
-    const about = axes[`${axis}axis`];
-    if (about.ticktext && !Number.isInteger(value)) continue;
-    const text = about.ticktext ? about.ticktext[value] : read(value);
-    lines.push(escaped(about.label ? `${about.label}: ${text}` : text));
-  }
-  if (trial && !trace.mean) {
-    lines.push(...trial[5].map(escaped));
-    if (trial[4] !== "finished") lines.push(escaped(trial[4]));
-  } else if (trial && named) {
-    lines.push(`one of them: ${escaped(named)}`);
-  }
-  return lines.filter((line) => line !== "<b></b>").join("<br>");
-}
-
 // A label beside an upright axis, in as many lines as it needs there.
 function broken(text, letters) {
   const lines = [""];
@@ -104,32 +61,6 @@ function panelLayout(panel, chart, hidden, narrow) {
   return layout;
 }
 
-function parallelTrace(trace, hidden, narrow) {
-  const kept = trace.groups.map((group, index) => index).filter((index) => !hidden.has(trace.names[trace.groups[index]]));
-  const shades = trace.shades.map(coloured);
-  const count = Math.max(1, shades.length - 1);
-  const scale = shades.length > 1 ? shades.map((shade, index) => [index / count, shade]) : [[0, shades[0]], [1, shades[0]]];
-  return {
-    type: "parcoords", labelangle: narrow ? -35 : 0,
-    line: { color: kept.map((index) => trace.groups[index]), cmin: 0, cmax: count, colorscale: scale },
-    unselected: { line: { color: coloured("var(--faint)"), opacity: 0.12 } },
-    dimensions: trace.dimensions.map((one) => ({ ...one, label: narrow ? one.label.split(".").pop() : one.label, values: kept.map((index) => one.values[index]) })),
-  };
-}
-
-function traceOf(run, trace, panel, hidden, narrow) {
-  if (trace.type === "parcoords") return parallelTrace(trace, hidden, narrow);
-  const drawn = coloured(trace);
-  drawn.visible = !hidden.has(trace.legendgroup);
-  if (trace.hoverinfo !== "skip") {
-    drawn.hovertext = trace.x.map((_, index) => saidOf(run, trace, index, panel.layout));
-    drawn.hovertemplate = "%{hovertext}<extra></extra>";
-  }
-  if (trace.text) drawn.text = trace.text.map(escaped);
-  if (trace.type === "heatmap") drawn.textfont = { size: narrow ? 9 : 11 };
-  return drawn;
-}
-
 // What a state has kept, layer by layer, beside the point that stands for it.
 function showStructure(run, place, ref) {
   const key = ref && ref[0] !== null && ref[1] !== null ? `${ref[0]}:${ref[1]}` : null;
@@ -185,7 +116,17 @@ function legendOf(chart, figure, redraw) {
   return list;
 }
 
-function interactive(element, run) {
+// Parallel coordinates are drawn by WebGL alone.
+function hasWebGl() {
+  const context = document.createElement("canvas").getContext("webgl");
+  if (!context) return false;
+  const losing = context.getExtension("WEBGL_lose_context");
+  if (losing) losing.loseContext();
+  return true;
+}
+
+// The drawing for paper goes when this one is there, and comes again should it fail.
+async function interactive(element, run) {
   const chart = run.charts[element.dataset.chart];
   const figure = { hidden: new Set() };
   const place = document.createElement("div");
@@ -204,20 +145,32 @@ function interactive(element, run) {
     if (run.shown) showStructure(run, beside, run.shown.split(":").map(Number));
   }
   element.prepend(place);
-  element.classList.add("drawn");
 
-  function redraw() {
+  async function drawn() {
     const narrow = element.clientWidth < NARROW;
-    chart.panels.forEach((panel, index) => {
+    await Promise.all(chart.panels.map((panel, index) => {
       for (const trace of panel.data) if (trace.type === "parcoords") trace.names = chart.legend.map((one) => one.group);
-      const traces = panel.data.map((trace) => traceOf(run, trace, panel, figure.hidden, narrow));
+      const traces = tracesOf(run, panel, figure.hidden, narrow);
       const layout = panelLayout(panel, chart, figure.hidden, narrow);
       if (chart.parallel) layout.margin = { l: narrow ? 50 : 70, r: narrow ? 80 : 70, t: narrow ? 90 : 50, b: 24 };
-      window.Plotly.react(boxes[index], traces, layout, { displaylogo: false, responsive: true, displayModeBar: narrow || chart.parallel ? false : "hover", modeBarButtons: BUTTONS });
-    });
+      return window.Plotly.react(boxes[index], traces, layout, { displaylogo: false, responsive: true, typesetMath: false, displayModeBar: narrow || chart.parallel ? false : "hover", modeBarButtons: BUTTONS });
+    }));
+    if (place.querySelector(".no-webgl")) throw new Error("no WebGL");
   }
 
-  redraw();
+  async function redraw() {
+    if (!place.isConnected) return;
+    try {
+      await drawn();
+      element.classList.add("drawn");
+    } catch (error) {
+      element.classList.remove("drawn");
+      place.remove();
+      console.warn(`${element.dataset.chart} stays as it is drawn for paper: ${error}`);
+    }
+  }
+
+  await redraw();
   boxes.forEach((box, index) => {
     const point = ({ points }) => {
       const trace = chart.panels[index].data[points[0].curveNumber];
@@ -249,9 +202,12 @@ async function drawFigures(data) {
     for (const { isIntersecting, target } of seen) {
       if (!isIntersecting) continue;
       watched.unobserve(target);
-      redraws.push(interactive(target, data.runs[target.dataset.run]));
+      interactive(target, data.runs[target.dataset.run]).then((redraw) => redraws.push(redraw));
     }
   }, { rootMargin: "600px" });
-  document.querySelectorAll("figure[data-chart]").forEach((figure) => watched.observe(figure));
+  const webGl = hasWebGl();
+  document.querySelectorAll("figure[data-chart]").forEach((figure) => {
+    if (webGl || !data.runs[figure.dataset.run].charts[figure.dataset.chart].parallel) watched.observe(figure);
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraws.forEach((redraw) => redraw()));
 }

@@ -2,5 +2,5 @@
 
 const data = JSON.parse(document.getElementById("report-data").textContent);
 if (window.innerWidth < 700) document.querySelector("nav details").open = false;
-document.querySelectorAll(".trials").forEach((place) => sortable(place.querySelector("table"), data.runs[place.dataset.run].trials));
+document.querySelectorAll(".trials").forEach((place) => sortable(place.querySelector("table"), data.runs[place.dataset.run].trials, data.kinds));
 if ("DecompressionStream" in window) drawFigures(data);

@@ -2,7 +2,6 @@
 
 const ALL_AT_ONCE = 500;
 const PART = 100;
-const KINDS = ["words", "words", "words", "number", "words", "words", "accuracy", "tenths", "count", "tenths", "words"];
 
 function shortCount(value) {
   for (const [factor, letter] of [[1e15, "P"], [1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
@@ -20,8 +19,8 @@ function shown(value, kind) {
 }
 
 // Numbers by size and words by letters, what is missing last in either direction.
-function sorted(rows, column, falling) {
-  const words = KINDS[column] === "words";
+function sorted(rows, column, falling, kinds) {
+  const words = kinds[column] === "words";
   const key = (row) => (Array.isArray(row[column]) ? row[column].join(", ") : row[column]);
   const order = (a, b) => (words ? a.localeCompare(b, "en", { numeric: true }) : a - b);
   const missing = (value) => value === null || value === "";
@@ -32,24 +31,24 @@ function sorted(rows, column, falling) {
   });
 }
 
-function matching(rows, word) {
+function matching(rows, word, kinds) {
   const wanted = word.trim().toLowerCase();
   if (!wanted) return rows;
-  return rows.filter((row) => row.some((value, column) => shown(value, KINDS[column]).toLowerCase().includes(wanted)));
+  return rows.filter((row) => row.some((value, column) => shown(value, kinds[column]).toLowerCase().includes(wanted)));
 }
 
-function rowElement(row, classes) {
+function rowElement(row, classes, kinds) {
   const line = document.createElement("tr");
   row.forEach((value, column) => {
     const cell = document.createElement("td");
-    cell.textContent = shown(value, KINDS[column]);
+    cell.textContent = shown(value, kinds[column]);
     if (classes[column]) cell.className = classes[column];
     line.append(cell);
   });
   return line;
 }
 
-function sortable(table, trials) {
+function sortable(table, trials, kinds) {
   const heads = [...table.tHead.rows[0].cells];
   const classes = heads.map((head) => head.className);
   const place = table.closest(".trials");
@@ -72,14 +71,14 @@ function sortable(table, trials) {
   place.prepend(tools);
 
   function draw() {
-    let rows = matching(trials, state.word);
-    if (state.column !== null) rows = sorted(rows, state.column, state.falling);
+    let rows = matching(trials, state.word, kinds);
+    if (state.column !== null) rows = sorted(rows, state.column, state.falling, kinds);
     const size = trials.length > ALL_AT_ONCE ? PART : Math.max(1, rows.length);
     const parts = Math.max(1, Math.ceil(rows.length / size));
     state.part = Math.min(Math.max(state.part, 0), parts - 1);
     const from = state.part * size;
     const part = rows.slice(from, from + size);
-    table.tBodies[0].replaceChildren(...part.map((row) => rowElement(row, classes)));
+    table.tBodies[0].replaceChildren(...part.map((row) => rowElement(row, classes, kinds)));
     const some = parts > 1 ? `${from + 1} to ${from + part.length} of ` : "";
     counter.textContent = `${some}${rows.length} trial${rows.length === 1 ? "" : "s"}`;
     for (const button of [back, on]) button.hidden = parts === 1;
@@ -96,7 +95,7 @@ function sortable(table, trials) {
     button.type = "button";
     button.textContent = head.textContent;
     // Of figures the largest are asked for first, but for seeds.
-    const first = KINDS[column] !== "words" && KINDS[column] !== "number";
+    const first = kinds[column] !== "words" && kinds[column] !== "number";
     button.addEventListener("click", () => {
       state.falling = state.column === column ? !state.falling : first;
       state.column = column;

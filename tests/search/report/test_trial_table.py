@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from search.report.page import run_report
 from search.report.page_data import page_data
 from search.report.rendering import render
-from search.report.trial_table import HEADING, ON_ONE_PAGE, TrialRow, trial_rows, trial_table
+from search.report.trial_table import COLUMN_KINDS, HEADING, ON_ONE_PAGE, TrialRow, trial_rows, trial_table
 from search.run.results import RunResults, load_results
 from tests.search.made_runs import MadeRun, falling
+from tests.search.report.by_node import run_script
 
-TEMPLATES = Path(__file__).resolve().parents[3] / "search" / "report" / "templates"
 EVIL = "</script><script>alert(1)</script>"
 
 
@@ -81,22 +78,12 @@ def test_a_run_without_an_epoch_or_a_search_has_its_data(tmp_path: Path) -> None
     assert shares == [50.0] * 4 + [39.8] * 4
 
 
-def run_script(code: str) -> Any:
-    """What the table's script answers, run by node."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("no node here to run the page's script by")
-    source = (TEMPLATES / "trials.js").read_text(encoding="utf-8")
-    program = f"{source}\nconsole.log(JSON.stringify((() => {{ {code} }})()))"
-    done = subprocess.run([node, "-e", program], capture_output=True, text=True, timeout=60, check=True)
-    return json.loads(done.stdout)
-
-
 def test_the_script_sorts_numbers_by_size_and_words_by_letters_and_what_is_missing_last(results: RunResults) -> None:
     rows = json.dumps([row.to_json() for row in trial_rows(results)])
     found = run_script(
-        f"const rows = {rows}; const ids = (column, falling) => sorted(rows, column, falling).map((row) => row[0]);"
-        "return [ids(6, true), ids(6, false), ids(0, true), matching(rows, 'STOPPED').map((row) => row[0])];"
+        f"const [kinds, rows] = [{json.dumps(COLUMN_KINDS)}, {rows}];"
+        "const ids = (column, falling) => sorted(rows, column, falling, kinds).map((row) => row[0]);"
+        "return [ids(6, true), ids(6, false), ids(0, true), matching(rows, 'STOPPED', kinds).map((row) => row[0])];"
     )
     falling_accuracy, rising_accuracy, names, stopped = found
     assert falling_accuracy == ["refill-001", "refill-000", "rsst-000", "rsst-001"]
@@ -111,10 +98,12 @@ def test_the_script_writes_cells_as_the_page_does(results: RunResults) -> None:
         TrialRow("a", "b", "search", 3, "finished", ("x 1", "y 2"), 0.12345, 33.333, 1_303_808, 4.55, "<b>"),
     ]
     written = run_script(
-        f"return {json.dumps([row.to_json() for row in rows])}.map((row) => row.map((one, at) => shown(one, KINDS[at])));"
+        f"const [kinds, rows] = [{json.dumps(COLUMN_KINDS)}, {json.dumps([row.to_json() for row in rows])}];"
+        "return rows.map((row) => row.map((one, at) => shown(one, kinds[at])));"
     )
     assert written == [row.cells() for row in rows]
 
 
-def test_the_script_knows_the_columns_and_when_the_table_is_long() -> None:
-    assert run_script("return [KINDS.length, ALL_AT_ONCE];") == [len(HEADING), ON_ONE_PAGE]
+def test_the_script_is_told_the_columns_and_knows_when_the_table_is_long(results: RunResults) -> None:
+    assert json.loads(page_data([run_report(results, "run")]))["kinds"] == list(COLUMN_KINDS)
+    assert run_script("return ALL_AT_ONCE;") == ON_ONE_PAGE
