@@ -1,11 +1,11 @@
-"""Where an export goes: no folder in use is written over unasked, and a kill leaves a whole export there, or what was there."""
+"""Where an export goes: no folder in use is written over unasked. What a kill can leave there is said in docs/deploying.md."""
 
 from __future__ import annotations
 
 import os
 import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,16 @@ from search.config_file import yaml_file
 
 NAMED = 4
 """Files in use that a message names."""
+BEFORE = f".before{atomic.UNFINISHED}"
+"""Ends the name of an earlier export's folder while the new one takes its place."""
+CACHE = "__pycache__"
+"""What Python makes of `preprocessing.py` where load_example.py is run."""
 
 
 def check_free(out: Path, provenance: Mapping[str, Any], files: Sequence[str]) -> None:
-    """UserError where `out` is in use: by anything but an earlier export of this very trial, whose `files` are replaced."""
+    """UserError where `out` is in use: by anything but an earlier export of this very trial, whose `files` are replaced. An
+    earlier export that a kill has left without its name gets it back first."""
+    put_right(out)
     if not out.exists():
         return
     if not out.is_dir():
@@ -56,9 +62,10 @@ def _whose(study: Path) -> str:
 def _provenance(study: Path) -> Mapping[str, Any]:
     """Of the export that this study file belongs to; nothing where it belongs to none, or cannot be read."""
     try:
-        told = yaml_file.read(study).content.get("provenance")
+        content: Any = yaml_file.read(study).content
     except (UserError, OSError):
         return {}
+    told = content.get("provenance") if isinstance(content, Mapping) else None
     return told if isinstance(told, Mapping) else {}
 
 
@@ -66,23 +73,35 @@ def _provenance(study: Path) -> Mapping[str, Any]:
 def placed(out: Path, files: Sequence[str], at_times: Sequence[str]) -> Iterator[Path]:
     """Give an empty folder beside `out`; on leaving without an error what is in it lies in `out`.
 
-    All at once where nothing is there; else one file after the other, in the order of `files`, and those of `at_times` that are
-    not written this time are removed. Nothing else in `out` is touched.
+    All at once where nothing but these files is there. Else one file after the other, in the order of `files`, those of
+    `at_times` that are not written this time are removed, and nothing else in `out` is touched.
     """
+    put_right(out)
     out = out.resolve()
-    _remove_left_over(out)
-    built = out.with_name(f".{out.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}{atomic.UNFINISHED}")
+    process = f".{out.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}"
+    built, before = (out.with_name(f"{process}{ending}") for ending in (atomic.UNFINISHED, BEFORE))
     built.mkdir(parents=True)
     try:
         yield built
-        if out.is_dir() and any(out.iterdir()):
+        if _has_others(out, {*files, *at_times, CACHE}):
             _move_files(built, out, files, at_times)
         else:
-            writes.move_folder(built, out)
+            _swap(built, out, before)
         atomic.sync_folder(out.parent)
     finally:
+        _settle(before, out)
         if built.exists():
             writes.remove_folder(built)
+
+
+def _has_others(out: Path, ours: Set[str]) -> bool:
+    return out.is_dir() and any(path.name not in ours and not atomic.is_unfinished(path) for path in out.iterdir())
+
+
+def _swap(built: Path, out: Path, before: Path) -> None:
+    if out.is_dir():
+        writes.move_folder(out, before)
+    writes.move_folder(built, out)
 
 
 def _move_files(built: Path, out: Path, files: Sequence[str], at_times: Sequence[str]) -> None:
@@ -96,13 +115,34 @@ def _move_files(built: Path, out: Path, files: Sequence[str], at_times: Sequence
     atomic.sync_folder(out)
 
 
-def _remove_left_over(out: Path) -> None:
-    """What processes that are gone have left half built."""
-    pattern = re.compile(rf"\.{re.escape(out.name)}\.(\d+)\.[0-9a-f]{{8}}{re.escape(atomic.UNFINISHED)}")
+def put_right(out: Path) -> None:
+    """Give an earlier export its name back where a process that is gone was killed between two renames; what such processes
+    have left half built is removed."""
+    out = out.resolve()
+    pattern = re.compile(
+        rf"\.{re.escape(out.name)}\.(\d+)\.[0-9a-f]{{8}}({re.escape(BEFORE)}|{re.escape(atomic.UNFINISHED)})"
+    )
     beside = out.parent.iterdir() if out.parent.is_dir() else ()
     for folder in [path for path in beside if path.is_dir()]:
-        if (found := pattern.fullmatch(folder.name)) and not _is_alive(int(found[1])):
+        if not (found := pattern.fullmatch(folder.name)) or _is_alive(int(found[1])):
+            continue
+        if found[2] == BEFORE:
+            _settle(folder, out)
+        else:
             writes.remove_folder(folder)
+
+
+def _settle(before: Path, out: Path) -> None:
+    """An earlier export gets its name back, unless there is one that has it: then it is removed, under a name by which what
+    is left of it is never taken for whole."""
+    if not before.is_dir():
+        return
+    if out.is_dir() and any(out.iterdir()):
+        done = before.with_name(before.name.removesuffix(BEFORE) + atomic.UNFINISHED)
+        writes.move_folder(before, done)
+        writes.remove_folder(done)
+    elif not out.is_file():
+        writes.move_folder(before, out)
 
 
 def _is_alive(process: int) -> bool:

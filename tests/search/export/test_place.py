@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from models import writes
 from models.errors import UserError
 from search.config_file import yaml_file
-from search.export.place import check_free, placed
+from search.export.place import check_free, placed, put_right
 
 FILES = ("best.yaml", "model.onnx", "MODEL_CARD.md")
 AT_TIMES = ("scratch-source.safetensors",)
@@ -89,11 +90,12 @@ def test_other_files_are_named(tmp_path: Path) -> None:
         check_free(tmp_path, TRIAL, FILES)
     assert "\n" not in str(caught.value)
     (tmp_path / "model.onnx").write_text("a user's")
-    (tmp_path / "best.yaml").write_text("no: [study")
-    with pytest.raises(
-        UserError, match=r"--force, which replaces best\.yaml, model\.onnx there and leaves all else as it is"
-    ):
-        check_free(tmp_path, TRIAL, FILES)
+    for study in ("no: [study", "a text"):
+        (tmp_path / "best.yaml").write_text(study)
+        with pytest.raises(
+            UserError, match=r"--force, which replaces best\.yaml, model\.onnx there and leaves all else as it is"
+        ):
+            check_free(tmp_path, TRIAL, FILES)
     with pytest.raises(UserError, match="a is a file; name a folder"):
         check_free(tmp_path / "a", TRIAL, FILES)
 
@@ -108,6 +110,78 @@ def test_what_fails_on_the_way_leaves_what_was_there(there: bool, tmp_path: Path
         fail(out)
     assert (contents(out) if there else None) == before
     assert [path.name for path in tmp_path.iterdir()] == (["small"] if there else [])
+
+
+def killed_in_export(out: Path, at: int) -> bool:
+    """Whether an export by another process was killed, at its so manieth change."""
+    process = os.fork()
+    if process == 0:
+        changes = 0
+
+        def killed_at(change: Callable[..., None]) -> Callable[..., None]:
+            def counted(*paths: Path) -> None:
+                nonlocal changes
+                changes += 1
+                if changes == at:
+                    os._exit(9)
+                change(*paths)
+
+            return counted
+
+        for name in ("replace", "unlink", "move_folder", "remove_folder"):
+            setattr(writes, name, killed_at(getattr(writes, name)))
+        write(out, "new")
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+
+
+def test_a_kill_at_any_change_leaves_one_whole_export_and_the_next_puts_right_what_is_left(tmp_path: Path) -> None:
+    out, met = tmp_path / "small", set()
+    for at in range(1, 20):
+        exported_before(out)
+        (out / "__pycache__").mkdir()
+        old = {path.name: path.read_text() for path in out.iterdir() if path.is_file()}
+        if not killed_in_export(out, at):
+            break
+        met.add(out.exists())
+        put_right(out)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["small"]
+        found = {path.name: path.read_text() for path in out.iterdir() if path.is_file()}
+        assert found in (old, dict.fromkeys(FILES, "new"))
+        write(out, "newer")
+        assert contents(out) == dict.fromkeys(FILES, "newer")
+        shutil.rmtree(out)
+    assert met == {True, False}, "between the two renames too"
+    assert 3 < at < 19
+
+
+def test_an_earlier_export_of_another_trial_that_a_kill_left_aside_is_in_use(tmp_path: Path) -> None:
+    out = tmp_path / "small"
+    exported_before(out, {**TRIAL, "trial": "rsst-001"})
+    assert killed_in_export(out, 2)
+    assert not out.exists()
+    with pytest.raises(UserError, match=r"small is in use: .* \(an export of rsst-001"):
+        check_free(out, TRIAL, FILES)
+    assert (out / "model.onnx").read_text() == "old"
+
+
+def test_an_earlier_export_gets_its_name_back_where_the_new_one_cannot_have_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, real = tmp_path / "small", writes.move_folder
+    exported_before(out)
+    before = contents(out)
+
+    def fail_once(source: Path, target: Path) -> None:
+        if target == out and not source.name.endswith(".before.tmp"):
+            raise OSError("refused")
+        real(source, target)
+
+    monkeypatch.setattr(writes, "move_folder", fail_once)
+    with pytest.raises(OSError, match="refused"):
+        write(out, "new")
+    assert contents(out) == before
+    assert [path.name for path in tmp_path.iterdir()] == ["small"]
 
 
 def test_what_a_kill_left_half_built_is_removed_and_what_another_process_builds_is_not(
