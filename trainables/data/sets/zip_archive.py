@@ -5,6 +5,7 @@ Nothing of it is trusted: an entry that would leave the folder, or that is a lin
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
@@ -45,7 +46,8 @@ def unpacked(archive: Path) -> Path:
         with zipfile.ZipFile(archive) as opened:
             entries = _entries(archive, opened)
             name = f"{archive.stem}-{_digest(entries)}"
-            found = next((place / name for place in _places(archive) if (place / name).is_dir()), None)
+            there = [place / name for place in _places(archive) if (place / name).is_dir()]
+            found = next((folder for folder in there if not _missing(folder, entries)), None)
             return found or _unpack(archive, opened, entries, name)
     except UNREADABLE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -86,17 +88,28 @@ def _digest(entries: Sequence[zipfile.ZipInfo]) -> str:
     return hashlib.sha256(json.dumps(listed).encode()).hexdigest()[:12]
 
 
+def _missing(folder: Path, entries: Sequence[zipfile.ZipInfo]) -> int:
+    """How many of an archive's files its folder lacks by number; what was added there hides as many. Names that a file system
+    may take for one count once."""
+    names = {str(PurePosixPath(entry.filename)).casefold() for entry in entries}
+    return max(0, len(names) - sum(len(files) for _, _, files in os.walk(folder)))
+
+
 def _unpack(archive: Path, opened: zipfile.ZipFile, entries: Sequence[zipfile.ZipInfo], name: str) -> Path:
-    """Into a hidden folder beside the final one, which gets its name once it is whole; one process does it for all."""
+    """Into a hidden folder beside the final one, which gets its name once it is whole; one process does it for all. Where there
+    is one with files missing it gets these, and keeps all else."""
     place = next((one for one in _places(archive)[:1] if os.access(one, os.W_OK)), _places(archive)[1])
     place.mkdir(parents=True, exist_ok=True)
     size = sum(entry.file_size for entry in entries)
     with FileLock(place / f".{name}.lock"):
-        if (place / name).is_dir():
+        _remove_left_over(place, name)
+        missing = _missing(place / name, entries)
+        if (place / name).is_dir() and not missing:
             return place / name
         _check_room(archive, place, size)
+        again = f" again, for {missing:,} files are missing there" if (place / name).is_dir() else ""
         print(
-            f"prunetune: unpacking {archive.name} into {place / name}: {len(entries):,} files, {size / 1e9:.2f} GB",
+            f"prunetune: unpacking {archive.name} into {place / name}{again}: {len(entries):,} files, {size / 1e9:.2f} GB",
             file=sys.stderr,
             flush=True,
         )
@@ -106,8 +119,26 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, entries: Sequence[zipfile.Zi
             for entry in entries:
                 # Python's own `extract` keeps within the folder too; an entry longer than it says fails its checksum.
                 opened.extract(entry, whole)
-            writes.move_folder(whole, place / name)
+            if again:
+                _add_missing(whole, place / name)
+            else:
+                writes.move_folder(whole, place / name)
     return place / name
+
+
+def _add_missing(whole: Path, there: Path) -> None:
+    for path in [path for path in whole.rglob("*") if path.is_file()]:
+        target = there / path.relative_to(whole)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            writes.replace(path, target)
+
+
+def _remove_left_over(place: Path, name: str) -> None:
+    """Hidden folders of processes that were killed in unpacking; whoever holds the lock is the only one who has one."""
+    for folder in place.glob(f".{glob.escape(name)}-*"):
+        if folder.is_dir():
+            writes.remove_folder(folder)
 
 
 def _check_room(archive: Path, place: Path, size: int) -> None:

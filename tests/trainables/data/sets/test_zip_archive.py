@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
 import zipfile
 from pathlib import Path
 
 import pytest
 
+from models import writes
 from models.errors import UserError
 from trainables.data.sets.zip_archive import unpacked
 
@@ -42,6 +45,37 @@ def test_it_is_unpacked_once_beside_itself_and_says_so(tmp_path: Path, capsys: p
     assert capsys.readouterr().err == ""
     archive.unlink()
     assert unpacked(archive_of(tmp_path, "pets/cat/1.png", "pets/dog/2.png")) != folder, "another content"
+
+
+def test_a_kill_while_unpacking_leaves_nothing_for_good(tmp_path: Path) -> None:
+    archive = archive_of(tmp_path, "[pets]/cat/1.png", "[pets]/dog/1.png").rename(tmp_path / "[pets].zip")
+    process = os.fork()
+    if process == 0:
+        writes.move_folder = lambda *_: os._exit(9)  # type: ignore[assignment]
+        unpacked(archive)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+    (hidden,) = left(tmp_path)
+    assert hidden.startswith(".[pets]-")
+    folder = unpacked(archive)
+    assert left(tmp_path) == [folder.name]
+
+
+def test_a_folder_with_files_missing_is_unpacked_again_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = archive_of(tmp_path, "cat/1.png", "dog/1.png", "dog/2.png")
+    folder = unpacked(archive)
+    shutil.rmtree(folder / "dog")
+    (folder / "cat" / "1.png").write_bytes(b"mine")
+    capsys.readouterr()
+    assert unpacked(archive) == folder
+    assert f"into {folder} again, for 2 files are missing there: 3 files" in capsys.readouterr().err
+    assert sorted(path.name for path in folder.rglob("*.png")) == ["1.png", "1.png", "2.png"]
+    assert left(tmp_path) == [folder.name]
+    assert (folder / "cat" / "1.png").read_bytes() == b"mine"
+    unpacked(archive)
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
