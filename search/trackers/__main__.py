@@ -1,4 +1,4 @@
-"""The process beside a launch that tells one tracker of it: `python -m search.trackers RUN NAME SETTINGS`.
+"""The process beside a launch that tells one tracker of it: `python -m search.trackers RUN NAME SETTINGS [to the end]`.
 
 It reads records and writes no trial's file. When its standard input ends, as it does where its driver is killed, it sends
 what is left and ends. Lines for people go to its standard output; whatever else is said in it, to its standard error.
@@ -19,7 +19,7 @@ from search.run.folder import RunFolder
 from search.study.load import load_study
 from search.trackers.catalogue import SETTINGS, tracker_of, whole_run
 from search.trackers.ledger import LOGGING_FOLDER, Ledger, destination
-from search.trackers.process import LAST_SECONDS, lock_path
+from search.trackers.process import LAST_SECONDS, TO_THE_END, lock_path
 from search.trackers.sender import Sender
 from trainables.files.flock import NoLocks, take_lock
 
@@ -27,7 +27,7 @@ LOOK_EVERY = 2.0
 NICENESS = 5
 
 
-def main(run: Path, name: str, settings: str) -> int:
+def main(run: Path, name: str, settings: str, patience: str = "") -> int:
     messages = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)  # what a tracker's own code prints is no line for people
     os.nice(NICENESS)
@@ -37,23 +37,26 @@ def main(run: Path, name: str, settings: str) -> int:
         whole = whole_run(folder)
         study = load_study(whole.study_file, recorded=True).name
         (run / LOGGING_FOLDER).mkdir(exist_ok=True)
-        closing = not _has_turn(lock_path(run, name))
-        say = partial(print, file=messages)
+        if (turn := _has_turn(lock_path(run, name))) is None:
+            raise UserError("another process tells it of this run, and sends all there is")
+        closing, say = not turn, partial(print, file=messages)
         given = SETTINGS[name].model_validate_json(settings)
         ledger = Ledger(folder, name, destination(name, given))
         sender = Sender(folder, ledger, study, partial(tracker_of, name, given, whole, study), say)
         while not closing:
             sender.look()
             closing = _driver_ended(LOOK_EVERY)
-        signal.alarm(2 * int(LAST_SECONDS))  # nobody waits for longer
+        if patience != TO_THE_END:
+            signal.alarm(2 * int(LAST_SECONDS))  # nobody waits for longer
         return 0 if sender.look(last=True) else 1
     except UserError as error:
         print(f"{name}: {error}", file=messages)
         return 1
 
 
-def _has_turn(path: Path) -> bool:
-    """Wait until no other process tells this tracker of this run; False where the driver ended first."""
+def _has_turn(path: Path) -> bool | None:
+    """Wait until no other process tells this tracker of this run; False where the driver ended first, None where the other one
+    goes on."""
     deadline = None
     while True:
         try:
@@ -64,7 +67,7 @@ def _has_turn(path: Path) -> bool:
         if deadline is None and _driver_ended(LOOK_EVERY):
             deadline = time.monotonic() + LAST_SECONDS / 2
         if deadline is not None and time.monotonic() > deadline:
-            sys.exit(1)  # the other one sends all there is
+            return None
         time.sleep(0.1)
 
 

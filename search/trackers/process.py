@@ -19,6 +19,8 @@ from search.trackers.ledger import LOGGING_FOLDER
 
 LAST_SECONDS = 30.0
 """What a launch waits at its end, at most, until its trackers have what is left."""
+PROGRESS_SECONDS = 5.0
+TO_THE_END = "to the end"
 Say = Callable[[str], None]
 
 
@@ -34,9 +36,18 @@ class Telling:
 
 
 @contextmanager
-def told_to_trackers(logging: LoggingConfig, run: RunFolder, say: Say) -> Iterator[tuple[Telling, ...]]:
-    """While the block drives trials of the run, tell the trackers; `say` is given lines for people."""
-    found = tuple(_begun(run.path, name, getattr(logging, name).model_dump_json(), say) for name in logging.trackers)
+def told_to_trackers(
+    logging: LoggingConfig, run: RunFolder, say: Say, waiting: Callable[[str], None] | None = None
+) -> Iterator[tuple[Telling, ...]]:
+    """While the block drives trials of the run, tell the trackers; `say` is given lines for people.
+
+    With `waiting` what is left is sent to the end, however long it takes, and that is called with the name of the tracker
+    every few seconds; Ctrl-C ends it.
+    """
+    patience = [] if waiting is None else [TO_THE_END]
+    found = tuple(
+        _begun(run.path, [name, getattr(logging, name).model_dump_json(), *patience], say) for name in logging.trackers
+    )
     try:
         yield found
     finally:
@@ -45,8 +56,14 @@ def told_to_trackers(logging: LoggingConfig, run: RunFolder, say: Say) -> Iterat
             with suppress(OSError):
                 one.process.stdin.close()
         deadline = time.monotonic() + LAST_SECONDS
-        for one in found:
-            _end(one, run, deadline, say)
+        try:
+            for one in found:
+                _wait(one, waiting) if waiting is not None else _end(one, run, deadline, say)
+        except BaseException:
+            for one in found:
+                one.process.kill()
+                one.process.wait()
+            raise
 
 
 def lock_path(run: Path, name: str) -> Path:
@@ -54,12 +71,13 @@ def lock_path(run: Path, name: str) -> Path:
     return run / LOGGING_FOLDER / f"{name}.lock"
 
 
-def _begun(run: Path, name: str, settings: str, say: Say) -> Telling:
+def _begun(run: Path, arguments: list[str], say: Say) -> Telling:
+    name = arguments[0]
     (run / LOGGING_FOLDER).mkdir(parents=True, exist_ok=True)
     path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     with (run / LOGGING_FOLDER / f"{name}.log").open("a", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "search.trackers", str(run), name, settings],
+            [sys.executable, "-P", "-m", "search.trackers", str(run), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -76,6 +94,15 @@ def _relay(process: subprocess.Popen[str], say: Say) -> None:
     assert process.stdout is not None, "it was opened with one"
     for line in process.stdout:
         say(line.rstrip("\n"))
+
+
+def _wait(one: Telling, waiting: Callable[[str], None]) -> None:
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            one.complete = one.process.wait(PROGRESS_SECONDS) == 0
+            break
+        waiting(one.name)
+    one.relay.join(timeout=1.0)
 
 
 def _end(one: Telling, run: RunFolder, deadline: float, say: Say) -> None:

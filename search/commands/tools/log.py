@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -10,6 +9,7 @@ import click
 from models.errors import WORK_FAILED, UserError
 from search.commands.common import Outcome, Subcommand, run_argument
 from search.commands.tools import offered
+from search.console import announce
 from search.run.changing.free import check_free_to_change
 from search.run.folder import RunFolder
 from search.run.possible.trackers import check_trackers
@@ -39,15 +39,24 @@ def command(run: Path, sets: tuple[str, ...]) -> Outcome:
             "(mlflow, wandb, comet)"
         )
     check_trackers(study)
-    before = _epochs(folder, study.logging)
-    with told_to_trackers(study.logging, folder, lambda line: print(f"prunetune: {line}", file=sys.stderr)) as told:
-        pass
-    after = _epochs(folder, study.logging)
+    before = _ledgers(folder, study.logging)
+
+    def waiting(name: str) -> None:
+        announce(
+            f"{name} has {_ledgers(folder, study.logging)[name].epochs} epochs up to now (Ctrl-C: the rest another time)"
+        )
+
+    try:
+        with told_to_trackers(study.logging, folder, announce, waiting) as told:
+            pass
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("what it has been sent is noted; the same command sends the rest") from None
+    after = _ledgers(folder, study.logging)
     json = {
         one.name: {
             "complete": one.complete,
-            "epochs_sent": after[one.name] - before[one.name],
-            "epochs": after[one.name],
+            "epochs_sent": after[one.name].sent - before[one.name].sent,
+            "epochs": after[one.name].epochs,
         }
         for one in told
     }
@@ -60,6 +69,6 @@ def command(run: Path, sets: tuple[str, ...]) -> Outcome:
     return Outcome({"run": str(folder.path), "trackers": json}, "\n".join(lines), 0 if done else WORK_FAILED)
 
 
-def _epochs(run: RunFolder, logging: LoggingConfig) -> dict[str, int]:
-    """How many epochs each surely has, of all trials."""
-    return {name: Ledger(run, name, destination(name, getattr(logging, name))).epochs for name in logging.trackers}
+def _ledgers(run: RunFolder, logging: LoggingConfig) -> dict[str, Ledger]:
+    """What each has been told by now."""
+    return {name: Ledger(run, name, destination(name, getattr(logging, name))) for name in logging.trackers}
