@@ -18,7 +18,9 @@ HOOKS = ("on_study_start", "on_trial_start", "on_state_end", "on_trial_end", "on
 def _own_callback(part: OwnPart) -> OwnPart:
     if any(callable(getattr(part.value, hook, None)) for hook in HOOKS):
         return part
-    raise wrong_part("callbacks", part, f"an object or a class with any of {', '.join(HOOKS)}")
+    likely = {name: near for name in dir(part.value) if name.startswith("on_") and (near := nearest(name, HOOKS))}
+    hint = "".join(f"; the nearest to its {name} is {near}" for name, near in likely.items())
+    raise wrong_part("callbacks", part, f"an object or a class with any of {', '.join(HOOKS)}{hint}")
 
 
 CALLBACKS: Registry[OwnPart] = Registry("callbacks", "callbacks", _own_callback)

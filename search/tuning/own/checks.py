@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from models.errors import UserError
-from models.own_parts import wrong_part
+from models.own_parts import OwnPart, wrong_part
 from search.study.searching.algorithms import ALGORITHMS
 from search.study.searching.callbacks import CALLBACKS, CallbackConfig
 from search.study.searching.stopping_rules import STOPPING_RULES
 from search.study.study import Study
+from search.tuning.own.hooks import check_hooks
 
 
 def check_own_search(study: Study) -> list[str]:
@@ -21,13 +22,11 @@ def check_own_search(study: Study) -> list[str]:
         with _at_its_line(study, "search", "algorithm"):
             warnings += _try_sampler(study)
     if STOPPING_RULES.is_own(study.scheduler.kind):
-        from search.tuning.stopping.rule import rule_of
-
         with _at_its_line(study, "scheduler", "kind"):
-            rule_of(study.scheduler)
+            _try_rule(study)
     for place, callback in enumerate(study.callbacks):
         with _at_its_line(study, "callbacks", place):
-            _check_callback(callback)
+            warnings += _check_callback(callback)
     return warnings
 
 
@@ -48,9 +47,30 @@ def _try_sampler(study: Study) -> list[str]:
     ]
 
 
-def _check_callback(callback: CallbackConfig) -> None:
-    """Its class takes what it is given. It is not made before there is something to tell: it may open files, or connect."""
+def _try_rule(study: Study) -> None:
+    """It is asked as each state of a trial ends, of trials made up for that."""
+    from search.tuning.own.made_trials import made_trials
+    from search.tuning.stopping.rule import rule_of
+
+    rule, paired = rule_of(study.scheduler), study.search.pairing == "shared"
+    try:
+        for trial, rivals in made_trials(study):
+            removed_percent = rule.judged_at(trial, paired)
+            if removed_percent is not None and trial.val_accuracy_at(removed_percent) is not None:
+                rule.keeps(trial, rivals, removed_percent)
+    except UserError as error:
+        raise UserError(f"{error.text} (asked about trials made up to try it)") from error
+
+
+def _check_callback(callback: CallbackConfig) -> list[str]:
+    """Its class takes what it is given, and its methods what they are. It is not made before there is something to tell: it
+    may open files, or connect. Returns warnings."""
     part = CALLBACKS[callback.use]
+    _check_made(callback, part)
+    return check_hooks(callback.use, part.value)
+
+
+def _check_made(callback: CallbackConfig, part: OwnPart) -> None:
     if not isinstance(part.value, type):
         if callback.args:
             raise wrong_part("callbacks", part, "a class, since it is given arguments")

@@ -117,6 +117,34 @@ class Diary:
 
 class Mute:
     pass
+
+
+class Misspelt:
+    def on_trial_ended(self, trial):
+        pass
+
+
+class HalfMisspelt(Misspelt):
+    def on_study_end(self, study):
+        pass
+
+
+class TakesTooLittle(HalfMisspelt):
+    def on_state_end(self, trial):
+        pass
+
+
+class Still:
+    @staticmethod
+    def on_state_end(trial, state):
+        pass
+
+    @classmethod
+    def on_trial_end(cls, trial, why=None):
+        pass
+
+
+still = Still()
 """,
 }
 

@@ -13,6 +13,7 @@ from models.errors import UserError
 from search.run.views import trial_view
 from search.study.load import load_study
 from search.tuning.own.checks import check_own_search
+from search.tuning.own.made_trials import made_trials
 from tests.search.tuning.own_parts import users
 
 __all__ = ["users"]
@@ -105,6 +106,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"scheduler": {"kind": "rules.py:low", "args": {"roof": 1}}}, "unexpected keyword argument 'roof'"),
     ({"scheduler": {"kind": "diary.py:json"}}, "found module in .*diary.py, expected a function"),
     ({"callbacks": ["diary.py:Mute"]}, "expected an object or a class with any of on_study_start"),
+    ({"callbacks": ["diary.py:Misspelt"]}, "the nearest to its on_trial_ended is on_trial_end"),
+    (
+        {"callbacks": ["diary.py:TakesTooLittle"]},
+        r"TakesTooLittle: on_state_end: too many positional arguments; it is called with \(trial, state\)",
+    ),
+    ({"scheduler": {"kind": "rules.py:fails"}}, r"rules.py:\d+: KeyError: 'nothing'; correct it there \(asked about"),
+    ({"scheduler": {"kind": "rules.py:undecided"}}, "gave None for .*, expected True to go on or False"),
     ({"callbacks": [{"diary.py:Diary": {"paht": "x"}}]}, "missing a required argument: 'path'"),
 ]
 
@@ -131,6 +139,28 @@ def test_what_cannot_work_is_found_before_a_trial_runs(users: Path, sections: di
 def test_mistakes_that_need_no_import(users: Path, sections: dict[str, Any], told: str) -> None:
     with pytest.raises(UserError, match=told):
         make_study(users, **sections)
+
+
+def test_rules_and_callbacks_that_work_are_let_be(users: Path) -> None:
+    callbacks = ["diary.py:Still", "diary.py:still", {"diary.py:Diary": {"path": "x"}}]
+    for scheduler in ({"kind": "rules.py:low"}, {"kind": "rules.py:AtTheEnd", "args": {"at": 50}, "grace_states": 9}):
+        assert check_own_search(make_study(users, scheduler=scheduler, callbacks=callbacks)) == []
+    (warning,) = check_own_search(make_study(users, callbacks=["diary.py:HalfMisspelt"]))
+    assert (
+        warning
+        == "callbacks: diary.py:HalfMisspelt has on_trial_ended, which nothing calls; the nearest is on_trial_end"
+    )
+
+
+def test_a_rule_is_tried_on_as_many_trials_as_it_waits_for(users: Path) -> None:
+    study = make_study(users, scheduler={"kind": "rules.py:low", "min_trials": 5, "grace_states": 2})
+    asked = list(made_trials(study))
+    assert [trial.states[-1].state for trial, _ in asked] == [2, 3, 4]
+    for trial, rivals in asked:
+        removed_percent = trial.states[-1].removed_percent
+        assert len({one.id for one in (trial, *rivals)}) == 1 + len(rivals)
+        assert sum(one.val_accuracy_at(removed_percent) is not None for one in rivals) + 1 >= 5
+        assert trial.settings.keys() == {"train.lr"}
 
 
 def test_one_argument_may_be_set_by_its_dotted_key(users: Path) -> None:
