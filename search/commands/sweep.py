@@ -9,7 +9,7 @@ import click
 
 from search.commands.common import Outcome, Subcommand, check_writable, launch_options, storage_option, study_parameters
 from search.console import afterwards, announce
-from search.evidence.formats import duration, gigabytes
+from search.evidence.formats import TIMED, gigabytes, time_text
 from search.run.folder import RunFolder
 from search.run.manifest import open_run
 from search.run.plan import outstanding_trials
@@ -89,9 +89,8 @@ def estimate_text(cost: Estimate) -> str:
         )
     if cost.seconds is not None:
         lines.append(
-            f"at most {cost.training_macs:.3g} training MACs, {gigabytes(cost.disk_bytes or 0)} of disk and about "
-            f"{duration(cost.seconds)} (a dense step was measured, "
-            "without evaluation; pruning, sharing and early stopping make it less)"
+            f"{time_text(cost.seconds)} ({TIMED}), and at most {cost.training_macs:.3g} training MACs and "
+            f"{gigabytes(cost.disk_bytes or 0)} of disk"
         )
     lines += [f"warning: {warning}" for warning in cost.warnings]
     return "\n".join([f"{cost.study}: nothing was started", *lines])

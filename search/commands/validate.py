@@ -10,7 +10,7 @@ import click
 
 from search.commands.common import Outcome, Subcommand, study_parameters
 from search.console import announce
-from search.evidence.formats import counted, duration, gigabytes, short
+from search.evidence.formats import TIMED, counted, gigabytes, short, time_text
 from search.run.foretold.dense_start import dense_starts
 from search.run.foretold.dense_start_text import dense_start_lines
 from search.run.possible.cluster_address import cluster_address
@@ -112,11 +112,11 @@ def _cost(study: Study) -> Estimate:
 
 
 def cost_line(cost: Estimate) -> str:
-    """`cost: 28 trials, 672 epochs, 2 at once here: at most about 3 min 10 s and 0.04 GB of disk`."""
+    """`cost: 28 trials, 672 epochs, 2 at once here: about 3 min 10 s as busy as this machine is now (…), and 40 MB of disk`."""
     told = f"cost: {counted(cost.trials, 'trial')}, {cost.epochs:,.0f} epochs, {cost.concurrent} at once here"
     if cost.seconds is None:
         return told
-    return f"{told}: at most about {duration(max(1.0, cost.seconds))} and {gigabytes(cost.disk_bytes or 0)} of disk"
+    return f"{told}: {time_text(cost.seconds)} ({TIMED}), and at most {gigabytes(cost.disk_bytes or 0)} of disk"
 
 
 def _network_lines(one: dict[str, Any]) -> list[str]:
@@ -167,6 +167,18 @@ def _arm_json(study: Study, arm: Arm) -> dict[str, Any]:
     }
 
 
+def _weights_text(told: dict[str, Any]) -> str:
+    """`weights proven (the file's sha256 …); what they know …`: the probe proves nothing, it says what they are worth here."""
+    why = f" ({told['evidence'][0]})" if told.get("evidence") else ""
+    probe = told.get("probe")
+    if probe is None:
+        return f"weights {told['verdict']}{why}"
+    return (
+        f"weights {told['verdict']}{why}; what they know of these images, by a k-NN probe on {probe['images']} of them: "
+        f"{100 * probe['accuracy']:.1f} %, {100 * probe['random_accuracy']:.1f} % at random weights"
+    )
+
+
 def _teacher_text(told: dict[str, Any]) -> str:
     return f"{told['origin']} {told['verdict']} ({Knowledge.from_json(told['probe']).text()})"
 
@@ -174,13 +186,7 @@ def _teacher_text(told: dict[str, Any]) -> str:
 def _line(arm: str, facts: dict[str, Any]) -> str:
     searched = ", ".join(facts["searched"]) or "nothing"
     points = f" ({facts['grid_points']} grid points)" if facts["searched"] and facts["grid_points"] else ""
-    weights = f"; weights {facts['weights']['verdict']}" if "weights" in facts else ""
-    probe = facts.get("weights", {}).get("probe")
-    if probe is not None:
-        weights += (
-            f" (k-NN probe on {probe['images']} training images: {100 * probe['accuracy']:.1f} %, "
-            f"{100 * probe['random_accuracy']:.1f} % at random weights)"
-        )
+    weights = f"; {_weights_text(facts['weights'])}" if "weights" in facts else ""
     teacher = f"; teacher {_teacher_text(facts['teacher'])}" if "teacher" in facts else ""
     line = f"  {arm}: method {facts['method'] or 'searched'}, searches {searched}{points}{weights}{teacher}"
     return f"{line}\n    {facts['reach']}" if "reach" in facts else line

@@ -88,8 +88,18 @@ def duration(seconds: float) -> str:
 
 
 def gigabytes(count: float) -> str:
-    """Of bytes: `12 GB`, `1.2 GB`, `0.04 GB`, `under 0.01 GB`."""
+    """Of bytes: `12 GB`, `1.2 GB`, `0.12 GB`, `40 MB`, `under 1 MB`."""
     size = count / 1e9
-    if size < 0.01:
-        return "under 0.01 GB"
+    if size < 0.001:
+        return "under 1 MB"
+    if size < 0.1:
+        return f"{1000 * size:.0f} MB"
     return f"{size:.0f} GB" if size >= 10 else f"{size:.1f} GB" if size >= 1 else f"{size:.2f} GB"
+
+
+TIMED = "the fastest of a few dense steps counts, without evaluation; pruning, sharing and early stopping make it less"
+
+
+def time_text(seconds: float) -> str:
+    """`about 3 min 10 s as busy as this machine is now`: no bound, for what runs beside it changes."""
+    return f"about {duration(max(1.0, seconds))} as busy as this machine is now"

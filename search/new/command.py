@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -13,6 +14,7 @@ from models.names import nearest, suggestion
 from search.commands.common import PATH, Outcome, Subcommand, check_writable
 from search.console import announce
 from search.new.asking import ask, is_terminal
+from search.new.naming import check_free, default_name, free_file, study_name
 from search.new.questions import DEFAULT, QUESTIONS, Question
 
 if TYPE_CHECKING:
@@ -49,6 +51,8 @@ def command(
     if out is not None:
         _check_out(out, force)
     found = _data(data, asking)
+    if out is None and not asking:
+        out = _check_out(Path(f"{default_name(found, chosen or QUESTIONS[DEFAULT])}.yaml"), force)
     announce("loading torch, and looking at the images")
     from search.new.looking import look
 
@@ -58,28 +62,22 @@ def command(
     if chosen is None:
         choices = [(one.name, one.short) for one in QUESTIONS.values()]
         chosen = ask("What shall it answer?", DEFAULT, _question, choices) if asking else QUESTIONS[DEFAULT]
-    proposal = _proposal(looked, chosen, arch, asking)
-    from search.new.writing import check_free, cost_of, study_name, study_text
-
-    name = study_name(proposal)
+    proposal, told_before = _proposal(looked, chosen, arch, asking)
     if out is None:
-        default = Path(f"{name}.yaml")
-        out = (
-            ask("Where shall it be written?", str(default), lambda text: _check_out(Path(text), force))
-            if asking
-            else default
-        )
-    check_free(out, force)
+        proposed = str(free_file(default_name(found, chosen)))
+        out = cast(Path, ask("Where shall it be written?", proposed, lambda text: _check_out(Path(text), force)))
+    from search.new.writing import cost_of, study_text
+
+    name = study_name(out)
     announce("building the network, and timing a training step")
     cost = cost_of(proposal, name)
+    check_free(out, force)
     _write(out, study_text(proposal, name, out, cost))
-    return _outcome(proposal, out, name, cost)
+    return _outcome(proposal, out, name, cost, told_before)
 
 
 def _check_out(out: Path, force: bool) -> Path:
     """The file, free to be written."""
-    from search.new.writing import check_free
-
     check_free(out, force)
     check_writable(out.absolute().parent, "--out")
     return out
@@ -108,14 +106,15 @@ def _data(text: str | None, asking: bool) -> DataConfig:
     return config
 
 
-def _proposal(looked: Looked, question: Question, arch: str | None, asking: bool) -> Proposal:
+def _proposal(looked: Looked, question: Question, arch: str | None, asking: bool) -> tuple[Proposal, tuple[str, ...]]:
+    """And what was told of the images already, to whom the network was asked."""
     import torch
 
     from search.new.proposal import propose
 
     has_gpu = torch.cuda.device_count() > 0
     if arch is not None or not asking or question.name == "twistnet":
-        return propose(looked, question, arch, has_gpu)
+        return propose(looked, question, arch, has_gpu), ()
     first = propose(looked, question, None, has_gpu)
     # Of the images at the size that they will have: at another they are told what is not so.
     for line in (*first.looked.warnings, f"weights of {first.arch}: {first.weights.told}"):
@@ -125,7 +124,7 @@ def _proposal(looked: Looked, question: Question, arch: str | None, asking: bool
         return first if name == first.arch else propose(looked, question, name, has_gpu)
 
     chosen: Proposal = ask("Which network? (vit_micro, vit_small, resnet18, timm:NAME)", first.arch, again)
-    return chosen
+    return chosen, first.looked.warnings
 
 
 def _write(out: Path, text: str) -> None:
@@ -134,23 +133,23 @@ def _write(out: Path, text: str) -> None:
     atomic.write_bytes(out, text.encode())
 
 
-def _outcome(proposal: Proposal, out: Path, name: str, cost: Estimate) -> Outcome:
+def _outcome(proposal: Proposal, out: Path, name: str, cost: Estimate, told_before: Sequence[str]) -> Outcome:
     from search.commands.validate import cost_line
 
     file, weights, spec = os.path.relpath(out), proposal.weights, proposal.spec
     following = [f"prunetune validate {file}", f"prunetune sweep {file}"]
     if weights.fetch is not None:
         following.insert(0, weights.fetch)
-    # The study's own warnings tell those of the images again, behind the arms.
-    told = [*proposal.notes, *(line for line in cost.warnings if not line.endswith(proposal.looked.warnings))]
+    told = [*proposal.notes, *_of_study(proposal, cost)]
     patches = "" if spec.patch_size is None else f" in patches of {spec.patch_size} px"
     lines = [
-        f"{out}: {proposal.question.title}, {name}",
+        f"{out}: {proposal.question.title}, study {name}",
+        f"  data: {proposal.looked.splits}",
         f"  network: {proposal.arch}, {spec.img_size} x {spec.img_size} px{patches}; "
         f"{dict(weights.init)['source']} weights ({weights.told})",
-        f"  training: batches of {proposal.batch_size}, a dense start of {proposal.epochs_state0} epochs",
+        f"  training: batches of {proposal.batch_size}, {proposal.training}",
         f"  {cost_line(cost)}",
-        *[f"  note: {line}" for line in told],
+        *[f"  note: {line}" for line in told if line not in told_before],
         "next:",
         *[f"  {one}" for one in following],
     ]
@@ -164,3 +163,12 @@ def _outcome(proposal: Proposal, out: Path, name: str, cost: Estimate) -> Outcom
         "next": following,
     }
     return Outcome(json, "\n".join(lines))
+
+
+def _of_study(proposal: Proposal, cost: Estimate) -> list[str]:
+    """The study's own warnings, but for those of the images, which are told behind the arms again; over folds they are of
+    one that was drawn."""
+    from trainables.data.oddities import is_of_splits
+
+    own = [line for line in cost.warnings if not line.endswith(proposal.looked.warnings)]
+    return [line for line in own if proposal.folds is None or not is_of_splits(line)]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import UserError
 from models.names import nearest, suggestion
 from trainables.config.data_sets import DATA_SETS
+from trainables.config.origins import splits_line
 from trainables.config.trial import DataConfig
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ class Looked:
     data: DataConfig
     facts: DataFacts
     warnings: tuple[str, ...]
+    splits: str
+    """What is trained on, chosen by and tested on, and where each comes from, in words."""
+    holds_out_validation: bool
 
     @property
     def of_files(self) -> bool:
@@ -53,10 +57,16 @@ def data_config(text: str) -> DataConfig:
     if DATA_SETS.is_own(text):
         return DataConfig.model_validate({"name": text})
     names = [name for name in KINDS if name != FOLDER]
+    beside = [one.name for one in path.parent.glob("*") if _may_be_images(one)]
+    likest = nearest(path.name, [*names, *beside])
     raise UserError(
         f"--data: found {text}, expected a folder of images, a .zip of one, or one of {', '.join(names)}"
-        f"{suggestion(nearest(text, names))}"
+        f"{suggestion(str(path.with_name(likest)) if likest in beside else likest)}"
     )
+
+
+def _may_be_images(path: Path) -> bool:
+    return path.suffix.lower() == ".zip" or (path.is_dir() and not path.name.startswith("."))
 
 
 def look(data: DataConfig) -> Looked:
@@ -69,9 +79,29 @@ def look(data: DataConfig) -> Looked:
     return looked
 
 
-def with_size(looked: Looked, image_size: int | None, workers: int) -> Looked:
-    """The same at the size that images are given to a network in, and what is odd about that."""
-    return _looked(looked.data.model_copy(update={"image_size": image_size, "workers": workers}))
+def as_used(looked: Looked, image_size: int | None, workers: int, folds: int | None) -> Looked:
+    """The same at the size that images are given to a network in, and cut into folds; and what is odd about that."""
+    used = _looked(looked.data.model_copy(update={"image_size": image_size, "workers": workers, "folds": folds}))
+    return used if folds is None else replace(used, warnings=_of_all_folds(used, folds))
+
+
+def _of_all_folds(looked: Looked, folds: int) -> tuple[str, ...]:
+    """The splits' warnings would be of the first fold alone, and every fold has others."""
+    from trainables.data.oddities import split_warnings
+
+    of_first, images = split_warnings(looked.facts.counts), looked.facts.images
+    least, most = images // folds, -(-images // folds)
+    name, fewest = looked.facts.smallest_class
+    others = [line for line in looked.warnings if line not in of_first]
+    if fewest >= FEW_TO_CHOOSE_BY * folds:
+        return tuple(others)
+    size = f"{least}" if least == most else f"{least} or {most}"
+    missing = f", and some folds test none of {name}, of which there are {fewest}" if fewest < folds else ""
+    return (
+        *others,
+        f"small folds: {folds} folds of {images:,} images test {size} images each{missing}; all folds together test every "
+        "image once, but one fold's accuracy says little; give more images, or lower data.folds",
+    )
 
 
 def _looked(data: DataConfig) -> Looked:
@@ -84,15 +114,10 @@ def _looked(data: DataConfig) -> Looked:
         facts = loaded.facts()
         # Looking at images that cannot be read would end it; who asks reads the facts first.
         odd = () if facts.files.bad and data.on_bad_image == "error" else loaded.warnings()
-    return Looked(data, facts, odd)
+        splits = splits_line(data.name, loaded.sizes, loaded.splits)
+    return Looked(data, facts, odd, splits, loaded.splits["val"].startswith("held out"))
 
 
 def _few_to_choose_by(looked: Looked) -> bool:
     """Whether validation is held out, and leaves some class too few."""
-    import torch
-
-    from trainables.data import load_data
-
-    if min(looked.facts.counts["val"].values()) >= FEW_TO_CHOOSE_BY:
-        return False
-    return load_data(looked.data, torch.device("cpu")).splits["val"].startswith("held out")
+    return looked.holds_out_validation and min(looked.facts.counts["val"].values()) < FEW_TO_CHOOSE_BY

@@ -8,8 +8,9 @@ from typing import Any
 
 from models.spec import ModelSpec
 from models.units.structure import kinds_of
-from search.new.looking import Looked, with_size
-from search.new.network import NATIVE, SMALL_SIDE, Weights, choose_arch, image_size_for, target_of, weights_of
+from search.new.looking import Looked, as_used
+from search.new.naming import data_argument, default_name, free_file
+from search.new.network import SMALL_SIDE, Weights, choose_arch, image_size_for, target_of, weights_of
 from search.new.questions import Question
 from trainables.config.prune import RATIO_KEYS
 from trainables.config.trial import DTD_FOLDS, FOLDABLE
@@ -20,6 +21,8 @@ BATCH_SIZES = (8, 16, 32, 64, 128)
 EPOCHS = ((2_000, 10, 4), (20_000, 6, 2), (None, 4, 1))
 """Below so many training images: epochs of the dense start, and of each state after it."""
 STATES = 5
+DENSE_FACTOR = 3
+"""Epochs of a network that is trained and not pruned, in those of a dense start."""
 RATIOS = {"head": 0.5, "neuron": 0.7}
 USUAL_RATIO = 0.5
 FOLDS = 10
@@ -54,12 +57,36 @@ class Proposal:
         if not self.is_pretrained or self.weights.fetch is not None:
             told.append(f"weights: {self.weights.told}")
         if self.arch == "vit_micro" and self.shorter_side > SMALL_SIDE:
-            told.append(
-                f"vit_micro is a network for small images, and its weights are of Fashion-MNIST: {LARGER[0]} with weights of "
-                f"ImageNet sees more, on a GPU {LARGER[1]}; where there is a network, `prunetune init fetch {LARGER[0]} "
-                f"--num-classes {facts.classes} --img-size {NATIVE}`, then `prunetune new --arch {LARGER[0]}`"
-            )
+            told.append(self._larger_network())
         return told
+
+    def _larger_network(self) -> str:
+        """Commands that work as they stand, at the size that would be proposed then, into a file that is not there."""
+        data, question, arch = self.looked.data, self.question, LARGER[0]
+        size = image_size_for(arch, self.shorter_side, self.has_gpu)
+        out = free_file(f"{default_name(data, question)}_{arch}")
+        return (
+            f"vit_micro is a network for small images, and its weights are of Fashion-MNIST: {arch} with weights of ImageNet "
+            f"sees more, on a GPU {LARGER[1]}; where there is a network, `prunetune init fetch {arch} --num-classes "
+            f"{self.looked.facts.classes} --img-size {size}`, then `prunetune new --data {data_argument(data)} --question "
+            f"{question.name} --arch {arch} --out {out}`"
+        )
+
+    @property
+    def prunes(self) -> bool:
+        return self.question.name != "twistnet"
+
+    @property
+    def dense_epochs(self) -> int:
+        """Of a network of which nothing is removed, where all are such."""
+        return DENSE_FACTOR * self.epochs_state0
+
+    @property
+    def training(self) -> str:
+        """`a dense start of 10 epochs, then 5 states of 4`."""
+        if not self.prunes:
+            return f"{self.dense_epochs} epochs, with nothing removed"
+        return f"a dense start of {self.epochs_state0} epochs, then {STATES} states of {self.epochs_per_state}"
 
     @property
     def is_pretrained(self) -> bool:
@@ -85,17 +112,25 @@ class Proposal:
 
     @property
     def folds(self) -> int | None:
-        """Over how many folds networks can be compared; None where the data have a test split of their own."""
-        if self.looked.data.name == "dtd":
-            return DTD_FOLDS
-        foldable = self.looked.data.name in FOLDABLE and "test/CLASS" not in self.looked.facts.layout
-        return FOLDS if foldable else None
+        """Over how many folds networks are compared; None where the data have a test split of their own."""
+        return DTD_FOLDS if self.looked.data.name == "dtd" else self.looked.data.folds
 
     def to_json(self) -> dict[str, Any]:
-        names = ("arch", "target", "batch_size", "epochs_state0", "epochs_per_state", "augment")
+        names = ("arch", "target", "batch_size", "augment")
+        state0 = self.epochs_state0 if self.prunes else None
+        epochs = {
+            "epochs_state0": state0,
+            "epochs_per_state": self.epochs_per_state if self.prunes else self.dense_epochs,
+        }
         sizes = {"image_size": self.spec.img_size, "patch_size": self.spec.patch_size, "in_chans": self.spec.in_chans}
         weights = {"init": dict(self.weights.init), "weights": self.weights.told, "fetch": self.weights.fetch}
-        return {"question": self.question.name, **{name: getattr(self, name) for name in names}, **sizes, **weights}
+        return {
+            "question": self.question.name,
+            **{name: getattr(self, name) for name in names},
+            **epochs,
+            **sizes,
+            **weights,
+        }
 
 
 def propose(looked: Looked, question: Question, arch: str | None, has_gpu: bool) -> Proposal:
@@ -110,7 +145,8 @@ def propose(looked: Looked, question: Question, arch: str | None, has_gpu: bool)
     size = image_size_for(arch, shorter, has_gpu)
     # What lies in memory has a size of its own, which need not be said where it is taken.
     own = not looked.facts.layout and size == looked.facts.image_size
-    looked = with_size(looked, None if own else size, 4 if has_gpu else 0)
+    folds = _folds_of(looked) if question.name == "twistnet" else None
+    looked = as_used(looked, None if own else size, 4 if has_gpu else 0, folds)
     facts = looked.facts
     spec = resolve_spec(arch, facts.classes, facts.image_size, facts.in_chans)
     weights = weights_of(spec, arch, looked.data.name)
@@ -131,6 +167,12 @@ def propose(looked: Looked, question: Question, arch: str | None, has_gpu: bool)
         has_gpu=has_gpu,
         shorter_side=shorter,
     )
+
+
+def _folds_of(looked: Looked) -> int | None:
+    """Over how many folds of these images networks can be compared, where they have no test split of their own."""
+    foldable = looked.data.name in FOLDABLE and "test/CLASS" not in looked.facts.layout
+    return min(FOLDS, looked.facts.images) if foldable else None
 
 
 def _of_both(looked: Looked, of_twistnet: Weights) -> Weights:

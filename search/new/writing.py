@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from models import atomic
-from models.errors import UserError
-from search.evidence.formats import counted, duration, gigabytes, short
+from search.evidence.formats import TIMED, counted, duration, gigabytes, short
 from search.new.proposal import STATES, Proposal
 from search.study.load import load_study
 
@@ -27,26 +26,6 @@ PLAIN = re.compile(r"[A-Za-z_/][\w./-]*")
 YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
 MUCH_DISK = 5e9
 """Bytes of states' files from which a study keeps only those that are worth it."""
-DENSE_FACTOR = 3
-"""Epochs of a network that is trained and not pruned, in those of a dense start."""
-
-
-def study_name(proposal: Proposal) -> str:
-    """`flowers_refill_vs_rsst`, of the folder's or data set's name."""
-    data = proposal.looked.data
-    subject = data.name if data.root is None else data.root.stem
-    cleaned = re.sub(r"[^A-Za-z0-9_-]+", "_", subject).strip("_-") or "images"
-    return f"{cleaned}_{proposal.question.words}"
-
-
-def check_free(out: Path, force: bool) -> None:
-    """UserError where a file would be overwritten, or there is no folder to write it into."""
-    if out.is_dir() or not out.absolute().parent.is_dir():
-        raise UserError(
-            f"--out: {out} is {'a folder' if out.is_dir() else 'in no folder'}; name a file, such as mine.yaml"
-        )
-    if out.exists() and not force:
-        raise UserError(f"--out: {out} is there already; name another file, or say --force to overwrite it")
 
 
 def study_text(proposal: Proposal, name: str, out: Path, cost: Estimate | None = None) -> str:
@@ -69,7 +48,7 @@ def study_text(proposal: Proposal, name: str, out: Path, cost: Estimate | None =
         file=os.path.relpath(out),
         subject=f"the images of {data.root.name}" if data.root is not None else data.name,
         facts=facts,
-        facts_text=". ".join(facts.lines()),
+        facts_text=". ".join([*facts.lines(), looked.splits]),
         told=proposal.notes,
         data=data,
         root=None if data.root is None else str(data.root) if cost is None else seen_from(data.root, out),
@@ -83,7 +62,7 @@ def study_text(proposal: Proposal, name: str, out: Path, cost: Estimate | None =
         ratios=", ".join(f"{key}: {value:g}" for key, value in ratios.items()),
         balance=next(iter(ratios)) if len(ratios) > 1 else None,
         few_states=[states for states in (2, STATES, 2 * STATES) if states <= epochs],
-        dense_epochs=DENSE_FACTOR * proposal.epochs_state0,
+        dense_epochs=proposal.dense_epochs,
         much_disk=cost is not None and (cost.disk_bytes or 0) > MUCH_DISK,
         cost_text=_cost_text(proposal, cost),
         comment=comment,
@@ -121,12 +100,12 @@ def _cost_text(proposal: Proposal, cost: Estimate | None) -> str:
     if cost is None:
         return "Cost: not measured."
     macs = "" if cost.training_macs is None else f" Training costs at most {short(cost.training_macs)}MACs."
-    seconds = "" if cost.seconds is None else f": at most about {duration(max(1.0, cost.seconds))}"
+    seconds = "" if cost.seconds is None else f": about {duration(max(1.0, cost.seconds))}"
     where = "with a GPU" if cost.gpus_per_trial else "on CPUs"
     return (
         f"Asks for {counted(cost.trials, 'trial')}, {cost.epochs:,.0f} epochs of {proposal.looked.train_images:,} images in all"
-        f"{seconds} on the machine where this was written ({cost.concurrent} at once, {where}; a step was measured; pruning, "
-        f"sharing and early stopping make it less) and {gigabytes(cost.disk_bytes or 0)} of disk.{macs}"
+        f"{seconds} on the machine where this was written, as busy as it was then ({cost.concurrent} at once, {where}; "
+        f"{TIMED}), and at most {gigabytes(cost.disk_bytes or 0)} of disk.{macs}"
     )
 
 

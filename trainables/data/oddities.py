@@ -30,6 +30,9 @@ READ_WHOLE = 32
 DARK = 4096
 """An image of 16 bits that stays below this holds 12 bits at most, and is nearly black beside the full range."""
 
+OF_SPLITS = ("classes missing from the", "classes with one training image", "classes far smaller", SMALL_VALIDATION)
+"""How what `split_warnings` tells begins."""
+
 Counts = Mapping[str, Mapping[str, int]]
 """Part → class → images."""
 
@@ -48,6 +51,11 @@ def split_warnings(counts: Counts) -> tuple[str, ...]:
         *_far_smaller(counts),
         *_few_to_choose_by(counts["val"]),
     )
+
+
+def is_of_splits(warning: str) -> bool:
+    """Whether a warning, with or without arms before it, speaks of the splits' sizes: over folds these are one fold's."""
+    return any(warning.startswith(begin) or f": {begin}" in warning for begin in OF_SPLITS)
 
 
 def _missing_classes(counts: Counts) -> Iterator[str]:

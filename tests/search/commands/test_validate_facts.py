@@ -30,7 +30,8 @@ def test_it_tells_images_network_and_cost(study: Path, capsys: pytest.CaptureFix
     assert "  network: vit_micro, 16 x 16 px in patches of 2 px, 3 channels, 2 classes: " in told.out
     assert " GMACs an image\n" in told.out
     assert "  cost: 2 trials, 4 epochs, " in told.out
-    assert "GB of disk" in told.out
+    assert " MB of disk" in told.out
+    assert " as busy as this machine is now (the fastest of a few dense steps counts" in told.out
     assert "timing a training step (--no-time leaves that out)" in told.err
 
 

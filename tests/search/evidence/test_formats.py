@@ -30,7 +30,7 @@ def test_times_have_two_units_at_most(seconds: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "under 0.01 GB"), (4e7, "0.04 GB"), (1.24e9, "1.2 GB"), (123.4e9, "123 GB")]
+    ("count", "text"), [(0, "under 1 MB"), (4e7, "40 MB"), (2e8, "0.20 GB"), (1.24e9, "1.2 GB"), (123.4e9, "123 GB")]
 )
 def test_sizes_are_in_gigabytes(count: float, text: str) -> None:
     assert gigabytes(count) == text

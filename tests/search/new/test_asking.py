@@ -62,7 +62,16 @@ def test_a_wrong_answer_is_said_and_asked_again(
     ):
         assert message in told
     study = load_study(tmp_path / "mine.yaml")
-    assert (study.name, study.trial["model"]["arch"]) == ("digits_budget", "vit_micro")
+    assert (study.name, study.trial["model"]["arch"]) == ("mine", "vit_micro")
+    assert study.compare.baseline != "refill", "the budget was asked"
+
+
+def test_the_name_that_is_proposed_is_free(answers: list[str], tmp_path: Path) -> None:
+    for name in ("digits_refill_vs_rsst", "digits_refill_vs_rsst_2"):
+        (tmp_path / f"{name}.yaml").write_text("mine", encoding="utf-8")
+    answers += ["", "", "", ""]
+    assert cli.main(["new"]) == 0
+    assert load_study(tmp_path / "digits_refill_vs_rsst_3.yaml").name == "digits_refill_vs_rsst_3"
 
 
 def test_what_is_given_is_not_asked(answers: list[str], capsys: pytest.CaptureFixture[str]) -> None:

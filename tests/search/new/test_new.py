@@ -11,11 +11,14 @@ import pytest
 from PIL import Image
 
 from search import cli
+from search.new.looking import data_config, look
+from search.new.proposal import propose
 from search.new.questions import QUESTIONS
 from search.new.writing import seen_from
 from search.study.load import load_study
 from tests.search.new.photographs import CLASSES, write_parts, write_photographs
 from tests.trainables.data.made_data import write_fashion_mnist
+from trainables.data.oddities import is_of_splits, split_warnings
 
 pytestmark = pytest.mark.usefixtures("own_data_folder")
 
@@ -50,7 +53,7 @@ def test_what_is_written_is_valid(question: str, data: str, here: Path, capsys: 
     said = told(["new", "--data", data, "--question", question, "--out", "mine.yaml", "--yes"], capsys)
     assert said["next"] == ["prunetune validate mine.yaml", "prunetune sweep mine.yaml"]
     valid = told(["validate", "mine.yaml", "--no-time"], capsys)
-    assert valid["study"] == said["name"] == f"{data}_{question.replace('-', '_')}"
+    assert valid["study"] == said["name"] == "mine", "each file's study has a run of its own"
     assert valid["data"][0]["facts"]["files"]["formats"] == {"PNG": 45, "JPEG": 45} if data == "flat" else True
     study, cost = load_study(Path("mine.yaml")), said["cost"]
     assert "dense" in {arm.method for arm in study.arms.values()}
@@ -145,6 +148,8 @@ def test_small_images_are_not_said_to_be_enlarged(here: Path, capsys: pytest.Cap
     [
         (["--data", "nowhere"], "--data: found nowhere, expected a folder of images"),
         (["--data", "digit"], "the nearest is digits"),
+        (["--data", "flaat"], "the nearest is flat"),
+        (["--data", "flat", "--out", "mine.txt"], "found mine.txt, expected a study file; name it mine.yaml"),
         ([], "--data: missing"),
         (["--data", "flat", "--question", "budgets"], "the nearest is budget"),
         (["--data", "flat", "--arch", "vit_mikro"], "unknown architecture 'vit_mikro'"),
@@ -166,4 +171,44 @@ def test_mistakes_are_one_line(
 def test_with_force_a_file_is_overwritten(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "there.yaml").write_text("mine", encoding="utf-8")
     told(["new", "--data", "digits", "--out", "there.yaml", "--yes", "--force"], capsys)
-    assert load_study(here / "there.yaml").name == "digits_refill_vs_rsst"
+    assert load_study(here / "there.yaml").name == "there"
+
+
+def test_with_yes_a_file_that_is_there_is_refused_before_the_images_are_looked_at(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "flat_budget.yaml").write_text("mine", encoding="utf-8")
+    err = told(["new", "--data", "flat", "--question", "budget", "--yes"], capsys, 2)
+    assert "flat_budget.yaml is there already" in err
+    assert "looking at the images" not in err
+
+
+def test_over_folds_nothing_is_said_of_a_split_that_no_fold_has(here: Path) -> None:
+    proposal = propose(look(data_config(str(write_photographs(here / "tiny", 4)))), QUESTIONS["twistnet"], None, False)
+    assert proposal.training == "60 epochs, with nothing removed", "there is no train.state0"
+    assert proposal.to_json()["epochs_state0"] is None
+    assert "fold 1 of 10 of all images" in proposal.looked.splits
+    assert not any(map(is_of_splits, proposal.notes))
+    folds = "small folds: 10 folds of 12 images test 1 or 2 images each, and some folds test none of daisy"
+    assert any(line.startswith(folds) for line in proposal.notes)
+
+
+def test_the_splits_warnings_are_known_by_their_beginning() -> None:
+    few, none = {"ant": 1, "bee": 40, "cow": 900}, {"ant": 0, "bee": 3, "cow": 9}
+    found = split_warnings({"train": few, "val": none, "test": few})
+    assert len(found) >= 4
+    assert all(is_of_splits(line) and is_of_splits(f"refill, rsst: {line}") for line in found)
+    assert not is_of_splits("few images: 4 training images a class on average")
+
+
+def test_without_test_images_it_is_told_what_becomes_of_valid(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_parts(here / "two", train=20, valid=10)
+    assert cli.main(["new", "--data", "two", "--out", "mine.yaml", "--yes"]) == 0
+    said = capsys.readouterr()
+    assert "test 30 (valid/, there being no test/)" in said.out
+    assert "few images" in said.out
+    assert "few images" not in said.err, "a note is told once"
+    advised = (
+        "`prunetune new --data two --question refill-vs-rsst --arch resnet18 --out two_refill_vs_rsst_resnet18.yaml`"
+    )
+    assert advised in said.out

@@ -33,8 +33,15 @@ class Slow(nn.Linear):
 def test_a_small_network_is_timed_on_whole_batches() -> None:
     model = Slow(0.0005)
     seconds = training_seconds(model, torch.zeros(16, 4), LABELS, None)
-    assert model.given == [2, 16, 16, 16, 16]
+    assert model.given == [2, *[16] * 6]
     assert 0.008 <= seconds < 0.1
+
+
+def test_what_slows_one_step_down_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    took = iter([0.1, 9.0, 0.4, 0.3, 0.2, 0.8, 0.7])
+    monkeypatch.setattr(step_time, "LONG", 100.0)
+    monkeypatch.setattr(step_time, "_step", lambda *_: next(took))
+    assert training_seconds(nn.Linear(4, 2), torch.zeros(16, 4), LABELS, None) == 0.2
 
 
 def test_a_large_one_on_a_part_of_one(monkeypatch: pytest.MonkeyPatch) -> None:

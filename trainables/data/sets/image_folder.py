@@ -80,9 +80,9 @@ def class_names(folder: Path) -> list[str]:
 
 def _at_least_two(folder: Path, names: list[str]) -> list[str]:
     if len(names) < 2:
+        found = "1 class folder" if names else "no class folders"
         raise UserError(
-            f"{folder} has {len(names)} class folders; expected at least two, one a class{what_lies_there(folder)}",
-            key="data.root",
+            f"{folder} has {found}; expected at least two, one a class{what_lies_there(folder)}", key="data.root"
         )
     return names
 

@@ -72,7 +72,7 @@ def test_a_part_without_class_folders_says_what_lies_there(name: str, message: s
     root = folder(tmp_path, train=5)
     (root / "val").mkdir()
     (root / "val" / name).write_bytes(b"x")
-    with pytest.raises(UserError, match=f"has 0 class folders; expected at least two, one a class .*{message}"):
+    with pytest.raises(UserError, match=f"has no class folders; expected at least two, one a class .*{message}"):
         load(root)
 
 

@@ -124,7 +124,7 @@ def test_a_flat_folder_is_split_as_the_same_images_in_train(tmp_path: Path) -> N
         (["training", "testing"], "has testing/, training/ and no train/; name the parts"),
         (["cats", "test"], "has test/ and no train/"),
         (["2023", "2024"], "all hold the folders ant, bee, cow, so these look like parts"),
-        (["cats"], "has 1 class folders; expected at least two"),
+        (["cats"], "has 1 class folder; expected at least two"),
     ],
 )
 def test_what_looks_like_parts_is_not_taken_for_classes(names: list[str], told: str, tmp_path: Path) -> None:
