@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from models.own_parts import look_in
 from search.study import load
 from search.study.study import Study
 
@@ -24,8 +25,12 @@ def load_study(
 
 
 def study_of(study: Study | str | os.PathLike[str]) -> Study:
-    """Itself, or the one that the file holds."""
-    return study if isinstance(study, Study) else load_study(study)
+    """Itself, or the one that the file holds; from now on its own parts are looked for in its folder first."""
+    if not isinstance(study, Study):
+        return load_study(study)
+    if study.folder is not None:
+        look_in(study.folder)
+    return study
 
 
 def _options(sets: Mapping[str, Any] | Sequence[str]) -> list[str]:

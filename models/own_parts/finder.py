@@ -78,5 +78,11 @@ def shadowed(module: str) -> Path | None:
     return None
 
 
+def first_file(module: str) -> Path | None:
+    """The file of the first folder that has a module of this name; None where none has."""
+    files = (one for folder in places() for one in _files_of(folder.joinpath(*module.split("."))))
+    return next((one for one in files if one.is_file()), None)
+
+
 def _files_of(path: Path) -> tuple[Path, Path]:
     return path.with_suffix(".py"), path / "__init__.py"

@@ -6,17 +6,19 @@ import importlib
 import importlib.util
 import sys
 import traceback
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import ModuleType
 
 from models.errors import UserError
-from models.own_parts.finder import PRIVATE, install, private_package, shadowed
+from models.own_parts.finder import OURS, PRIVATE, first_file, install, private_package, shadowed
 from models.own_parts.places import look_in_last, places, sent
 from models.own_parts.reference import Reference
-from models.own_parts.sources import imported_names, is_users, sha256_of
+from models.own_parts.sources import imported_names, is_looked_in, is_users, sha256_of
 
-_loaded: dict[str, tuple[Path, str]] = {}
-"""User's modules that this process has imported, by name: their file, and its SHA-256 then."""
+_loaded: dict[str, tuple[Path, str, bool]] = {}
+"""User's modules that this process has imported, by name: their file, its SHA-256 then, and whether it lay where parts are
+looked for."""
 
 
 def load_module(reference: Reference, key: str) -> ModuleType:
@@ -38,12 +40,12 @@ def load_module(reference: Reference, key: str) -> ModuleType:
 
 def stamp() -> tuple[object, ...]:
     """Another one wherever a part may be another than before: where parts are looked for, and the user's files so far."""
-    return (places(), *((file, *_times(file)) for file, _ in _loaded.values()))
+    return (places(), *((file, *_times(file)) for file, *_ in _loaded.values()))
 
 
 def loaded_files() -> tuple[Path, ...]:
     """The user's files that this process has imported modules from."""
-    return tuple(file for file, _ in _loaded.values())
+    return tuple(file for file, *_ in _loaded.values())
 
 
 def looked_in() -> str:
@@ -112,10 +114,15 @@ def _failed(reference: Reference, key: str, error: BaseException) -> BaseExcepti
 
 def users_line(error: BaseException) -> str:
     """FILE:LINE of the innermost of the user's own lines that an error went through, and a colon; else nothing."""
-    if isinstance(error, SyntaxError) and error.filename and is_users(Path(error.filename)):
+    if isinstance(error, SyntaxError) and error.filename and _is_told(Path(error.filename)):
         return f"{error.filename}:{error.lineno}: "
-    frames = [one for one in traceback.extract_tb(error.__traceback__) if is_users(Path(one.filename))]
+    frames = [one for one in traceback.extract_tb(error.__traceback__) if _is_told(Path(one.filename))]
     return f"{frames[-1].filename}:{frames[-1].lineno}: " if frames else ""
+
+
+def _is_told(file: Path) -> bool:
+    """Whether an error's line there is one of the user's: of a part's file, wherever it lies."""
+    return is_looked_in(file) or any(file == known for known, *_ in _loaded.values())
 
 
 def _times(file: Path) -> tuple[int, int]:
@@ -131,12 +138,12 @@ def _note(names: set[str]) -> None:
     for name in names:
         file = getattr(sys.modules.get(name), "__file__", None)
         if file is not None and str(file).endswith(".py") and is_users(Path(str(file))):
-            _loaded[name] = Path(str(file)), sha256_of(Path(str(file)))
+            _loaded[name] = Path(str(file)), sha256_of(Path(str(file))), is_looked_in(Path(str(file)))
 
 
 def _forget_changed() -> None:
-    """Forget all of the user's modules where one has changed or its folder is looked in no more: some import others."""
-    if not any(_has_changed(file, digest) for file, digest in _loaded.values()):
+    """Forget all of the user's modules where one has changed, or would be found elsewhere by now: some import others."""
+    if not any(_has_changed(*one) or _is_behind(name, one[0]) for name, one in _loaded.items()):
         return
     for name in [*_loaded, *(one for one in sys.modules if one.startswith(PRIVATE))]:
         sys.modules.pop(name, None)
@@ -144,8 +151,16 @@ def _forget_changed() -> None:
     importlib.invalidate_caches()
 
 
-def _has_changed(file: Path, digest: str) -> bool:
-    return not file.is_file() or not is_users(file) or sha256_of(file) != digest
+def _has_changed(file: Path, digest: str, was_looked_in: bool) -> bool:
+    return not file.is_file() or (was_looked_in and not is_looked_in(file)) or sha256_of(file) != digest
+
+
+def _is_behind(name: str, file: Path) -> bool:
+    """Whether another file of this name lies in a folder that comes first by now; what Python finds itself comes before all."""
+    top = name.partition(".")[0]
+    if name.startswith(PRIVATE) or (top not in OURS and PathFinder.find_spec(top) is not None):
+        return False
+    return first_file(name) not in (None, file)
 
 
 def _check_nothing_hidden(file: Path, module: str, reference: Reference, key: str) -> None:

@@ -18,12 +18,17 @@ STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 
 
 def is_users(file: Path) -> bool:
-    """Whether it lies in a folder of the user's, and is neither installed there nor ours."""
-    if any(part in INSTALLED for part in file.parts) or file.is_relative_to(STANDARD_LIBRARY):
+    """Whether it is the user's, wherever it lies: neither installed, nor of the standard library, nor ours."""
+    if not file.is_absolute() or any(part in INSTALLED for part in file.parts):
         return False
-    if any(file.is_relative_to(OUR_ROOT / package) for package in OURS):
+    if file.is_relative_to(STANDARD_LIBRARY):
         return False
-    return any(file.is_relative_to(folder) for folder in places())
+    return not any(file.is_relative_to(OUR_ROOT / package) for package in OURS)
+
+
+def is_looked_in(file: Path) -> bool:
+    """Whether it is the user's, and lies where parts are looked for."""
+    return is_users(file) and any(file.is_relative_to(folder) for folder in places())
 
 
 def imported_names(file: Path, module: str) -> Iterator[str]:
@@ -43,7 +48,8 @@ def imported_names(file: Path, module: str) -> Iterator[str]:
 
 
 def files_of(file: Path, module: str) -> dict[str, Path]:
-    """Module name → file: a user's module, and all modules of the user's that it imports, by way of others too."""
+    """Module name → file: a user's module, and all modules of the user's that it imports, by way of others too, with the
+    packages that they lie in."""
     found: dict[str, Path] = {}
     waiting = [(module, file)]
     while waiting:
@@ -51,11 +57,17 @@ def files_of(file: Path, module: str) -> dict[str, Path]:
         if name in found:
             continue
         found[name] = here
-        for other in imported_names(here, name):
+        for other in (*_packages_of(name), *imported_names(here, name)):
             where = _file_of(other)
             if where is not None and is_users(where):
                 waiting.append((other, where))
     return found
+
+
+def _packages_of(module: str) -> Iterator[str]:
+    """The packages that a module lies in, which are imported with it."""
+    while module := module.rpartition(".")[0]:
+        yield module
 
 
 def _file_of(module: str) -> Path | None:

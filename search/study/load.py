@@ -66,9 +66,10 @@ def load_study(
         take_names(raw, folder)
     study = build_study(as_it_was(raw) if recorded else raw, sources)
     check_study_file(study)
-    if not recorded:
-        check_judged_alike(study)
-    return study
+    if recorded:
+        return study
+    check_judged_alike(study)
+    return replace(study, folder=folder)
 
 
 def is_pretraining(content: Mapping[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from models.errors import UserError
@@ -51,6 +52,8 @@ class Study:
     """What `search.state0` has found for each of the study's searches; the arms' trees have the first."""
     claim_by_default: bool = field(default=False, compare=False)
     """The file names no `compare.claim`; the study has the default one."""
+    folder: Path | None = field(default=None, compare=False, repr=False)
+    """Of the file that it was read from, where its own parts are looked for first; None of a run's."""
     sources: Sources = field(default=Sources("study"), compare=False, repr=False)
 
     def with_former_defaults(self, defaults: Mapping[str, Any]) -> Study:

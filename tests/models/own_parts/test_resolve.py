@@ -14,7 +14,7 @@ import pytest
 
 import models.names
 from models.errors import UserError
-from models.own_parts import is_reference, resolve, resolving, wrong_part
+from models.own_parts import Origin, is_reference, look_in, resolve, resolving, wrong_part
 from models.versions import ROOT
 from tests.models.own_parts.conftest import Write
 
@@ -183,3 +183,39 @@ def test_processes_started_from_here_find_them_too(write: Write) -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
     assert done.stdout.split() == ["7", "False"]
+
+
+def test_what_is_imported_from_elsewhere_is_part_of_it_too(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of PYTHONPATH or an editable install, with the packages that the files lie in."""
+    library = tmp_path / "library"
+    (library / "elsewhere_lib" / "inner").mkdir(parents=True)
+    for name in ("__init__.py", "inner/__init__.py", "inner/size.py"):
+        (library / "elsewhere_lib" / name).write_text("WIDTH = 8\n")
+    monkeypatch.syspath_prepend(str(library))
+    write("with_library.py", "from elsewhere_lib.inner.size import WIDTH\n\ndef net(num_classes): return WIDTH\n")
+
+    def found() -> tuple[Any, Origin]:
+        part = resolve("with_library:net", key="model.arch", group="architectures")
+        return part.value(1), part.origin
+
+    width, origin = found()
+    assert sorted(origin.beside) == ["elsewhere_lib", "elsewhere_lib.inner", "elsewhere_lib.inner.size"]
+    for name in ("__init__.py", "inner/size.py"):
+        (library / "elsewhere_lib" / name).write_text("WIDTH = 16\n")
+        later = found()[1]
+        assert later.digest != origin.digest
+        origin = later
+    assert (width, found()[0]) == (8, 16)
+
+
+@pytest.mark.parametrize("reference", ["of_two:net", "of_two.py:net"])
+def test_of_two_folders_the_one_that_is_to_be_looked_in_first_wins(tmp_path: Path, users: Path, reference: str) -> None:
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "of_two.py").write_text("from of_two_beside import NAME\n\ndef net(): return NAME\n")
+        (tmp_path / name / "of_two_beside.py").write_text(f"NAME = {name!r}\n")
+    for name in ("first", "second", "first"):
+        look_in(tmp_path / name)
+        assert resolve(reference, key="model.arch", group="architectures").value() == name
