@@ -21,12 +21,11 @@ from click.shell_completion import CompletionItem, shell_complete
 
 from models.errors import INTERRUPTED, REQUEST_WRONG, WORK_FAILED, UserError
 from models.names import suggestion
-from search.commands.common import DISK_FULL, WANTS_JSON, Outcome, write_example
+from search.commands.common import DISK_FULL, Outcome, tell, write_example
 from search.commands.tools.offered import VARIABLE
-from search.console import OUTPUT_SCHEMA_VERSION, clear_away, one_line
+from search.console import clear_away, one_line
 from search.tuning.stop_request import terminated_like_interrupted
 from trainables.files.failure import FAILING
-from trainables.files.json_lines import finite_json
 from trainables.files.remote.address import with_urls
 
 NAME = "prunetune"
@@ -185,8 +184,7 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Exit as done:
         # click leaves this way after --help and --version.
         return done.exit_code
-    said = {"schema_version": OUTPUT_SCHEMA_VERSION, **outcome.json}
-    print(finite_json(said) if WANTS_JSON in context.meta else outcome.text)
+    tell(outcome, context)
     return outcome.exit_status
 
 

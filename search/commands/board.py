@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from models.errors import UserError
-from search.commands.common import RUN, Outcome, Subcommand, Whole
+from search.commands.common import RUN, Outcome, Subcommand, Whole, tell
 from search.commands.tools import offered
 from search.commands.tools.storage import as_storage, runs_in
 from search.run.folder import RunFolder
@@ -29,7 +29,8 @@ REFRESH_SECONDS = 30.0
     "--port", type=Whole(0, 65535), metavar="PORT", help=f"port (default: {DEFAULT_PORT}, or the next free one)"
 )
 @click.option("--host", default="127.0.0.1", metavar="HOST", help="address to listen on (default: this machine only)")
-def command(run: Path, host: str, port: int | None) -> Outcome:
+@click.pass_context
+def command(context: click.Context, run: Path, host: str, port: int | None) -> Outcome:
     """Show a run's trials in TensorBoard, on this machine, until Ctrl-C: scalars, the kept structure and the HParams table.
 
     Of a folder or bucket that holds runs it shows them all.
@@ -37,13 +38,14 @@ def command(run: Path, host: str, port: int | None) -> Outcome:
     storage = as_storage(run)
     url = launch(run, host, port) if storage is None else launch_all(storage, host, port)
     print(f"TensorBoard shows {run} at {url} (Ctrl-C ends it)", file=sys.stderr, flush=True)
+    tell(outcome := Outcome(json={"run": str(run), "url": url}, text=url), context)
     folder = RunFolder(run.resolve())
     try:
         while not threading.Event().wait(REFRESH_SECONDS):
             _refresh(partial(runs_in, storage, events=True) if storage else partial(folder.update, events=True))
     except KeyboardInterrupt:
         print("", file=sys.stderr)
-    return Outcome(json={"run": str(run), "url": url}, text=url)
+    return outcome
 
 
 def _refresh(update: Callable[[], object]) -> None:

@@ -16,8 +16,12 @@ import click
 from models.errors import UserError
 from models.local_path import is_url, no_url
 from search.commands.tools import offered
+from search.console import OUTPUT_SCHEMA_VERSION
+from trainables.files.json_lines import finite_json
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+TOLD = "search.commands.told"
+"""Key in `click.Context.meta`; there once the outcome has been printed."""
 WANTS_JSON = "search.commands.json"
 """Key in `click.Context.meta`; there where `--json` was given, before or after an action such as `init list`."""
 
@@ -29,6 +33,15 @@ class Outcome:
     json: dict[str, Any]
     text: str
     exit_status: int = 0
+
+
+def tell(outcome: Outcome, context: click.Context) -> None:
+    """Print it, once: what a command told while it ran is not printed again at its end."""
+    if context.meta.get(TOLD):
+        return
+    context.meta[TOLD] = True
+    said = {"schema_version": OUTPUT_SCHEMA_VERSION, **outcome.json}
+    print(finite_json(said) if WANTS_JSON in context.meta else outcome.text, flush=True)
 
 
 class Subcommand(click.Command):

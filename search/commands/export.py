@@ -12,6 +12,7 @@ import click
 
 from models.errors import UserError
 from search.commands.common import PATH, Outcome, Subcommand, check_writable, run_argument
+from search.commands.tools import offered
 from search.evidence.selection import Budget, choose, how_chosen, passed_over
 from search.run.candidates import Candidate, named_state
 from search.run.folder import RunFolder
@@ -44,7 +45,7 @@ class Amount(click.ParamType[float]):
     "--max-latency-ms", type=Amount(), metavar="MS", help="at most so many milliseconds per image on this machine"
 )
 @click.option("--state", metavar="TRIAL:K", help="this very state, such as refill-003:4")
-@click.option("--arm", metavar="ARM", help="only networks of this arm")
+@click.option("--arm", metavar="ARM", shell_complete=offered.arms, help="only networks of this arm")
 @click.option("--out", type=PATH, metavar="DIR", help="folder to write to (default: RUN/export)")
 @click.option("--force", is_flag=True, help="write into a folder in use; only files of an export's names are replaced")
 def command(

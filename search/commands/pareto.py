@@ -8,6 +8,7 @@ import click
 
 from models.errors import UserError
 from search.commands.common import Outcome, Subcommand, run_argument
+from search.commands.tools import offered
 from search.console import table_text
 from search.evidence.formats import number, percent, short
 from search.run.candidates import Candidate, all_candidates, pareto
@@ -17,7 +18,7 @@ from search.run.warnings import run_warnings, warning_lines
 
 @click.command("pareto", cls=Subcommand, example="prunetune pareto runs/quickstart --json")
 @run_argument
-@click.option("--arm", metavar="ARM", help="only networks of this arm")
+@click.option("--arm", metavar="ARM", shell_complete=offered.arms, help="only networks of this arm")
 def command(run: Path, arm: str | None) -> Outcome:
     """The networks of a run that no other beats in both accuracy and MACs."""
     results = load_results(run)

@@ -39,7 +39,7 @@ SET_HELP = (
     help="grow the confirm phase to N seeds: those it has, then fresh ones",
 )
 @click.option("--retry-failed", is_flag=True, help="go on with the trials that failed, too")
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", shell_complete=offered.keys, help=SET_HELP)
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", shell_complete=offered.free_keys, help=SET_HELP)
 @launch_options
 def command(
     run: Path,

@@ -22,6 +22,7 @@ from search.commands.common import (
     study_parameters,
     take_over_option,
 )
+from search.commands.tools import offered
 from search.console import announce, table_text
 from search.evidence.formats import number, percent
 from search.run.begun import as_begun, former_defaults_lines
@@ -65,7 +66,9 @@ NOT_FOR_CHOOSING = (
     example="prunetune trial configs/quickstart.yaml --arm rsst --name try --set trial.train.lr=0.001",
 )
 @study_parameters
-@click.option("--arm", metavar="ARM", help="which of the study's arms (needed where there are several)")
+@click.option(
+    "--arm", metavar="ARM", shell_complete=offered.arms, help="which of the study's arms, where it has several"
+)
 @click.option("--seed", type=Whole(min=0), metavar="SEED", help="the trial's seed, in place of trial.seed")
 @storage_option
 @sharing_options
@@ -156,10 +159,7 @@ def run_trial(study: Study, arm: Arm, seed: int | None, storage: Path, *, take_o
 
 
 def check_no_sweep(run: RunFolder, trial_id: str) -> None:
-    """UserError where the run is a sweep's, which a trial that no search proposed would be counted in.
-
-    One that an earlier version made there goes on, or prints its result; the run's study stays as it is.
-    """
+    """UserError where the run is a sweep's, which a trial that no search proposed is no part of; one that is there goes on."""
     if not run.manifest_file.exists():
         return
     if read_record(run.trial_folder(trial_id)) is None:

@@ -27,11 +27,11 @@ SET_HELP = "change a key of `logging` for this once, such as logging.mlflow.trac
     example="prunetune log runs/quickstart --set logging.mlflow.tracking_uri=http://localhost:5000",
 )
 @run_argument
-@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", shell_complete=offered.keys, help=SET_HELP)
+@click.option("--set", "sets", multiple=True, metavar="KEY=VALUE", shell_complete=offered.logging_keys, help=SET_HELP)
 def command(run: Path, sets: tuple[str, ...]) -> Outcome:
     """Send to MLflow, Weights & Biases or Comet what they lack of a run, as its records have it; no epoch is sent twice."""
     folder = RunFolder.existing(run)
-    check_free_to_change(sets)
+    check_free_to_change(sets, "log", ("logging",))
     study = load_study(folder.study_file, sets, recorded=True)
     if not study.logging.trackers:
         raise UserError(

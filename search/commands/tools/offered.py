@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -19,6 +19,7 @@ Offered = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 def studies(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """YAML files that begin so, those one folder further down too; else the shell's own files."""
     found = [path for pattern in STUDIES for path in [*_matching(begun, pattern), *_matching(f"{begun}*/", pattern)]]
+    found = [path for path in found if not _is_pretraining(path)]
     return _items(dict.fromkeys(map(str, found)), begun, "file")
 
 
@@ -33,10 +34,58 @@ def keys(context: click.Context, parameter: click.Parameter, begun: str) -> list
     if "=" in begun:
         return []
     from search.config_file.key_tree import known_keys
+
+    return [*_keys([f"trial.{key}" for key in known_keys()], begun), *_keys_of((), begun)]
+
+
+def free_keys(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Those that a run which has begun may change."""
+    from search.run.changing.free import DEVICE, FREE_TO_CHANGE
+
+    return [item for item in _keys_of(FREE_TO_CHANGE, begun) if item.value.rstrip("=") not in DEVICE]
+
+
+def logging_keys(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    return _keys_of(("logging",), begun)
+
+
+def arms(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The arms of the study or run that the command line names; none while that cannot be read."""
+    from models.errors import UserError
+    from search.study.load import load_study
+
+    # An option without its value ends click's parsing, and the words are left as they are.
+    place = context.params.get("study") or context.params.get("run") or next(iter(context.args), None)
+    if place is None:
+        return []
+    path = Path(place)
+    try:
+        found = load_study(path / STUDY_FILE, recorded=True) if path.is_dir() else load_study(path)
+    except UserError:
+        return []
+    return [CompletionItem(name) for name in found.arms if name.startswith(begun)]
+
+
+def _keys_of(sections: Sequence[str], begun: str) -> list[CompletionItem]:
+    """Keys of these sections beside `trial`, or of all."""
+    from search.config_file.key_tree import known_keys
     from search.study.sections import StudySections
 
-    named = [f"trial.{key}" for key in known_keys()] + [key for key in known_keys(StudySections) if "." in key]
-    return [CompletionItem(f"{key}=") for key in named if key.startswith(begun)]
+    known = [key for key in known_keys(StudySections) if "." in key]
+    return _keys([key for key in known if not sections or key.partition(".")[0] in sections], begun)
+
+
+def _keys(named: Iterable[str], begun: str) -> list[CompletionItem]:
+    return [] if "=" in begun else [CompletionItem(f"{key}=") for key in named if key.startswith(begun)]
+
+
+def _is_pretraining(file: Path) -> bool:
+    """By the weights file that it names to be written, as no study does; nothing is imported to know it."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return any(line.startswith("output:") for line in lines)
 
 
 def _matching(begun: str, pattern: str) -> Iterable[Path]:

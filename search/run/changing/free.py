@@ -26,17 +26,25 @@ ON_WHICH_DEVICE = (
 )
 
 
-def check_free_to_change(sets: Sequence[str]) -> None:
-    """UserError for a `--set` option that would make other trials of a run that has begun, or judge them otherwise."""
+def check_free_to_change(
+    sets: Sequence[str], command: str = "resume", sections: Sequence[str] = FREE_TO_CHANGE
+) -> None:
+    """UserError for a `--set` option that would make other trials of a run that has begun, or judge them otherwise, and for
+    one of another section than the command's."""
     for text in sets:
         key = text.partition("=")[0].strip()
         section = key.partition(".")[0]
-        if section in FREE_TO_CHANGE and key not in DEVICE:
+        if section in sections and key not in DEVICE:
             continue
+        if section in FREE_TO_CHANGE and key not in DEVICE:
+            raise UserError(
+                f"--set {text}: {command} changes {', '.join(sections)} alone; prunetune resume changes "
+                f"{', '.join(FREE_TO_CHANGE)}"
+            )
         own = key.removeprefix("trial.")
         why = INSTEAD.get(section, ANOTHER_RUN)
         if key in DEVICE or any(key_tree.overlap(own, one) for one in OF_THE_MACHINE):
             why = f"{ON_WHICH_DEVICE}; {ANOTHER_RUN}"
         raise UserError(
-            f"--set {text}: a run keeps what makes its trials; resume changes {', '.join(FREE_TO_CHANGE)} alone: {why}"
+            f"--set {text}: a run keeps what makes its trials; {command} changes {', '.join(sections)} alone: {why}"
         )

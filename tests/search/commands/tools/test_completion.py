@@ -20,6 +20,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "configs").mkdir()
     for name in ("mine.yaml", "configs/quick.yaml", "configs/notes.txt"):
         (tmp_path / name).write_text("", encoding="utf-8")
+    (tmp_path / "pretrain_mine.yaml").write_text(
+        "model: {arch: vit_micro}\noutput: mine.safetensors\n", encoding="utf-8"
+    )
     MadeRun(tmp_path / "runs" / "first")
     MadeRun(tmp_path / "runs" / "second")
     monkeypatch.chdir(tmp_path)
@@ -51,6 +54,10 @@ def offered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
             ["plain,trial.train.lr=", "plain,trial.train.label_smoothing="],
         ),
         ("prunetune sweep mine.yaml --set trial.train.lr=", []),
+        ("prunetune resume runs/first --set trial.train.l", []),
+        ("prunetune log runs/first --set retention.", []),
+        ("prunetune log runs/first --set logging.comet.m", ["plain,logging.comet.mode="]),
+        ("prunetune export runs/first --arm r", ["plain,refill", "plain,rsst"]),
         ("prunetune completion f", ["plain,fish"]),
     ],
 )

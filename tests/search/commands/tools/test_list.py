@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import urllib.request
@@ -123,3 +124,28 @@ def test_listing_loads_neither_torch_nor_ray(storage: Path) -> None:
     code = f"import sys; {run}; print('torch' in sys.modules, 'ray' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.splitlines()[-1] == "False False"
+
+
+def test_a_board_prints_its_object_when_it_serves(tmp_path: Path) -> None:
+    run = MadeRun(tmp_path / "run").path
+    command = [sys.executable, "-m", "search.cli", "board", str(run), "--json", "--port", "0"]
+    (run / "trials").mkdir(exist_ok=True)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as board:
+        assert board.stdout is not None
+        told = json.loads(board.stdout.readline())
+        board.send_signal(signal.SIGINT)
+        rest = board.stdout.read()
+    assert told["url"].startswith("http://")
+    assert rest == "", "once"
+
+
+@pytest.mark.parametrize(
+    ("sets", "told"),
+    [
+        ("trial.train.lr=1", "log changes logging alone: another study is another run"),
+        ("resources.max_concurrent=1", "log changes logging alone; prunetune resume changes resources, retention"),
+    ],
+)
+def test_log_says_what_it_changes(sets: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["log", str(MadeRun(tmp_path / "made").path), "--set", sets]) == 2
+    assert told in capsys.readouterr().err
