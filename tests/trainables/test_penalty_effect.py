@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pruning.methods import get_method
+from pruning.catalogue import Coupling
+from pruning.methods import Drop, Method, MethodTraits, RsstConfig, StatePlan, get_method
 from tests.trainables.small_trials import open_trial, run, small_config
 from trainables.files.record import TrialRecord, read_record
-from trainables.states.penalty_effect import Doubt, penalty_doubts, removal_warnings
+from trainables.states.penalty_effect import Doubt, penalty_doubts, removal_warnings, strength_settings
 
 SGD = {"train": {"optimizer": "sgd", "momentum": 0.9}}
 
@@ -30,6 +32,26 @@ def test_the_void_comparison_is_warned_of_with_figure_and_remedy() -> None:
     assert "set prune.rsst.shrink: 0.001 in place of prune.rsst.lambda_max: 1" in doubt.text
     named = float(doubt.text.split("lambda_max: ")[2].rstrip(")"))
     assert doubts(lambda_max=named) == (), "the remedy is one"
+
+
+class Fading(Method):
+    """A method of a user's own, which reads none of RSST's settings."""
+
+    def plan(self, drop: Drop, learning_rates: Sequence[float], settings: RsstConfig) -> StatePlan:
+        steps = len(learning_rates)
+        coupling: Coupling = "gradient" if "gradient" in self.traits.name else "decoupled"
+        return StatePlan(shrink=dict(drop), strengths=(0.1,) * steps, coupling=coupling, remove_after_step=steps - 1)
+
+
+@pytest.mark.parametrize("coupling", ["decoupled", "gradient"])
+def test_a_method_that_reads_no_setting_of_rssts_is_told_of_none(coupling: Coupling) -> None:
+    config, method = small_config(prune={"method": "rsst"}), Fading(MethodTraits(f"fading {coupling}", shrinks=True))
+    (doubt,) = penalty_doubts(config, method, (1, 1), 30)
+    assert doubt.subject == "the penalty hardly acts"
+    assert "in the method" in doubt.text or "plan the coupling decoupled" in doubt.text
+    assert strength_settings(config, method) is None
+    (told,) = removal_warnings({"val_accuracy_before": 0.9, "val_accuracy_after": 0.5}, None)
+    assert "rsst" not in doubt.line() + told
 
 
 @pytest.mark.parametrize(("rsst", "expected"), [({}, 0), ({"shrink": 0.3}, 0), ({"shrink": 0.3, "hold": 0}, 0),

@@ -11,6 +11,7 @@ from models.units.structure import Kind
 from pruning.catalogue import DEFAULT_SHRINK, RsstConfig, is_dear
 from pruning.growth import left_by_gradient, left_by_shrinking, phases, ramp_values, solve_lambda_max
 from pruning.methods import Method, StatePlan
+from pruning.methods.rsst import Rsst
 from trainables.config.trial import TrialConfig
 from trainables.training.learning_rate import learning_rates
 
@@ -64,6 +65,11 @@ class PlannedState:
         return self.plan.strengths[:stop], self.rates[:stop]
 
 
+def strength_settings(config: TrialConfig, method: Method) -> RsstConfig | None:
+    """What sets the penalty's strength; None for a method of a user's own, whose plan says it and need not read these."""
+    return config.prune.rsst if isinstance(method, Rsst) else None
+
+
 def penalty_warnings(
     config: TrialConfig, method: Method, epochs: tuple[int, ...], steps_per_epoch: int
 ) -> tuple[str, ...]:
@@ -78,25 +84,26 @@ def penalty_doubts(
 
     UserError where the method cannot act as asked over the learning rates of a state that removes units.
     """
+    settings = strength_settings(config, method)
     states = [one for one in _planned_states(config, method, epochs, steps_per_epoch) if one.plan.shrink]
     if not states:
         return ()
     if states[0].plan.coupling == "decoupled":
         worst = max(states, key=lambda one: one.left_by_shrinking)
-        return _of_left(worst.left_by_shrinking, worst, config)
+        return _of_left(worst.left_by_shrinking, worst, settings)
     train = config.train_of_state(FIRST_PRUNED)
     if train.optimizer in ADAPTIVE:
-        return (_normalised_away(train.optimizer),)
+        return (_normalised_away(train.optimizer, settings),)
     momentum = train.momentum
     worst = max(states, key=lambda one: one.left_by_gradient(momentum))
-    return _of_left(worst.left_by_gradient(momentum), worst, config)
+    return _of_left(worst.left_by_gradient(momentum), worst, settings)
 
 
 def removal_warnings(
-    removal: Mapping[str, float] | None, settings: RsstConfig, gone: Collection[Kind] = ()
+    removal: Mapping[str, float] | None, settings: RsstConfig | None, gone: Collection[Kind] = ()
 ) -> tuple[str, ...]:
     """What has to be said of the removal of units that had been shrunk: nothing where it cost a point or less, the repair
-    included where there was one. `gone` are the kinds of the units."""
+    included where there was one. `settings` as `strength_settings` has them; `gone` are the kinds of the units."""
     if removal is None:
         return ()
     before, after = removal["val_accuracy_before"], removal.get("val_accuracy_repaired", removal["val_accuracy_after"])
@@ -130,33 +137,38 @@ def _planned_states(
         yield PlannedState(rates, method.plan({"any group": (0,)}, rates, config.prune.rsst))
 
 
-def _normalised_away(optimizer: str) -> Doubt:
+def _normalised_away(optimizer: str, settings: RsstConfig | None) -> Doubt:
+    away = (
+        f"goes through {optimizer}, which divides a gradient by its own size and so takes the penalty's strength away"
+    )
+    if settings is None:
+        text = f"as the method plans it, it {away}; plan the coupling decoupled, or say train.optimizer: sgd"
+        return Doubt("the penalty hardly acts", 1.0, text)
     return Doubt(
         "prune.rsst.coupling",
         1.0,
-        f"gradient goes through {optimizer}, which divides a gradient by its own size and so takes the "
-        "penalty's strength away; use coupling: decoupled with prune.rsst.shrink, or train.optimizer: sgd",
+        f"gradient {away}; use coupling: decoupled with prune.rsst.shrink, or train.optimizer: sgd",
     )
 
 
-def _of_left(left: float, state: PlannedState, config: TrialConfig) -> tuple[Doubt, ...]:
+def _of_left(left: float, state: PlannedState, settings: RsstConfig | None) -> tuple[Doubt, ...]:
     if left <= MOST_LEFT + ROUNDING:
         return ()
     span = f"over {state.plan.remove_after_step} steps at a learning rate of at most {max(state.rates):.3g}"
     if left > 1:
-        text = f"it alone makes the dropped weights {left:.3g} times as large, {span}; lower prune.rsst.lambda_max"
+        text = f"it alone makes the dropped weights {left:.3g} times as large, {span}; {_weaker(settings)}"
         return (Doubt("the penalty overshoots", left, text),)
     share = f"{left:.2f}" if left < 0.995 else f"{left:.4g}"
     text = (
         f"it alone leaves {share} of the dropped weights by their removal, {span}, where {MOST_LEFT:g} is the most that "
-        f"goes unnoticed; {_remedy(state, config.prune.rsst)}"
+        f"goes unnoticed; {_remedy(state, settings)}"
     )
     return (Doubt("the penalty hardly acts", left, text),)
 
 
-def _remedy(state: PlannedState, settings: RsstConfig) -> str:
+def _remedy(state: PlannedState, settings: RsstConfig | None) -> str:
     stronger = _stronger(settings)
-    if settings.coupling == "gradient" or settings.lambda_max is None:
+    if settings is None or settings.coupling == "gradient" or settings.lambda_max is None:
         return stronger
     span = phases(len(state.rates), settings.ramp, settings.hold)
     values = ramp_values(settings.curve, settings.exponent, span.ramp)
@@ -167,7 +179,13 @@ def _remedy(state: PlannedState, settings: RsstConfig) -> str:
     return f"{stronger} (here as strong as lambda_max: {same:.3g})"
 
 
-def _stronger(settings: RsstConfig) -> str:
+def _weaker(settings: RsstConfig | None) -> str:
+    return "plan smaller strengths in the method" if settings is None else "lower prune.rsst.lambda_max"
+
+
+def _stronger(settings: RsstConfig | None) -> str:
+    if settings is None:
+        return "plan larger strengths in the method"
     if settings.coupling == "gradient":
         return "raise prune.rsst.lambda_max, or use coupling: decoupled with prune.rsst.shrink"
     if settings.lambda_max is None:

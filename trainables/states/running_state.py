@@ -10,11 +10,12 @@ from typing import Any
 
 from models.looking_inside import inside_of, looked_into
 from pruning.allocation import Drop
+from pruning.methods import get_method
 from trainables.config.augment import AugmentConfig
 from trainables.data import Batch
 from trainables.seeds import derive, random_state, restore_random_state, seed_everything
 from trainables.states.begun_epoch import BegunEpoch
-from trainables.states.penalty_effect import removal_warnings
+from trainables.states.penalty_effect import removal_warnings, strength_settings
 from trainables.states.shrinking import Shrinking
 from trainables.states.subject import Subject
 from trainables.training.batch_norm import has_batch_norm
@@ -113,8 +114,9 @@ class RunningState:
             drop = self.shrinking.plan.shrink
             gone = {subject.network.structure.groups[name].kind for name in drop}
             subject.measured_removal(drop, lambda: self._remove(drop))
+            settings = strength_settings(subject.config, get_method(subject.config.prune.method))
             subject.position = subject.position.with_warnings(
-                removal_warnings(subject.position.removal, subject.config.prune.rsst, gone)
+                removal_warnings(subject.position.removal, settings, gone)
             )
             self.shrinking.removed()
 

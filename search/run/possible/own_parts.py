@@ -9,6 +9,7 @@ from models.errors import UserError
 from search.study.arm import Arm
 from search.study.corners import corner_values
 from search.study.study import Study
+from trainables.files.changed_parts import difference
 from trainables.stages.recipe import digest_of
 
 
@@ -33,15 +34,6 @@ def check_same_parts(run: object, arm: str, before: Mapping[str, Any], now: Mapp
         if old["digest"] == origin["digest"]:
             continue
         raise UserError(
-            f"{run}: {reference} of arm {arm} has changed since the run began: {_difference(old, origin)}; put it back as it "
+            f"{run}: {reference} of arm {arm} has changed since the run began: {difference(old, origin)}; put it back as it "
             "was, or start another run with --name"
         )
-
-
-def _difference(old: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    if old["sha256"] != now["sha256"]:
-        return f"{now['file']} (SHA-256 was {str(old['sha256'])[:12]}, now {str(now['sha256'])[:12]})"
-    if (old["distribution"], old["version"]) != (now["distribution"], now["version"]):
-        return f"it was of {old['distribution']} {old['version']}, now of {now['distribution']} {now['version']}"
-    beside = {*old["beside"].items(), *now["beside"].items()} - ({*old["beside"].items()} & {*now["beside"].items()})
-    return f"what {now['file']} imports ({', '.join(sorted({name for name, _ in beside}))})"

@@ -52,7 +52,9 @@ def test_a_trial_does_not_go_on_with_another_file(scores: Path, tmp_path: Path) 
     trial.close()
     assert open_trial(tmp_path / "trial", prune=PRUNE).status == "running"
     scores.write_text(SCORES + "# changed\n")
-    with pytest.raises(UserError, match=rf"holds a trial with another parts: prune.criterion \({scores.name}\) was"):
+    with pytest.raises(
+        UserError, match=rf"prune.criterion: \S+ has changed since the trial began: {scores} \(SHA-256 was"
+    ):
         open_trial(tmp_path / "trial", prune=PRUNE)
 
 
