@@ -19,6 +19,7 @@ CONFIGS = ROOT / "configs"
 MADE = ("index.md", "changelog.md", "configs.md", "notebook.md")
 FROM_THE_ROOT = {"CHANGELOG.md": "changelog.md", "configs/": "configs.md", "docs/notebook.ipynb": "notebook.md"}
 """What the README links to → the page of the site."""
+TO_THE_START = re.compile(r'href="(/?\.|\.\.(?:/\.\.)*)/?"')
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -51,6 +52,16 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, **_given: Any) -> str:
     """A page under docs/ links to the notebook itself, which only a repository shows."""
     return markdown.replace("](notebook.ipynb)", "](notebook.md)")
+
+
+def on_post_page(output: str, **_given: Any) -> str:
+    """A link to the start names its file: of a folder a browser shows a listing, where the site is opened from disk."""
+    return TO_THE_START.sub(lambda link: f'href="{"" if link[1] in (".", "/.") else f"{link[1]}/"}index.html"', output)
+
+
+def on_post_template(output_content: str, **_given: Any) -> str:
+    """Of 404.html."""
+    return on_post_page(output_content)
 
 
 def from_the_root(text: str) -> str:

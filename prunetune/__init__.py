@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from search.commands.compare import Compared
     from search.export.export import Exported
     from search.study.study import Study
+
+    __version__: str
 else:
     # Out of a type checker's sight: to it a misspelt name is a mistake.
     _WHERE = {
@@ -60,8 +62,10 @@ else:
 
     def __getattr__(name: str) -> Any:
         """What was asked for, imported at its first use."""
-        from importlib import import_module
+        from importlib import import_module, metadata
 
+        if name == "__version__":
+            return metadata.version("prunetune")
         if name not in _WHERE:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(__all__)}")
         return getattr(import_module(_WHERE[name]), name)

@@ -26,6 +26,16 @@ def test_api_page_has_every_name() -> None:
     assert sorted(shown) == sorted(prunetune.__all__)
 
 
+@pytest.mark.parametrize(
+    ("link", "named"),
+    [(".", "index.html"), ("/.", "index.html"), ("..", "../index.html"), ("../..", "../../index.html")],
+)
+def test_a_link_to_the_start_names_its_file(link: str, named: str) -> None:
+    page = '<a href="{}" class="md-logo"></a><a href="methods.html">'
+    for made in (SITE["on_post_page"](page.format(link)), SITE["on_post_template"](page.format(link))):
+        assert made == page.format(named)
+
+
 def test_a_page_that_the_navigation_leaves_out_comes_last() -> None:
     nav: list[Any] = [{"Start": ["index.md", {"Words": "glossary.md"}]}]
     assert SITE["with_the_others"](nav, {"glossary.md", "new.md", "own-parts.md"}) == [

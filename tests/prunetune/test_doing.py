@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,7 @@ def test_from_a_study_to_an_exported_network(tmp_path: Path, monkeypatch: pytest
     assert exported.candidate.name == "refill:1"
     assert "<script>" in prunetune.report(run).read_text(encoding="utf-8")
     assert "<script" not in prunetune.report(run, tmp_path / "static", static=True).read_text(encoding="utf-8")
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert prunetune.__version__ == metadata.version("prunetune")

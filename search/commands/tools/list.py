@@ -12,14 +12,14 @@ import click
 
 from models.errors import UserError
 from search.commands.common import InBucket, Outcome, Subcommand
-from search.commands.tools.storage import runs_in, size_on_disk
+from search.commands.tools.storage import is_run, runs_in, size_on_disk
 from search.evidence.formats import points
 from search.run.files.manifest_file import read_manifest
 from search.run.folder import RunFolder
 from search.run.results import RunResults, load_results
 from trainables.files.remote.address import with_urls
 
-HEADING = ("run", "state", "last launch", "size", "arms", "verdict")
+HEADING = ("run", "state", "last driven", "size", "arms", "verdict")
 
 
 @click.command("list", cls=Subcommand, example="prunetune list runs")
@@ -28,7 +28,7 @@ HEADING = ("run", "state", "last launch", "size", "arms", "verdict")
 )
 def command(storage: Path) -> Outcome:
     """List all runs in a folder or bucket: what each asks, how far it is, when it was last driven, its size, its verdict."""
-    found = [_facts(run) for run in runs_in(storage)]
+    found = [_facts(run) for run in ([RunFolder(storage.resolve())] if is_run(storage) else runs_in(storage))]
     json = {"storage": with_urls(str(storage)), "runs": found}
     if not found:
         return Outcome(json, f"{json['storage']}: no run is here")
@@ -53,7 +53,8 @@ def _facts(run: RunFolder) -> dict[str, Any]:
         "trials_ended": ended,
         "trials": ended + left,
         "began": launches[0].get("started") if launches else None,
-        "last_launch": (launches[-1].get("ended") or launches[-1].get("started")) if launches else _changed(run),
+        "last_launch": launches[-1].get("started") if launches else None,
+        "last_driven": (launches[-1].get("ended") or launches[-1].get("started")) if launches else _changed(run),
         "left": launches[-1].get("left") if launches and left else None,
         "verdict": _verdict(run, results),
     }
@@ -99,7 +100,7 @@ def _cells(facts: dict[str, Any]) -> tuple[str, ...]:
     return (
         facts["name"],
         _state(facts),
-        datetime.fromisoformat(facts["last_launch"]).astimezone().strftime("%Y-%m-%d %H:%M"),
+        datetime.fromisoformat(facts["last_driven"]).astimezone().strftime("%Y-%m-%d %H:%M"),
         size,
         f"{', '.join(facts['arms'])}{claim}",
         facts["verdict"] or "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from models.errors import UserError
 from search.run.folder import RunFolder
@@ -12,6 +13,10 @@ from trainables.files.remote.bucket import Bucket
 from trainables.files.remote.mirror import STUDY_FILE
 from trainables.files.remote.run_mirror import RunMirror
 
+BESIDE_STUDY = ("manifest.json", "trials")
+OF_A_RUN = (STUDY_FILE, *BESIDE_STUDY)
+"""By one of these a folder is known as a run's; without its study it cannot be read."""
+
 
 def runs_in(storage: Path, *, events: bool = False) -> list[RunFolder]:
     """The runs by name, those in a bucket as they are there now; with `events` TensorBoard's files, too.
@@ -19,14 +24,28 @@ def runs_in(storage: Path, *, events: bool = False) -> list[RunFolder]:
     UserError where there is no such folder.
     """
     url = bucket_of(storage / STUDY_FILE)
+    on_this_machine = storage if url is None else _folder_of(url)
+    if on_this_machine is not None and not on_this_machine.is_dir():
+        raise UserError(
+            f"{url or storage}: no folder is here; give one that holds runs (`prunetune sweep` makes runs/)"
+        )
     if url is not None:
         runs = [RunFolder(storage / name) for name in _names_in_bucket(url)]
         for run in runs:
             run.update(events=events)
         return runs
-    if not storage.is_dir():
-        raise UserError(f"{storage}: no folder is here; give one that holds runs (`prunetune sweep` makes runs/)")
-    return [RunFolder(path.parent.resolve()) for path in sorted(storage.glob(f"*/{STUDY_FILE}"))]
+    folders = {path.parent for name in OF_A_RUN for path in storage.glob(f"*/{name}")}
+    return [RunFolder(folder.resolve()) for folder in sorted(folders)]
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder on this machine is a run itself, and holds none."""
+    return url_of(path) is None and (path / STUDY_FILE).exists() and any((path / one).exists() for one in BESIDE_STUDY)
+
+
+def _folder_of(url: str) -> Path | None:
+    """The folder that a URL of this machine's files names."""
+    return Path(unquote(urlsplit(url).path)) if url.startswith("file:") else None
 
 
 def as_storage(path: Path) -> Path | None:

@@ -58,7 +58,7 @@ def test_each_run_has_a_line_and_a_damaged_one_is_no_end(storage: Path, capsys: 
     assert "manifest.json: damaged" in damaged["problem"]
     assert main(["list", str(storage)]) == 0
     heading, *lines = capsys.readouterr().out.splitlines()
-    assert heading.split() == ["run", "state", "last", "launch", "size", "arms", "verdict"]
+    assert heading.split() == ["run", "state", "last", "driven", "size", "arms", "verdict"]
     assert f"left, 0 of {begun['trials']} trials" in lines[0]
     assert "cannot be read" in lines[2]
 
@@ -149,3 +149,14 @@ def test_a_board_prints_its_object_when_it_serves(tmp_path: Path) -> None:
 def test_log_says_what_it_changes(sets: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["log", str(MadeRun(tmp_path / "made").path), "--set", sets]) == 2
     assert told in capsys.readouterr().err
+
+
+def test_a_run_is_shown_itself_and_one_without_its_study_is_told_of(
+    storage: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert list(listed(capsys, storage / "complete")) == ["complete"]
+    (storage / "begun" / "study.yaml").unlink()
+    assert "no run is here (there is no study.yaml in it)" in listed(capsys, storage)["begun"]["problem"]
+    for nowhere in (storage / "nowhere", f"file://{storage}/nowhere"):
+        assert main(["list", str(nowhere)]) == 2
+        assert "nowhere: no folder is here" in capsys.readouterr().err
