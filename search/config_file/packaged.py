@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from models.names import nearest, suggestion
 from models.versions import ROOT
 
 FOLDER = ROOT / "configs"
@@ -21,7 +22,10 @@ def found(path: Path) -> Path:
 
 
 def hint(path: Path) -> str:
-    """For a message that there is no such file: the bare name of ours that is called like it."""
+    """For a message that there is no such file: the bare name of ours that is called like it, or nearly."""
+    if len(path.parts) == 1 and not path.suffix:
+        near = nearest(path.name, sorted(one.stem for one in FOLDER.glob("*.yaml")))
+        return f"{suggestion(near)}, which is prunetune's own" if near else ""
     if path.suffix != ".yaml" or not (FOLDER / path.name).is_file():
         return ""
     return f"; `{path.stem}` alone names prunetune's own file of that name, {FOLDER / path.name}"

@@ -52,6 +52,10 @@ class Exported:
     files: tuple[str, ...]
     checks: dict[str, Any]
 
+    def __repr__(self) -> str:
+        """Short: the candidate holds a trial's whole record."""
+        return f"<Exported {self.candidate.name} in {self.folder}: {', '.join(self.files)}>"
+
 
 def export(results: RunResults, candidate: Candidate, out: Path, chosen: str | None) -> Exported:
     """Write the candidate to `out`, replacing an earlier export there: whether that may be is for `check_free` to say.

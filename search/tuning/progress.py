@@ -22,6 +22,7 @@ from search.run.results import still_outstanding
 from search.run.store import TrialStore
 from search.run.trials import RecordedTrial, removed_text
 from search.study.study import Study
+from trainables.config.origins import SMALL_VALIDATION
 
 PACE = 5
 """Epochs of a launch, all trials together, after which its end is foretold."""
@@ -76,6 +77,8 @@ class Progress:
         self._study, self._store, self._plans, self._heard = study, store, plan_of(study), heard
         self._console = Console(stderr=True, force_jupyter=False) if console is None else console
         self._running: dict[str, Running] = {}
+        self._of_data: set[str] = set()
+        """Warnings about the data, which trials share: each is said of the first of them alone."""
         self._first: float | None = None
         """When the first epoch of this launch ended: what came before it was starting up."""
         self._trained = 0
@@ -112,7 +115,10 @@ class Progress:
     def epoch(self, result: dict[str, Any]) -> None:
         """One result of a trial, as the trainable reports it."""
         for warning in result.get("warnings", ()):
-            self.say(f"{result['id']}: {warning}")
+            if warning not in self._of_data:
+                self.say(f"{result['id']}: {warning}")
+            if warning.startswith(SMALL_VALIDATION):
+                self._of_data.add(warning)
         running = self._running.get(result["id"])
         if running is None:
             return

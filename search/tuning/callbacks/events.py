@@ -18,6 +18,11 @@ class Event:
     name: str
     arguments: tuple[Any, ...]
 
+    @property
+    def words(self) -> str:
+        """Its name for people: without the number that tells one end of a trial from a later one."""
+        return self.name.rpartition(" ")[0] if self.hook == "on_trial_end" else self.name
+
 
 def names_of(trial: RecordedTrial) -> list[str]:
     """The names of what there is to tell of a trial, in order."""

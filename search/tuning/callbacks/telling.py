@@ -104,7 +104,7 @@ class CallbackTeller:
 
     def _complain(self, name: str, config: CallbackConfig, event: Event, error: Exception) -> None:
         reason = f"{users_line(error)}{type(error).__name__}: {error}"
-        what = without_addresses(f"{name}: {event.hook} of {event.name}: {reason}", config)
+        what = without_addresses(f"{name}: {event.hook} of {event.words}: {reason}", config)
         if (name, event.hook) in self._complained:
             self._log(what)
             return

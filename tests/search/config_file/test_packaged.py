@@ -41,5 +41,9 @@ def test_a_file_that_is_there_comes_first(folder: Path, capsys: pytest.CaptureFi
 def test_a_path_is_never_replaced_but_the_name_is_told() -> None:
     with pytest.raises(UserError, match=r"no such file; `quickstart` alone names prunetune's own file"):
         load_study(Path("configs/quickstart.yaml"))
+    with pytest.raises(
+        UserError, match=r"^quickstat: there is no such file; the nearest is quickstart, which is prunetune's own$"
+    ):
+        load_study(Path("quickstat"))
     with pytest.raises(UserError, match=r"^mine: there is no such file$"):
         load_study(Path("mine"))

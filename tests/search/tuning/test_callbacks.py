@@ -14,6 +14,7 @@ from benchmarks.support.simulated_trial import TEST_ACCURACY
 from benchmarks.support.simulation import Simulation, make_study
 from models.errors import UserError
 from search.run.manifest import grown, open_run
+from search.tuning.callbacks.events import Event
 from search.tuning.callbacks.telling import CallbackTeller, name_of
 from search.tuning.callbacks.told import CALLBACKS_FILE, ToldEvents
 from tests.search.tuning.own_parts import users
@@ -102,6 +103,7 @@ def test_the_first_of_its_errors_is_said_and_all_are_logged(users: Path) -> None
     (line,) = said
     assert re.match(r"callback diary.py:Diary\([0-9a-f]{8}\): on_state_end of ", line)
     assert "diary.py:18: RuntimeError: the diary is full; the study goes on" in line
+    assert Event("on_trial_end", "rsst-000 finished 10001", ()).words == "rsst-000 finished"
     assert "Traceback" in logged[0]
     assert len(logged) == len(list(store))
 

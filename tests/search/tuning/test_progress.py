@@ -76,6 +76,10 @@ def test_warnings_of_a_trial_are_passed_on(tmp_path: Path) -> None:
     progress = watched(tmp_path, shown)
     progress.epoch({"id": "refill-001", "warnings": ["its checkpoint was damaged"]})
     assert "refill-001: its checkpoint was damaged" in said(shown)
+    for trial in ("refill-001", "refill-002"):
+        progress.epoch({"id": trial, "warnings": ["small validation set: 200 images", "its checkpoint was damaged"]})
+    assert said(shown).count("small validation set") == 1  # all trials have the same
+    assert "refill-002: its checkpoint was damaged" in said(shown)
 
 
 def test_start_up_says_what_it_is_doing_and_for_how_long(tmp_path: Path) -> None:
