@@ -18,7 +18,13 @@ from search.evidence.paired.divergence import DivergenceContrast, divergence_con
 from search.evidence.paired.scope import trials_word
 from search.evidence.paired.units import replicates
 from search.evidence.penalty import penalty_sentences
-from search.evidence.verdict import chosen_sentence, contrast_sentence, divergence_sentence, exploratory_sentence
+from search.evidence.verdict import (
+    WITHOUT_CONFIRMATION,
+    chosen_sentence,
+    contrast_sentence,
+    divergence_sentence,
+    exploratory_sentence,
+)
 from search.run.best import criterion, is_plain
 from search.run.results import RunResults, TrainingDone
 from search.study.claims import OF_SEARCH
@@ -183,6 +189,16 @@ def _caveats(results: RunResults, rows: Sequence[ArmSummary], *, interim: bool) 
     return caveats
 
 
+def _why_nothing_is_claimed(results: RunResults) -> str:
+    """Of a run of which no confirm trial has finished."""
+    if results.study.search.confirm is None:
+        return WITHOUT_CONFIRMATION
+    begun = any(trial.identity.phase == "confirm" for trial in results.trials)
+    return (
+        f"{'no confirm trial has finished' if begun else 'the confirm phase has not begun'}, so nothing is claimed yet"
+    )
+
+
 def _verdict(
     results: RunResults,
     rows: Sequence[ArmSummary],
@@ -194,11 +210,11 @@ def _verdict(
     if len(rows) == 1:
         return f"One arm ({rows[0].arm}): there is nothing to compare it with."
     if not any(row.confirmed for row in rows):
-        search = results.study.search
+        search, why = results.study.search, _why_nothing_is_claimed(results)
         return (
-            exploratory_sentence(rows)
+            exploratory_sentence(rows, why)
             if is_plain(search)
-            else chosen_sentence(results.best_of_run(), criterion(search))
+            else chosen_sentence(results.best_of_run(), criterion(search), why)
         )
     sentences = [
         f"{claim_text(results, (one.arm, one.baseline))}: {contrast_sentence(one, results.study.compare)}"

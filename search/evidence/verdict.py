@@ -148,8 +148,11 @@ def divergence_sentence(contrast: DivergenceContrast) -> str:
     return f"{arm} diverges more often than {baseline}: {count} against {other} of {contrast.trials} trials ({test})."
 
 
-def exploratory_sentence(rows: Sequence[ArmSummary]) -> str:
-    """What can be said without a confirm phase: which search went furthest, and that it claims nothing."""
+WITHOUT_CONFIRMATION = "without a confirm phase nothing is claimed"
+
+
+def exploratory_sentence(rows: Sequence[ArmSummary], why: str = WITHOUT_CONFIRMATION) -> str:
+    """What can be said without confirm trials: which search went furthest, and `why` that claims nothing."""
     scored = [row for row in rows if row.best_accuracy is not None]
     cut = [row for row in scored if traits_of(row.method).ends_small]
     ranked = sorted(cut or scored, key=lambda row: -(row.best_accuracy or 0.0))
@@ -165,10 +168,10 @@ def exploratory_sentence(rows: Sequence[ArmSummary]) -> str:
         second = ranked[1]
         ahead = points((first.best_accuracy or 0.0) - (second.best_accuracy or 0.0), sign=False)
         text += f", {ahead} points ahead of {second.arm}'s"
-    return f"{text}); these are {told}, and without a confirm phase nothing is claimed."
+    return f"{text}); these are {told}, and {why}."
 
 
-def chosen_sentence(best: RecordedTrial | None, criterion: str) -> str:
+def chosen_sentence(best: RecordedTrial | None, criterion: str, why: str = WITHOUT_CONFIRMATION) -> str:
     """The same where it is not plain validation accuracy that chooses; None where nothing finished keeps to the constraints."""
     if best is None:
         return f"Exploratory: no search trial has finished that could be chosen by {criterion}, so nothing is claimed."
@@ -176,7 +179,7 @@ def chosen_sentence(best: RecordedTrial | None, criterion: str) -> str:
         f"Exploratory: by {criterion} the best searched configuration is {best.identity.arm}'s ({best.id}: "
         f"{percent(best.last.val_accuracy)} validation, {short(best.last.macs)} MACs, "
         f"{best.last.removed_percent:.1f} % removed); "
-        "these are winners' scores on single seeds, and without a confirm phase nothing is claimed."
+        f"these are winners' scores on single seeds, and {why}."
     )
 
 

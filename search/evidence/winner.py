@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from search.run.plan import plan_of
 from search.run.results import RunResults
 
 SMALL, LARGE = 1e-3, 1e5
@@ -20,6 +21,8 @@ class Winner:
     id: str
     search: int
     settings: dict[str, Any]
+    so_far: bool = False
+    """Whether that search still goes on, and may choose another."""
 
 
 def winners(results: RunResults, arm: str) -> tuple[Winner, ...]:
@@ -28,7 +31,18 @@ def winners(results: RunResults, arm: str) -> tuple[Winner, ...]:
     if results.study.compare.claim == "folds":
         return ()
     chosen = {index: trials[arm] for index, trials in enumerate(results.chosen) if arm in trials}
-    return tuple(Winner(trial.id, index, dict(trial.values)) for index, trial in chosen.items() if trial.values)
+    going = _still_searching(results, arm)
+    return tuple(
+        Winner(trial.id, index, dict(trial.values), index in going) for index, trial in chosen.items() if trial.values
+    )
+
+
+def _still_searching(results: RunResults, arm: str) -> set[int]:
+    """The searches of an arm of which not all trials have ended, and of whose choice nothing is being confirmed."""
+    ended = {trial.id for trial in results.trials if trial.ended}
+    confirming = {trial.identity.replicate for trial in results.of_arm(arm, "confirm")}
+    plans = [plan for plan in plan_of(results.study) if plan.arm == arm and plan.replicate not in confirming]
+    return {plan.replicate for plan in plans if not ended.issuperset(plan.search_ids)}
 
 
 def winner_text(winner: Winner) -> str:

@@ -38,13 +38,14 @@ def arm_table(comparison: Comparison) -> Table:
 
 
 def winner_lines(comparison: Comparison) -> list[str]:
-    """`rsst chose train.lr 9.4e-4, prune.rsst.shrink 0.046 (rsst-001)`, for each arm that searched; of several searches a line
-    each, the arms' names as wide as the widest."""
+    """`rsst chose train.lr 9.4e-4, prune.rsst.shrink 0.046 (rsst-001)`, or `rsst has so far …`, for each arm that searched; of
+    several searches a line each, the arms' names as wide as the widest."""
     rows = [row for row in comparison.rows if row.winners]
     width = max((len(row.arm) for row in rows), default=0)
     several = any(len(row.winners) > 1 for row in rows)
     return [
-        f"{row.arm:<{width}} chose {winner_text(one)}" + (f" in search {one.search}" if several else "")
+        f"{row.arm:<{width}} {'has so far' if one.so_far else 'chose'} {winner_text(one)}"
+        + (f" in search {one.search}" if several else "")
         for row in rows
         for one in row.winners
     ]

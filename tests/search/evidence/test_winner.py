@@ -53,7 +53,7 @@ def test_compare_and_status_name_what_each_arm_chose(tmp_path: Path) -> None:
         "refill chose train.lr 0.001 (refill-000)",
         "rsst   chose train.lr 0.001 (rsst-000)",
     ]
-    winner = {"id": "rsst-000", "search": 0, "settings": {"train.lr": 0.001}}
+    winner = {"id": "rsst-000", "search": 0, "settings": {"train.lr": 0.001}, "so_far": False}
     assert comparison.to_json()["arms"]["rsst"]["winners"] == [winner]
     assert "rsst: best rsst-000, val 0.9300, train.lr 0.001 (" in status_text(results)
     status = status_json(results)
@@ -68,3 +68,19 @@ def test_an_arm_that_searched_nothing_and_one_without_a_finished_trial_chose_no_
     assert winners(results, "refill") == winners(results, "rsst") == ()
     assert winner_lines(compare(results)) == []
     assert "refill: best refill-000, val 0.9000 (1 finished)" in status_text(results)
+
+
+def test_while_a_search_goes_on_it_is_told_what_is_best_so_far_and_that_nothing_is_confirmed_yet(
+    tmp_path: Path,
+) -> None:
+    search = {"algorithm": "random", "trials_per_arm": 2, "confirm": {"seeds": [101, 102]}}
+    made = MadeRun(tmp_path / "run", {arm: {"prune.method": arm} for arm in ("refill", "rsst")}, {"search": search})
+    made.add("refill", falling(0.9), values={"train.lr": 1e-3})
+    made.add("refill", falling(0.8), number=1, values={"train.lr": 2e-3})
+    made.add("rsst", falling(0.9), values={"train.lr": 1e-3})
+    comparison = compare(load_results(made.path))
+    assert winner_lines(comparison) == [
+        "refill chose train.lr 0.001 (refill-000)",
+        "rsst   has so far train.lr 0.001 (rsst-000)",
+    ]
+    assert comparison.verdict.endswith("and the confirm phase has not begun, so nothing is claimed yet.")
