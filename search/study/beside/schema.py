@@ -73,7 +73,10 @@ class _Generator(GenerateJsonSchema):
         inner = super().function_before_schema(schema)
         of = getattr(schema["function"]["function"], "__self__", None)
         if isinstance(of, OneOf):
-            return {"anyOf": [{"enum": list(of.known)}, PART_OF_ONES_OWN]}
+            # An editor may tell of the last alternative alone: it names what the first one has, too.
+            named = "|".join(map(re.escape, of.known))
+            ones_own = {**PART_OF_ONES_OWN, "pattern": rf"^({named})$|{PART_OF_ONES_OWN['pattern']}"}
+            return {"anyOf": [{"enum": list(of.known)}, ones_own]}
         if isinstance(of, type) and issubclass(of, BaseModel):
             # A whole section may be written shorter; written as a section it has its keys.
             return {"if": {"type": "object"}, "then": {**inner, "additionalProperties": False}}

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.exceptions import best_match
 
 from search.cli import main
 from search.config_file import yaml_file
@@ -117,3 +118,10 @@ def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(study_schema()))
     assert main(["schema", "--pretrain"]) == 0
     assert "output" in json.loads(capsys.readouterr().out)["required"]
+
+
+def test_its_message_for_a_wrong_name_has_the_names() -> None:
+    told = best_match(of_studies().iter_errors(with_value(("trial", "prune", "method"), "rsstt")))
+    assert told is not None
+    assert "'rsstt'" in told.message
+    assert "(refill|rsst|" in told.message
