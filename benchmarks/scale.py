@@ -35,7 +35,7 @@ from search.evidence.final_test import final_test
 from search.report.status import status_json, status_text
 from search.report.terminal import comparison_text
 from search.report.write import write_report
-from search.run.begun import as_begun
+from search.run.changing.begun import as_begun
 from search.run.folder import RunFolder
 from search.run.results import RunResults, load_results, still_outstanding
 from search.run.retention import apply_retention

@@ -25,7 +25,7 @@ from search.commands.common import (
 from search.commands.tools import offered
 from search.console import announce, table_text
 from search.evidence.formats import number, percent
-from search.run.begun import as_begun, former_defaults_lines
+from search.run.changing.begun import as_begun, former_defaults_lines
 from search.run.files.everything import check_launch_files
 from search.run.folder import RunFolder
 from search.run.manifest import open_run

@@ -8,7 +8,7 @@ from pathlib import Path
 from search.evidence.comparison import Comparison, compare
 from search.evidence.final_test import FinalTest, NothingChosen, final_test
 from search.report.charts.drawing import Plot
-from search.report.latency import Latencies, latencies
+from search.report.latency.latencies import Latencies, latencies
 from search.report.plots.accuracy import accuracy_plot
 from search.report.plots.classes import classes_plot
 from search.report.plots.comparison import budget_curves, paired_differences

@@ -18,7 +18,7 @@ from models.own_parts.kept import keep_places
 from models.versions import library_versions
 from pruning.own_methods import recorded_traits
 from search.console import announce
-from search.run.begun import as_begun
+from search.run.changing.begun import as_begun
 from search.run.changing.free import FREE_TO_CHANGE
 from search.run.changing.noted import note_changes
 from search.run.files.everything import read_everything

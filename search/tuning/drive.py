@@ -10,7 +10,7 @@ from typing import Any
 
 from models.errors import WorkFailed
 from search.run import manifest
-from search.run.begun import as_begun, former_defaults_lines
+from search.run.changing.begun import as_begun, former_defaults_lines
 from search.run.driving.hold import Hold
 from search.run.files.everything import check_launch_files
 from search.run.folder import RunFolder

@@ -25,7 +25,8 @@ import search.commands.status
 import search.commands.sweep
 import search.export.export
 import search.report.charts.drawing
-import search.report.latency
+import search.report.latency.latencies
+import search.report.latency.measuring
 import search.report.write
 import search.tuning.cluster.background
 import search.tuning.drive
@@ -64,7 +65,7 @@ def stand_ins() -> None:
     export.turns_in_torch = export.turns_in_onnxruntime = lambda *arguments: _NoTurns()  # type: ignore[assignment,return-value]
     search.report.write.png = lambda plot: FORMAT_FILES
     search.report.charts.drawing.Plot.svg = "<svg></svg>"  # type: ignore[assignment]
-    search.report.latency.measured_in_turns = _no_latencies  # type: ignore[assignment]
+    search.report.latency.latencies.measured_in_turns = _no_latencies  # type: ignore[assignment]
 
 
 def _format_file(model: Any, shape: Any, path: Path, notes: Any) -> float:
@@ -73,7 +74,7 @@ def _format_file(model: Any, shape: Any, path: Path, notes: Any) -> float:
 
 
 def _no_latencies(missing: Any, known: Any) -> Any:
-    timing = search.report.latency.Timing(1.0, 1.0, 1.0)
+    timing = search.report.latency.measuring.Timing(1.0, 1.0, 1.0)
     return {one.key: timing for one in (*missing, *known)}, {}
 
 

@@ -6,7 +6,8 @@ from search.report.charts.chart import Axis, Chart, Panel, Series, arm_dots
 from search.report.charts.drawing import Plot
 from search.report.charts.static import plot_of
 from search.report.charts.theme import colour
-from search.report.latency import Latencies, Timing
+from search.report.latency.latencies import Latencies
+from search.report.latency.measuring import Timing
 from search.report.plots.accuracy import apart_of
 from search.run.candidates import Candidate
 from search.run.results import RunResults

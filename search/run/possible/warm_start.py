@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from search.config_file import key_tree
-from search.run.begun import FILLED_IN
 from search.run.best import by_configuration, value_of
+from search.run.changing.begun import FILLED_IN
 from search.run.folder import RunFolder
 from search.run.trials import RecordedTrial, read_trial
 from search.study.arm import Arm

@@ -12,8 +12,11 @@ import pytest
 from models import save_load
 from models.turns import ROUNDS, all_in_turns
 from search.evidence.comparison import compare
-from search.report import latency
-from search.report.latency import FILE, MOST, NO_TIME, Network, Timing, latencies, networks_of, spread, to_measure
+from search.report.latency import latencies as kept_latencies
+from search.report.latency import measuring
+from search.report.latency.latencies import FILE, latencies
+from search.report.latency.measuring import NO_TIME, Timing
+from search.report.latency.networks import MOST, Network, networks_of, spread, to_measure
 from search.report.page import run_plots, run_report
 from search.report.plots.latency import latency_plot
 from search.report.rendering import render
@@ -51,10 +54,10 @@ def test_latency_is_measured_once_and_kept_with_the_processor(tmp_path: Path, mo
     kept = json.loads((tmp_path / FILE).read_text(encoding="utf-8"))
     assert (kept["batch"], kept["threads"]) == (1, 1)
     assert kept["processor"] in found.place
-    monkeypatch.setattr(latency, "forward_pass", lambda candidate: pytest.fail("measured twice"))
+    monkeypatch.setattr(measuring, "forward_pass", lambda candidate: pytest.fail("measured twice"))
     assert latencies(results, tmp_path) == found
-    monkeypatch.setattr(latency, "processor", lambda: "another")
-    monkeypatch.setattr(latency, "forward_pass", lambda candidate: lambda: None)
+    monkeypatch.setattr(kept_latencies, "processor", lambda: "another")
+    monkeypatch.setattr(measuring, "forward_pass", lambda candidate: lambda: None)
     again = latencies(results, tmp_path)
     assert again is not None
     assert max(timing.ms for _, timing in again.of) < min(timing.ms for _, timing in found.of)
@@ -126,7 +129,7 @@ def test_one_that_fails_costs_the_others_nothing_and_is_tried_again(
             raise error
         return lambda: None
 
-    monkeypatch.setattr(latency, "forward_pass", pass_of)
+    monkeypatch.setattr(measuring, "forward_pass", pass_of)
     found = latencies(results, tmp_path)
     assert found is not None
     assert states_of(found) == [3, 0, 2]
@@ -145,7 +148,7 @@ def test_an_error_in_the_midst_of_measuring_costs_the_figure_alone(
         if next(left, None) is None:
             raise OSError("device gone")
 
-    monkeypatch.setattr(latency, "forward_pass", lambda candidate: run)
+    monkeypatch.setattr(measuring, "forward_pass", lambda candidate: run)
     found = latencies(with_spec(tmp_path), tmp_path)
     assert found is not None
     assert found.of == ()
@@ -156,13 +159,13 @@ def test_where_time_is_short_the_ends_are_measured_and_the_rest_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results = with_spec(tmp_path)
-    monkeypatch.setattr(latency, "SECONDS", 0.0)
-    monkeypatch.setattr(latency, "forward_pass", lambda candidate: lambda: None)
+    monkeypatch.setattr(measuring, "SECONDS", 0.0)
+    monkeypatch.setattr(measuring, "forward_pass", lambda candidate: lambda: None)
     found = latencies(results, tmp_path)
     assert found is not None
     assert states_of(found) == [3, 0]
     assert found.left_out == (f"Not measured: rsst-000:1, rsst-000:2 ({NO_TIME}).",)
-    monkeypatch.setattr(latency, "forward_pass", lambda candidate: pytest.fail("measured again"))
+    monkeypatch.setattr(measuring, "forward_pass", lambda candidate: pytest.fail("measured again"))
     assert latencies(results, tmp_path) == found
     assert len(spread(list(all_candidates(results)) * 5)) == MOST
 
@@ -176,9 +179,9 @@ def test_a_network_that_comes_is_measured_with_all_others_anew(tmp_path: Path, m
         asked.append((missing, others))
         return {one.key: Timing(1.0, 0.5, 2.0) for one in (*missing, *others)}, {}
 
-    monkeypatch.setattr(latency, "measured_in_turns", measured)
-    assert latency._measured(known, tmp_path / FILE).left_out == ()
-    latency._measured([*known, new], tmp_path / FILE)
+    monkeypatch.setattr(kept_latencies, "measured_in_turns", measured)
+    assert kept_latencies._measured(known, tmp_path / FILE).left_out == ()
+    kept_latencies._measured([*known, new], tmp_path / FILE)
     assert asked == [(known, []), ([new], known)]
 
 

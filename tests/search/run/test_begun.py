@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from models.errors import UserError
-from search.run.begun import as_begun, former_defaults_lines
+from search.run.changing.begun import as_begun, former_defaults_lines
 from search.run.folder import RunFolder
 from search.run.preflight import Checked
 from search.run.results import load_results

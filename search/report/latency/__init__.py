@@ -1,0 +1,1 @@
+"""How long the arms' networks take for an image: which are measured, how, and what is kept of it."""
