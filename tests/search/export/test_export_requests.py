@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
+from models.errors import WorkFailed
+from models.export import checked
 from search import cli
 from search.commands.export import Amount
 from tests.search.made_runs import MadeRun, falling
@@ -115,3 +118,9 @@ def test_amounts_are_read(text: str, value: float) -> None:
 def test_what_is_no_amount_is_refused(made: MadeRun, capsys: pytest.CaptureFixture[str], text: str) -> None:
     line = refused(capsys, str(made.path), f"--max-macs={text}")
     assert "expected a number above 0 such as 0.4, 250000 or 5M" in line
+
+
+def test_a_format_that_computes_something_else_is_refused(tmp_path: Path) -> None:
+    layer = torch.nn.Flatten()
+    with pytest.raises(WorkFailed, match=r"model\.onnx: its output differs from torch's"):
+        checked(tmp_path / "model.onnx", layer, (1, 2, 2), lambda images: layer(images) + 0.1)
