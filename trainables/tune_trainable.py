@@ -13,7 +13,9 @@ from typing import Any, Protocol
 
 from ray import tune
 
+from models.own_parts.loading import keep_what_is_imported
 from trainables.config.own import config_to_run
+from trainables.files.begun_parts import hold_to
 from trainables.files.failure import (
     Failure,
     describe,
@@ -73,10 +75,12 @@ def open_trial(
     from trainables.stages.store import StageStore
     from trainables.trial import Trial
 
+    config = config_to_run(request.config)
+    hold_to(request.parts, config, folder.parents[1], request.identity.arm)
     return Trial.open(
         folder,
         request.identity,
-        config_to_run(request.config),
+        config,
         guard=guard,
         searched=request.values,
         retry_failed=retry_failed,
@@ -194,6 +198,7 @@ class TuneTrainable(tune.Trainable):
     def _drop(self) -> None:
         """Let go of the network and its memory: the next trial runs in this same process."""
         trial, self._trial = self._trial, None
+        keep_what_is_imported(False)
         if trial is None:
             return
         trial.close()

@@ -38,8 +38,20 @@ def load_module(reference: Reference, key: str) -> ModuleType:
     return module
 
 
-def stamp() -> tuple[object, ...]:
-    """Another one wherever a part may be another than before: where parts are looked for, and the user's files so far."""
+_kept = False
+
+
+def keep_what_is_imported(kept: bool) -> None:
+    """Whether the user's modules stay as they are in this process, whatever becomes of their files."""
+    global _kept
+    _kept = kept
+
+
+def stamp() -> tuple[object, ...] | None:
+    """Another one wherever a part may be another than before: where parts are looked for, and the user's files so far. None
+    where what is imported stays as it is."""
+    if _kept:
+        return None
     return (places(), *((file, *_times(file)) for file, *_ in _loaded.values()))
 
 
@@ -143,7 +155,7 @@ def _note(names: set[str]) -> None:
 
 def _forget_changed() -> None:
     """Forget all of the user's modules where one has changed, or would be found elsewhere by now: some import others."""
-    if not any(_has_changed(*one) or _is_behind(name, one[0]) for name, one in _loaded.items()):
+    if _kept or not any(_has_changed(*one) or _is_behind(name, one[0]) for name, one in _loaded.items()):
         return
     for name in [*_loaded, *(one for one in sys.modules if one.startswith(PRIVATE))]:
         sys.modules.pop(name, None)

@@ -73,7 +73,7 @@ class Registry(Mapping[str, Value], Generic[Value]):
 
     def _own(self, name: str) -> tuple[Value, Origin]:
         now, (known, *found) = stamp(), self._found.get(name, (None,))
-        if known != now or not found:
+        if not found or (now is not None and known != now):
             part = resolve(name, key=self.key, group=self.group)
             value = self._made(part)
             self._found[name] = stamp(), value, part.origin

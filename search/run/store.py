@@ -8,6 +8,7 @@ from dataclasses import replace
 from models import writes
 from models.errors import WorkFailed
 from search.run.folder import RunFolder
+from search.run.possible.own_parts import begun_parts
 from search.run.trials import RecordedTrial, read_trial
 from trainables.files.failure import ERROR_FILE, Failure, record_failure
 from trainables.files.generation import UNFENCED, Guard
@@ -65,7 +66,8 @@ class TrialStore:
     def add(self, request: TrialRequest) -> RecordedTrial:
         """Write a new trial's request; from then on it is part of the run, whatever happens."""
         self.guard()
-        write_request(self.run.trial_folder(request.identity.id), request)
+        asked = replace(request, parts=begun_parts(self.run))
+        write_request(self.run.trial_folder(request.identity.id), asked)
         return self._written(request.identity.id)
 
     def stop(self, trial_id: str, reason: str) -> RecordedTrial:

@@ -19,7 +19,8 @@ class TrialRequest:
 
     `config` is a whole trial configuration as plain JSON. `values` are the searched keys among it, dotted. `drawn` is
     what the search algorithm needs to recognise its own proposal. `source` names, for a confirming trial, the search
-    trial whose configuration it repeats on another seed.
+    trial whose configuration it repeats on another seed. `parts` are the user's own parts that the run began with, by
+    reference, as `Origin.to_json` says them: the trial is trained by no others.
     """
 
     identity: Identity
@@ -27,6 +28,7 @@ class TrialRequest:
     values: dict[str, Any] = field(default_factory=dict)
     drawn: dict[str, Any] = field(default_factory=dict)
     source: str | None = None
+    parts: dict[str, Any] = field(default_factory=dict)
 
 
 def write_request(folder: Path, request: TrialRequest) -> None:
@@ -37,6 +39,8 @@ def write_request(folder: Path, request: TrialRequest) -> None:
         "drawn": request.drawn,
         "source": request.source,
     }
+    if request.parts:
+        value["parts"] = request.parts
     atomic.write_json(folder / REQUEST_FILE, value)
 
 
@@ -52,4 +56,5 @@ def read_request(folder: Path) -> TrialRequest | None:
         values=value["values"],
         drawn=value["drawn"],
         source=value["source"],
+        parts=value.get("parts", {}),
     )

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from models.errors import UserError
+from search.run.files.manifest_file import read_manifest
+from search.run.folder import RunFolder
 from search.study.arm import Arm
 from search.study.corners import corner_values
 from search.study.study import Study
-from trainables.files.changed_parts import difference
+from trainables.files.begun_parts import changed_text
 from trainables.stages.recipe import digest_of
 
 
@@ -33,7 +35,10 @@ def check_same_parts(run: object, arm: str, before: Mapping[str, Any], now: Mapp
         old = before["origins"].get(reference, origin)
         if old["digest"] == origin["digest"]:
             continue
-        raise UserError(
-            f"{run}: {reference} of arm {arm} has changed since the run began: {difference(old, origin)}; put it back as it "
-            "was, or start another run with --name"
-        )
+        raise UserError(changed_text(run, arm, reference, old, origin))
+
+
+def begun_parts(run: RunFolder) -> dict[str, Any]:
+    """Of all arms together, by reference: what a run's manifest has of the user's own parts; nothing where it has none."""
+    foundations = read_manifest(run)["foundations"].values()
+    return {name: one for arm in foundations for name, one in (arm.get("parts") or {}).get("origins", {}).items()}
