@@ -67,8 +67,9 @@ def check_reachable(study: Study) -> None:
             pass  # it answers, if only that it wants to know who asks
         except (OSError, ValueError, http.client.HTTPException) as error:
             offline = "leave out its server" if name == "mlflow" else f"set logging.{name}.mode: offline"
+            where = ("logging", name, "tracking_uri") if name == "mlflow" else ("logging", name)
             raise UserError(
-                f"{study.sources.place(('logging', name))}: logging.{name}: {url} does not answer within {PATIENCE:.0f} s "
+                f"{study.sources.place(where)}: logging.{name}: {url} does not answer within {PATIENCE:.0f} s "
                 f"({getattr(error, 'reason', None) or describe(error)}); start it, mend the address, or {offline}"
             ) from None
 

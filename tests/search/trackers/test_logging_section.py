@@ -192,3 +192,9 @@ def test_offline_nothing_is_asked_and_online_there_has_to_be_a_login(
 def test_a_run_without_a_tracker_has_none_to_send_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["log", str(MadeRun(tmp_path / "made").path)]) == 2
     assert "its study names no tracker beside TensorBoard; name one" in capsys.readouterr().err
+
+
+def test_a_server_that_an_option_named_is_no_line_of_the_file(tmp_path: Path) -> None:
+    option = "logging.mlflow.tracking_uri=http://127.0.0.1:9"
+    (told,) = tracker_warnings(logged(tmp_path, {"mlflow": {"experiment": "mine"}}, (option,)), begun=True)
+    assert told.startswith("--set")
