@@ -109,7 +109,7 @@ def _unpack(archive: Path, opened: zipfile.ZipFile, entries: Sequence[zipfile.Zi
         _check_room(archive, place, size)
         again = f" again, for {missing:,} files are missing there" if (place / name).is_dir() else ""
         print(
-            f"prunetune: unpacking {archive.name} into {place / name}{again}: {len(entries):,} files, {size / 1e9:.2f} GB",
+            f"prunetune: unpacking {archive.name} into {place / name}{again}: {len(entries):,} files, {_size_text(size)}",
             file=sys.stderr,
             flush=True,
         )
@@ -145,7 +145,14 @@ def _check_room(archive: Path, place: Path, size: int) -> None:
     free = shutil.disk_usage(place).free
     if size > free:
         raise WorkFailed(
-            f"{archive} unpacks to {size / 1e9:.2f} GB, and {place} has {free / 1e9:.2f} GB free; free some space, or "
+            f"{archive} unpacks to {_size_text(size)}, and {place} has {_size_text(free)} free; free some space, or "
             "unpack it elsewhere and point there",
             key="data.root",
         )
+
+
+def _size_text(count: int) -> str:
+    """Of bytes: `1.24 GB`, `40.0 MB`, `2.1 kB`."""
+    if count >= 1e8:
+        return f"{count / 1e9:.2f} GB"
+    return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"

@@ -38,7 +38,9 @@ def test_it_is_unpacked_once_beside_itself_and_says_so(tmp_path: Path, capsys: p
         "pets/cat/1.png",
         "pets/dog/1.png",
     ]
-    assert f"unpacking pets.zip into {folder}: 2 files, 0.00 GB" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert f"unpacking pets.zip into {folder}: 2 files, " in err
+    assert " kB" in err
     (folder / "pets" / "cat" / "1.png").write_bytes(b"mine")
     assert unpacked(archive) == folder
     assert (folder / "pets" / "cat" / "1.png").read_bytes() == b"mine"
