@@ -18,7 +18,7 @@ class StudyView:
     run: str
     """The run's folder, or its address in a bucket."""
     launch: int
-    """The number of this launch: 1 at first, one more at each `resume`."""
+    """Larger at each launch, not always by one: whatever takes hold of the run counts."""
     arms: tuple[str, ...]
     trials: tuple[TrialView, ...]
 
