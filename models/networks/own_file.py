@@ -32,6 +32,11 @@ def check_own(
     `own_code` is True, or the one architecture that is agreed to; `how` says how to agree. Nothing is imported before that.
     """
     if not OWN.is_own(spec.arch):
+        if recorded is not None:
+            raise UserError(
+                f"{path}: its network is {spec.arch}{_words(recorded)}, the name of an entry point of a package that is not "
+                f"installed here; install {recorded.get('distribution') or 'that'}, then load the file again"
+            )
         return
     check_agreed(spec.arch, path, own_code, how, recorded)
     network = f"{path}: its network is {spec.arch}{_words(recorded)}"

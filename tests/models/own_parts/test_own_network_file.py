@@ -119,6 +119,20 @@ def test_what_it_needs_is_said_where_that_is_gone(file: Path, users: Path, monke
     assert load(file, own_code=True).get_parameter("first.weight").shape == (4, 4)
 
 
+def test_the_package_that_gave_its_name_is_named_where_it_is_gone(file: Path) -> None:
+    parts = load_parts(file)
+    origin = {**(parts.architecture or {}), "reference": "tiny", "distribution": "my-networks", "version": "0.3"}
+    told = {
+        "spec": parts.spec.to_json() | {"arch": "tiny"},
+        "structure": parts.structure.to_json(),
+        "architecture": origin,
+    }
+    header = {HEADER_KEY: json.dumps({"format": 1, "metadata": {}, **told})}
+    save_file(dict(parts.state), file, metadata=header)
+    with pytest.raises(UserError, match=r"is tiny \(my-networks 0\.3, .*not installed here; install my-networks"):
+        load(file, own_code=True)
+
+
 def test_another_version_of_its_code_is_refused(file: Path, write: Write) -> None:
     write("models/own.py", NET + "# later\n")
     with pytest.raises(UserError, match="what is found here is another version of it"):
