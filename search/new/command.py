@@ -12,6 +12,7 @@ import click
 from models.errors import UserError
 from models.names import nearest, suggestion
 from search.commands.common import PATH, Outcome, Subcommand, check_writable
+from search.commands.tools import offered
 from search.console import announce
 from search.new.asking import ask, is_terminal
 from search.new.naming import check_free, default_name, free_file, study_name
@@ -33,7 +34,7 @@ QUESTION_HELP = f"what the study shall answer (default: {DEFAULT})"
 )
 @click.option("--data", metavar="FOLDER_OR_NAME", help=DATA_HELP)
 @click.option("--arch", metavar="NAME", help=ARCH_HELP)
-@click.option("--question", metavar="|".join(QUESTIONS), help=QUESTION_HELP)
+@click.option("--question", metavar="|".join(QUESTIONS), shell_complete=offered.words(QUESTIONS), help=QUESTION_HELP)
 @click.option(
     "--out", type=PATH, metavar="FILE", help="the study file to write (default: by the data and the question)"
 )

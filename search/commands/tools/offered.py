@@ -23,6 +23,10 @@ def studies(context: click.Context, parameter: click.Parameter, begun: str) -> l
     return _items(dict.fromkeys(map(str, found)), begun, "file")
 
 
+def words(known: Iterable[str]) -> Offered:
+    return lambda context, parameter, begun: [CompletionItem(one) for one in known if one.startswith(begun)]
+
+
 def runs(context: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem]:
     """Folders with a run that begin so, else the shell's own folders."""
     below = [path.parent for path in [*_glob(f"{begun}*/{STUDY_FILE}"), *_glob(f"{begun}*/*/{STUDY_FILE}")]]

@@ -59,6 +59,7 @@ def offered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
         ("prunetune log runs/first --set logging.comet.m", ["plain,logging.comet.mode="]),
         ("prunetune export runs/first --arm r", ["plain,refill", "plain,rsst"]),
         ("prunetune completion f", ["plain,fish"]),
+        ("prunetune new --question re", ["plain,refill-vs-rsst", "plain,recipe"]),
     ],
 )
 def test_study_files_runs_and_keys(
