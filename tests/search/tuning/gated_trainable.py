@@ -55,7 +55,8 @@ def gated_trainable(gate: str | None, failure: str | None, full: int) -> type[Tu
     def open_trial(folder: Path, request: TrialRequest, guard: Guard, *others: Any) -> GatedTrial:
         tries = folder / "tries"
         with tries.open("a") as file:
-            file.write(f"{others[-1]}\n")
+            *_, micro_batches, _events = others
+            file.write(f"{micro_batches}\n")
         if len(tries.read_text().split()) <= full:
             import torch
 
