@@ -48,8 +48,8 @@ def test_three_commands_and_a_verdict(tmp_path: Path) -> None:
     assert swept["complete"]
     assert set(swept["arms"]) == {"refill", "rsst", "random", "dense"}
     assert len(swept["trials"]) == valid["cost"]["trials"]
-    compared = prunetune(tmp_path, "compare", "runs/flowers_refill_vs_rsst")
+    compared = prunetune(tmp_path, "compare", "runs/mine")
     assert "Whether rsst or refill is better" in compared["verdict"]
-    run = tmp_path / "runs" / "flowers_refill_vs_rsst"
+    run = tmp_path / "runs" / "mine"
     assert (run / "report" / "index.html").is_file()
     assert f"{len(CLASSES)} classes" in (run / "export" / "MODEL_CARD.md").read_text(encoding="utf-8")
