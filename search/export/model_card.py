@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from models.export import CHECKED_BATCHES
 from models.networks.variants import known_as
 from models.save_load import LoadedModel
@@ -21,6 +19,7 @@ from search.export.deployed import Deployed
 from search.run.candidates import Candidate
 from search.run.results import RunResults
 from search.run.warnings import warnings_of
+from search.templates import environment
 from trainables.config.trial import TrialConfig
 from trainables.teaching.knowledge import Knowledge
 
@@ -40,14 +39,8 @@ def model_card(
 ) -> str:
     """The card's Markdown. `checks` are the exporter's measurements; `chosen` as in `export`."""
     # Nothing is escaped: this is Markdown, not HTML.
-    environment = Environment(
-        loader=PackageLoader("search.export", ""),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template("model_card.md.j2").render(
+    template = environment("search.export", "").get_template("model_card.md.j2")
+    return template.render(
         study=results.study.name,
         trial=candidate.trial.id,
         config=candidate.trial.config,

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from models import atomic
 from search.evidence.formats import TIMED, counted, duration, gigabytes, short
 from search.new.proposal import STATES, Proposal
 from search.study.load import load_study
+from search.templates import environment
 
 if TYPE_CHECKING:
     from search.tuning.estimate import Estimate
@@ -30,19 +29,12 @@ MUCH_DISK = 5e9
 
 def study_text(proposal: Proposal, name: str, out: Path, cost: Estimate | None = None) -> str:
     """The file's text. Without a cost one from which it can be found, wherever it lies."""
-    environment = Environment(
-        loader=PackageLoader("search.new"),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    templates = environment("search.new")
     looked = proposal.looked
     facts, data = looked.facts, looked.data
     ratios = proposal.ratios
     epochs = STATES * proposal.epochs_per_state
-    text = environment.get_template(proposal.question.template).render(
+    text = templates.get_template(proposal.question.template).render(
         **vars(proposal),
         name=name,
         file=os.path.relpath(out),

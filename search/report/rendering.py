@@ -6,31 +6,24 @@ import html
 import re
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from search.evidence.formats import p_told
 from search.report import dense_start, page_data, provenance, removals, tables
 from search.report.charts.drawing import inline_svg
 from search.report.trial_table import trial_table
+from search.templates import environment
 
 
 def render(template: str, context: dict[str, Any]) -> str:
     """The template's text. Every value is escaped; a variable that `context` lacks is an error."""
-    environment = Environment(
-        loader=PackageLoader("search.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(tied=tied, inline_svg=inline_svg, p_told=p_told, slug=slug, sections=sections)
-    environment.globals.update(
+    templates = environment("search.report", escaped=True)
+    templates.filters.update(tied=tied, inline_svg=inline_svg, p_told=p_told, slug=slug, sections=sections)
+    templates.globals.update(
         dense_start=dense_start, page_data=page_data, removals=removals, tables=tables, provenance=provenance,
         trial_table=trial_table,
     )  # fmt: skip
-    return environment.get_template(template).render(context)
+    return templates.get_template(template).render(context)
 
 
 def tied(cell: str) -> str:

@@ -17,6 +17,7 @@ from models.errors import UserError, WeightsRefused
 from models.spec import ModelSpec
 from search import cli
 from search.commands.common import Outcome, Subcommand
+from tests.search.commands.completing import completions
 
 ROOT = Path(__file__).parents[3]
 
@@ -138,15 +139,6 @@ def test_without_a_command_all_of_them_are_shown(arguments: list[str], capsys: p
 def test_the_version_is_the_package_s(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([option]) == 0
     assert capsys.readouterr().out == f"prunetune {version('prunetune')}\n"
-
-
-def completions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str) -> list[str]:
-    """What bash is offered when the tab key is pressed at the end of `line`."""
-    monkeypatch.setenv("_PRUNETUNE_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", line)
-    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
-    assert cli.main([]) == 0
-    return capsys.readouterr().out.split()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import pytest
 
 from models.versions import ROOT
 from search import cli
+from tests.search.commands.completing import completions
 from tests.search.made_runs import MadeRun
 
 
@@ -27,14 +28,6 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     MadeRun(tmp_path / "runs" / "second")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def offered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str) -> list[str]:
-    monkeypatch.setenv("_PRUNETUNE_COMPLETE", "bash_complete")
-    monkeypatch.setenv("COMP_WORDS", line)
-    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
-    assert cli.main([]) == 0
-    return capsys.readouterr().out.split()
 
 
 @pytest.mark.parametrize(
@@ -65,7 +58,7 @@ def offered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 def test_study_files_runs_and_keys(
     line: str, found: list[str], here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert offered(monkeypatch, capsys, line) == found
+    assert completions(monkeypatch, capsys, line) == found
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
