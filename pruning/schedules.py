@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from models.errors import UserError
 from models.names import look_up
-from models.own_parts import OwnPart, Registry, users_line, wrong_part
+from models.own_parts import OwnPart, Registry, users_error, wrong_part
 
 ROUNDING_GUARD = 1e-9  # 10 * 0.3 is 2.9999999999999996 in floating point and means 3
 
@@ -59,8 +59,7 @@ def _own_course(part: OwnPart) -> Course:
         try:
             kept = float(part.value(state, states, ratio))
         except Exception as error:
-            reason = f"{users_line(error)}{type(error).__name__}: {error}"
-            raise UserError(f"{asked}: {reason}; correct it there", key="prune.schedule.kind") from error
+            raise UserError(f"{asked}: {users_error(error)}; correct it there", key="prune.schedule.kind") from error
         if not 0.0 < kept <= 1.0:
             raise UserError(f"{asked} is {kept:g}; a kept fraction must lie in (0, 1]", key="prune.schedule.kind")
         return kept

@@ -10,7 +10,7 @@ from torch import nn
 
 from models.errors import UserError
 from models.names import nearest, suggestion
-from models.own_parts import OwnPart, Registry, users_line, wrong_part
+from models.own_parts import OwnPart, Registry, users_error, wrong_part
 from models.spec import ModelSpec
 
 KEY = "model.arch"
@@ -79,10 +79,9 @@ def built_by(builder: Builder, spec: ModelSpec) -> nn.Module:
         model = builder(num_classes=spec.num_classes, **taken, **spec.args)
     except Exception as error:
         given = ", ".join(f"{key}={value!r}" for key, value in {**taken, **spec.args}.items())
-        reason = " ".join(str(error).split()) or "no further words"
         raise UserError(
-            f"{spec.arch}: cannot be built with num_classes={spec.num_classes}, {given}: {users_line(error)}"
-            f"{type(error).__name__}: {reason}; correct it there, or model.args",
+            f"{spec.arch}: cannot be built with num_classes={spec.num_classes}, {given}: {users_error(error)}; "
+            "correct it there, or model.args",
             key=KEY,
         ) from error
     if not isinstance(model, nn.Module):

@@ -3,15 +3,14 @@
 `resolve("my_package.module:object", key="prune.criterion", group="criteria")` gives the object and its origin.
 """
 
-from models.own_parts.loading import users_line
+from models.own_parts.loading import users_error, users_line
 from models.own_parts.origin import Origin
 from models.own_parts.places import look_in, look_in_last, places
-from models.own_parts.reference import GROUPS, Group, is_reference
+from models.own_parts.reference import Group, is_reference
 from models.own_parts.registry import Registry
 from models.own_parts.resolving import OwnPart, entry_point_names, is_own, resolve, wrong_part
 
 __all__ = [
-    "GROUPS",
     "Group",
     "Origin",
     "OwnPart",
@@ -23,6 +22,7 @@ __all__ = [
     "look_in_last",
     "places",
     "resolve",
+    "users_error",
     "users_line",
     "wrong_part",
 ]

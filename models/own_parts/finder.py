@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from models.own_parts.places import places
+from models.versions import ROOT
 
 OURS = ("models", "pruning", "trainables", "search", "prunetune")
 PRIVATE = "_prunetune_own_"
@@ -69,11 +70,10 @@ def shadowed(module: str) -> Path | None:
     top, *within = module.split(".")
     if top not in OURS:
         return None
-    ours = Path(__file__).resolve().parents[2]
     for folder in places():
         here = next((one for one in _files_of(folder.joinpath(top, *within)) if one.is_file()), None)
-        taken = any(one.is_file() for one in _files_of(ours.joinpath(top, *within)))
-        if here is not None and taken and not here.is_relative_to(ours / top):
+        taken = any(one.is_file() for one in _files_of(ROOT.joinpath(top, *within)))
+        if here is not None and taken and not here.is_relative_to(ROOT / top):
             return here
     return None
 

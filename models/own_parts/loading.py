@@ -113,15 +113,18 @@ def _failed(reference: Reference, key: str, error: BaseException) -> BaseExcepti
     """What to raise for an error in a user's module: a mistake of the user's, told at the line that it was made in."""
     if not isinstance(error, Exception | SystemExit):
         return error
-    where = users_line(error)
-    reason = " ".join(str(error).split()) or "no further words"
     hint = ""
     if isinstance(error, ImportError) and error.name and (hidden := shadowed(error.name)) is not None:
         hint = f" ({error.name} is a module of prunetune's own, which hides {hidden}; rename that, or import it relatively)"
     return UserError(
-        f"{reference.text}: {where}{type(error).__name__} while it was imported: {reason}{hint}; correct it there",
+        f"{reference.text}: {users_error(error, ' while it was imported')}{hint}; correct it there",
         key=key,
     )
+
+
+def users_error(error: BaseException, when: str = "") -> str:
+    """FILE:LINE of the user's that an error went through, its kind, when it came, and what it says, in one line."""
+    return f"{users_line(error)}{type(error).__name__}{when}: {' '.join(str(error).split()) or 'no further words'}"
 
 
 def users_line(error: BaseException) -> str:

@@ -8,10 +8,6 @@ from typing import Literal
 
 Group = Literal["architectures", "criteria", "methods", "schedules", "datasets", "samplers", "schedulers", "callbacks"]
 """Kinds of parts; `prunetune.GROUP` is the group of Python entry points that has them by name."""
-GROUPS: tuple[Group, ...] = (
-    *("architectures", "criteria", "methods", "schedules", "datasets"),
-    *("samplers", "schedulers", "callbacks"),
-)
 
 NOT_MODULES = frozenset({"timm", "weights"})
 """What stands before the colon of names that are no references: `timm:resnet18`, `weights:vit_micro`."""

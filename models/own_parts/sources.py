@@ -11,9 +11,9 @@ from pathlib import Path
 
 from models.own_parts.finder import OURS
 from models.own_parts.places import places
+from models.versions import ROOT
 
 INSTALLED = ("site-packages", "dist-packages")
-OUR_ROOT = Path(__file__).resolve().parents[2]
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 
 
@@ -23,7 +23,7 @@ def is_users(file: Path) -> bool:
         return False
     if file.is_relative_to(STANDARD_LIBRARY):
         return False
-    return not any(file.is_relative_to(OUR_ROOT / package) for package in OURS)
+    return not any(file.is_relative_to(ROOT / package) for package in OURS)
 
 
 def is_looked_in(file: Path) -> bool:

@@ -9,7 +9,7 @@ from torch import nn
 
 from models.errors import UserError
 from models.networks.own import own_network
-from models.own_parts import users_line
+from models.own_parts import users_error
 from models.units.base import TiedSlice, UnitGroup
 from models.units.structure import KINDS
 
@@ -62,9 +62,8 @@ def _said_by(model: nn.Module) -> tuple[Any, ...]:
     except UserError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or "no further words"
         raise UserError(
-            f"{name}.units() failed: {users_line(error)}{type(error).__name__}: {reason}; correct it there",
+            f"{name}.units() failed: {users_error(error)}; correct it there",
             key="model.arch",
         ) from error
     raise _wrong(f"{name}.units() gave {type(found).__name__}")

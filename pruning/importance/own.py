@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from models.errors import UserError
-from models.own_parts import users_line
+from models.own_parts import users_error
 from models.weights.digest import tensor_digest
 from pruning.importance.base import Evidence, Scores
 
@@ -29,10 +29,7 @@ def checked_scores(criterion: str, scorer: Callable[[Evidence], Any], evidence: 
     except UserError:
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or "no further words"
-        raise UserError(
-            f"{criterion}: {users_line(error)}{type(error).__name__}: {reason}; correct it there", key="prune.criterion"
-        ) from error
+        raise UserError(f"{criterion}: {users_error(error)}; correct it there", key="prune.criterion") from error
     changed = [name for name, digest in _digests(evidence.model).items() if before.get(name) != digest]
     if changed:
         named = [*changed[:MOST_NAMED], *(["…"] if len(changed) > MOST_NAMED else [])]

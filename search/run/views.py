@@ -10,7 +10,7 @@ from typing import Any
 
 from search.run.curves import Curve, curve_through
 from search.run.trials import RecordedTrial
-from trainables.files.record import StateEnd
+from trainables.files.record import ENDED, StateEnd
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TrialView:
     @property
     def ended(self) -> bool:
         """Whether it will get no further: all statuses but pending, running and interrupted."""
-        return self.status not in ("pending", "running", "interrupted")
+        return self.status in ENDED
 
     def val_accuracy_at(self, removed_percent: float) -> float | None:
         """Validation accuracy at that removal, on the straight line between the state ends on either side.

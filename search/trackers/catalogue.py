@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from importlib import import_module
+from pkgutil import resolve_name
 
 from pydantic import BaseModel
 
@@ -18,9 +18,9 @@ from search.trackers.ledger import logging_folder
 
 SETTINGS: dict[str, type[BaseModel]] = {"mlflow": MlflowConfig, "wandb": WandbConfig, "comet": CometConfig}
 CLASSES = {
-    "mlflow": ("search.trackers.mlflow_tracker", "MlflowTracker"),
-    "wandb": ("search.trackers.wandb_tracker", "WandbTracker"),
-    "comet": ("search.trackers.comet_tracker", "CometTracker"),
+    "mlflow": "search.trackers.mlflow_tracker:MlflowTracker",
+    "wandb": "search.trackers.wandb_tracker:WandbTracker",
+    "comet": "search.trackers.comet_tracker:CometTracker",
 }
 
 DENSE_RUN = rf"{DENSE_ARM}(\.r\d+)?"
@@ -28,8 +28,7 @@ DENSE_RUN = rf"{DENSE_ARM}(\.r\d+)?"
 
 def tracker_of(name: str, settings: BaseModel, run: RunFolder, study: str) -> Tracker:
     """The tracker of that name. Importing what it needs takes seconds."""
-    module, of = CLASSES[name]
-    tracker: Tracker = getattr(import_module(module), of)(settings, Place(study, logging_folder(run)))
+    tracker: Tracker = resolve_name(CLASSES[name])(settings, Place(study, logging_folder(run)))
     return tracker
 
 

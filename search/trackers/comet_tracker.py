@@ -42,7 +42,7 @@ class CometTracker(Tracker):
         os.environ.setdefault("COMET_LOGGING_CONSOLE", "error")
         os.environ.setdefault("COMET_DISABLE_ANNOUNCEMENT", "1")
         self._settings, self._study, self._folder = settings, place.study, place.folder / "comet"
-        self._offline = is_offline(settings)
+        self._offline = settings.is_offline
         if self._offline:
             self._folder.mkdir(parents=True, exist_ok=True)
             for left in filter(is_empty, archives(self._folder)):  # by a process that was killed
@@ -145,9 +145,3 @@ def archives(folder: Path) -> Iterator[Path]:
 def is_empty(archive: Path) -> bool:
     """Whether it has been begun only: Comet makes it at the start, and fills it at the end."""
     return archive.stat().st_size <= EMPTY_ARCHIVE
-
-
-def is_offline(settings: CometConfig) -> bool:
-    if settings.mode is not None:
-        return settings.mode == "offline"
-    return os.environ.get("COMET_OFFLINE", "").lower() in ("1", "true", "yes")

@@ -117,8 +117,7 @@ class _MlflowRun(TrackedTrial):
 
 def tracking_uri(settings: MlflowConfig, place: Place) -> str:
     """Where MLflow's runs go: a server, or a database in the run's folder."""
-    given = settings.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
-    return given or f"sqlite:///{place.folder / 'mlflow.db'}"
+    return settings.server or f"sqlite:///{place.folder / 'mlflow.db'}"
 
 
 def _parameters(values: Mapping[str, Any]) -> list[Any]:

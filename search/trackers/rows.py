@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from search.run.trials import RecordedTrial
 from trainables.files.record import RECORD_FILE, StateEnd
@@ -37,10 +38,11 @@ def rows_of(trial: RecordedTrial, after: int) -> Iterator[Row]:
     record = trial.record
     if record is None or len(record.epochs) <= after:
         return
-    at = began_at(trial) + sum(line["seconds"] for line in list(record.epochs)[:after])
+    epochs = list(record.epochs)
+    at = _began_at(trial, epochs) + sum(line["seconds"] for line in epochs[:after])
     ends: dict[int, StateEnd] = {end.epochs: end for end in record.states}
     lasts = _lasts(trial)
-    for line in list(record.epochs)[after:]:
+    for line in epochs[after:]:
         step = line["epochs_total"]
         at += line["seconds"]
         end = ends.get(step)
@@ -52,10 +54,13 @@ def rows_of(trial: RecordedTrial, after: int) -> Iterator[Row]:
 def began_at(trial: RecordedTrial) -> float:
     """When it began, in seconds since 1970, as far as its files tell: records have durations, and no times. A request may be
     younger than the trial, where it was copied or given anew."""
-    trained = sum(line["seconds"] for line in trial.record.epochs) if trial.record else 0.0
-    times = [changed - trained for changed in [_changed(trial.folder / RECORD_FILE)] if changed is not None]
-    asked = _changed(trial.folder / REQUEST_FILE)
-    return min([*times, *([] if asked is None else [asked])], default=time.time())
+    return _began_at(trial, trial.record.epochs if trial.record else ())
+
+
+def _began_at(trial: RecordedTrial, epochs: Iterable[Mapping[str, Any]]) -> float:
+    written, asked = _changed(trial.folder / RECORD_FILE), _changed(trial.folder / REQUEST_FILE)
+    begun = None if written is None else written - sum(line["seconds"] for line in epochs)
+    return min([one for one in (begun, asked) if one is not None], default=time.time())
 
 
 def ended_at(trial: RecordedTrial) -> float:

@@ -138,7 +138,7 @@ class Sender:
         self._give(name, one, rows)
         if status:
             final = tuple(final_scalars(trial.last)) if trial.finished else ()
-            one.tracked.end(status, final, ended_at(trial))
+            one.tracked.end(status, final, one.latest)
             self._note(name, one, status)
             del self._open[name]
 

@@ -44,11 +44,6 @@ def config_to_run(content: Mapping[str, Any]) -> TrialConfig:
     return TrialConfig.model_validate(content)
 
 
-def has_own_parts(config: TrialConfig) -> bool:
-    """Whether any part is a user's own; nothing is imported."""
-    return any(registry.is_own(name) for registry, name, _ in _named(config))
-
-
 def parts_json(parts: dict[str, Origin]) -> dict[str, Any]:
     """As a record has them: dotted key → the origin."""
     return {key: origin.to_json() for key, origin in parts.items()}
@@ -62,7 +57,7 @@ def _named(config: TrialConfig) -> Iterator[tuple[Registry[Any], str, str]]:
     yield DATA_SETS, config.data.name, DATA_SETS.key
     yield METHODS, prune.method, METHODS.key
     yield CRITERIA, prune.criterion_in_force, CRITERIA.key
-    yield SCHEDULES, prune.traits.schedule or prune.schedule.kind, SCHEDULES.key
+    yield SCHEDULES, prune.course_in_force, SCHEDULES.key
     if teacher is not None and teacher.arch is not None:
         yield OWN, teacher.arch, f"{TEACHER_KEY}.arch"
 
@@ -76,6 +71,5 @@ def _check(config: TrialConfig) -> None:
             check_target_is_judged(prune.target, traits, criterion, prune.widths, prune.compensate)
         except ValueError as error:
             raise UserError(str(error), key=CRITERIA.key) from None
-    course = traits.schedule or prune.schedule.kind
     for kind in kinds_of(prune.target):
-        check_own_course(course, prune.schedule.states, prune.schedule.ratio_of(kind))
+        check_own_course(prune.course_in_force, prune.schedule.states, prune.schedule.ratio_of(kind))

@@ -230,3 +230,8 @@ class PruneConfig(Section):
     def criterion_in_force(self) -> str:
         """The criterion's name; a method may have one of its own."""
         return self.traits.criterion or self.criterion
+
+    @property
+    def course_in_force(self) -> str:
+        """The name of the schedule's kind; a method may have one of its own."""
+        return self.traits.schedule or self.schedule.kind

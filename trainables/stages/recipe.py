@@ -91,7 +91,7 @@ def _event(config: TrialConfig, number: int) -> Recipe:
         "acts": traits.acts,
         "masks": traits.masks,
         "shrinks": prune.rsst.model_dump(mode="json") if traits.shrinks else None,
-        "criterion": traits.criterion or prune.criterion,
+        "criterion": prune.criterion_in_force,
         "normalize": prune.normalize,
         "per_mac": prune.ranks_per_mac,
         "scope": prune.scope,
@@ -107,15 +107,14 @@ def _event(config: TrialConfig, number: int) -> Recipe:
 
 def _amount(config: TrialConfig, number: int) -> Recipe:
     """How much stays: the kept fraction of each kind, or the target and the whole schedule that leads to it."""
-    schedule, traits = config.prune.schedule, config.prune.traits
+    schedule, course = config.prune.schedule, config.prune.course_in_force
     kinds = kinds_of(config.prune.target)
     if schedule.macs_target is not None:
         # Stages of before there were these kinds keep their names.
         unasked = {RATIO_KEYS[kind] for kind in ACROSS if kind not in kinds}
         towards = schedule.model_dump(mode="json", exclude=unasked)
-        return {"towards": towards | {"kind": traits.schedule or schedule.kind}}
-    course = traits.schedule or schedule.kind
+        return {"towards": towards | {"kind": course}}
     if SCHEDULES.is_own(course) and SCHEDULES.if_imported(course) is None:
         # Where a run is read, a user's schedule is its name and what it is given; a trial has imported it.
         return {"unasked": {kind: [course, number, schedule.states, schedule.ratio_of(kind)] for kind in kinds}}
-    return {"kept": {kind: schedule.kept_fraction(kind, number, course=traits.schedule) for kind in kinds}}
+    return {"kept": {kind: schedule.kept_fraction(kind, number, course=course) for kind in kinds}}

@@ -110,7 +110,7 @@ def unheeded(config: TrialConfig, method: Method) -> tuple[str, ...]:
     unread = [WORDS[kind] for kind in kinds_of(config.prune.target) if kind in UNREAD]
     if unread and config.prune.compensate != "none" and traits.makes_smaller:
         lines.append(f"prune.compensate: without effect on {' and '.join(unread)}, which no layer reads")
-    criterion = CRITERIA[traits.criterion or config.prune.criterion]
+    criterion = CRITERIA[config.prune.criterion_in_force]
     if config.prune.calibration_images is None and traits.makes_smaller and criterion.needs_batches:
         images, size = config.prune.calibration(config.train.batch_size)
         lines.append(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor, nn
 
-from pruning.methods import Method, StatePlan
+from pruning.methods import StatePlan
 from trainables.config.prune import RewindEpoch
 from trainables.data.augmentation.mixing import make_mix
 from trainables.states.begun_epoch import BegunEpoch
@@ -36,7 +36,6 @@ class Procedure(Subject):
     optimiser's moments say all the rest, so a checkpoint holds only those.
     """
 
-    method: Method
     initial: Mapping[str, Tensor]
     epochs: tuple[int, ...]
     graphs: Graphs | None = None

@@ -10,7 +10,6 @@ from typing import Any
 
 from models.looking_inside import inside_of, looked_into
 from pruning.allocation import Drop
-from pruning.methods import get_method
 from trainables.config.augment import AugmentConfig
 from trainables.data import Batch
 from trainables.seeds import derive, random_state, restore_random_state, seed_everything
@@ -114,7 +113,7 @@ class RunningState:
             drop = self.shrinking.plan.shrink
             gone = {subject.network.structure.groups[name].kind for name in drop}
             subject.measured_removal(drop, lambda: self._remove(drop))
-            settings = strength_settings(subject.config, get_method(subject.config.prune.method))
+            settings = strength_settings(subject.config, subject.method)
             subject.position = subject.position.with_warnings(
                 removal_warnings(subject.position.removal, settings, gone)
             )

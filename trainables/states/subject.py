@@ -11,6 +11,7 @@ from models.cost import measure_latency
 from models.units.compaction import positions_of
 from pruning.allocation import Drop
 from pruning.magnitude_ratio import magnitude_ratio
+from pruning.methods import Method
 from pruning.repair import Repaired
 from pruning.repair.batch_norm import retake_statistics
 from trainables.config.train import TrainConfig
@@ -28,6 +29,7 @@ class Subject:
     """Between states and within one the same object: whoever trains it or cuts it moves `position` on."""
 
     config: TrialConfig
+    method: Method
     data: Data
     network: Network
     device: torch.device

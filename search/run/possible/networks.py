@@ -47,7 +47,7 @@ def check_network(config: TrialConfig, spec: ModelSpec) -> None:
 def _try_network(model: nn.Module, spec: ModelSpec, after: str = "") -> None:
     import torch
 
-    from models.own_parts import users_line
+    from models.own_parts import users_error
 
     images = torch.randn(IMAGES, *spec.input_shape)
     what = f"{spec.arch}: its forward pass of images {tuple(images.shape)}{after}"
@@ -55,10 +55,7 @@ def _try_network(model: nn.Module, spec: ModelSpec, after: str = "") -> None:
         with torch.no_grad():
             logits = model.eval()(images)
     except Exception as error:
-        reason = " ".join(str(error).split()) or "no further words"
-        raise UserError(
-            f"{what} failed: {users_line(error)}{type(error).__name__}: {reason}; correct it there", key="model.arch"
-        ) from error
+        raise UserError(f"{what} failed: {users_error(error)}; correct it there", key="model.arch") from error
     expected = (IMAGES, spec.num_classes)
     if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != expected:
         shape = f"shape {tuple(logits.shape)}" if isinstance(logits, torch.Tensor) else type(logits).__name__

@@ -77,17 +77,14 @@ def check_reachable(study: Study) -> None:
 def _server(study: Study, name: str) -> str | None:
     """The URL, without a login, that a tracker's server is asked at; None where it needs none, or where it is not known how
     to ask it."""
+    settings = getattr(study.logging, name)
     if name == "mlflow":
-        uri = without_login(getattr(study.logging, name).tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "")
+        uri = without_login(settings.server or "")
         return f"{uri.rstrip('/')}/health" if urlsplit(uri).scheme in ("http", "https") else None
-    mode = getattr(study.logging, name).mode
     if name == "wandb":
-        offline = (mode or os.environ.get("WANDB_MODE", "online")) in WITHOUT_SERVER
+        offline = (settings.mode or os.environ.get("WANDB_MODE", "online")) in WITHOUT_SERVER
         return None if offline else without_login(os.environ.get("WANDB_BASE_URL", WANDB_URL))
-    offline = mode == "offline" or (
-        mode is None and os.environ.get("COMET_OFFLINE", "").lower() in ("1", "true", "yes")
-    )
-    return None if offline else without_login(os.environ.get("COMET_URL_OVERRIDE", COMET_URL))
+    return None if settings.is_offline else without_login(os.environ.get("COMET_URL_OVERRIDE", COMET_URL))
 
 
 def _has_login(name: str) -> bool:

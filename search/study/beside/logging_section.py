@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
@@ -27,6 +28,11 @@ class MlflowConfig(Section):
     experiment: str | None = None
     """Default: the study's name."""
 
+    @property
+    def server(self) -> str | None:
+        """What is named here or by the environment; None for the file in the run's folder."""
+        return self.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
+
 
 class WandbConfig(Section):
     """Weights & Biases: one project for the study, one run for each trial, grouped by arm, with the phase as job type."""
@@ -49,6 +55,13 @@ class CometConfig(Section):
     mode: Literal["online", "offline"] | None = None
     """`offline` writes archives into `logging/comet/` in the run's folder, for `comet upload`; default: `COMET_OFFLINE`,
     else `online`."""
+
+    @property
+    def is_offline(self) -> bool:
+        """Here or by the environment."""
+        if self.mode is not None:
+            return self.mode == "offline"
+        return os.environ.get("COMET_OFFLINE", "").lower() in ("1", "true", "yes")
 
 
 class LoggingConfig(Section):

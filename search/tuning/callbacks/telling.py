@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from models.errors import UserError
-from models.own_parts import users_line
+from models.own_parts import users_error
 from search.run.store import TrialStore
 from search.run.trials import RecordedTrial
 from search.study.searching.callbacks import CALLBACKS, CallbackConfig
@@ -103,8 +103,7 @@ class CallbackTeller:
             self._complain(name, config, event, error)
 
     def _complain(self, name: str, config: CallbackConfig, event: Event, error: Exception) -> None:
-        reason = f"{users_line(error)}{type(error).__name__}: {error}"
-        what = without_addresses(f"{name}: {event.hook} of {event.words}: {reason}", config)
+        what = without_addresses(f"{name}: {event.hook} of {event.words}: {users_error(error)}", config)
         if (name, event.hook) in self._complained:
             self._log(what)
             return
@@ -140,6 +139,4 @@ def made(config: CallbackConfig) -> Any:
     try:
         return value(**config.args)
     except Exception as error:
-        raise UserError(
-            f"{config.use}: {users_line(error)}{type(error).__name__}: {error}; correct it there", key="callbacks"
-        ) from error
+        raise UserError(f"{config.use}: {users_error(error)}; correct it there", key="callbacks") from error

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from models.errors import UserError, WorkFailed
-from models.own_parts import users_line
+from models.own_parts import users_error
 
 
 class OwnPartFailed(WorkFailed):
@@ -23,7 +23,4 @@ def blamed_on(reference: str, key: str) -> Iterator[None]:
     except UserError as error:
         raise OwnPartFailed(error.text, key=error.key) from error
     except Exception as error:
-        reason = " ".join(str(error).split()) or "no further words"
-        raise OwnPartFailed(
-            f"{reference}: {users_line(error)}{type(error).__name__}: {reason}; correct it there", key=key
-        ) from error
+        raise OwnPartFailed(f"{reference}: {users_error(error)}; correct it there", key=key) from error

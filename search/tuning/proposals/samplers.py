@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
+import pkgutil
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -69,8 +69,7 @@ def make_sampler(ask: Ask) -> BaseSampler:
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         if not isinstance(sampler, str):
             return own_sampler(sampler, ask.seed, ask.search.algorithm_args)
-        module, _, function = sampler.partition(":")
-        made: BaseSampler = getattr(importlib.import_module(module), function)(ask)
+        made: BaseSampler = pkgutil.resolve_name(sampler)(ask)
     return made
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import pkgutil
 from typing import Protocol, cast
 
 from search.run.views import TrialView
@@ -36,5 +36,4 @@ def rule_of(config: SchedulerConfig) -> StoppingRule:
         found = STOPPING_RULES[config.kind]
     if not isinstance(found, str):
         return OwnRule(found, config)
-    module, _, name = found.partition(":")
-    return cast(StoppingRule, getattr(importlib.import_module(module), name)(config))
+    return cast(StoppingRule, pkgutil.resolve_name(found)(config))

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from models.errors import UserError
-from models.own_parts import OwnPart, users_line, wrong_part
+from models.own_parts import OwnPart, users_error, wrong_part
 from trainables.config.data_sets import DATA_SETS
 from trainables.config.trial import DataConfig
 from trainables.data.base import DataInfo, DatasetKind, Files, Images
@@ -47,8 +47,7 @@ def read(config: DataConfig, place: Path) -> Images | Files:
     except (UserError, OSError):
         raise
     except Exception as error:
-        reason = " ".join(str(error).split()) or "no further words"
-        text = f"{config.name}: {users_line(error)}{type(error).__name__}: {reason}; correct it there"
+        text = f"{config.name}: {users_error(error)}; correct it there"
         raise UserError(text, key="data.name") from error
     problem = _problem(found, kind, kind.info(config))
     if problem is not None:
