@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import INTERRUPTED
-from models.local_path import is_url
 from prunetune.runs import Run
 from prunetune.studies import study_of
 from prunetune.trials import Trial
@@ -134,4 +133,4 @@ def _run(run: Run | Place) -> Run:
 
 
 def _storage(place: Place) -> Path:
-    return working_copy(os.fspath(place), 0) if is_url(os.fspath(place)) else Path(place)
+    return working_copy(os.fspath(place), 0)

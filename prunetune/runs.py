@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.errors import UserError
-from models.local_path import is_url
 from models.names import nearest, suggestion
 from prunetune.trials import Trial
 from search.commands.common import working_copy
@@ -28,8 +27,7 @@ class Run:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
-        place = os.fspath(folder)
-        self.results: RunResults = load_results(working_copy(place, 1) if is_url(place) else Path(place))
+        self.results: RunResults = load_results(working_copy(os.fspath(folder), 1))
         """Everything that was read, for what has no property here; its types may change between versions."""
 
     def __repr__(self) -> str:

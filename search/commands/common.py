@@ -126,12 +126,14 @@ class InBucket(click.Path):
         return super().convert(value, param, ctx)
 
 
-def working_copy(url: str, runs: int) -> Path:
-    """The folder of a URL's working copy on this machine; `runs` as of `InBucket`."""
+def working_copy(place: str, runs: int) -> Path:
+    """The folder of a URL's working copy on this machine, `runs` as of `InBucket`; a folder is its own."""
+    if not is_url(place):
+        return Path(place)
     from trainables.files.remote.address import opened_copies, runs_url
 
-    place, *run = runs_url(url.rstrip("/"), runs)
-    return opened_copies(place).joinpath(*run)
+    bucket, *run = runs_url(place.rstrip("/"), runs)
+    return opened_copies(bucket).joinpath(*run)
 
 
 PATH = LocalPath(path_type=Path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ from trainables.teaching.knowledge import Knowledge
 if TYPE_CHECKING:
     from search.tuning.estimate import Estimate
     from trainables.data.facts import DataFacts
-    from trainables.prepare import Prepared
+    from trainables.prepare import Loader, Prepared
 
 MOST_NAMES = 12
 """Of layers of a network of one's own in a line."""
@@ -44,8 +45,11 @@ def command(study: Path, name: str | None, sets: tuple[str, ...], timed: bool) -
     It shows what the data are, what the network can prune and what it leaves whole, and what the study would cost.
     """
     asked, seen = with_found_weights(load_study(study, sets, name=name)), Seen()
-    checked = check_study(asked, look=seen.look)
-    cost = _cost(asked) if timed and cluster_address(asked.resources) is None else None
+    from trainables.prepare import Loader
+
+    with closing(Loader()) as loader:
+        checked = check_study(asked, look=seen.look, loader=loader)
+        cost = _cost(asked, loader) if timed and cluster_address(asked.resources) is None else None
     warnings = (*checked.warnings, *check_own_search(asked))
     for line in found_lines(asked):
         print(f"prunetune: {line}", file=sys.stderr)
@@ -104,11 +108,11 @@ class Seen:
             self.networks.append(one)
 
 
-def _cost(study: Study) -> Estimate:
+def _cost(study: Study, checked: Loader) -> Estimate:
     announce("timing a training step (--no-time leaves that out)")
     from search.tuning.estimate import estimate
 
-    return estimate(study, checked=True)
+    return estimate(study, checked=checked)
 
 
 def cost_line(cost: Estimate) -> str:

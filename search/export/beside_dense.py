@@ -81,7 +81,7 @@ def _digest(trial: RecordedTrial) -> Any:
     return trial.record.header.get("data", {}).get("digest") if trial.record else None
 
 
-def beside_dense_text(results: RunResults, candidate: Candidate) -> str:
+def beside_dense_text(candidate: Candidate, dense: EquallyLong | None) -> str:
     """How long the dense network was trained that stands beside it, and what one that was trained for as long has; empty of
     state 0, which is a dense network.
 
@@ -89,8 +89,7 @@ def beside_dense_text(results: RunResults, candidate: Candidate) -> str:
     has not been shown to have kept what the dense one can.
     """
     trial, state = candidate.trial, candidate.state
-    first, dense = trial.states[0], equally_long(results, candidate)
-    said = []
+    first, said = trial.states[0], []
     if not trial.traits.from_scratch and state.epochs <= first.epochs:
         return ""
     if not trial.traits.from_scratch:

@@ -10,11 +10,11 @@ from models.networks.variants import known_as
 from models.save_load import LoadedModel
 from models.units.reach import reach_text
 from models.units.structure import WORDS
+from search.evidence.by_class import ClassAccuracy, accuracy_by_class
 from search.evidence.formats import percent, short
 from search.evidence.paired.images import images_right
 from search.evidence.statistics import wilson_interval
 from search.export.beside_dense import beside_dense_text, equally_long
-from search.export.by_class import ClassAccuracy, accuracy_by_class
 from search.export.deployed import Deployed
 from search.run.candidates import Candidate
 from search.run.results import RunResults
@@ -39,6 +39,7 @@ def model_card(
 ) -> str:
     """The card's Markdown. `checks` are the exporter's measurements; `chosen` as in `export`."""
     # Nothing is escaped: this is Markdown, not HTML.
+    equal = equally_long(results, candidate)
     template = environment("search.export", "").get_template("model_card.md.j2")
     return template.render(
         study=results.study.name,
@@ -53,8 +54,8 @@ def model_card(
         macs_share=candidate.macs_share,
         test_accuracy=_test_accuracy(candidate),
         dense=_dense(candidate),
-        equal=equally_long(results, candidate),
-        beside_dense=beside_dense_text(results, candidate),
+        equal=equal,
+        beside_dense=beside_dense_text(candidate, equal),
         names=told.class_names,
         classes=_classes(told, parts.spec.num_classes),
         by_class=rows_by_class(candidate, told),

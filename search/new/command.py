@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from models import atomic
 from models.errors import UserError
 from models.names import nearest, suggestion
 from search.commands.common import PATH, Outcome, Subcommand, check_writable
@@ -73,7 +74,7 @@ def command(
     announce("building the network, and timing a training step")
     cost = cost_of(proposal, name)
     check_free(out, force)
-    _write(out, study_text(proposal, name, out, cost))
+    atomic.write_text(out, study_text(proposal, name, out, cost))
     return _outcome(proposal, out, name, cost, told_before)
 
 
@@ -126,12 +127,6 @@ def _proposal(looked: Looked, question: Question, arch: str | None, asking: bool
 
     chosen: Proposal = ask("Which network? (vit_micro, vit_small, resnet18, timm:NAME)", first.arch, again)
     return chosen, first.looked.warnings
-
-
-def _write(out: Path, text: str) -> None:
-    from models import atomic
-
-    atomic.write_bytes(out, text.encode())
 
 
 def _outcome(proposal: Proposal, out: Path, name: str, cost: Estimate, told_before: Sequence[str]) -> Outcome:

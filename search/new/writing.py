@@ -72,7 +72,7 @@ def cost_of(proposal: Proposal, name: str) -> Estimate:
 
     with tempfile.TemporaryDirectory(prefix="prunetune-new-") as folder:
         file = Path(folder) / "study.yaml"
-        atomic.write_bytes(file, study_text(proposal, name, file).encode())
+        atomic.write_text(file, study_text(proposal, name, file))
         sets = [] if proposal.weights.fetch is None else ["trial.model.init={source: random}"]
         return estimate(load_study(file, sets))
 

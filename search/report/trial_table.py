@@ -78,8 +78,7 @@ def _row(trial: RecordedTrial) -> TrialRow:
 
 def _reason(trial: RecordedTrial) -> str:
     """What the record says of an end that was not the planned one."""
-    end = (trial.record.end if trial.record else None) or {}
-    return " ".join(str(end.get("reason") or end.get("error") or "").split())
+    return " ".join(((trial.record.reason if trial.record else None) or "").split())
 
 
 def trial_table(results: RunResults, *, whole: bool) -> Table:

@@ -4,7 +4,7 @@ its initial weights and its teachers. What is found of each arm is what its tria
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -47,16 +47,19 @@ class Checked:
 Look = Callable[[str, "Prepared"], None]
 
 
-def check_study(study: Study, *, begun: bool = False, look: Look | None = None) -> Checked:
+def check_study(
+    study: Study, *, begun: bool = False, look: Look | None = None, loader: Loader | None = None
+) -> Checked:
     """All checks, the initial weights' proof included. UserError or WeightsRefused for the first mistake.
 
-    `begun`: the study is that of a run with trials. `look` is shown what each arm's trials stand on.
+    `begun`: the study is that of a run with trials. `look` is shown what each arm's trials stand on. A `loader` keeps what
+    was loaded, and its owner closes it.
     """
     from trainables.prepare import Loader
 
-    with closing(Loader()) as loader:
-        warnings = check_request(study, begun=begun, loader=loader)
-        starting_points = preflight(study, loader, look)
+    with closing(Loader()) if loader is None else nullcontext(loader) as loading:
+        warnings = check_request(study, begun=begun, loader=loading)
+        starting_points = preflight(study, loading, look)
     told = told_once({arm: one.warnings for arm, one in starting_points.items()})
     starts = [Start(arm, one.weights, one.data) for arm, one in starting_points.items()]
     return Checked(starting_points, (*warnings, *start_warnings(study, starts), *told))

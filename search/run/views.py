@@ -79,7 +79,6 @@ def state_view(state: StateEnd) -> StateView:
 def trial_view(trial: RecordedTrial) -> TrialView:
     """What a user's own parts are shown of a trial."""
     one = trial.identity
-    end = (trial.record.end or {}) if trial.record else {}
     return TrialView(
         id=one.id,
         arm=one.arm,
@@ -89,5 +88,5 @@ def trial_view(trial: RecordedTrial) -> TrialView:
         status=trial.status,
         settings=MappingProxyType(dict(trial.values)),
         states=tuple(map(state_view, trial.states)),
-        reason=end.get("reason") or end.get("error"),
+        reason=trial.record.reason if trial.record else None,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -98,10 +98,12 @@ class Estimate:
         return {**{name: getattr(self, name) for name in names}, "arms": arms}
 
 
-def estimate(study: Study, *, checked: bool = False) -> Estimate:
-    """UserError and WeightsRefused as a real start would raise them; what was `checked` before is not checked again."""
-    with closing(Measuring(Loader(), StepTimes(study.resources.cpus_per_trial))) as measuring:
-        of_request = () if checked else check_request(study, loader=measuring.loader)
+def estimate(study: Study, *, checked: Loader | None = None) -> Estimate:
+    """UserError and WeightsRefused as a real start would raise them. What was `checked` before is neither checked nor loaded
+    again: it is the loader of that check, whose owner closes it."""
+    with closing(Loader()) if checked is None else nullcontext(checked) as loader:
+        measuring = Measuring(loader, StepTimes(study.resources.cpus_per_trial))
+        of_request = () if checked is not None else check_request(study, loader=loader)
         share = share_of(study.resources, [this_machine()])
         found = {**_dense_cost(study, measuring), **_costs(with_any_recipe(study), plan_of(study), measuring)}
     arms = tuple(cost for cost, _ in found.values())
@@ -116,9 +118,6 @@ class Measuring:
 
     loader: Loader
     steps: StepTimes
-
-    def close(self) -> None:
-        self.loader.close()
 
 
 Found = dict[str, tuple[ArmCost, tuple[str, ...]]]

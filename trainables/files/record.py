@@ -143,6 +143,11 @@ class TrialRecord:
     def error(self) -> str | None:
         return None if self.end is None else self.end.get("error")
 
+    @property
+    def reason(self) -> str | None:
+        """Why it was stopped, or the error it failed with."""
+        return None if self.end is None else self.end.get("reason") or self.error
+
     def holds(self, epochs: int, generation: int) -> bool:
         """Whether it has so many epochs, and they are as a launch of this generation knew them."""
         return epochs <= len(self.epochs) and holds(self.launches, epochs, generation)

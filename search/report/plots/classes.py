@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from search.evidence.paired.images import predictions
+from search.evidence.by_class import ClassAccuracy, accuracy_by_class
 from search.evidence.selection import final_trial
-from search.evidence.statistics import wilson_interval
 from search.report.charts.chart import Axis, Chart, Mark, Panel, Series, arm_dots
 from search.report.charts.drawing import Plot
 from search.report.charts.static import plot_of
@@ -29,29 +27,22 @@ HEADER = "prunetune"
 def classes_plot(results: RunResults) -> Plot | None:
     """Of the network that the run chose, as the final test looks at it; None where its predictions were not kept."""
     trial = final_trial(results)
-    found = predictions(trial, trial.last.state) if trial is not None else None
-    if trial is None or found is None or not len(found[1]):
+    found = accuracy_by_class(Candidate(trial, trial.last)) if trial is not None else []
+    if trial is None or not found:
         return None
-    predicted, truth = found
     names = class_names(trial)
-    rows = []
-    for label in np.unique(truth):
-        right = (predicted == truth)[truth == label]
-        name = names[label] if label < len(names) else f"class {label}"
-        rows.append((name, int(right.sum()), len(right)))
-    classes = len(rows)
-    if classes > MOST_CLASSES:
-        rows = sorted(rows, key=lambda row: row[1] / row[2])[:MOST_CLASSES]
-    mean = 100 * float((predicted == truth).mean())
+    classes, worst = len(found), sorted(found, key=lambda one: one.accuracy)
+    mean = 100 * sum(one.right for one in found) / sum(one.images for one in found)
+    rows = [Row(_name(one.label, names), one) for one in (worst[:MOST_CLASSES] if classes > MOST_CLASSES else found)]
     index = results.arm_names.index(trial.identity.arm)
     panel = Panel(
         x=Axis(label="test accuracy, %"),
-        y=Axis(names=tuple(name for name, _, _ in rows)),
+        y=Axis(names=tuple(row.name for row in rows)),
         series=tuple(_series(index, rows, trial)),
         marks=(Mark(axis="x", at=mean),),
     )
-    worst = sorted(rows, key=lambda row: row[1] / row[2])[:3]
-    words = f"Test accuracy of {trial.id} by class. Least: {', '.join(map(_told, worst))}; {mean:.1f} % over all."
+    least = ", ".join(f"{_name(one.label, names)} {100 * one.accuracy:.1f} %" for one in worst[:3])
+    words = f"Test accuracy of {trial.id} by class. Least: {least}; {mean:.1f} % over all."
     which = f"the {MOST_CLASSES} of {classes} classes that it knows worst" if classes > MOST_CLASSES else "each class"
     caption = (
         f"{trial.id}, the network that was chosen on validation: {which} of the test split, with Wilson's 95 % interval of "
@@ -60,24 +51,30 @@ def classes_plot(results: RunResults) -> Plot | None:
     return plot_of("classes", words, Chart(panels=(panel,), height=1.1 + 0.24 * len(rows)), caption=caption)
 
 
-def _series(index: int, rows: list[tuple[str, int, int]], trial: RecordedTrial) -> list[Series]:
+class Row(NamedTuple):
+    """Of the figure."""
+
+    name: str
+    of: ClassAccuracy
+
+
+def _name(label: int, names: list[str]) -> str:
+    return names[label] if label < len(names) else f"class {label}"
+
+
+def _series(index: int, rows: list[Row], trial: RecordedTrial) -> list[Series]:
     bars = []
-    for place, (_, right, images) in enumerate(rows):
-        low, high = wilson_interval(right, images)
+    for place, row in enumerate(rows):
+        low, high = row.of.interval
         ends = (100 * low, 100 * high)
         bars.append(
             Series(shape="line", x=ends, y=(float(place),) * 2, colour=FAINT, width=2, group=trial.identity.arm)
         )
     dots = arm_dots(
-        index, [100 * right / images for _, right, images in rows], range(len(rows)), group=trial.identity.arm,
-        texts=[f"{right} of {images} images right" for _, right, images in rows], size=6.5, opacity=1.0,
+        index, [100 * row.of.accuracy for row in rows], range(len(rows)), group=trial.identity.arm,
+        texts=[f"{row.of.right} of {row.of.images} images right" for row in rows], size=6.5, opacity=1.0,
     )  # fmt: skip
     return [*bars, dots]
-
-
-def _told(row: tuple[str, int, int]) -> str:
-    name, right, images = row
-    return f"{name} {100 * right / images:.1f} %"
 
 
 def class_names(trial: RecordedTrial) -> list[str]:

@@ -82,7 +82,9 @@ def test_another_network_is_none_to_compare_with(tmp_path: Path) -> None:
     results = over_folds(tmp_path / "run", "twistnet18_dense", "resnet18_refill")
     candidate = last_of(results, "resnet18_refill", fold=1, seed=42)
     assert equally_long(results, candidate) is None
-    assert "No arm of the run trained this network on these images for as long" in beside_dense_text(results, candidate)
+    assert "No arm of the run trained this network on these images for as long" in beside_dense_text(
+        candidate, equally_long(results, candidate)
+    )
 
 
 def test_what_a_record_says_of_its_network_counts(tmp_path: Path) -> None:

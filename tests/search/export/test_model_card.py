@@ -12,9 +12,9 @@ from models.preprocessing import Preprocessing
 from models.save_load import LoadedModel
 from models.spec import ModelSpec
 from models.units.structure import GroupStructure, Structure
+from search.evidence.by_class import accuracy_by_class
 from search.evidence.paired.images import predictions
-from search.export.beside_dense import beside_dense_text
-from search.export.by_class import accuracy_by_class
+from search.export.beside_dense import beside_dense_text, equally_long
 from search.export.deployed import Deployed, deployed
 from search.export.model_card import model_card, rows_by_class
 from search.run.candidates import Candidate
@@ -90,7 +90,7 @@ def test_a_state_0_of_fewer_epochs_is_said_to_be_one_beside_a_dense_network_of_e
     results: RunResults,
 ) -> None:
     trial = results.confirmed("rsst")[0]
-    said = beside_dense_text(results, Candidate(trial, trial.last))
+    said = beside_dense_text(Candidate(trial, trial.last), equally_long(results, Candidate(trial, trial.last)))
     assert "state 0, trained for 2 epochs where this network was trained for 8" in said
     assert "with nothing removed, arm `dense` has 96.00 % validation (trial dense-confirm-s101)" in said, "of its seed"
     apart = trial.last.val_accuracy - 0.96
@@ -99,7 +99,10 @@ def test_a_state_0_of_fewer_epochs_is_said_to_be_one_beside_a_dense_network_of_e
 
 def test_state_0_itself_is_compared_with_nothing_trained_for_longer(results: RunResults) -> None:
     trial = results.confirmed("rsst")[0]
-    assert beside_dense_text(results, Candidate(trial, trial.states[0])) == ""
+    assert (
+        beside_dense_text(Candidate(trial, trial.states[0]), equally_long(results, Candidate(trial, trial.states[0])))
+        == ""
+    )
 
 
 def test_a_run_without_a_dense_arm_says_that_it_has_none(tmp_path: Path) -> None:
@@ -107,7 +110,7 @@ def test_a_run_without_a_dense_arm_says_that_it_has_none(tmp_path: Path) -> None
     made.add("rsst", falling(0.9))
     results = load_results(made.path)
     trial = results.trials[0]
-    said = beside_dense_text(results, Candidate(trial, trial.last))
+    said = beside_dense_text(Candidate(trial, trial.last), equally_long(results, Candidate(trial, trial.last)))
     assert NONE in said
 
 

@@ -1,4 +1,4 @@
-"""How right an exported network is about each class's test images, where its predictions were kept."""
+"""How right a network is about each class's test images, where its predictions were kept."""
 
 from __future__ import annotations
 
