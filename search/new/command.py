@@ -115,7 +115,7 @@ def _proposal(looked: Looked, question: Question, arch: str | None, asking: bool
     from search.new.proposal import propose
 
     has_gpu = torch.cuda.device_count() > 0
-    if arch is not None or not asking or question.name == "twistnet":
+    if arch is not None or not asking or not question.prunes:
         return propose(looked, question, arch, has_gpu), ()
     first = propose(looked, question, None, has_gpu)
     # Of the images at the size that they will have: at another they are told what is not so.

@@ -28,7 +28,6 @@ USUAL_RATIO = 0.5
 FOLDS = 10
 LARGER = ("resnet18", "vit_small")
 """What photographs are better served with than with `vit_micro`."""
-TWISTNET = ("twistnet18", "resnet18")
 
 
 @dataclass(frozen=True)
@@ -73,10 +72,6 @@ class Proposal:
         )
 
     @property
-    def prunes(self) -> bool:
-        return self.question.name != "twistnet"
-
-    @property
     def dense_epochs(self) -> int:
         """Of a network of which nothing is removed, where all are such."""
         return DENSE_FACTOR * self.epochs_state0
@@ -84,7 +79,7 @@ class Proposal:
     @property
     def training(self) -> str:
         """`a dense start of 10 epochs, then 5 states of 4`."""
-        if not self.prunes:
+        if not self.question.prunes:
             return f"{self.dense_epochs} epochs, with nothing removed"
         return f"a dense start of {self.epochs_state0} epochs, then {STATES} states of {self.epochs_per_state}"
 
@@ -117,10 +112,10 @@ class Proposal:
 
     def to_json(self) -> dict[str, Any]:
         names = ("arch", "target", "batch_size", "augment")
-        state0 = self.epochs_state0 if self.prunes else None
+        state0 = self.epochs_state0 if self.question.prunes else None
         epochs = {
             "epochs_state0": state0,
-            "epochs_per_state": self.epochs_per_state if self.prunes else self.dense_epochs,
+            "epochs_per_state": self.epochs_per_state if self.question.prunes else self.dense_epochs,
         }
         sizes = {"image_size": self.spec.img_size, "patch_size": self.spec.patch_size, "in_chans": self.spec.in_chans}
         weights = {"init": dict(self.weights.init), "weights": self.weights.told, "fetch": self.weights.fetch}
@@ -138,20 +133,20 @@ def propose(looked: Looked, question: Question, arch: str | None, has_gpu: bool)
     from models.networks.registry import resolve_spec
 
     shorter = looked.facts.files.shorter.median
-    if question.name == "twistnet":
-        arch = TWISTNET[0]
+    if question.networks:
+        arch = question.networks[0]
     elif arch is None:
         arch = choose_arch(shorter, has_gpu)
     size = image_size_for(arch, shorter, has_gpu)
     # What lies in memory has a size of its own, which need not be said where it is taken.
     own = not looked.facts.layout and size == looked.facts.image_size
-    folds = _folds_of(looked) if question.name == "twistnet" else None
+    folds = None if question.prunes else _folds_of(looked)
     looked = as_used(looked, None if own else size, 4 if has_gpu else 0, folds)
     facts = looked.facts
     spec = resolve_spec(arch, facts.classes, facts.image_size, facts.in_chans)
     weights = weights_of(spec, arch, looked.data.name)
-    if question.name == "twistnet":
-        weights = _of_both(looked, weights)
+    if question.networks:
+        weights = _of_both(looked, weights, question.networks[1])
     dense, each = next((dense, each) for most, dense, each in EPOCHS if most is None or looked.train_images < most)
     return Proposal(
         question=question,
@@ -159,7 +154,7 @@ def propose(looked: Looked, question: Question, arch: str | None, has_gpu: bool)
         arch=arch,
         spec=spec,
         weights=weights,
-        target="channel" if question.name == "twistnet" else target_of(spec),
+        target=target_of(spec) if question.prunes else "channel",
         batch_size=_batch_size(looked.train_images),
         epochs_state0=dense if weights.init["source"] == "pretrained" else 2 * dense,
         epochs_per_state=each,
@@ -175,13 +170,13 @@ def _folds_of(looked: Looked) -> int | None:
     return min(FOLDS, looked.facts.images) if foldable else None
 
 
-def _of_both(looked: Looked, of_twistnet: Weights) -> Weights:
+def _of_both(looked: Looked, of_twistnet: Weights, other: str) -> Weights:
     """Random for both networks unless both have weights at hand: else a comparison would be one of weights."""
     from models.networks.registry import resolve_spec
 
     facts = looked.facts
-    spec = resolve_spec(TWISTNET[1], facts.classes, facts.image_size, facts.in_chans)
-    of_resnet = weights_of(spec, TWISTNET[1], looked.data.name)
+    spec = resolve_spec(other, facts.classes, facts.image_size, facts.in_chans)
+    of_resnet = weights_of(spec, other, looked.data.name)
     both = (of_twistnet, of_resnet)
     if all(one.init["source"] == "pretrained" and one.fetch is None for one in both):
         return of_twistnet

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Question:
-    """`title` and `answers` stand in the file's head; `short` is what a terminal offers."""
+    """`title` and `answers` stand in the file's head; `short` is what a terminal offers. `networks` are those that it compares
+    whole, where it does: then nothing is pruned, and no other network is chosen."""
 
     name: str
     short: str
     title: str
     answers: str
+    networks: tuple[str, ...] = ()
+
+    @property
+    def prunes(self) -> bool:
+        return not self.networks
 
     @property
     def template(self) -> str:
@@ -54,6 +60,7 @@ QUESTIONS = {
             "TwistNet-18 against ResNet-18",
             "Answers: trained alike, which of the two is the better network for these images? Nothing is pruned: both arms are "
             "dense networks of equal epochs.",
+            networks=("twistnet18", "resnet18"),
         ),
     )
 }
