@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -49,7 +50,8 @@ def command(
     At a terminal it asks for what is not given; nothing is trained.
     """
     asking = not yes and is_terminal()
-    chosen = None if question is None else _question(question)
+    named = partial(_question, arch=arch)
+    chosen = None if question is None else named(question)
     if out is not None:
         _check_out(out, force)
     found = _data(data, asking)
@@ -63,7 +65,7 @@ def command(
         announce(line)
     if chosen is None:
         choices = [(one.name, one.short) for one in QUESTIONS.values()]
-        chosen = ask("What shall it answer?", DEFAULT, _question, choices) if asking else QUESTIONS[DEFAULT]
+        chosen = ask("What shall it answer?", DEFAULT, named, choices) if asking else QUESTIONS[DEFAULT]
     proposal, told_before = _proposal(looked, chosen, arch, asking)
     if out is None:
         proposed = str(free_file(default_name(found, chosen)))
@@ -85,12 +87,18 @@ def _check_out(out: Path, force: bool) -> Path:
     return out
 
 
-def _question(name: str) -> Question:
+def _question(name: str, arch: str | None) -> Question:
     if name not in QUESTIONS:
         raise UserError(
             f"--question: found {name}, expected one of {', '.join(QUESTIONS)}{suggestion(nearest(name, QUESTIONS))}"
         )
-    return QUESTIONS[name]
+    found = QUESTIONS[name]
+    if arch is not None and found.networks:
+        these = " and ".join(found.networks)
+        raise UserError(
+            f"--arch: found {arch}; the question {name} is of {these}; leave it out, or ask another question"
+        )
+    return found
 
 
 def _data(text: str | None, asking: bool) -> DataConfig:

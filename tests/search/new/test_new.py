@@ -152,6 +152,10 @@ def test_small_images_are_not_said_to_be_enlarged(here: Path, capsys: pytest.Cap
         (["--data", "flat", "--out", "mine.txt"], "found mine.txt, expected a study file; name it mine.yaml"),
         ([], "--data: missing"),
         (["--data", "flat", "--question", "budgets"], "the nearest is budget"),
+        (
+            ["--data", "flat", "--question", "twistnet", "--arch", "vit_micro"],
+            "is of twistnet18 and resnet18; leave it out",
+        ),
         (["--data", "flat", "--arch", "vit_mikro"], "unknown architecture 'vit_mikro'"),
         (["--data", "flat", "--out", "there.yaml"], "there.yaml is there already; name another file, or say --force"),
         (["--data", "flat", "--out", "no/folder.yaml"], "is in no folder"),
